@@ -1,0 +1,55 @@
+# The only tools needed are a POSIX shell, make and Python 3.11 or newer. The first run of a target fetches what
+# the lock files name into .venv and checks each file's hash; later runs start at once.
+#
+#   PYTHON=python3.13   which interpreter .venv is made of
+#   ARGS="..."          more arguments for the command behind a target
+#   WORKERS=4           how many tests run side by side
+
+ARGS ?=
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+python := .venv/bin/python
+compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+
+export PYTHON
+export HYPOTHESIS_STORAGE_DIRECTORY ?= .cache/hypothesis
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test bench check lock clean runtime dev
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
+
+demo: runtime  ## a desk with invented people and telephones that ring, in the browser
+	@$(python) -m helpdesk demo $(ARGS)
+
+run: runtime  ## the desk itself; `.venv/bin/python -m helpdesk --help` lists the other commands
+	@$(python) -m helpdesk serve $(ARGS)
+
+test: dev  ## every test, with a real Chromium and a real PostgreSQL
+	@$(python) -m tests.chromium
+	@$(python) -m tests.postgres --check
+	@$(python) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+bench: dev  ## the benchmark
+	@$(python) -m tests.bench $(ARGS)
+
+check: dev  ## the linter and the type checker
+	@$(python) -m ruff check
+	@$(python) -m mypy
+
+lock: dev  ## write the lock files anew; UPGRADE=1 takes the newest versions
+	@$(compile) --output-file requirements.lock pyproject.toml
+	@$(compile) --output-file requirements-dev.lock --constraints requirements.lock --group dev pyproject.toml
+	@echo uv | $(compile) --output-file uv.lock.txt -
+	@! grep -nE '://|file:' requirements.lock requirements-dev.lock uv.lock.txt
+
+clean:  ## remove .venv, caches and built files
+	@rm -rf .venv .cache dist .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime:
+	@sh .ci/setup runtime
+
+dev:
+	@sh .ci/setup dev
