@@ -1,0 +1,57 @@
+"""The nouns: rows and constraints, no decisions."""
+
+from models.agents import Agent, AgentState, Login, Presence, Role
+from models.calls import Call, CallFact, CallOffer, CallState, Outcome
+from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
+from models.events import Event
+from models.inbox import Inbound, InboundKind, InboundState
+from models.leases import Lease
+from models.parked import Parked, ParkedKind
+from models.queues import Membership, Queue
+from models.tickets import (
+    Attachment,
+    Channel,
+    Direction,
+    Message,
+    MessageState,
+    Note,
+    Routing,
+    Ticket,
+    TicketState,
+)
+
+__all__ = [
+    "Agent",
+    "AgentState",
+    "Attachment",
+    "Call",
+    "CallFact",
+    "CallOffer",
+    "CallState",
+    "Channel",
+    "ContactPoint",
+    "Customer",
+    "Direction",
+    "Event",
+    "Inbound",
+    "InboundKind",
+    "InboundState",
+    "Lease",
+    "Login",
+    "Membership",
+    "Message",
+    "MessageState",
+    "Note",
+    "Outcome",
+    "Parked",
+    "ParkedKind",
+    "PointKind",
+    "PointSource",
+    "Presence",
+    "Purchase",
+    "Queue",
+    "Role",
+    "Routing",
+    "Ticket",
+    "TicketState",
+]

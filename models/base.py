@@ -1,0 +1,55 @@
+"""What every table shares: one metadata with named constraints, and the column types SQLModel needs a word about.
+
+Plain `datetime` annotations become SQLModel's `UTCDateTime`: naive values are refused, aware ones come back in UTC on
+SQLite and PostgreSQL alike.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = SQLModel.metadata
+
+
+class Row(SQLModel):
+    """A table row. Rows do not check themselves: forms and parsers check, constraints guarantee."""
+
+
+def choice(enum: type[StrEnum], default: Any = ..., **options: Any) -> Any:
+    """A column that holds one of the enum's values (the value, not the Python name), as text with a check."""
+    if default is not ...:
+        options["default"] = default
+    kind = sa.Enum(
+        enum,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+        length=32,
+        name=enum.__name__.lower(),
+    )
+    return Field(sa_type=kind, **options)
+
+
+def exact(**options: Any) -> Any:
+    """A text column compared byte by byte, so that a prefix search can use its index on PostgreSQL too."""
+    return Field(sa_type=sa.String().with_variant(sa.String(collation="C"), "postgresql"), **options)
+
+
+def json_column(**options: Any) -> Any:
+    """A JSON column, written whole: change it by assigning a new value."""
+    return Field(sa_type=sa.JSON().with_variant(JSONB(), "postgresql"), **options)
+
+
+def points_to(target: str, *, index: bool = False, ondelete: Any = "RESTRICT", **options: Any) -> Any:
+    """A foreign key `table.column`."""
+    return Field(foreign_key=target, index=index, ondelete=ondelete, **options)

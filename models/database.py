@@ -1,0 +1,150 @@
+"""The connection: SQLite in a file, or PostgreSQL, behind two words.
+
+`await database.write(f, ...)` and `await database.read(f, ...)` run a plain function of a session in a thread, inside
+one transaction. SQLite has one writer, so writes queue for one thread instead of fighting for the file's lock; readers
+have connections of their own that cannot write. PostgreSQL has a pool, and a write that lost a deadlock or a race for a
+unique key is run again from its start, which is safe because verbs touch nothing but their session.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Verb = Callable[Concatenate[Session, P], T]
+
+TRIES = 4
+"""How often a write is attempted on PostgreSQL when it loses against another."""
+
+
+class Database:
+    """An open database. `close` it when done."""
+
+    def __init__(self, url: str, *, readers: int = 4, writers: int = 8) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            if not self.url.database or self.url.database == ":memory:":
+                raise ValueError("SQLite needs a file: sqlite:///path/to/desk.db")
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _sqlite(self.url, begin="BEGIN IMMEDIATE", read_only=False)
+            self.reading_engine = _sqlite(self.url, begin="BEGIN", read_only=True)
+            writers = 1
+        else:
+            self.engine = sa.create_engine(self.url, pool_size=writers + readers, max_overflow=4, pool_pre_ping=True)
+            self.reading_engine = self.engine
+        self.info: dict[str, Any] = {}
+        """Laid into `db.info` of every session: what verbs need besides rows, such as the work engine's client."""
+        self.after_commit: list[Callable[[Session], None]] = []
+        """Called in the writing thread with each session that has committed."""
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
+
+    async def write(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the verb in a transaction of its own and commit it. Raises what the verb raises, after rolling back."""
+        return await asyncio.wrap_future(self._submit_write(verb, *args, **kwargs))
+
+    async def read(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a verb that only looks, on one consistent picture of the database."""
+        return await asyncio.wrap_future(self._submit_read(verb, *args, **kwargs))
+
+    def write_now(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for threads and commands, which have no event loop."""
+        return self._submit_write(verb, *args, **kwargs).result()
+
+    def read_now(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for threads and commands, which have no event loop."""
+        return self._read(verb, *args, **kwargs)
+
+    def close(self) -> None:
+        """Finish what is running, then let go of every connection."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+        self.reading_engine.dispose()
+
+    def _submit_write(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> "Future[T]":
+        return self._writers.submit(self._write, verb, *args, **kwargs)
+
+    def _submit_read(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> "Future[T]":
+        return self._readers.submit(self._read, verb, *args, **kwargs)
+
+    def _write(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        for attempt in range(TRIES):
+            try:
+                with Session(self.engine, expire_on_commit=False, info=self.info) as db:
+                    with db.begin():
+                        result = verb(db, *args, **kwargs)
+                    for listener in self.after_commit:
+                        listener(db)
+                    return result
+            except (IntegrityError, OperationalError) as error:
+                if self.is_sqlite or attempt == TRIES - 1 or not _lost_a_race(error):
+                    raise
+        raise AssertionError("the loop above returns or raises")
+
+    def _read(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        with Session(self.reading_engine, expire_on_commit=False, autoflush=False) as db:
+            if not self.is_sqlite:
+                db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+            return verb(db, *args, **kwargs)
+
+
+def engine_for_work(database: Database) -> Engine:
+    """An engine for the work engine, which opens its own transactions in its own way, on the same database."""
+    if not database.is_sqlite:
+        return sa.create_engine(database.url, pool_size=6, max_overflow=6, pool_pre_ping=True)
+    engine = sa.create_engine(database.url, poolclass=NullPool, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        _pragmas(connection)
+
+    return engine
+
+
+def _sqlite(url: sa.URL, *, begin: str, read_only: bool) -> Engine:
+    engine = sa.create_engine(
+        url, pool_size=6, max_overflow=4, connect_args={"timeout": 30, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; Python's driver would say it too late
+        _pragmas(connection)
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _pragmas(connection: Any) -> None:
+    # FULL: what we have answered 250 or 200 for must survive a power cut. It costs a third of a millisecond a commit.
+    for pragma in (
+        "busy_timeout=30000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-32000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _lost_a_race(error: IntegrityError | OperationalError) -> bool:
+    """Deadlock, serialization failure or unique violation: the second try sees the winner's row."""
+    return getattr(error.orig, "sqlstate", "") in {"40001", "40P01", "23505"}

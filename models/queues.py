@@ -1,0 +1,30 @@
+"""Waiting lines, and who serves them."""
+
+from sqlmodel import Field
+
+from models.base import Row, points_to
+
+
+class Queue(Row, table=True):
+    id: int | None = Field(default=None, primary_key=True)
+    slug: str = Field(unique=True)  # the classifier's label: "tech_support", "returns", ...
+    name: str  # Japanese
+    name_en: str
+    phone: str | None = Field(default=None, unique=True)  # E.164, the number customers dial
+    address: str | None = Field(default=None, unique=True)  # the mail address customers write to
+    language: str = "ja"  # in which its callers are greeted
+    greeting: str = ""  # said to a caller; "" says the desk's own words
+    signature: str = ""  # below every reply
+    is_triage: bool = False  # where inquiries wait that nobody was sure about
+    position: int = 0
+
+    def called(self, language: str) -> str:
+        """The queue's name in one language."""
+        return self.name_en if language == "en" else self.name
+
+
+class Membership(Row, table=True):
+    """An agent serves a queue."""
+
+    queue_id: int = points_to("queue.id", ondelete="CASCADE", primary_key=True)
+    agent_id: int = points_to("agent.id", ondelete="CASCADE", primary_key=True, index=True)

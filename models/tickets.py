@@ -1,0 +1,141 @@
+"""The unit of work and all that was said in it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import Row, choice, exact, json_column, points_to
+
+
+class TicketState(StrEnum):
+    OPEN = "open"
+    PENDING = "pending"
+    RESOLVED = "resolved"
+
+
+class Channel(StrEnum):
+    MAIL = "mail"
+    PHONE = "phone"
+    FORM = "form"
+
+
+class Ticket(Row, table=True):
+    __table_args__ = (
+        # The inbox reads one state, newest contact first; a queue or an assignee narrows it. Each view has its index.
+        sa.Index("ix_ticket_state_contact", "state", "last_contact_at", "id"),
+        sa.Index("ix_ticket_queue_state_contact", "queue_id", "state", "last_contact_at", "id"),
+        sa.Index("ix_ticket_assignee_state_contact", "assignee_id", "state", "last_contact_at", "id"),
+        sa.Index("ix_ticket_customer_contact", "customer_id", "last_contact_at", "id"),
+        # Counting what is open must not grow with what is resolved.
+        sa.Index(
+            "ix_ticket_open",
+            "queue_id",
+            "assignee_id",
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str
+    state: TicketState = choice(TicketState, TicketState.OPEN)
+    channel: Channel = choice(Channel)
+    queue_id: int = points_to("queue.id")
+    assignee_id: int | None = points_to("agent.id", default=None)
+    customer_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL")
+    language: str = "ja"
+    routed_by: str = ""  # the reason of the decision in force, see Routing
+    confidence: float | None = None  # the classifier's, of that decision
+    snippet: str = ""  # the first words of the last thing said
+    awaits_us: bool = True  # the customer spoke last
+    token: str = ""  # unguessable part of the reply address
+    created_at: datetime
+    last_contact_at: datetime
+    resolved_at: datetime | None = None
+
+
+class Routing(Row, table=True):
+    """Why a ticket is in its queue: one row a decision, the newest in force. An agent's row is a correction."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket_id: int = points_to("ticket.id", index=True, ondelete="CASCADE")
+    queue_id: int = points_to("queue.id")
+    reason: str  # "by_address", "by_classifier", "nobody_sure", "by_agent", ...
+    label: str = ""  # what the classifier said, even where it was not followed
+    confidence: float | None = None
+    threshold: float | None = None
+    version: str = ""
+    probabilities: dict[str, float] = json_column(default_factory=dict)
+    because: list[dict[str, Any]] = json_column(default_factory=list)  # {"words", "weight", "start", "end"}
+    message_id: int | None = points_to("message.id", default=None, ondelete="SET NULL")  # the text it was read from
+    by_id: int | None = points_to("agent.id", default=None)
+    decided_at: datetime
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class MessageState(StrEnum):
+    RECEIVED = "received"
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Message(Row, table=True):
+    """One e-mail in or out. `reply_text`, `quoted_text` and `signature` are parts of `text`, which is complete."""
+
+    __table_args__ = (sa.Index("ix_message_ticket", "ticket_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket_id: int = points_to("ticket.id", ondelete="CASCADE")
+    direction: Direction = choice(Direction)
+    state: MessageState = choice(MessageState)
+    internet_id: str = exact(default="", index=True)  # Message-ID, angle brackets included
+    in_reply_to: str = ""
+    references: list[str] = json_column(default_factory=list)  # newest first
+    sender_name: str = ""
+    sender_address: str = ""
+    to: list[str] = json_column(default_factory=list)
+    cc: list[str] = json_column(default_factory=list)
+    subject: str = ""
+    text: str = ""
+    reply_text: str = ""
+    quoted_text: str = ""
+    signature: str = ""
+    html: str = ""  # sanitized
+    is_automatic: bool = False
+    is_from_stranger: bool = False  # quoted a ticket's id without taking part in it
+    error: str = ""
+    author_id: int | None = points_to("agent.id", default=None)
+    inbound_id: int | None = points_to("inbound.id", default=None, ondelete="SET NULL", index=True)
+    created_at: datetime
+    sent_at: datetime | None = None
+
+
+class Attachment(Row, table=True):
+    """A file beside a message. Its bytes lie in the attachments folder under their SHA-256."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int = points_to("message.id", index=True, ondelete="CASCADE")
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    content_id: str = ""
+    is_inline: bool = False
+
+
+class Note(Row, table=True):
+    """An internal remark; customers never see it."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket_id: int = points_to("ticket.id", index=True, ondelete="CASCADE")
+    author_id: int | None = points_to("agent.id", default=None)
+    text: str
+    created_at: datetime
