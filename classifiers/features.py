@@ -1,0 +1,77 @@
+"""What a model sees of an inquiry: its letters, its words, what the words mean, and the key words in it.
+
+The idea: an inquiry is read once, here, and the same reading serves fitting (through scikit-learn), answering (through
+numpy alone) and explaining. That is why a shipped answer cannot differ from the fitted one.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers import text as texts
+from classifiers.keywords import Finder, Found
+from classifiers.vectors import Vectors, Word
+
+LONGEST_GRAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of Latin letters in a normal form, from `start` to before `end`."""
+
+    word: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One inquiry as a model sees it; all places are in the normal form."""
+
+    normal: texts.Normal
+    tokens: tuple[Token, ...]
+    words: tuple[Word, ...]
+    keywords: tuple[Found, ...]
+
+
+def read(text: str, *, subject: str, vectors: Vectors, finder: Finder) -> Reading:
+    """Read one inquiry: the subject and the text together, in normal form."""
+    normal = texts.normal(text, subject=subject)
+    return Reading(
+        normal=normal,
+        tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
+        words=tuple(vectors.words(normal.text)),
+        keywords=tuple(finder.find(normal.text)),
+    )
+
+
+def grams(reading: Reading) -> list[str]:
+    """All runs of one to three characters, in order of length and then of place."""
+    text = reading.normal.text
+    return [text[at : at + n] for n in range(1, LONGEST_GRAM + 1) for at in range(len(text) - n + 1)]
+
+
+def terms(reading: Reading) -> list[str]:
+    """Words of Latin letters alone and in pairs, pairs divided by a space, in order of place."""
+    words = [token.word for token in reading.tokens]
+    return words + [f"{one} {two}" for one, two in zip(words, words[1:], strict=False)]
+
+
+def meaning(reading: Reading, vectors: Vectors) -> NDArray[np.float64]:
+    """The mean of the word vectors, scaled to length one; all zero when no word is known."""
+    if not reading.words:
+        return np.zeros(vectors.size)
+    mean = vectors.of([word.row for word in reading.words]).mean(axis=0, dtype=np.float64)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
+
+
+def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
+    """log(1 + how many key words speak for it), for every queue with a list."""
+    heard = [found.queue for found in reading.keywords]
+    return np.log1p(np.array([heard.count(queue) for queue in queues], np.float64))
+
+
+_TOKEN = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|0")

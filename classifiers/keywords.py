@@ -1,0 +1,107 @@
+"""Words that speak for a queue, counted: useful on the first day, before a single example has been learned.
+
+The idea: an administrator knows which words a queue hears. The lists in data/keywords.toml can be edited by hand; each
+queue's count becomes one number beside the others a model reads, and the model learns how far to trust it.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifiers import text as texts
+
+DATA = Path(__file__).parent / "data" / "keywords.toml"
+
+Lists = Mapping[str, Sequence[str]]  # queue -> its words, both languages together, in normal form
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One key word met in a normal form, from `start` to before `end`, and the queue it speaks for."""
+
+    queue: str
+    start: int
+    end: int
+
+
+def read(path: Path = DATA) -> dict[str, tuple[str, ...]]:
+    """The lists of a file, queue by queue, in normal form and without repeats.
+
+    Raises ValueError when the file is not TOML of the described form or when two queues claim the same word.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} cannot be read as TOML: {error}") from error
+    lists: dict[str, tuple[str, ...]] = {}
+    owner: dict[str, str] = {}
+    for queue, by_language in tables.items():
+        if not isinstance(by_language, dict) or not all(isinstance(each, list) for each in by_language.values()):
+            raise ValueError(f"{path.name}: [{queue}] must hold one list of words a language, such as ja = [...]")
+        words = [_normal(str(word)) for each in by_language.values() for word in each]
+        for word in words:
+            if not word.rstrip("*"):
+                raise ValueError(f"{path.name}: [{queue}] has an empty word")
+            if owner.setdefault(word, queue) != queue:
+                raise ValueError(f"{path.name}: {word!r} stands in [{owner[word]}] and in [{queue}]; keep one")
+        lists[queue] = tuple(dict.fromkeys(words))
+    return lists
+
+
+class Finder:
+    """Lists made ready for searching: built once, asked for every text. `queues` is the order of the counts."""
+
+    def __init__(self, lists: Lists) -> None:
+        self.lists = {queue: tuple(lists[queue]) for queue in sorted(lists)}
+        self.queues = tuple(self.lists)
+        self._by_beginning: dict[str, list[tuple[str, str, bool]]] = {}
+        for queue, words in self.lists.items():
+            for word in words:
+                bare, goes_on = word.rstrip("*").translate(_HIRAGANA), word.endswith("*")
+                self._by_beginning.setdefault(bare[:2], []).append((bare, queue, goes_on))
+        for group in self._by_beginning.values():
+            group.sort(key=lambda each: -len(each[0]))
+
+    def find(self, text: str) -> list[Found]:
+        """The key words of a normal form from left to right, the longest first, none inside another."""
+        text = text.translate(_HIRAGANA)
+        found, at = [], 0
+        while at < len(text):
+            word = self._at(text, at)
+            if word is None:
+                at += 1
+            else:
+                found.append(word)
+                at = word.end
+        return found
+
+    def _at(self, text: str, at: int) -> Found | None:
+        for beginning in (text[at : at + 2], text[at : at + 1]):
+            for bare, queue, goes_on in self._by_beginning.get(beginning, ()):
+                end = at + len(bare)
+                if text.startswith(bare, at) and _stands_alone(text, at, end, goes_on):
+                    return Found(queue, at, end)
+        return None
+
+
+# --- Private -------------------------------------------------------------------------------------------------------
+
+
+_HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}  # letter for letter, length unchanged
+
+
+def _normal(word: str) -> str:
+    # A key word is no message: only its letters are folded, nothing is taken for a greeting.
+    return texts.folded(word.strip())
+
+
+def _stands_alone(text: str, start: int, end: int, goes_on: bool) -> bool:
+    """Whether a word of Latin letters begins and ends where a word does; Japanese has no such borders."""
+    begins = not (_is_latin(text[start]) and start > 0 and _is_latin(text[start - 1]))
+    ends = goes_on or end == len(text) or not (_is_latin(text[end - 1]) and _is_latin(text[end]))
+    return begins and ends
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() and letter.isalnum()

@@ -1,0 +1,321 @@
+"""A fitted model that answers: text in, `Prediction` out, with numpy alone.
+
+The idea: the model is linear, so an answer is a sum over what was read, and that same sum, laid back over the letters
+it came from, is the explanation. A model travels as one .npz file of numbers and words; nothing in it can run.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers import features
+from classifiers import text as texts
+from classifiers.answers import Prediction, Reason
+from classifiers.features import Reading
+from classifiers.keywords import Finder, Lists
+from classifiers.vectors import Vectors
+
+FORMAT = 1
+NEVER = 1.01  # a threshold no confidence reaches: too little was known to promise anything
+MOST_BYTES = 400_000_000  # unpacked; more is no model of ours
+MOST_REASONS = 4
+_FAINTEST = 0.2  # a reason this much weaker than the first is not worth showing
+
+Floats = NDArray[np.float64]
+Coefficients = NDArray[np.float32]
+
+
+class Refused(ValueError):
+    """A model file that must not be used. The message says what was found, what was expected and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A TF-IDF vocabulary with its learned weights: `idf` (n) and `coefficients` (labels x n), as scikit-learn has
+    them with sublinear counts and rows of length one."""
+
+    vocabulary: dict[str, int]
+    idf: Floats
+    coefficients: Coefficients
+
+    def values(self, found: Sequence[str]) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """Of the known ones among what was found: their places in the vocabulary, their TF-IDF and their counts."""
+        known = Counter(place for each in found if (place := self.vocabulary.get(each)) is not None)
+        places = np.fromiter(known.keys(), np.intp, len(known))
+        counts = np.fromiter(known.values(), np.float64, len(known))
+        values = (1.0 + np.log(counts)) * self.idf[places]
+        return places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts
+
+    def scores(self, found: Sequence[str]) -> Floats:
+        places, values, _ = self.values(found)
+        return self.coefficients[:, places].astype(np.float64) @ values
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """All that was learned. `meaning` is labels x dimensions, `counts` labels x queues with key words, `intercept` a
+    number a label; `thresholds` gives each language the confidence below which the model abstains."""
+
+    labels: tuple[str, ...]
+    grams: Block
+    terms: Block
+    meaning: Coefficients
+    counts: Coefficients
+    intercept: Coefficients
+    temperature: float
+    thresholds: Mapping[str, float]
+    keywords: Lists
+
+
+class Router:
+    """A model held open: its weights, the word vectors and the key words it was fitted with.
+
+    `threshold` is the highest of the thresholds by language, for showing; `Prediction.abstained` is what to act on.
+    """
+
+    def __init__(self, weights: Weights, *, version: str, vectors: Vectors) -> None:
+        self.version = version
+        self.labels = weights.labels
+        self.thresholds = dict(weights.thresholds)
+        self.threshold = max(self.thresholds.values(), default=NEVER)
+        self.weights = weights
+        self.vectors = vectors
+        self._finder = Finder(weights.keywords)
+
+    def predict(self, text: str, *, subject: str = "") -> Prediction:
+        """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
+        reading = self.read(text, subject=subject)
+        probabilities = self.probabilities(self.scores(reading))
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        language = texts.language(reading.normal.text)
+        return Prediction(
+            label=self.labels[best],
+            confidence=confidence,
+            probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
+            abstained=confidence < self.thresholds.get(language, NEVER) or not self._understands(reading),
+            because=tuple(self._because(reading, best, text, subject)),
+            version=self.version,
+            language=language,
+        )
+
+    def predict_many(self, inquiries: list[tuple[str, str]]) -> list[Prediction]:
+        """The labels for many inquiries, each given as (subject, text)."""
+        return [self.predict(text, subject=subject) for subject, text in inquiries]
+
+    def read(self, text: str, *, subject: str = "") -> Reading:
+        """What this model sees of an inquiry."""
+        return features.read(text, subject=subject, vectors=self.vectors, finder=self._finder)
+
+    def scores(self, reading: Reading) -> Floats:
+        """One number a label, the distance from the border between it and all others."""
+        weights = self.weights
+        return (
+            weights.grams.scores(features.grams(reading))
+            + weights.terms.scores(features.terms(reading))
+            + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
+            + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
+            + weights.intercept
+        )
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts."""
+        powers = np.exp((scores - scores.max()) / self.weights.temperature)
+        return np.asarray(powers / powers.sum())
+
+    def _understands(self, reading: Reading) -> bool:
+        """Whether anything in the text is a word to this model; of gibberish it has an opinion, but no knowledge."""
+        known = sum(token.word in self.weights.terms.vocabulary for token in reading.tokens if token.word != "0")
+        strange = sum(token.word != "0" for token in reading.tokens) - known
+        return known + 2 * len(reading.words) + 2 * len(reading.keywords) > strange
+
+    def _because(self, reading: Reading, label: int, text: str, subject: str) -> list[Reason]:
+        loudness = self._loudness(reading, label)
+        spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
+        loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -each[1])[:MOST_REASONS]
+        reasons = []
+        for (start, end), weight in loudest:
+            if weight < _FAINTEST * loudest[0][1]:
+                break
+            first, last = reading.normal.place(start, end)
+            if start < reading.normal.body:
+                reasons.append(Reason(subject[first:last], weight, -1, -1))
+            else:
+                reasons.append(Reason(text[first:last], weight, first, last))
+        return reasons
+
+    def _loudness(self, reading: Reading, label: int) -> Floats:
+        """How much every letter of the normal form spoke for a label, compared with the average of the others."""
+        weights, count = self.weights, len(reading.normal.text)
+        loudness = np.zeros(count + 1)  # a difference array: summed up at the end
+
+        def lay(starts: NDArray[np.intp], ends: NDArray[np.intp], shares: Floats) -> None:
+            shares = shares / (ends - starts)
+            np.add.at(loudness, starts, shares)
+            np.subtract.at(loudness, ends, shares)
+
+        grams = features.grams(reading)
+        lengths = range(1, features.LONGEST_GRAM + 1)
+        starts = np.concatenate([np.arange(max(0, count - n + 1)) for n in lengths])
+        ends = np.concatenate([np.arange(max(0, count - n + 1)) + n for n in lengths])
+        lay(starts, ends, _shares(weights.grams, grams, label))
+        tokens = [(token.start, token.end) for token in reading.tokens]
+        pairs = [(one[0], two[1]) for one, two in zip(tokens, tokens[1:], strict=False)]
+        if tokens:
+            places = np.array(tokens + pairs)
+            lay(places[:, 0], places[:, 1], _shares(weights.terms, features.terms(reading), label))
+        if reading.words:
+            vectors = self.vectors.of([word.row for word in reading.words]).astype(np.float64)
+            length = max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9) * len(vectors)
+            places = np.array([(word.start, word.end) for word in reading.words])
+            lay(places[:, 0], places[:, 1], vectors @ _contrast(weights.meaning, label) / length)
+        if reading.keywords:
+            queues = [self._finder.queues.index(found.queue) for found in reading.keywords]
+            times = np.bincount(queues, minlength=len(self._finder.queues))
+            gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.counts, label)
+            places = np.array([(found.start, found.end) for found in reading.keywords])
+            lay(places[:, 0], places[:, 1], gain[queues])
+        return np.cumsum(loudness)[:count]
+
+
+def pack(weights: Weights, *, vectors: Vectors) -> bytes:
+    """The one file a model travels as; the same weights give the same bytes."""
+    settings = {
+        "format": FORMAT,
+        "text": texts.VERSION,
+        "vectors": vectors.digest,
+        "labels": list(weights.labels),
+        "temperature": weights.temperature,
+        "thresholds": dict(sorted(weights.thresholds.items())),
+        "keywords": {queue: list(words) for queue, words in sorted(weights.keywords.items())},
+    }
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        settings=_bytes(json.dumps(settings, ensure_ascii=False, sort_keys=True)),
+        grams=_bytes(_BETWEEN.join(weights.grams.vocabulary)),
+        grams_idf=weights.grams.idf,
+        grams_coefficients=weights.grams.coefficients,
+        terms=_bytes(_BETWEEN.join(weights.terms.vocabulary)),
+        terms_idf=weights.terms.idf,
+        terms_coefficients=weights.terms.coefficients,
+        meaning=weights.meaning,
+        counts=weights.counts,
+        intercept=weights.intercept,
+    )
+    return file.getvalue()
+
+
+def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Router:
+    """The model in a file. `sha256` is what the file was when it was made, from the model card beside it.
+
+    Raises `Refused` when the bytes are others, or hold anything but a whole model made for this release.
+    """
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise Refused(
+            f"model {version}: the file's SHA-256 is {found[:12]}..., its card says {sha256[:12]}...; it was changed or"
+            " cut short. Put the original file back, or roll back to the version before."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MOST_BYTES:
+            raise Refused(f"model {version}: {size} bytes unpacked, more than {MOST_BYTES}; train with fewer examples.")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        settings = json.loads(arrays["settings"].tobytes().decode())
+        _same(version, "format", settings["format"], FORMAT)
+        _same(version, "normal form of text", settings["text"], texts.VERSION)
+        _same(version, "word vectors", settings["vectors"], vectors.digest)
+        labels = tuple(str(label) for label in settings["labels"])
+        weights = Weights(
+            labels=labels,
+            grams=_block(arrays, "grams", labels),
+            terms=_block(arrays, "terms", labels),
+            meaning=_floats(arrays, "meaning", (len(labels), vectors.size)),
+            counts=_floats(arrays, "counts", (len(labels), len(settings["keywords"]))),
+            intercept=_floats(arrays, "intercept", (len(labels),)),
+            temperature=float(settings["temperature"]),
+            thresholds={str(name): float(value) for name, value in settings["thresholds"].items()},
+            keywords={str(queue): tuple(words) for queue, words in settings["keywords"].items()},
+        )
+        if len(labels) < 2 or not 0 < weights.temperature < 1e6:
+            raise Refused(f"model {version}: {len(labels)} labels and temperature {weights.temperature} make no model.")
+    except Refused:
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
+        raise Refused(f"model {version}: the file is no model of ours ({error}). Train again, or roll back.") from error
+    return Router(weights, version=version, vectors=vectors)
+
+
+# --- Explaining ----------------------------------------------------------------------------------------------------
+
+
+def _contrast(coefficients: Coefficients, label: int) -> Floats:
+    """What counts for a label more than for the others: its row less the mean of all other rows."""
+    rows = coefficients.astype(np.float64)
+    return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
+
+
+def _shares(block: Block, found: Sequence[str], label: int) -> Floats:
+    """What each of the grams or terms found, in their order, added to the contrast; repeats share evenly."""
+    places, values, counts = block.values(found)
+    columns = block.coefficients[:, places]
+    share = dict(zip(places.tolist(), (values / counts * _contrast(columns, label)).tolist(), strict=True))
+    return np.array([share.get(block.vocabulary.get(each, -1), 0.0) for each in found])
+
+
+def _spans(reading: Reading) -> list[tuple[int, int]]:
+    """The words of a reading, whoever found them, as stretches that do not overlap."""
+    found = [(word.start, word.end) for word in reading.words]
+    found += [(keyword.start, keyword.end) for keyword in reading.keywords]
+    found += [(token.start, token.end) for token in reading.tokens if token.word != "0"]
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+# --- Files ---------------------------------------------------------------------------------------------------------
+
+_BETWEEN = "\x00"  # never in a normal form
+
+
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def _same(version: str, what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise Refused(
+            f"model {version}: made for {what} {str(found)[:12]}, this release has {str(expected)[:12]}. Train again."
+        )
+
+
+def _block(arrays: Mapping[str, Any], name: str, labels: Sequence[str]) -> Block:
+    blob = arrays[name].tobytes().decode()
+    words = blob.split(_BETWEEN) if blob else []
+    idf = arrays[f"{name}_idf"]
+    if idf.dtype != np.float64 or idf.shape != (len(words),) or not np.isfinite(idf).all():
+        raise ValueError(f"{name}_idf has the wrong kind, shape or values")
+    vocabulary = {word: place for place, word in enumerate(words)}
+    return Block(vocabulary, idf, _floats(arrays, f"{name}_coefficients", (len(labels), len(words))))
+
+
+def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Coefficients:
+    array = arrays[name]
+    if array.dtype != np.float32 or array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"{name} has the wrong kind, shape or values")
+    return np.asarray(array)
