@@ -1,0 +1,1 @@
+"""The verbs: everything the desk decides and does. Read `helpdesk/intake.py` first."""

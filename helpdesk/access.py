@@ -1,0 +1,94 @@
+"""The one door to a ticket, call or customer on behalf of an agent.
+
+It answers "not found" to those who may not know that the thing exists.
+"""
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import agents
+from helpdesk.errors import NotAllowed, NotFound
+from models import Agent, Attachment, Call, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
+
+
+def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
+    """A ticket in a queue the agent serves, or assigned to the agent."""
+    found = db.get(Ticket, ticket_id)
+    if found is None or not (found.assignee_id == agent.id or agents.serves(db, agent, found.queue_id)):
+        raise NotFound("not_found", ticket_id=ticket_id)
+    return found
+
+
+def message(db: Session, agent: Agent, message_id: int) -> Message:
+    """A message of a ticket the agent may see."""
+    found = db.get(Message, message_id)
+    if found is None:
+        raise NotFound("not_found", message_id=message_id)
+    ticket(db, agent, found.ticket_id)
+    return found
+
+
+def attachment(db: Session, agent: Agent, attachment_id: int) -> Attachment:
+    """An attachment of a message the agent may see."""
+    found = db.get(Attachment, attachment_id)
+    if found is None:
+        raise NotFound("not_found", attachment_id=attachment_id)
+    message(db, agent, found.message_id)
+    return found
+
+
+def call(db: Session, agent: Agent, call_id: int) -> Call:
+    """A call of a queue the agent serves, or shown to or taken by the agent."""
+    found = db.get(Call, call_id)
+    if found is None or not (
+        found.agent_id == agent.id
+        or (found.queue_id is not None and agents.serves(db, agent, found.queue_id))
+        or agent.role == Role.SUPERVISOR
+        or db.get(CallOffer, (call_id, agent.id)) is not None
+    ):
+        raise NotFound("not_found", call_id=call_id)
+    return found
+
+
+def customer(db: Session, agent: Agent, customer_id: int) -> Customer:
+    """Customers are known to everybody who signs in: whoever picks up must be able to look up."""
+    found = db.get(Customer, customer_id)
+    if found is None:
+        raise NotFound("not_found", customer_id=customer_id)
+    return found
+
+
+def supervisor(agent: Agent) -> Agent:
+    """Raises `NotAllowed` unless the agent is one."""
+    if agent.role != Role.SUPERVISOR:
+        raise NotAllowed("not_allowed", agent_id=agent.id)
+    return agent
+
+
+def parked(db: Session, agent: Agent, parked_id: int) -> Parked:
+    """Something that failed; supervisors only."""
+    supervisor(agent)
+    found = db.get(Parked, parked_id)
+    if found is None:
+        raise NotFound("not_found", parked_id=parked_id)
+    return found
+
+
+def inbound(db: Session, agent: Agent, inbound_id: int) -> Inbound:
+    """The raw bytes of something that arrived: for supervisors, and for agents where it became a message they see."""
+    found = db.get(Inbound, inbound_id)
+    if found is None:
+        raise NotFound("not_found", inbound_id=inbound_id)
+    if agent.role != Role.SUPERVISOR:
+        told = db.exec(select(Message).where(Message.inbound_id == inbound_id)).first()
+        if told is None:
+            raise NotFound("not_found", inbound_id=inbound_id)
+        ticket(db, agent, told.ticket_id)
+    return found
+
+
+def seen_tickets(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
+    """A condition on Ticket that holds for exactly those the agent may see."""
+    if agent.role == Role.SUPERVISOR:
+        return sa.true()
+    return sa.or_(col(Ticket.queue_id).in_(agents.queue_ids(db, agent)), col(Ticket.assignee_id) == agent.id)

@@ -1,0 +1,248 @@
+"""Sign-in, states, and who serves which queue."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlmodel import Session, col, select
+
+from helpdesk.errors import Conflict, Invalid, NotFound
+from helpdesk.events import AgentChanged, AgentStateChanged, emit
+from models import Agent, AgentState, Login, Membership, Presence, Queue, Role
+
+AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
+PASSWORD_MIN = 10
+
+# OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_NOBODY = _hasher.hash(secrets.token_hex(8))
+
+
+def create(
+    db: Session,
+    *,
+    name: str,
+    email: str,
+    password: str,
+    now: datetime,
+    role: Role = Role.AGENT,
+    reading: str = "",
+    language: str = "ja",
+    phone: str = "",
+    extension: str = "",
+    queue_ids: Iterable[int] = (),
+) -> Agent:
+    """Give somebody an account. Raises `Invalid` with the field, or `Conflict("taken")` for a known address."""
+    email = email.strip().lower()
+    if not name.strip():
+        raise Invalid("name_missing", field="name")
+    if "@" not in email:
+        raise Invalid("not_an_address", field="email")
+    if db.exec(select(Agent).where(Agent.email == email)).first():
+        raise Conflict("taken", field="email")
+    agent = Agent(
+        name=name.strip(),
+        reading=reading.strip(),
+        email=email,
+        role=role,
+        language=language,
+        phone=phone,
+        extension=extension,
+        password_hash=hash_password(password),
+        created_at=now,
+    )
+    db.add(agent)
+    db.flush()
+    assert agent.id is not None
+    for queue_id in queue_ids:
+        db.add(Membership(queue_id=queue_id, agent_id=agent.id))
+    db.add(AgentState(agent_id=agent.id, state=Presence.OFFLINE, started_at=now))
+    db.flush()
+    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    return agent
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to keep. Raises `Invalid("password_too_short")`."""
+    if len(password) < PASSWORD_MIN:
+        raise Invalid("password_too_short", field="password", minimum=PASSWORD_MIN)
+    return _hasher.hash(password)
+
+
+def is_password(agent: Agent | None, password: str) -> bool:
+    """Whether it is the agent's. As slow for an unknown agent as for a known one, so that time tells nothing."""
+    try:
+        _hasher.verify(agent.password_hash if agent else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return agent is not None and agent.is_active
+
+
+def change_password(agent: Agent, *, old: str, new: str) -> None:
+    """Raises `Invalid("wrong_password")` or `Invalid("password_too_short")`."""
+    if not is_password(agent, old):
+        raise Invalid("wrong_password", field="old")
+    agent.password_hash = hash_password(new)
+
+
+def by_email(db: Session, email: str) -> Agent | None:
+    """The agent who signs in with this address."""
+    return db.exec(select(Agent).where(Agent.email == email.strip().lower())).first()
+
+
+def sign_in(db: Session, agent: Agent, *, hours: int, now: datetime) -> str:
+    """Begin a login and return its token, which is kept nowhere but in the browser."""
+    assert agent.id is not None
+    token = secrets.token_urlsafe(32)
+    db.add(
+        Login(
+            token_hash=_token_hash(token),
+            agent_id=agent.id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + timedelta(hours=hours),
+        )
+    )
+    db.execute(sa.delete(Login).where(col(Login.expires_at) < now))
+    current = state_of(db, agent.id)
+    if current is None or current.state == Presence.OFFLINE:
+        set_state(db, agent.id, Presence.AWAY, reason="", now=now)
+    return token
+
+
+def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
+    """The agent a browser's token belongs to, or None when it ended or never was."""
+    if not token:
+        return None
+    return db.exec(
+        select(Agent)
+        .join(Login, col(Login.agent_id) == Agent.id)
+        .where(Login.token_hash == _token_hash(token), Login.expires_at > now, Agent.is_active)
+    ).first()
+
+
+def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:
+    """Push the login's end out; called now and then while it is used."""
+    db.execute(
+        sa.update(Login)
+        .where(col(Login.token_hash) == _token_hash(token))
+        .values(seen_at=now, expires_at=now + timedelta(hours=hours))
+    )
+
+
+def sign_out(db: Session, token: str, *, now: datetime) -> None:
+    """End the login; whose last one it was goes offline."""
+    login = db.exec(select(Login).where(Login.token_hash == _token_hash(token))).first()
+    if login is None:
+        return
+    agent_id = login.agent_id
+    db.delete(login)
+    db.flush()
+    if not db.exec(select(Login.id).where(Login.agent_id == agent_id, Login.expires_at > now).limit(1)).first():
+        set_state(db, agent_id, Presence.OFFLINE, now=now)
+
+
+def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "") -> None:
+    """End every login of the agent except the one with the token `but`."""
+    db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != _token_hash(but)))
+
+
+def state_of(db: Session, agent_id: int) -> AgentState | None:
+    """What the agent is doing now."""
+    return db.exec(
+        select(AgentState).where(AgentState.agent_id == agent_id, col(AgentState.ended_at).is_(None))
+    ).first()
+
+
+def set_state(
+    db: Session, agent_id: int, state: Presence, *, reason: str = "", by_id: int | None = None, now: datetime
+) -> None:
+    """Begin another stretch of the agent's day. The same state and reason again change nothing."""
+    if state == Presence.AWAY and reason and reason not in (*AWAY_REASONS, "ring_no_answer", "system"):
+        raise Invalid("unknown_reason", field="reason")
+    current = state_of(db, agent_id)
+    if current and current.state == state and current.reason == reason:
+        return
+    if current:
+        current.ended_at = now
+        db.flush()
+    db.add(AgentState(agent_id=agent_id, state=state, reason=reason, started_at=now))
+    emit(db, AgentStateChanged(agent_id=agent_id, state=state.value, reason=reason, by_id=by_id, at=now))
+
+
+def serves(db: Session, agent: Agent, queue_id: int) -> bool:
+    """Whether the agent answers this queue. Supervisors may answer any."""
+    return agent.role == Role.SUPERVISOR or db.get(Membership, (queue_id, agent.id)) is not None
+
+
+def serves_as_member(db: Session, agent: Agent, queue_id: int) -> bool:
+    """Whether calls of this queue are offered to the agent; for supervisors too, only where they are members."""
+    return db.get(Membership, (queue_id, agent.id)) is not None
+
+
+def queue_ids(db: Session, agent: Agent) -> list[int]:
+    """The queues whose tickets the agent may see, in the desk's order: a supervisor sees all."""
+    query = select(Queue.id).order_by(col(Queue.position), col(Queue.id))
+    if agent.role != Role.SUPERVISOR:
+        query = query.join(Membership, col(Membership.queue_id) == Queue.id).where(Membership.agent_id == agent.id)
+    return [found for found in db.exec(query) if found is not None]
+
+
+def ready_for(db: Session, queue_id: int) -> list[Agent]:
+    """Who serves the queue and is ready, longest idle first."""
+    return list(
+        db.exec(
+            select(Agent)
+            .join(Membership, col(Membership.agent_id) == Agent.id)
+            .join(AgentState, col(AgentState.agent_id) == Agent.id)
+            .where(
+                Membership.queue_id == queue_id,
+                Agent.is_active,
+                col(AgentState.ended_at).is_(None),
+                AgentState.state == Presence.READY,
+            )
+            .order_by(col(AgentState.started_at), col(Agent.id))
+        )
+    )
+
+
+def named(db: Session, names: Iterable[str]) -> Agent | None:
+    """The agent a telephone system means: by id ("agent_7"), telephone, extension or address; the first that fits."""
+    for name in names:
+        wanted = name.strip().lower().removeprefix("client:")
+        if not wanted:
+            continue
+        found = db.exec(
+            select(Agent)
+            .where(
+                sa.or_(
+                    col(Agent.phone) == name.strip(),
+                    col(Agent.phone) == f"client:{wanted}",
+                    col(Agent.extension) == wanted,
+                    col(Agent.email) == wanted,
+                )
+            )
+            .order_by(col(Agent.id))
+            .limit(1)
+        ).first()
+        if found is None and wanted.startswith("agent_") and wanted[6:].isdigit():
+            found = db.get(Agent, int(wanted[6:]))
+        if found:
+            return found
+    return None
+
+
+def get(db: Session, agent_id: int) -> Agent:
+    """Raises `NotFound`."""
+    agent = db.get(Agent, agent_id)
+    if agent is None:
+        raise NotFound("not_found", agent_id=agent_id)
+    return agent
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""The list of all calls: by filter, number, last four digits or customer's name; newest first, a page at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from helpdesk import agents
+from helpdesk.customers import contact_points, records
+from helpdesk.errors import NotFound
+from helpdesk.settings import Settings
+from models import Agent, Call, Customer, Outcome, Queue, Role
+
+PAGE = 50
+FILTERS = ("all", "today", "mine", "missed", "abandoned")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A call as the list shows it. `outcome` is "" while it is open."""
+
+    id: int
+    direction: str
+    from_display: str
+    customer_id: int | None
+    customer_name: str
+    match: str
+    queue_name: str
+    agent_name: str
+    state: str
+    outcome: str
+    started_at: datetime
+    wait_seconds: int
+    talk_seconds: int
+    ticket_id: int | None
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: list[Row]
+    next_cursor: str | None
+
+
+def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = "", settings: Settings,
+         now: datetime) -> Page:  # fmt: skip
+    """Calls of the queues the agent serves, and the agent's own. Raises `NotFound` for a filter there is not."""
+    if chosen not in FILTERS:
+        raise NotFound("not_found", filter=chosen)
+    name = Queue.name_en if agent.language == "en" else Queue.name
+    query = (
+        sa.select(Call, sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), sa.func.coalesce(Agent.name, ""))
+        .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
+        .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
+        .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
+        .where(_seen(db, agent), *_filter(chosen, agent, settings, now), *_found(db, typed, settings))
+        .order_by(col(Call.started_at).desc(), col(Call.id).desc()).limit(PAGE + 1)
+    )  # fmt: skip
+    if cursor:
+        query = query.where(sa.tuple_(Call.started_at, Call.id) < sa.tuple_(*_parse(cursor)))
+    found = db.execute(query).all()
+    rows = [_row(call, customer, queue, who, settings) for call, customer, queue, who in found[:PAGE]]
+    more = len(found) > PAGE
+    return Page(rows, f"{rows[-1].started_at.isoformat()}~{rows[-1].id}" if more else None)
+
+
+def _seen(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
+    if agent.role == Role.SUPERVISOR:
+        return sa.true()
+    return sa.or_(col(Call.queue_id).in_(agents.queue_ids(db, agent)), col(Call.agent_id) == agent.id)
+
+
+def _filter(chosen: str, agent: Agent, settings: Settings, now: datetime) -> list[sa.ColumnElement[bool]]:
+    if chosen == "mine":
+        return [col(Call.agent_id) == agent.id]
+    if chosen == "today":
+        midnight = now.astimezone(ZoneInfo(settings.timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return [col(Call.started_at) >= midnight]
+    if chosen in ("missed", "abandoned"):
+        return [col(Call.outcome) == Outcome(chosen)]
+    return []
+
+
+def _found(db: Session, typed: str, settings: Settings) -> list[sa.ColumnElement[bool]]:
+    if not typed:
+        return []
+    number = contact_points.read_number(typed, region=settings.region)
+    if number.kind == "number":
+        return [col(Call.number) == number.e164]
+    digits = contact_points.plain(typed)
+    if len(digits) == 4 and digits.isdigit():
+        return [col(Call.number).like(f"%{digits}")]
+    ids = [customer.id for customer in records.search(db, typed, region=settings.region)]
+    return [col(Call.customer_id).in_(ids)]
+
+
+def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) -> Row:
+    shown = contact_points.national(call.number, settings.region) if call.number else call.number_typed
+    outcome = "" if call.outcome == Outcome.OPEN else call.outcome.value
+    return Row(call.id or 0, call.direction, shown, call.customer_id, customer, call.match, queue, who, call.state.value,
+               outcome, call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition)  # fmt: skip
+
+
+def _parse(cursor: str) -> tuple[Any, Any]:
+    at, _, call_id = cursor.partition("~")
+    try:
+        return datetime.fromisoformat(at), int(call_id)
+    except ValueError as error:
+        raise NotFound("not_found", cursor=cursor) from error
+
+

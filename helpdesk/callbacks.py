@@ -1,0 +1,146 @@
+"""A telephone system's callback that was kept: read into events, folded into calls, and answered.
+
+The answer to a voice webhook says what the caller hears: agents' telephones ring, or the caller waits in a queue with
+a greeting. It is computed from what the transaction wrote, so a callback that Twilio repeats gets the same answer.
+"""
+
+import json
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from sqlmodel import Session
+
+import cti.push
+import cti.twilio
+from cti import CallEvent
+from cti.twilio import Target
+from helpdesk import calls, inbox
+from helpdesk.errors import Rejected
+from helpdesk.settings import Settings
+from models import Agent, Call, Inbound, InboundKind, Queue
+
+GREETING = {
+    "ja": "お電話ありがとうございます。担当者におつなぎしますので、少々お待ちください。",
+    "en": "Thank you for calling. Please hold while we connect you to an agent.",
+}
+SORRY = {
+    "ja": "申し訳ございません。ただいま電話に出ることができません。担当者より折り返しご連絡いたします。",
+    "en": "We are sorry that nobody could take your call. An agent will call you back.",
+}
+
+
+def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> int | None:
+    """Fold a kept callback into its call. Returns the call's id; None when nothing came of it or it was read already.
+
+    What cannot be understood is parked.
+    """
+    inbound = inbox.claim(db, inbound_id)
+    if inbound is None:
+        return None
+    try:
+        told = events_of(inbound)
+    except Rejected as error:
+        inbox.park(db, inbound, str(error), now=now)
+        return None
+    call: Call | None = None
+    for event in told:
+        call = calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
+    inbox.done(
+        inbound,
+        told[0].kind if told else "nothing_said",
+        call_id=call.id if call else None,
+        ticket_id=call.ticket_id if call else None,
+        ignored=not told,
+        now=now,
+    )
+    return call.id if call else None
+
+
+def events_of(inbound: Inbound) -> tuple[CallEvent, ...]:
+    """What a kept callback says. Raises `Rejected` when it is no callback anybody understands."""
+    if inbound.kind == InboundKind.TWILIO:
+        return cti.twilio.read(cti.twilio.form(inbound.raw), path=inbound.envelope.get("path", ""))
+    return read_push(inbound.raw, inbound.envelope.get("content_type", ""), source=inbound.source)
+
+
+def read_push(raw: bytes, content_type: str, *, source: str) -> tuple[CallEvent, ...]:
+    """What an exchange posted, as JSON or as a form. Raises `Rejected`."""
+    text = raw.decode("utf-8", "replace")
+    if "json" in content_type or (not content_type and text.lstrip().startswith("{")):
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise Rejected("not_json") from error
+        if not isinstance(data, dict):
+            raise Rejected("not_an_object")
+        return cti.push.read(data, source=source)
+    fields: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        fields.setdefault(name, []).append(value)
+    return cti.push.read(fields, source=source)
+
+
+def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:
+    """TwiML for a call that was just recorded: ring those it was offered to, or let the caller wait."""
+    from sqlmodel import select
+
+    call = db.exec(select(Call).where(Call.source == "twilio", Call.call_key == call_key)).first()
+    queue = db.get(Queue, call.queue_id) if call and call.queue_id else None
+    if call is None or queue is None:
+        return waiting_answer(settings)
+    greeting = queue.greeting or GREETING[_spoken(queue.language)]
+    targets = [
+        target
+        for agent_id in calls.offered_to(db, call.id)
+        if (agent := db.get(Agent, agent_id)) and (target := target_of(agent.phone))
+    ]
+    if targets:
+        return cti.twilio.ring_agents(
+            targets,
+            public_url=settings.public_url,
+            language=queue.language,
+            timeout_seconds=settings.ring_seconds,
+            greeting=greeting,
+        )
+    return cti.twilio.wait_in_queue(queue.slug, greeting, queue.language, settings.public_url)
+
+
+def waiting_answer(settings: Settings) -> str:
+    """TwiML that keeps the caller on the line when the desk has not decided in time."""
+    return cti.twilio.wait_in_queue(
+        "desk", GREETING[_spoken(settings.language)], settings.language, settings.public_url
+    )
+
+
+def dialed_answer(params: dict[str, str], *, settings: Settings) -> str:
+    """TwiML after the agents' telephones rang: an apology when nobody took the call."""
+    if cti.twilio.was_unanswered(params):
+        return cti.twilio.say_and_hang_up(SORRY[_spoken(settings.language)], settings.language)
+    return cti.twilio.nothing()
+
+
+def target_of(phone: str) -> Target | None:
+    """How an agent's telephone is rung: a number, a SIP address, or a browser's identity; None without one."""
+    if phone.startswith("client:"):
+        return Target("client", phone.removeprefix("client:"))
+    if phone.startswith(("sip:", "sips:")):
+        return Target("sip", phone)
+    return Target("number", phone) if phone.startswith("+") else None
+
+
+def connect(settings: Settings, call_key: str, phone: str) -> None:
+    """Pull a waiting caller to an agent's telephone. Raises `Unreachable` or `Rejected`."""
+    target = target_of(phone)
+    if target is None or not settings.twilio_account_sid:
+        raise Rejected("no_telephone_to_ring")
+    account = cti.twilio.Account(
+        sid=settings.twilio_account_sid,
+        token=settings.twilio_auth_token.get_secret_value(),
+        public_url=settings.public_url,
+        base_url=settings.twilio_base_url,
+    )
+    cti.twilio.connect(account, call_key, target, timeout_seconds=settings.ring_seconds)
+
+
+def _spoken(language: str) -> str:
+    return language if language in GREETING else "ja"

@@ -1,0 +1,510 @@
+"""CallEvents folded into calls, in any order, twice or late; and what agents do with a call.
+
+A telephone system's callbacks arrive when the network pleases. So each is kept as a fact of its call, once, and the
+call is computed from all its facts every time: the same facts in any order give the same call.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from classifiers import Prediction
+from cti import CallEvent
+from helpdesk import agents, intake, queues, routing, tickets
+from helpdesk.customers import contact_points, matching, records
+from helpdesk.errors import Conflict, Invalid, NotFound
+from helpdesk.events import CallChanged, CallEnded, CallRinging, CallWrappedUp, Fact, emit
+from helpdesk.runtime import work
+from models import (
+    Agent,
+    Call,
+    CallFact,
+    CallOffer,
+    CallState,
+    Channel,
+    Customer,
+    Outcome,
+    PointKind,
+    Presence,
+    Queue,
+    Ticket,
+)
+
+DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
+_UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
+_GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What the facts of a call add up to. Times are those of the telephone system where it gave any."""
+
+    state: CallState
+    outcome: Outcome
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    answered_by: tuple[str, ...]
+    cause: str
+    wait_seconds: int
+    talk_seconds: int
+    hold_seconds: int
+
+
+def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None, was_offered: bool = True) -> Folded:
+    """Compute a call from its facts, whatever order they came in. At least one fact.
+
+    `accepted_at` is when an agent took it on the screen, which counts as the answer where no system tells one.
+    """
+    known = sorted(facts, key=lambda fact: (fact.at, fact.sequence or 0, fact.event_key))
+    rings = [fact for fact in known if fact.kind in {"ring", "queued"}]
+    answers = [fact for fact in known if fact.kind == "answer"]
+    hangups = [fact for fact in known if fact.kind == "hangup"]
+    started = min(fact.at for fact in rings or known)
+    ended = min((fact.at for fact in hangups), default=None)
+    answered = min((fact.at for fact in answers), default=accepted_at)
+    if answered is not None:
+        answered = max(answered, started) if ended is None else min(max(answered, started), max(ended, started))
+    cause = next((fact.cause for fact in hangups if fact.cause), "")
+    held, seconds = _held(known, until=ended)
+    talk = int((ended - answered).total_seconds()) - seconds if ended and answered else 0
+    if ended is None:
+        state = CallState.RINGING if answered is None else CallState.HELD if held else CallState.TALKING
+        outcome = Outcome.OPEN
+    else:
+        state = CallState.ENDED
+        outcome = _outcome(answered is not None, cause, was_offered)
+    until = answered or ended
+    return Folded(
+        state,
+        outcome,
+        started,
+        answered,
+        ended,
+        tuple(name for fact in answers for name in fact.agents),
+        cause,
+        max(0, int((until - started).total_seconds())) if until else 0,
+        max(0, talk),
+        seconds,
+    )
+
+
+def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int, now: datetime) -> Call:
+    """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents."""
+    call = _call(db, event, region=region, now=now)
+    if not _remember(db, call, event, now=now):
+        return call
+    before = call.state
+    _learn(db, call, event, region=region)
+    if event.kind in {"ring", "queued"} and call.ticket_id is None and call.direction == "in":
+        _take_in(db, call, open_ticket_days=open_ticket_days, now=now)
+    named = [agent for name in event.agents if (agent := agents.named(db, [name]))] if event.kind == "ring" else []
+    _refold(db, call)
+    if call.state == CallState.RINGING and call.direction == "in":
+        _offer(db, call, named, now=now)
+    elif before != call.state:
+        _turned(db, call, now=now)
+    elif event.kind in {"hold", "resume", "transfer"}:
+        _say(db, call, CallChanged, what=event.kind, now=now)
+    return call
+
+
+def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: datetime) -> None:
+    """Take a ringing call on the screen. The first one gets it; twice by the same agent changes nothing.
+
+    With `rings` the desk can command the telephone system, and the caller is put through to the agent's telephone.
+    """
+    if call.agent_id == agent.id:
+        return
+    if call.agent_id is not None:
+        raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
+    if call.state == CallState.ENDED:
+        raise Conflict("call_is_over", call_id=call.id)
+    assert agent.id is not None
+    call.agent_id, call.accepted_at = agent.id, now
+    _refold(db, call)
+    _give_ticket(db, call, agent, now=now)
+    agents.set_state(db, agent.id, Presence.BUSY, now=now)
+    if rings and agent.phone:
+        work.enqueue(db, "connect_call", call.id, agent.phone, key=f"connect:{call.id}")
+    _say(db, call, CallChanged, what="accepted", now=now, by_id=agent.id)
+
+
+def decline(db: Session, call: Call, agent: Agent, *, now: datetime) -> None:
+    """Take the card off this agent's screen; the others keep it."""
+    offer = db.get(CallOffer, (call.id, agent.id))
+    if offer is None or call.agent_id == agent.id:
+        raise NotFound("not_found", call_id=call.id)
+    offer.declined_at = now
+    assert agent.id is not None
+    _say(db, call, CallChanged, what="declined", now=now, by_id=agent.id, only=[agent.id])
+
+
+def choose_customer(db: Session, call: Call, customer: Customer, *, by: Agent, now: datetime) -> None:
+    """Say who is calling. The choice is remembered for this number, and a later choice replaces it."""
+    call.customer_id, call.match = customer.id, "learned" if call.number else call.match
+    if call.number:
+        records.learn(db, customer, PointKind.PHONE, call.number, call.number, now=now)
+    customer.last_contact_at = now
+    if call.ticket_id and (ticket := db.get(Ticket, call.ticket_id)) and ticket.customer_id != customer.id:
+        tickets.link_customer(db, ticket, customer, by=None, now=now)
+    _say(db, call, CallChanged, what="customer", now=now, by_id=by.id)
+
+
+def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent, now: datetime) -> Ticket:
+    """Say which matter the call is about: another ticket, or None for a new one."""
+    if ticket is None:
+        assert call.queue_id is not None
+        ticket = tickets.start(
+            db,
+            subject=subject_of(call),
+            channel=Channel.PHONE,
+            queue_id=call.queue_id,
+            customer_id=call.customer_id,
+            language="ja",
+            now=now,
+        )
+        routing.keep(db, ticket, routing.Decision(call.queue_id, "by_dialed_number"), now=now)
+        tickets.announce(db, ticket, by_id=by.id, now=now)
+    call.ticket_id = ticket.id
+    tickets.touch(ticket, "", awaits_us=True, now=now)
+    _say(db, call, CallChanged, what="ticket", now=now, by_id=by.id)
+    return ticket
+
+
+def write_note(db: Session, call: Call, note: str, *, by: Agent) -> None:
+    """Keep what is typed while talking. Nobody else's screen needs it yet, so nothing is stated."""
+    if call.agent_id != by.id:
+        raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
+    call.note = note
+
+
+def wrap_up(
+    db: Session,
+    call: Call,
+    *,
+    note: str,
+    disposition: str,
+    by: Agent,
+    guess: Prediction | None,
+    threshold: float | None,
+    resolve: bool = False,
+    now: datetime,
+) -> None:
+    """Close the agent's part: what it was about and what came of it. The agent is ready again.
+
+    The note are the first words a call has, so the classifier reads them now (`guess`).
+    """
+    if disposition not in DISPOSITIONS:
+        raise Invalid("disposition_missing", field="disposition")
+    if call.agent_id != by.id:
+        raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
+    if call.wrapped_up_at is not None:
+        return
+    if call.state != CallState.ENDED:
+        _end_by_hand(db, call, now=now)
+    call.note, call.disposition, call.wrapped_up_at = note.strip(), disposition, now
+    call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
+    ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
+    if ticket:
+        tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
+        if guess is not None and threshold is not None and call.note:
+            routing.hear_notes(db, ticket, guess, threshold, now=now)
+        if disposition == "solved" and resolve:
+            tickets.resolve(db, ticket, by=by, now=now)
+    assert by.id is not None
+    _say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)
+    if not _busy_elsewhere(db, by.id, but=call.id):
+        agents.set_state(db, by.id, Presence.READY, now=now)
+        offer_waiting(db, by, now=now)
+
+
+def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
+    """Show an agent who became ready the calls that ring in the agent's queues."""
+    ringing = db.exec(
+        select(Call)
+        .where(Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in")
+        .order_by(col(Call.id))
+        .limit(20)
+    )
+    for call in ringing.all():
+        if call.queue_id is not None and agents.serves_as_member(db, agent, call.queue_id):
+            _offer(db, call, [agent], now=now)
+
+
+def live_for(db: Session, agent: Agent) -> list[Call]:
+    """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
+    offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.declined_at).is_(None))
+    ringing = db.exec(
+        select(Call)
+        .where(Call.state != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
+        .order_by(col(Call.id))
+    ).all()
+    own = db.exec(
+        select(Call)
+        .where(Call.agent_id == agent.id, col(Call.wrapped_up_at).is_(None))
+        .order_by(col(Call.id))
+        .limit(20)
+    ).all()
+    return [*own, *ringing]
+
+
+def is_answered(db: Session, call_id: int) -> bool:
+    """Whether the telephone system itself said that somebody answered."""
+    answer = select(CallFact.id).where(CallFact.call_id == call_id, CallFact.kind == "answer")
+    return db.exec(answer.limit(1)).first() is not None
+
+
+def waiting_count(db: Session) -> int:
+    """Callers nobody has taken yet."""
+    return db.scalar(
+        select(sa.func.count()).select_from(Call)
+        .where(Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in")
+    ) or 0
+
+
+def offered_to(db: Session, call_id: int | None) -> list[int]:
+    """Whom the call was shown to, decliners included."""
+    return list(
+        db.exec(select(CallOffer.agent_id).where(CallOffer.call_id == call_id).order_by(col(CallOffer.agent_id)))
+    )
+
+
+def showing(db: Session, call_id: int | None) -> list[int]:
+    """On whose screens a ringing call is: whom it was shown to, without those who put it away."""
+    return list(
+        db.exec(select(CallOffer.agent_id).where(CallOffer.call_id == call_id, col(CallOffer.declined_at).is_(None)))
+    )
+
+
+def subject_of(call: Call) -> str:
+    """A telephone ticket's subject until somebody writes a better one. The page translates its parts."""
+    return f"☎ {call.number or call.number_typed or '—'}"
+
+
+def _call(db: Session, event: CallEvent, *, region: str, now: datetime) -> Call:
+    call = db.exec(
+        select(Call).where(Call.source == event.source, Call.call_key == event.call_id).with_for_update()
+    ).first()
+    if call is None:
+        call = Call(
+            source=event.source, call_key=event.call_id, direction=event.direction or "in", started_at=event.at or now
+        )
+        db.add(call)
+        db.flush()
+    return call
+
+
+def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> bool:
+    """Keep the event as a fact; False when it is known already."""
+    known = select(CallFact.id).where(CallFact.call_id == call.id, CallFact.event_key == event.event_id)
+    if db.exec(known).first() is not None:
+        return False
+    detail = {
+        key: value
+        for key, value in (
+            ("digits", event.digits),
+            ("recording", event.recording_url),
+            ("seconds", event.duration_seconds),
+        )
+        if value not in ("", None)
+    }
+    db.add(
+        CallFact(
+            call_id=call.id or 0,
+            event_key=event.event_id,
+            kind=event.kind,
+            leg=event.leg_id,
+            agents=list(event.agents),
+            cause=event.cause,
+            detail=detail,
+            sequence=event.sequence,
+            at=event.at or now,
+            received_at=now,
+        )
+    )
+    db.flush()
+    return True
+
+
+def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> None:
+    """Take from an event what the call does not know yet. Silence never overwrites."""
+    if event.direction and event.kind in {"ring", "queued"}:
+        call.direction = event.direction
+    other, ours = (event.called, event.caller) if call.direction == "out" else (event.caller, event.called)
+    if event.withheld:
+        call.is_withheld, call.number, call.number_typed, call.match = True, "", "", "withheld"
+    elif other and not call.number_typed and not call.is_withheld:
+        number = contact_points.read_number(other, region=region)
+        if number.kind == "withheld":
+            call.is_withheld, call.match = True, "withheld"
+        else:
+            call.number_typed, call.number = number.typed, number.e164
+    if ours and not call.dialed:
+        dialed = contact_points.read_number(ours, region=region)
+        call.dialed = dialed.e164 or ours
+    if call.queue_id is None:
+        found = queues.dialed(db, call.dialed) or _queue_named(db, event.queue)
+        call.queue_id = found.id if found else None
+    if call.customer_id is None and call.number and call.match == "nobody":
+        match = matching.by_phone(db, call.number)
+        call.match, call.customer_id = match.reason, match.customer_id
+
+
+def _queue_named(db: Session, name: str) -> Queue | None:
+    if not name:
+        return None
+    return db.exec(
+        select(Queue).where(
+            sa.or_(
+                col(Queue.slug) == name, col(Queue.name) == name, col(Queue.name_en) == name, col(Queue.phone) == name
+            )
+        )
+    ).first()
+
+
+def _take_in(db: Session, call: Call, *, open_ticket_days: int, now: datetime) -> None:
+    match = matching.Match(call.match, call.customer_id)  # type: ignore[arg-type]
+    customer = db.get(Customer, call.customer_id) if call.customer_id else None
+    taken = intake.take_in(
+        db,
+        intake.Inquiry(
+            channel=Channel.PHONE,
+            subject=subject_of(call),
+            match=match,
+            language=customer.language if customer else "ja",
+            dialed=db.get(Queue, call.queue_id) if call.queue_id else None,
+        ),
+        open_ticket_days=open_ticket_days,
+        now=now,
+    )
+    call.ticket_id = taken.ticket.id
+    if call.queue_id is None:
+        call.queue_id = taken.ticket.queue_id
+    tickets.touch(taken.ticket, "", awaits_us=True, now=now)
+    if taken.is_new:
+        tickets.announce(db, taken.ticket, now=now)
+
+
+def _refold(db: Session, call: Call) -> None:
+    facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
+    offered = bool(offered_to(db, call.id))
+    told = fold(facts, accepted_at=call.accepted_at, was_offered=offered)
+    call.state, call.outcome, call.cause = told.state, told.outcome, told.cause
+    call.started_at, call.answered_at, call.ended_at = told.started_at, told.answered_at, told.ended_at
+    call.wait_seconds, call.talk_seconds, call.hold_seconds = told.wait_seconds, told.talk_seconds, told.hold_seconds
+    if call.agent_id is None and told.answered_by and (agent := agents.named(db, told.answered_by)):
+        call.agent_id = agent.id
+    db.flush()
+
+
+def _offer(db: Session, call: Call, named: Sequence[Agent], *, now: datetime) -> None:
+    """Show a ringing call to those its system rings, or else to who serves its queue and is ready."""
+    assert call.id is not None and call.queue_id is not None
+    shown = set(offered_to(db, call.id))
+    to = list(named) if named else ([] if shown else agents.ready_for(db, call.queue_id))
+    new = [agent.id for agent in to if agent.id is not None and agent.id not in shown]
+    for agent_id in new:
+        db.add(CallOffer(call_id=call.id, agent_id=agent_id, offered_at=now))
+    if new or not shown:
+        db.flush()
+        emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
+
+
+def _turned(db: Session, call: Call, *, now: datetime) -> None:
+    """The telephone system says that the call was answered, or is over."""
+    agent = db.get(Agent, call.agent_id) if call.agent_id else None
+    if call.state == CallState.ENDED:
+        if agent and agent.id is not None:
+            if call.wrapped_up_at is None:
+                agents.set_state(db, agent.id, Presence.WRAP_UP, now=now)
+        elif call.ticket_id and (ticket := db.get(Ticket, call.ticket_id)):
+            tickets.touch(ticket, "", awaits_us=True, now=now)
+        _say(db, call, CallEnded, outcome=call.outcome.value, now=now)
+        return
+    if agent and agent.id is not None:
+        _give_ticket(db, call, agent, now=now)
+        agents.set_state(db, agent.id, Presence.BUSY, now=now)
+    _say(db, call, CallChanged, what=call.state.value, now=now)
+
+
+def _give_ticket(db: Session, call: Call, agent: Agent, *, now: datetime) -> None:
+    """Whoever talks is answerable for the ticket, unless somebody already is."""
+    ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
+    if ticket and ticket.assignee_id is None and agents.serves(db, agent, ticket.queue_id):
+        tickets.assign(db, ticket, agent, by=agent, now=now)
+
+
+def _say(
+    db: Session,
+    call: Call,
+    kind: type[Fact],
+    *,
+    now: datetime,
+    by_id: int | None = None,
+    only: list[int] | None = None,
+    **told: str,
+) -> None:
+    assert call.id is not None
+    concerned = only or sorted({*offered_to(db, call.id), *([call.agent_id] if call.agent_id else [])})
+    emit(
+        db,
+        kind(
+            call_id=call.id,
+            queue_id=call.queue_id or 0,
+            agent_ids=concerned,  # type: ignore[call-arg]
+            ticket_id=call.ticket_id,
+            by_id=by_id,
+            at=now,
+            **told,
+        ),
+    )
+
+
+def _end_by_hand(db: Session, call: Call, *, now: datetime) -> None:
+    """The agent wraps up though the system never said that the call ended: its hang-up was lost."""
+    db.add(
+        CallFact(
+            call_id=call.id or 0,
+            event_key="desk:wrap-up",
+            kind="hangup",
+            cause="normalClearing",
+            at=now,
+            received_at=now,
+        )
+    )
+    db.flush()
+    _refold(db, call)
+
+
+def _busy_elsewhere(db: Session, agent_id: int, *, but: int | None) -> bool:
+    return (
+        db.exec(
+            select(Call.id).where(Call.agent_id == agent_id, col(Call.wrapped_up_at).is_(None), Call.id != but).limit(1)
+        ).first()
+        is not None
+    )
+
+
+def _held(facts: Iterable[CallFact], *, until: datetime | None) -> tuple[bool, int]:
+    """Whether the call is on hold at the end of its facts, and the seconds it was on hold in all."""
+    since: datetime | None = None
+    seconds = 0.0
+    for fact in facts:
+        if fact.kind == "hold" and since is None:
+            since = fact.at
+        elif fact.kind in {"resume", "hangup"} and since is not None:
+            seconds += (min(fact.at, until or fact.at) - since).total_seconds()
+            since = None
+    return since is not None, max(0, int(seconds))
+
+
+def _outcome(was_answered: bool, cause: str, was_offered: bool) -> Outcome:
+    if cause in _UNANSWERED:
+        return _UNANSWERED[cause]
+    if was_answered:
+        return Outcome.ANSWERED
+    return Outcome.ABANDONED if cause in _GAVE_UP or not was_offered else Outcome.MISSED

@@ -1,0 +1,478 @@
+"""A ticket as its page shows it: what was said and done in one order, why it is in its queue, whose it is.
+
+Every part is one statement, however long the conversation.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import queues, routing, tickets
+from helpdesk.customers import contact_points, matching, records
+from helpdesk.events import recall
+from helpdesk.settings import Settings
+from models import (
+    Agent,
+    AgentState,
+    Attachment,
+    Call,
+    ContactPoint,
+    Customer,
+    Event,
+    Membership,
+    Message,
+    Note,
+    Presence,
+    Purchase,
+    Queue,
+    Role,
+    Routing,
+    Ticket,
+    TicketState,
+)
+
+TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked"}
+ENTRIES_MAX = 500
+PANEL_TICKETS = 10
+PANEL_PURCHASES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    id: int
+    name: str
+    content_type: str
+    size_bytes: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallBubble:
+    id: int
+    direction: str
+    state: str
+    outcome: str
+    number: str
+    wait_seconds: int
+    talk_seconds: int
+    agent_name: str
+    note: str
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thing in a conversation. `kind` says which fields speak."""
+
+    kind: Literal["message", "note", "call", "fact"]
+    id: int
+    at: datetime
+    direction: str = ""
+    author_name: str = ""
+    author_address: str = ""
+    to: Sequence[str] = ()
+    cc: Sequence[str] = ()
+    text: str = ""
+    quoted_text: str = ""
+    signature: str = ""
+    full_text_url: str = ""
+    has_html: bool = False
+    html_url: str = ""
+    source_url: str = ""
+    attachments: Sequence[File] = ()
+    marks: Sequence[tuple[int, int]] = ()
+    state: str = ""
+    error: str = ""
+    is_automatic: bool = False
+    is_from_stranger: bool = False
+    call: CallBubble | None = None
+    fact: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingView:
+    reason: str
+    queue_name: str
+    confidence: float | None
+    threshold: float | None
+    label: str
+    version: str
+    because: Sequence[dict[str, Any]]
+    alternatives: Sequence[dict[str, Any]]
+    by_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TicketBrief:
+    id: int
+    subject: str
+    state: str
+    queue_name: str
+    last_contact_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerBrief:
+    id: int
+    name: str
+    reading: str
+    company: str
+    caution: str
+    last_contact_at: datetime | None
+    open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPanel:
+    id: int
+    name: str
+    reading: str
+    company: str
+    language: str
+    caution: str
+    note: str
+    phones: Sequence[dict[str, str]]
+    addresses: Sequence[dict[str, str]]
+    purchases: Sequence[Purchase]
+    open_tickets: Sequence[TicketBrief]
+    past_tickets: Sequence[TicketBrief]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyForm:
+    to: str
+    cc: str
+    subject: str
+    signature: str
+    can: bool
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    id: int
+    subject: str
+    state: str
+    channel: str
+    queue_id: int
+    queue_name: str
+    is_triage: bool
+    assignee_id: int | None
+    assignee_name: str
+    created_at: datetime
+    last_contact_at: datetime
+    awaits_us: bool
+    routing: RoutingView | None
+    entries: Sequence[Entry]
+    customer: CustomerPanel | None
+    candidates: Sequence[CustomerBrief]
+    agents: Sequence[dict[str, Any]]
+    queues: Sequence[dict[str, Any]]
+    reply: ReplyForm
+    can: frozenset[str]
+
+
+def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings) -> TicketView:
+    """Everything the ticket's page shows to this agent."""
+    assert ticket.id is not None
+    every_queue = queues.everyone(db)
+    queue_names = {queue.id or 0: queue.called(language) for queue in every_queue}
+    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    decisions = routing.history(db, ticket.id)
+    here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
+    last = tickets.last_received(db, ticket.id)
+    assignee = staff.get(ticket.assignee_id or 0)
+    can = {"note", "assign", "move", "link_customer", "reply"}
+    can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
+    return TicketView(
+        ticket.id,
+        ticket.subject,
+        ticket.state.value,
+        ticket.channel.value,
+        ticket.queue_id,
+        queue_names[ticket.queue_id],
+        here.is_triage,
+        ticket.assignee_id,
+        assignee.name if assignee else "",
+        ticket.created_at,
+        ticket.last_contact_at,
+        ticket.awaits_us,
+        _routing(decisions, queue_names, every_queue, staff),
+        _entries(db, ticket, decisions, queue_names, staff),
+        panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None,
+        [] if ticket.customer_id else _candidates(db, ticket, last),
+        _assignable(db, ticket, staff.values()),
+        [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
+        reply_form(db, ticket, agent=agent, settings=settings),
+        frozenset(can),
+    )
+
+
+def panel(db: Session, customer_id: int, *, language: str, but: int | None = None) -> CustomerPanel | None:
+    """A customer beside a ticket or on the own page."""
+    customer = db.get(Customer, customer_id)
+    if customer is None:
+        return None
+    points = records.points_of(db, customer_id)
+    purchases = db.exec(
+        select(Purchase)
+        .where(Purchase.customer_id == customer_id)
+        .order_by(col(Purchase.ordered_at).desc())
+        .limit(PANEL_PURCHASES)
+    ).all()
+    own = tickets_of(db, customer_id, language=language, limit=3 * PANEL_TICKETS)
+    others = [brief for brief in own if brief.id != but]
+    return CustomerPanel(
+        customer_id,
+        customer.name,
+        customer.reading,
+        customer.company,
+        customer.language,
+        customer.caution,
+        customer.note,
+        [_point(point) for point in points if point.kind == "phone"],
+        [_point(point) for point in points if point.kind == "email"],
+        purchases,
+        [brief for brief in others if brief.state != TicketState.RESOLVED][:PANEL_TICKETS],
+        [brief for brief in others if brief.state == TicketState.RESOLVED][:PANEL_TICKETS],
+    )
+
+
+def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> list[TicketBrief]:
+    """A customer's tickets, newest contact first."""
+    name = Queue.name_en if language == "en" else Queue.name
+    rows = db.execute(
+        sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.state), col(name), col(Ticket.last_contact_at))
+        .join(Queue, col(Queue.id) == Ticket.queue_id)
+        .where(col(Ticket.customer_id) == customer_id)
+        .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+        .limit(limit)
+    )
+    return [TicketBrief(*values) for values in rows]
+
+
+def timeline(
+    db: Session, customer_id: int, *, language: str, seen: sa.ColumnElement[bool], limit: int = 50
+) -> list[Entry]:
+    """What a customer and the desk said to each other, over all tickets in `seen`, newest first."""
+    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    messages = db.exec(
+        select(Message)
+        .join(Ticket, col(Ticket.id) == Message.ticket_id)
+        .where(Ticket.customer_id == customer_id, seen)
+        .order_by(col(Message.id).desc())
+        .limit(limit)
+    ).all()
+    called = db.exec(
+        select(Call).where(Call.customer_id == customer_id).order_by(col(Call.started_at).desc()).limit(limit)
+    ).all()
+    entries = [*(_message(message, staff, (), ()) for message in messages), *(_call(call, staff) for call in called)]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
+
+
+def briefs(db: Session, customer_ids: Sequence[int]) -> list[CustomerBrief]:
+    """Customers as a chooser lists them: open matters first, then whom we spoke to last."""
+    if not customer_ids:
+        return []
+    rows = db.execute(
+        sa.select(col(Ticket.customer_id), sa.func.count())
+        .where(col(Ticket.customer_id).in_(customer_ids), col(Ticket.state) != TicketState.RESOLVED)
+        .group_by(col(Ticket.customer_id))
+    )
+    opened = {customer_id: count for customer_id, count in rows}
+    found = db.exec(select(Customer).where(col(Customer.id).in_(customer_ids))).all()
+    made = [
+        CustomerBrief(c.id or 0, c.name, c.reading, c.company, c.caution, c.last_contact_at, opened.get(c.id, 0))
+        for c in found
+    ]
+    return sorted(
+        made, key=lambda b: (b.open_count == 0, -(b.last_contact_at.timestamp() if b.last_contact_at else 0), b.id)
+    )
+
+
+def _entries(
+    db: Session, ticket: Ticket, decisions: Sequence[Routing], queue_names: dict[int, str], staff: dict[int, Agent]
+) -> list[Entry]:
+    messages = db.exec(
+        select(Message).where(Message.ticket_id == ticket.id).order_by(col(Message.id)).limit(ENTRIES_MAX)
+    ).all()
+    files: dict[int, list[File]] = {}
+    for row in db.exec(select(Attachment).where(col(Attachment.message_id).in_([message.id for message in messages]))):
+        files.setdefault(row.message_id, []).append(
+            File(row.id or 0, row.name, row.content_type, row.size_bytes, f"/attachments/{row.id}")
+        )
+    marks = {
+        decision.message_id: [
+            (reason["start"], reason["end"])
+            for reason in decision.because
+            if reason.get("start", -1) >= 0 and reason.get("weight", 0) > 0
+        ]
+        for decision in decisions
+        if decision.because
+    }
+    notes = db.exec(select(Note).where(Note.ticket_id == ticket.id).order_by(col(Note.id)).limit(ENTRIES_MAX))
+    called = db.exec(select(Call).where(Call.ticket_id == ticket.id).order_by(col(Call.id)).limit(ENTRIES_MAX))
+    told = db.exec(
+        select(Event)
+        .where(Event.ticket_id == ticket.id, col(Event.fact).in_(TOLD))
+        .order_by(col(Event.id))
+        .limit(ENTRIES_MAX)
+    )
+    entries = [
+        *(_message(message, staff, files.get(message.id or 0, ()), marks.get(message.id, ())) for message in messages),
+        *(_note(note, staff) for note in notes),
+        *(_call(call, staff) for call in called),
+        *(_fact(row, queue_names, staff) for row in told),
+    ]
+    order = {"fact": 0, "call": 1, "message": 2, "note": 3}
+    return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
+
+
+def _message(
+    message: Message, staff: dict[int, Agent], files: Sequence[File], marks: Sequence[tuple[int, int]]
+) -> Entry:
+    author = staff.get(message.author_id or 0)
+    url = f"/messages/{message.id}"
+    return Entry(
+        kind="message",
+        id=message.id or 0,
+        at=message.created_at,
+        direction=message.direction.value,
+        author_name=author.name if author else message.sender_name or message.sender_address,
+        author_address=message.sender_address,
+        to=message.to,
+        cc=message.cc,
+        text=message.reply_text or message.text,
+        quoted_text=message.quoted_text,
+        signature=message.signature,
+        full_text_url=f"{url}/text",
+        has_html=bool(message.html),
+        html_url=f"{url}/html",
+        source_url=f"{url}/source" if message.inbound_id else "",
+        attachments=files,
+        marks=marks,
+        state=message.state.value,
+        error=message.error,
+        is_automatic=message.is_automatic,
+        is_from_stranger=message.is_from_stranger,
+    )
+
+
+def _note(note: Note, staff: dict[int, Agent]) -> Entry:
+    author = staff.get(note.author_id or 0)
+    return Entry(
+        kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text
+    )
+
+
+def _call(call: Call, staff: dict[int, Agent]) -> Entry:
+    agent = staff.get(call.agent_id or 0)
+    bubble = CallBubble(
+        call.id or 0,
+        call.direction,
+        call.state.value,
+        call.outcome.value,
+        call.number,
+        call.wait_seconds,
+        call.talk_seconds,
+        agent.name if agent else "",
+        call.note,
+        call.disposition,
+    )
+    return Entry(
+        kind="call", id=call.id or 0, at=call.started_at, direction=call.direction, call=bubble, author_name=call.number
+    )
+
+
+def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> Entry:
+    told = recall(row)
+    facts: dict[str, Any] = {}
+    for name, names in (("queue_id", queue_names), ("from_queue_id", queue_names)):
+        if (number := getattr(told, name, None)) is not None:
+            facts["from_queue" if name.startswith("from") else "to_queue"] = names.get(number, "")
+    code = row.fact
+    if code == "ticket_assigned":
+        agent = staff.get(getattr(told, "agent_id", None) or 0)
+        code = "ticket_assigned" if agent else "ticket_unassigned"
+        facts["to"] = agent.name if agent else ""
+    by = staff.get(row.actor_id or 0)
+    facts["by"] = by.name if by else ""
+    return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts)
+
+
+def _routing(
+    decisions: Sequence[Routing], names: dict[int, str], every_queue: Sequence[Queue], staff: dict[int, Agent]
+) -> RoutingView | None:
+    if not decisions:
+        return None
+    current = decisions[-1]
+    guess = next((d for d in reversed(decisions) if d.label), current)
+    by_slug = {queue.slug: names[queue.id or 0] for queue in every_queue}
+    ranked = sorted(guess.probabilities.items(), key=lambda pair: -pair[1])
+    by = staff.get(current.by_id or 0)
+    return RoutingView(
+        current.reason,
+        names.get(current.queue_id, ""),
+        guess.confidence,
+        guess.threshold,
+        by_slug.get(guess.label, guess.label),
+        guess.version,
+        guess.because,
+        [{"queue_name": by_slug.get(label, label), "probability": probability} for label, probability in ranked],
+        by.name if by else "",
+        current.decided_at,
+    )
+
+
+def _candidates(db: Session, ticket: Ticket, last: Message | None) -> list[CustomerBrief]:
+    """Who it might be: everybody who shares the address written from, or the number called from."""
+    if last and last.sender_address:
+        return briefs(db, matching.by_address(db, contact_points.email_key(last.sender_address)).candidates)
+    call = db.exec(select(Call).where(Call.ticket_id == ticket.id, Call.number != "").limit(1)).first()
+    return briefs(db, matching.by_phone(db, call.number).candidates) if call else []
+
+
+def _assignable(db: Session, ticket: Ticket, staff: Iterable[Agent]) -> list[dict[str, Any]]:
+    members = set(db.exec(select(Membership.agent_id).where(Membership.queue_id == ticket.queue_id)))
+    states = dict(
+        db.exec(select(AgentState.agent_id, AgentState.state).where(col(AgentState.ended_at).is_(None))).all()
+    )
+    return [
+        {
+            "id": agent.id,
+            "name": agent.name,
+            "serves": agent.id in members,
+            "state": Presence(states.get(agent.id or 0, Presence.OFFLINE)).value,
+        }
+        for agent in staff
+        if agent.is_active and (agent.id in members or agent.role == Role.SUPERVISOR)
+    ]
+
+
+def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings) -> ReplyForm:
+    """What a reply begins with: to whom, about what, and whether one can be sent at all."""
+    last = tickets.last_received(db, ticket.id or 0)
+    queue = queues.get(db, ticket.queue_id)
+    address = last.sender_address if last else ""
+    if not address and ticket.customer_id:
+        known = db.exec(
+            select(ContactPoint.value)
+            .where(ContactPoint.customer_id == ticket.customer_id, ContactPoint.kind == "email")
+            .order_by(col(ContactPoint.id))
+            .limit(1)
+        ).first()
+        address = known or ""
+    why_not = "" if settings.smtp_url.get_secret_value() else "no_outgoing_mail_server"
+    return ReplyForm(
+        address, "", tickets.reply_subject(ticket), queue.signature.replace("{agent}", agent.name), not why_not, why_not
+    )
+
+
+def _point(point: ContactPoint) -> dict[str, str]:
+    return {"value": point.value, "label": point.label, "source": point.source.value}

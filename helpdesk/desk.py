@@ -1,0 +1,247 @@
+"""A desk that is open: its settings, database, classifier, due work, and the reading of whatever arrives.
+
+Everything that must live as long as the process is held here, and the doors (HTTP, SMTP, the command line) are handed
+this one thing. The mail loop wakes when mail was kept and drains it in order; callbacks are read at once by the door
+that took them, and by the same loop when a crash left them waiting.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from classifiers.registry import Registry
+from classifiers.router import Router
+from helpdesk import callbacks, calls, inbox, tickets
+from helpdesk.errors import Rejected, Unreachable
+from helpdesk.events import MessageFailed, MessageSent, emit
+from helpdesk.mail import attachments, compose, listen, receive, send
+from helpdesk.runtime.bus import Bus
+from helpdesk.runtime.work import Worker
+from helpdesk.settings import Settings
+from models import Agent, Attachment, Call, CallState, InboundKind, Message, MessageState, Queue, Ticket
+from models.database import Database
+
+BATCH = 50
+SWEEP_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The clock, read at the edges only."""
+    return datetime.now(UTC)
+
+
+class Desk:
+    """Open it with `async with`. `clock` is replaced by tests that need another day."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = now, works: bool = True) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = Database(settings.database)
+        self.bus = Bus(self.database)
+        self.worker = Worker(self.database)
+        self.registry = Registry(settings.data / "classifiers")
+        self.router: Router | None = None
+        self.mail_port = 0
+        self._works = works
+        self._listener: listen.Listener | None = None
+        self._addresses: tuple[float, set[str]] = (0.0, set())
+        self._mail_waits = asyncio.Event()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ready = asyncio.Event()
+
+    @property
+    def attachments(self) -> Path:
+        """The folder of attachments."""
+        return self.settings.data / "attachments"
+
+    async def __aenter__(self) -> "Desk":
+        """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
+        self.worker.connect()
+        await self.bus.start()
+        if self.settings.mail_port:
+            self._listener = listen.Listener(
+                keep=self.keep_mail,
+                ours=self.addresses,
+                lmtp=self.settings.mail_lmtp,
+                max_bytes=self.settings.mail_max_bytes,
+            )
+            port = 0 if self.settings.mail_port < 0 else self.settings.mail_port
+            self.mail_port = await self._listener.start(self.settings.mail_host, port)
+        self._tasks = [
+            asyncio.create_task(self._read_forever(), name="inbox"),
+            asyncio.create_task(self._keep_house(), name="housekeeping"),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listener:
+            await self._listener.stop()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.bus.stop()
+        self._reader.shutdown()
+        await asyncio.to_thread(self.worker.stop)
+        self.database.close()
+
+    async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp") -> None:
+        """Commit the bytes of a mail; it is read soon after."""
+        await self.database.write(
+            inbox.keep, InboundKind.MAIL, source, inbox.mail_key(raw), raw, envelope=envelope, now=self.clock()
+        )
+        self._mail_waits.set()
+
+    async def addresses(self) -> set[str]:
+        """The addresses mail is accepted for; looked up at most once in two seconds."""
+        at, known = self._addresses
+        if time.monotonic() - at > 2:
+            rows = await self.database.read(lambda db: db.exec(select(Queue.address)).all())
+            known = {address.lower() for address in rows if address} | set(self.settings.mail_addresses)
+            known.add(self.settings.mail_from.lower())
+            self._addresses = (time.monotonic(), known)
+        return known
+
+    async def read_everything(self) -> None:
+        """Read whatever is waiting now and return when nothing is. The loop does the same for ever."""
+        await self._ready.wait()
+        above = 0
+        while True:
+            ids = await self.database.read(inbox.waiting, limit=BATCH, above=above)
+            if not ids:
+                return
+            for inbound_id in ids:
+                await self.read_one(inbound_id)
+            above = ids[-1]
+
+    async def read_one(self, inbound_id: int) -> None:
+        """Read one thing that was kept. Whatever breaks is counted, and parked at the last attempt."""
+        try:
+            kind, raw = await self.database.read(inbox.bytes_of, inbound_id)
+            if kind == InboundKind.MAIL:
+                mail = await self._in_reader(
+                    partial(receive.understand, raw, router=self.router, folder=self.attachments)
+                )
+                await self.database.write(
+                    receive.take, inbound_id, mail, settings=self.settings, now=self.clock()
+                )
+            else:
+                await self.database.write(callbacks.take, inbound_id, settings=self.settings, now=self.clock())
+        except Exception as error:
+            logger.exception("reading inbound %s failed", inbound_id)
+            await self.database.write(inbox.failed, inbound_id, error, now=self.clock())
+
+    def settle(self) -> None:
+        """Wake the reading loop, after a replay for instance."""
+        self._mail_waits.set()
+
+    async def _in_reader(self, job: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, job)
+
+    async def _read_forever(self) -> None:
+        try:
+            self.router = await self._in_reader(self.registry.current)
+        except Exception:
+            logger.exception("no classifier could be loaded: what no rule decides waits in triage")
+        if self._works:
+            # In this thread's order after the classifier, so that the first page waits for neither.
+            await asyncio.to_thread(self.worker.start, self.jobs(), failed=self._gave_up)
+        self._ready.set()
+        while True:
+            self._mail_waits.clear()
+            try:
+                await self.read_everything()
+            except Exception:
+                logger.exception("the inbox could not be read; trying again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._mail_waits.wait(), SWEEP_SECONDS)
+
+    async def _keep_house(self) -> None:
+        """Every hour: let go of bytes whose keeping time is over."""
+        while True:
+            try:
+                before = self.clock() - timedelta(days=self.settings.raw_keep_days)
+                while await self.database.write(inbox.forget, before=before):
+                    pass
+            except Exception:
+                logger.exception("housekeeping failed; trying again in an hour")
+            await asyncio.sleep(3600)
+
+    async def ready(self) -> None:
+        """Return when the classifier is loaded and due work runs."""
+        await self._ready.wait()
+
+    def jobs(self) -> dict[str, Callable[..., None]]:
+        """Due work by name; see helpdesk/reactions.py for what causes it."""
+        return {"send_mail": self._send_mail, "connect_call": self._connect_call}
+
+    def _send_mail(self, message_id: int) -> None:
+        """Send one queued mail. A row marked sent is never sent again; a crash between the server's "yes" and that
+        row may repeat the mail, under the same Message-ID, which receivers fold into one."""
+        prepared = self.database.read_now(_prepare, message_id, self.attachments, self.settings)
+        if prepared is None:
+            return
+        mail, sender, recipients = prepared
+        try:
+            refused = send.send(self.settings.smtp_url.get_secret_value(), mail, sender=sender, recipients=recipients)
+        except Unreachable:
+            raise
+        except Rejected as error:
+            self.database.write_now(_sent, message_id, error=str(error), now=self.clock())
+            raise
+        told = ", ".join(f"{address}: {words}" for address, words in refused.items())
+        self.database.write_now(_sent, message_id, error=told, now=self.clock())
+
+    def _connect_call(self, call_id: int, target: str) -> None:
+        """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
+        call = self.database.read_now(lambda db: db.get(Call, call_id))
+        if call is not None and call.state != CallState.ENDED and not self.database.read_now(calls.is_answered, call_id):
+            callbacks.connect(self.settings, call.call_key, target)
+
+    def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
+        message_id = args[0] if name == "send_mail" else None
+        self.database.write_now(inbox.park_work, name, error, message_id=message_id, now=self.clock())
+        if message_id is not None and isinstance(error, Unreachable):
+            self.database.write_now(_sent, message_id, error=str(error), now=self.clock())
+
+
+def _prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> tuple[Any, str, list[str]] | None:
+    """The mail of a queued message, its envelope sender and recipients; None when it needs no sending."""
+    message = db.get(Message, message_id)
+    if message is None or message.state != MessageState.QUEUED:
+        return None
+    ticket = db.get(Ticket, message.ticket_id)
+    assert ticket is not None
+    queue = db.get(Queue, ticket.queue_id)
+    quoted = tickets.last_received(db, ticket.id or 0) if message.in_reply_to else None
+    rows = db.exec(select(Attachment).where(Attachment.message_id == message_id).order_by(col(Attachment.id)))
+    files = [(row, attachments.path_of(folder, row.sha256).read_bytes()) for row in rows]
+    author = db.get(Agent, message.author_id) if message.author_id else None
+    signature = (queue.signature if queue else "").replace("{agent}", author.name if author else "")
+    mail = compose.compose(message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone)
+    return mail, compose.tagged(message.sender_address, ticket), [*message.to, *message.cc]
+
+
+def _sent(db: Session, message_id: int, *, error: str, now: datetime) -> None:
+    message = db.get(Message, message_id)
+    if message is None or message.state != MessageState.QUEUED:
+        return
+    ticket = db.get(Ticket, message.ticket_id)
+    assert ticket is not None and ticket.id is not None
+    message.state = MessageState.FAILED if error else MessageState.SENT
+    message.error, message.sent_at = error[:500], None if error else now
+    told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message_id, "at": now}
+    emit(db, MessageFailed(error=error[:80], **told) if error else MessageSent(**told))

@@ -1,0 +1,240 @@
+"""The facts, and `emit`.
+
+A verb states a fact; the fact is written with the verb's transaction and with it the work it causes, so that all live
+or die together. Facts are gathered while the transaction runs and written last, just before it commits: on PostgreSQL
+under one lock, held for an insert and a commit, which makes the order of numbers the order of commits. A reader can
+then remember one number and never skip an event. (Numbering by transaction id and reading below the oldest running one
+was the alternative: it needs no lock, but one long transaction anywhere would hold back every screen.)
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlmodel import Session, col
+
+from models import Event
+
+LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that happened. Ids and codes only: a customer can be forgotten and the history still stands."""
+
+    at: datetime
+    by_id: int | None = None
+    kinds: ClassVar[dict[str, type["Fact"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Fact.kinds[name_of(cls)] = cls
+
+
+def name_of(kind: type[Fact]) -> str:
+    """`TicketOpened` -> "ticket_opened"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketOpened(Fact):
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketMoved(Fact):
+    """To another queue. `reason` is the decision's, see Routing."""
+
+    ticket_id: int
+    queue_id: int
+    from_queue_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketAssigned(Fact):
+    """`agent_id` None: back to the queue."""
+
+    ticket_id: int
+    queue_id: int
+    agent_id: int | None
+    from_agent_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketResolved(Fact):
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketReopened(Fact):
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerLinked(Fact):
+    ticket_id: int
+    queue_id: int
+    customer_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageReceived(Fact):
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageQueued(Fact):
+    """An agent wrote to the customer; the mail leaves next."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSent(Fact):
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageFailed(Fact):
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteAdded(Fact):
+    ticket_id: int
+    queue_id: int
+    note_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallRinging(Fact):
+    """`agent_ids`: whom it is shown to."""
+
+    call_id: int
+    queue_id: int
+    agent_ids: list[int]
+    ticket_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallChanged(Fact):
+    """Anything else about a live call: taken, answered, held, its customer chosen, its ticket, its note."""
+
+    call_id: int
+    queue_id: int
+    agent_ids: list[int]
+    what: str
+    ticket_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallEnded(Fact):
+    call_id: int
+    queue_id: int
+    agent_ids: list[int]
+    outcome: str
+    ticket_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallWrappedUp(Fact):
+    call_id: int
+    queue_id: int
+    agent_ids: list[int]
+    disposition: str
+    ticket_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentStateChanged(Fact):
+    agent_id: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentChanged(Fact):
+    """Role, queues or account: what the agent may hear is no longer what it was."""
+
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SomethingParked(Fact):
+    parked_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParkedSettled(Fact):
+    parked_id: int
+    settlement: str
+
+
+def emit(db: Session, fact: Fact) -> None:
+    """State a fact in the running transaction, and enqueue the work it causes."""
+    from helpdesk import reactions
+
+    db.info.setdefault("facts", []).append(fact)
+    reactions.react(db, fact)
+
+
+def recall(row: Event) -> Fact:
+    """The fact an event row holds."""
+    known = {"ticket_id": row.ticket_id, "call_id": row.call_id, **row.data}
+    kind = Fact.kinds[row.fact]
+    names = {field.name for field in dataclasses.fields(kind)} - {"at", "by_id"}
+    return kind(at=row.at, by_id=row.actor_id, **{name: known[name] for name in names if name in known})
+
+
+def last_number(db: Session) -> int:
+    """The number of the newest event; 0 before the first."""
+    return db.scalar(sa.select(sa.func.max(col(Event.id)))) or 0
+
+
+@event.listens_for(Session, "before_commit")
+def _write_facts(db: Session) -> None:
+    facts: list[Fact] = db.info.pop("facts", [])
+    if not facts:
+        return
+    db.flush()
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    # One row at a time: a bulk insert may number its rows in any order.
+    for fact in facts:
+        insert = sa.insert(Event).values(**_columns(fact)).returning(col(Event.id))
+        db.info["last_number"] = db.scalar(insert)
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_facts(db: Session) -> None:
+    db.info.pop("facts", None)
+    db.info.pop("last_number", None)
+
+
+def _columns(fact: Fact) -> dict[str, Any]:
+    told = dataclasses.asdict(fact)
+    return {
+        "fact": name_of(type(fact)),
+        "at": told.pop("at"),
+        "actor_id": told.pop("by_id"),
+        "ticket_id": told.pop("ticket_id", None),
+        "call_id": told.pop("call_id", None),
+        "data": told,
+    }

@@ -1,0 +1,208 @@
+"""Keep what arrived before reading it; read it; park what cannot be read, for a person to replay.
+
+The bytes are committed before the sender hears "yes", under the sender's own id, so a repeat changes nothing and a
+crash loses nothing: whatever is still waiting at the next start is read then.
+"""
+
+import hashlib
+import logging
+import re
+import traceback
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk.errors import Conflict
+from helpdesk.events import ParkedSettled, SomethingParked, emit
+from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind
+
+ATTEMPTS = 3
+"""A mail or callback that breaks this often is parked."""
+
+logger = logging.getLogger(__name__)
+
+
+def keep(
+    db: Session,
+    kind: InboundKind,
+    source: str,
+    sender_key: str,
+    raw: bytes,
+    *,
+    envelope: dict[str, Any] | None = None,
+    now: datetime,
+) -> tuple[int, bool]:
+    """Store what arrived. Returns its id, and whether it is new; a repeat returns the first one's id."""
+    values = {
+        "kind": kind,
+        "source": source,
+        "sender_key": sender_key,
+        "state": InboundState.WAITING,
+        "outcome": "",
+        "raw": raw,
+        "envelope": envelope or {},
+        "attempts": 0,
+        "is_forgotten": False,
+        "received_at": now,
+    }
+    table = Inbound.__table__  # type: ignore[attr-defined]
+    if db.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    new = db.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id))
+    if new is not None:
+        return new, True
+    first = db.scalar(sa.select(table.c.id).where(table.c.kind == kind, table.c.sender_key == sender_key))
+    assert first is not None
+    return first, False
+
+
+def mail_key(raw: bytes) -> str:
+    """What makes two deliveries the same mail: its Message-ID and its body, or all its bytes when it has none.
+
+    The trace headers above may differ between two attempts of a sender that did not hear our "yes".
+    """
+    head, _, body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
+    found = re.search(rb"^message-id:\s*(?:\n[ \t]+)?(<[^>\n]{1,500}>)", head[:200_000], re.IGNORECASE | re.MULTILINE)
+    if not found:
+        return "sha256:" + hashlib.sha256(raw).hexdigest()
+    return hashlib.sha256(found[1].strip() + b"\n" + hashlib.sha256(body).digest()).hexdigest()
+
+
+def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None = None) -> list[int]:
+    """Ids of what is kept but not read, oldest first."""
+    query = select(Inbound.id).where(Inbound.state == InboundState.WAITING, col(Inbound.id) > above)
+    if kind:
+        query = query.where(Inbound.kind == kind)
+    return [found for found in db.exec(query.order_by(col(Inbound.id)).limit(limit)) if found is not None]
+
+
+def bytes_of(db: Session, inbound_id: int) -> tuple[InboundKind, bytes]:
+    """What arrived, and as what."""
+    kind, raw = db.exec(select(Inbound.kind, Inbound.raw).where(Inbound.id == inbound_id)).one()
+    return InboundKind(kind), raw
+
+
+def claim(db: Session, inbound_id: int) -> Inbound | None:
+    """Take something to read in this transaction; None when it was read already or somebody else is reading it."""
+    return db.exec(
+        select(Inbound)
+        .where(Inbound.id == inbound_id, Inbound.state == InboundState.WAITING)
+        .with_for_update(skip_locked=True)
+    ).first()
+
+
+def done(
+    inbound: Inbound,
+    outcome: str,
+    *,
+    now: datetime,
+    ticket_id: int | None = None,
+    call_id: int | None = None,
+    ignored: bool = False,
+) -> None:
+    """It was read, and this came of it."""
+    inbound.state = InboundState.IGNORED if ignored else InboundState.DONE
+    inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
+
+
+def park(db: Session, inbound: Inbound, error: str, detail: str = "", *, now: datetime) -> Parked:
+    """It cannot be read; a supervisor will see it."""
+    assert inbound.id is not None
+    inbound.state, inbound.outcome, inbound.read_at = InboundState.PARKED, error, now
+    kind = ParkedKind.MAIL if inbound.kind == InboundKind.MAIL else ParkedKind.CALLBACK
+    parked = Parked(kind=kind, source=inbound.source, error=error, detail=detail, inbound_id=inbound.id, parked_at=now)
+    db.add(parked)
+    db.flush()
+    assert parked.id is not None
+    emit(db, SomethingParked(parked_id=parked.id, at=now))
+    return parked
+
+
+def failed(db: Session, inbound_id: int, error: Exception, *, now: datetime) -> bool:
+    """Reading broke. Counts the attempt; parks at the last one and returns True then."""
+    inbound = claim(db, inbound_id)
+    if inbound is None:
+        return True
+    inbound.attempts += 1
+    if inbound.attempts < ATTEMPTS:
+        return False
+    park(db, inbound, type(error).__name__, place_of(error), now=now)
+    return True
+
+
+def park_work(db: Session, work: str, error: Exception, *, message_id: int | None = None, now: datetime) -> None:
+    """Due work was given up."""
+    parked = Parked(
+        kind=ParkedKind.WORK,
+        source=work,
+        error=getattr(error, "code", str(error))[:200] or work,
+        detail=place_of(error),
+        message_id=message_id,
+        work=work,
+        parked_at=now,
+    )
+    db.add(parked)
+    db.flush()
+    assert parked.id is not None
+    emit(db, SomethingParked(parked_id=parked.id, at=now))
+
+
+def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
+    """Put it back in line, to be read or done again. Raises `Conflict` when somebody was faster."""
+    _settle(db, parked, "replayed", by=by, now=now)
+    if parked.inbound_id is not None and (inbound := db.get(Inbound, parked.inbound_id)):
+        inbound.state, inbound.outcome, inbound.attempts, inbound.read_at = InboundState.WAITING, "", 0, None
+    elif parked.message_id is not None:
+        from helpdesk import tickets
+        from models import Message
+
+        if message := db.get(Message, parked.message_id):
+            tickets.retry(db, message, by=by, now=now)
+
+
+def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
+    """Set it aside for good. The bytes stay as long as all bytes stay."""
+    _settle(db, parked, "dismissed", by=by, now=now)
+
+
+def forget(db: Session, *, before: datetime, limit: int = 500) -> int:
+    """Empty the bytes of what was read before that time; what waits or is set aside keeps them. Returns how many."""
+    old = (
+        select(Inbound.id)
+        .where(
+            col(Inbound.received_at) < before,
+            col(Inbound.state).in_((InboundState.DONE, InboundState.IGNORED)),
+            col(Inbound.is_forgotten).is_(False),
+        )
+        .order_by(col(Inbound.received_at))
+        .limit(limit)
+    )
+    ids = db.exec(old).all()
+    db.execute(sa.update(Inbound).where(col(Inbound.id).in_(ids)).values(raw=b"", is_forgotten=True))
+    return len(ids)
+
+
+def open_count(db: Session) -> int:
+    """How many wait for a supervisor."""
+    return db.scalar(select(sa.func.count()).select_from(Parked).where(col(Parked.settled_at).is_(None))) or 0
+
+
+def place_of(error: Exception) -> str:
+    """Exception and the innermost lines of ours, without values: enough for an engineer, nothing of a customer."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
+    return f"{type(error).__name__} at {places}"
+
+
+def _settle(db: Session, parked: Parked, settlement: str, *, by: Agent, now: datetime) -> None:
+    if parked.settled_at is not None:
+        raise Conflict("already_settled", parked_id=parked.id)
+    parked.settled_at, parked.settled_by_id, parked.settlement = now, by.id, settlement
+    assert parked.id is not None
+    emit(db, ParkedSettled(parked_id=parked.id, settlement=settlement, by_id=by.id, at=now))

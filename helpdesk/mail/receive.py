@@ -1,0 +1,191 @@
+"""Email -> Inquiry -> ticket: what is done with a mail that was kept.
+
+Reading and guessing need no database and take most of the time, so they happen first (`understand`), in whatever
+thread there is; `take` then writes everything in one transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from classifiers import Prediction
+from classifiers.router import Router
+from classifiers.text import language as language_of
+from helpdesk import inbox, intake, queues, routing, tickets
+from helpdesk.customers import contact_points, matching
+from helpdesk.events import MessageFailed, MessageReceived, emit
+from helpdesk.mail import attachments, parse, threads
+from helpdesk.mail.parse import Email
+from helpdesk.settings import Settings
+from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+
+CLASSIFY_MAX = 20_000  # characters given to the classifier
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A mail read and guessed at; its attachments already on the disk."""
+
+    email: Email
+    language: str
+    prediction: Prediction | None
+    threshold: float | None  # the confidence from which this prediction decides
+    files: tuple[Attachment, ...]
+
+
+def understand(raw: bytes, *, router: Router | None, folder: Path) -> Understood:
+    """Read the bytes, ask the classifier, store the attachments. Touches no database."""
+    email = parse.read(raw)
+    if email.unreadable:
+        return Understood(email, "ja", None, None, ())
+    words = email.reply_text[:CLASSIFY_MAX]
+    prediction, threshold = None, None
+    if router is not None and (words.strip() or email.subject.strip()) and not email.is_bounce:
+        prediction = router.predict(words, subject=parse.subject_stem(email.subject))
+        threshold = router.thresholds.get(prediction.language)
+    files = tuple(
+        attachments.store(
+            folder,
+            name=file.name,
+            content_type=file.content_type,
+            content=file.content,
+            content_id=file.content_id,
+            is_inline=file.is_inline,
+        )
+        for file in email.attachments
+    )
+    return Understood(email, language_of(f"{email.subject}\n{words}"), prediction, threshold, files)
+
+
+def take(
+    db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime
+) -> int | None:
+    """Make the mail part of the desk. Returns its ticket's id; None when it was parked, set aside or read already."""
+    inbound = inbox.claim(db, inbound_id)
+    if inbound is None:
+        return None
+    email = mail.email
+    if email.unreadable:
+        inbox.park(db, inbound, email.unreadable, ", ".join(email.problems), now=now)
+        return None
+    if email.is_bounce:
+        return _bounced(db, inbound, email, now=now)
+    assert email.sender is not None
+    thread = threads.find(db, email, tag=inbound.envelope.get("tag", ""), reopen_days=settings.reopen_days, now=now)
+    if thread.ticket is not None and (thread.is_stranger or email.is_automatic):
+        # A stranger's words, or a robot's answer: on the ticket for agents to see, but nothing follows from them.
+        message = _message(db, inbound, thread.ticket, mail, is_stranger=thread.is_stranger, now=now)
+        _heard(db, thread.ticket, message, inbound, "by_stranger" if thread.is_stranger else "automatic", now=now)
+        return thread.ticket.id
+    taken = intake.take_in(
+        db,
+        intake.Inquiry(
+            channel=Channel.MAIL,
+            subject=parse.subject_stem(email.subject) or mail.email.reply_text[:60].strip() or "—",
+            match=matching.by_address(db, contact_points.email_key(email.sender.address)),
+            language=mail.language,
+            written_to=queues.written_to(db, _addresses(inbound, email)),
+            continues=thread.ticket,
+            prediction=mail.prediction,
+            threshold=mail.threshold,
+        ),
+        open_ticket_days=settings.open_ticket_days,
+        now=now,
+    )
+    message = _message(db, inbound, taken.ticket, mail, is_stranger=False, now=now)
+    tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
+    if taken.is_new:
+        if decision := routing.latest(db, taken.ticket.id or 0):
+            decision.message_id = message.id
+        tickets.announce(db, taken.ticket, now=now)
+        if thread.follows is not None:
+            _follows(db, taken.ticket, thread.follows, now=now)
+    _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
+    return taken.ticket.id
+
+
+def _addresses(inbound: Inbound, email: Email) -> list[str]:
+    """Whom the mail was for: the envelope first, which is true, then what the header shows."""
+    header = [address.address for address in (*email.to, *email.cc)]
+    return [plain_address(address) for address in (*inbound.envelope.get("recipients", ()), *header)]
+
+
+def plain_address(address: str) -> str:
+    """An address of the desk without its plus-tag, lower case."""
+    local, _, domain = address.strip().lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def _message(
+    db: Session, inbound: Inbound, ticket: Ticket, mail: Understood, *, is_stranger: bool, now: datetime
+) -> Message:
+    email = mail.email
+    assert ticket.id is not None
+    message = Message(
+        ticket_id=ticket.id,
+        direction=Direction.IN,
+        state=MessageState.RECEIVED,
+        internet_id=email.message_id,
+        in_reply_to=email.in_reply_to[0] if email.in_reply_to else "",
+        references=list(email.references[:20]),
+        sender_name=email.sender.name if email.sender else "",
+        sender_address=email.sender.address if email.sender else "",
+        to=[address.address for address in email.to[:100]],
+        cc=[address.address for address in email.cc[:100]],
+        subject=email.subject,
+        text=email.text,
+        reply_text=email.reply_text,
+        quoted_text=email.quoted_text,
+        signature=email.signature,
+        html=email.html,
+        is_automatic=email.is_automatic,
+        is_from_stranger=is_stranger,
+        inbound_id=inbound.id,
+        created_at=now,
+        sent_at=email.sent_at,
+    )
+    db.add(message)
+    db.flush()
+    assert message.id is not None
+    for file in mail.files:
+        db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": message.id}))
+    return message
+
+
+def _heard(db: Session, ticket: Ticket, message: Message, inbound: Inbound, outcome: str, *, now: datetime) -> None:
+    assert ticket.id is not None and message.id is not None
+    inbox.done(inbound, outcome, ticket_id=ticket.id, now=now)
+    emit(db, MessageReceived(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, at=now))
+
+
+def _follows(db: Session, ticket: Ticket, old_id: int, *, now: datetime) -> None:
+    tickets.note(db, ticket, f"→ #{old_id}", by=None, now=now)
+
+
+def _bounced(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int | None:
+    """A bounce never opens a ticket: it belongs to the mail it is about, or to nobody."""
+    from sqlmodel import select
+
+    named = [email.bounced_message_id, *email.in_reply_to, *email.references]
+    sent = None
+    for internet_id in filter(None, named):
+        sent = db.exec(
+            select(Message).where(Message.internet_id == internet_id, Message.direction == Direction.OUT)
+        ).first()
+        if sent:
+            break
+    if sent is None:
+        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
+        return None
+    ticket = db.get(Ticket, sent.ticket_id)
+    assert ticket is not None and ticket.id is not None and sent.id is not None
+    inbox.done(inbound, "bounce", ticket_id=ticket.id, now=now)
+    if not email.bounce_status.startswith("4"):
+        sent.state, sent.error = MessageState.FAILED, f"bounced {email.bounce_status}".strip()
+        emit(
+            db,
+            MessageFailed(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=sent.id, error="bounced", at=now),
+        )
+    return ticket.id

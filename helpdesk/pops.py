@@ -1,0 +1,127 @@
+"""The incoming-call card: who calls, how we know, and what whoever picks up must see at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from helpdesk import calls, conversations, tickets
+from helpdesk.conversations import CustomerBrief, TicketBrief
+from helpdesk.customers import contact_points, matching
+from helpdesk.settings import Settings
+from models import Agent, Call, CallState, Purchase, Queue
+
+OPEN_TICKETS = 3
+PURCHASES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A call on an agent's screen. `state` is ringing, talking or wrap_up."""
+
+    call_id: int
+    state: str
+    direction: str
+    queue_name: str
+    started_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
+    number: str
+    number_display: str
+    withheld: bool
+    match: str
+    customer: CustomerBrief | None
+    candidates: Sequence[CustomerBrief]
+    open_tickets: Sequence[TicketBrief]
+    last_contact_at: datetime | None
+    purchases: Sequence[Purchase]
+    accepted_by: str
+    ticket_id: int | None
+    note: str
+    disposition: str
+    dispositions: Sequence[str]
+    wrap_up_until: datetime | None
+
+
+def cards(db: Session, agent: Agent, *, language: str, settings: Settings) -> list[Card]:
+    """All cards on the agent's screen, as a reload shows them."""
+    return [card(db, call, language=language, settings=settings) for call in calls.live_for(db, agent)]
+
+
+def is_shown(db: Session, call: Call, agent_id: int) -> bool:
+    """Whether the call is on this agent's screen now."""
+    if call.agent_id is not None:
+        return call.agent_id == agent_id and call.wrapped_up_at is None
+    return call.state != CallState.ENDED and agent_id in calls.showing(db, call.id)
+
+
+def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
+    """The card of one call."""
+    queue = db.get(Queue, call.queue_id) if call.queue_id else None
+    candidates = matching.by_phone(db, call.number).candidates if call.number else ()
+    ids = list(dict.fromkeys([*([call.customer_id] if call.customer_id else []), *candidates]))
+    briefs = {brief.id: brief for brief in conversations.briefs(db, ids)}
+    customer = briefs.get(call.customer_id or 0)
+    taker = db.get(Agent, call.agent_id) if call.agent_id else None
+    if call.state == CallState.ENDED:
+        state = "wrap_up"
+    else:
+        state = "ringing" if call.agent_id is None and call.answered_at is None else "talking"
+    return Card(
+        call.id or 0,
+        state,
+        call.direction,
+        queue.called(language) if queue else "",
+        call.started_at,
+        call.answered_at,
+        call.ended_at,
+        call.number,
+        contact_points.national(call.number, settings.region) if call.number else call.number_typed,
+        call.is_withheld,
+        call.match,
+        customer,
+        [brief for brief in briefs.values() if brief.id != call.customer_id],
+        _open_tickets(db, call, language),
+        _last_contact(db, call),
+        _purchases(db, call.customer_id),
+        taker.name if taker else "",
+        call.ticket_id,
+        call.note,
+        call.disposition,
+        calls.DISPOSITIONS,
+        call.ended_at + timedelta(seconds=settings.wrap_up_seconds) if call.ended_at else None,
+    )
+
+
+def _open_tickets(db: Session, call: Call, language: str) -> list[TicketBrief]:
+    """The customer's open matters, without the ticket this very call opened."""
+    if call.customer_id is None:
+        return []
+    own = conversations.tickets_of(db, call.customer_id, language=language, limit=20)
+    return [brief for brief in own if brief.state != "resolved" and brief.id != call.ticket_id][:OPEN_TICKETS]
+
+
+def _last_contact(db: Session, call: Call) -> datetime | None:
+    """When the customer was last spoken to before this call."""
+    if call.customer_id is None:
+        return None
+    earlier = db.exec(
+        select(Call.started_at)
+        .where(Call.customer_id == call.customer_id, Call.id != call.id, Call.started_at < call.started_at)
+        .order_by(col(Call.started_at).desc())
+        .limit(1)
+    ).first()
+    moved = tickets.last_contact_before(db, call.customer_id, call.started_at)
+    return max((at for at in (earlier, moved) if at), default=None)
+
+
+def _purchases(db: Session, customer_id: int | None) -> Sequence[Purchase]:
+    if customer_id is None:
+        return ()
+    return db.exec(
+        select(Purchase)
+        .where(Purchase.customer_id == customer_id)
+        .order_by(col(Purchase.ordered_at).desc())
+        .limit(PURCHASES)
+    ).all()

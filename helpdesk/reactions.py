@@ -1,0 +1,23 @@
+"""One table: a fact, and the work it causes.
+
+The work is enqueued in the transaction that states the fact, under a key made of the fact's ids: it is there if and
+only if the fact is, and the same fact stated twice causes it once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlmodel import Session
+
+from helpdesk.events import Fact, MessageQueued
+from helpdesk.runtime import work
+
+REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
+    MessageQueued: lambda db, fact: work.enqueue(db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}"),
+}
+
+
+def react(db: Session, fact: Fact) -> None:
+    """Enqueue what the fact causes, if anything."""
+    if cause := REACTIONS.get(type(fact)):
+        cause(db, fact)

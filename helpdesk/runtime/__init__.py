@@ -1,0 +1,1 @@
+"""What moves facts and due work along. It knows no business."""

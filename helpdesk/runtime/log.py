@@ -1,0 +1,13 @@
+"""Reads committed events in order, with none skipped."""
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from helpdesk.events import Fact, recall
+from models import Event
+
+
+def after(db: Session, number: int, *, limit: int = 200) -> list[tuple[int, Fact]]:
+    """The events numbered above `number`, oldest first, at most `limit`: pairs of number and fact."""
+    rows = db.scalars(sa.select(Event).where(col(Event.id) > number).order_by(col(Event.id)).limit(limit))
+    return [(row.id or 0, recall(row)) for row in rows]

@@ -1,0 +1,608 @@
+"""A sample company with two months behind it, so that a visitor opens the door of a desk that is at work.
+
+The idea: nobody writes its rows. Its customers' mails are built as bytes and read like any mail, its calls are told
+by a telephone system, its agents use the desk's own verbs, all in the order of time. So every ticket has a real
+history, every decision of the classifier a real reason, and whatever the desk learns to do the sample does too.
+
+The people and their words are in `helpdesk/sample/`: `customers.csv`, `products.csv`, `past.toml` and `open.toml`. A
+story there is one ticket: who writes (or calls), how long ago, and what follows after which time.
+"""
+
+import csv
+import hashlib
+import heapq
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, select
+
+from classifiers import Router, registry
+from cti import CallEvent, Kind
+from helpdesk import agents, calls, inbox, queues, routing, tickets
+from helpdesk.customers import contact_points, records
+from helpdesk.events import MessageSent, emit
+from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
+from helpdesk.mail import compose, receive, threads
+from helpdesk.settings import Settings
+from models import (
+    Agent,
+    Call,
+    Customer,
+    Direction,
+    InboundKind,
+    Message,
+    MessageState,
+    Presence,
+    Purchase,
+    Queue,
+    Role,
+    Ticket,
+)
+
+__all__ = ["ACCOUNTS", "CALLERS", "COMPANY", "LETTERS", "LINES", "Account", "Caller", "Line", "load"]
+
+COMPANY: Final = {"ja": "ひより電器", "en": "Hiyori Appliances"}
+DOMAIN: Final = "desk.example.jp"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How customers reach a queue."""
+
+    phone: str  # E.164
+    address: str | None
+    greeting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in to the demonstration. The password is no secret."""
+
+    key: str
+    name: str
+    reading: str
+    email: str
+    password: str
+    serves: tuple[str, ...]  # slugs of queues
+    extension: str
+    language: str = "ja"
+    role: Role = Role.AGENT
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who can be made to call. `number` as a telephone system gives it, `called` the line dialed (E.164)."""
+
+    key: str
+    label: dict[str, str]
+    number: str
+    called: str
+
+
+LINES: Final = {
+    "tech_support": Line(
+        "+81355500101",
+        f"tech@{DOMAIN}",
+        "ひより電器、技術サポートでございます。担当者におつなぎしますので、そのままお待ちください。",
+    ),
+    "returns": Line("+81355500102", f"returns@{DOMAIN}", "ひより電器、返品・交換の窓口でございます。"),
+    "billing": Line("+81355500103", f"billing@{DOMAIN}", "ひより電器、ご請求・お支払いの窓口でございます。"),
+    "shipping": Line("+81355500104", f"shipping@{DOMAIN}", "ひより電器、配送の窓口でございます。"),
+    "general": Line("+81355500100", None, "お電話ありがとうございます。ひより電器でございます。"),
+}
+"""Mail to `settings.mail_from` belongs to no queue, so there the classifier decides."""
+
+ACCOUNTS: Final = (
+    Account(
+        "aiko", "山田 愛子", "ヤマダ アイコ", f"aiko@{DOMAIN}", "aiko-demo-2026",
+        ("tech_support", "general", "triage"), "201",
+    ),
+    Account(
+        "ben", "Ben Carter", "ベン カーター", f"ben@{DOMAIN}", "ben-demo-2026",
+        ("returns", "shipping", "triage"), "202", language="en",
+    ),
+    Account(
+        "sato", "佐藤 健", "サトウ ケン", f"sato@{DOMAIN}", "sato-demo-2026", ("triage",), "200", role=Role.SUPERVISOR,
+    ),
+    Account(
+        "nakamura", "中村 美穂", "ナカムラ ミホ", f"nakamura@{DOMAIN}", "nakamura-demo-2026",
+        ("billing", "general"), "203",
+    ),
+    Account("ogawa", "小川 翔", "オガワ ショウ", f"ogawa@{DOMAIN}", "ogawa-demo-2026", ("shipping", "returns"), "204"),
+    Account("lin", "林 美玲", "リン メイリン", f"lin@{DOMAIN}", "lin-demo-2026", ("tech_support", "general"), "205"),
+)  # fmt: skip
+
+CALLERS: Final = {
+    caller.key: caller
+    for caller in (
+        Caller(
+            "tanaka",
+            {"ja": "田中 美咲様（登録済み、対応中の件あり）", "en": "Ms. Tanaka (known, with an open ticket)"},
+            "+819012345601",
+            LINES["tech_support"].phone,
+        ),
+        Caller(
+            "family",
+            {"ja": "伊藤家の電話（お二人で共有の番号）", "en": "The Ito family (a number two customers share)"},
+            "+81312345602",
+            LINES["general"].phone,
+        ),
+        Caller(
+            "company",
+            {"ja": "ミナト設備の代表電話（ご担当者3名）", "en": "Minato's main line (three customers)"},
+            "+81312345610",
+            LINES["general"].phone,
+        ),
+        Caller(
+            "unknown",
+            {"ja": "登録のない番号", "en": "An unknown number"},
+            "+819012345696",
+            LINES["tech_support"].phone,
+        ),
+        Caller("withheld", {"ja": "非通知", "en": "A withheld number"}, "anonymous", LINES["general"].phone),
+        Caller(
+            "english",
+            {"ja": "Emma Wilson様（英語、英国の番号）", "en": "Emma Wilson (in English, from a UK number)"},
+            "+447700900123",
+            LINES["tech_support"].phone,
+        ),
+    )
+}
+
+LETTERS: Final[dict[str, Letter]] = shipped()
+
+
+def load(db: Session, *, now: datetime, settings: Settings) -> None:
+    """Fill an empty desk. Does nothing where there are agents already. Takes a second or two.
+
+    Attachments go to the data folder like any other. No mail is sent: what agents wrote in the past is written down as
+    sent then.
+    """
+    if db.exec(select(Agent.id).limit(1)).first() is not None:
+        return
+    stage = _set_up(db, now=now, settings=settings)
+    stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
+    days_off = [_evening(stage, days) for days in range(60, -1, -1)]
+    _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
+    db.flush()
+
+
+# --- the stage -------------------------------------------------------------------------------------------------------
+
+_AT_WORK = {  # key: what the agent does now, why, and since how many minutes
+    "aiko": (Presence.READY, "", 11),
+    "ben": (Presence.READY, "", 25),
+    "sato": (Presence.AWAY, "meeting", 18),
+    "nakamura": (Presence.AWAY, "lunch", 32),
+    "ogawa": (Presence.READY, "", 7),
+    "lin": (Presence.AWAY, "training", 48),
+}
+
+
+@dataclass(slots=True)
+class _Stage:
+    """Everybody and everything a story needs."""
+
+    db: Session
+    settings: Settings
+    now: datetime
+    zone: ZoneInfo
+    router: Router
+    staff: dict[str, Agent] = field(default_factory=dict)
+    lines: dict[str, Queue] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    phones: dict[str, str] = field(default_factory=dict)  # by customer's key: the first number nobody shares
+    addresses: dict[str, str] = field(default_factory=dict)
+    orders: dict[str, dict[str, str]] = field(default_factory=dict)  # by customer's key: product code -> order number
+
+
+def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
+    stage = _Stage(db, settings, now, ZoneInfo(settings.timezone), registry.shipped())
+    founded = now - timedelta(days=430)
+    for queue in queues.make_defaults(db):
+        stage.lines[queue.slug] = queue
+        if line := LINES.get(queue.slug):
+            queue.phone, queue.address, queue.greeting = line.phone, line.address, line.greeting
+            queue.signature = (
+                f"{COMPANY['ja']} お客様窓口　{queue.name}　担当: {{agent}}\n"
+                f"電話 {contact_points.national(line.phone)}（平日 9:00〜18:00）"
+            )
+    for account in ACCOUNTS:
+        stage.staff[account.key] = agents.create(
+            db,
+            name=account.name,
+            reading=account.reading,
+            email=account.email,
+            password=account.password,
+            role=account.role,
+            language=account.language,
+            phone=f"client:{account.key}",
+            extension=account.extension,
+            queue_ids=[stage.lines[slug].id or 0 for slug in account.serves],
+            now=founded,
+        )
+    _register_customers(stage, founded)
+    return stage
+
+
+def _register_customers(stage: _Stage, founded: datetime) -> None:
+    prices = {row["code"]: row for row in _rows("products.csv")}
+    rows = _rows("customers.csv")
+    points = {row["key"]: (_labeled(row["phones"]), row["addresses"].split(";")) for row in rows}
+    shared = Counter(each for phones, addresses in points.values() for each in (*phones, *addresses))
+    for row in rows:
+        phones, addresses = points[row["key"]]
+        form = records.Form(
+            name=row["name"],
+            reading=row["reading"],
+            company=row["company"],
+            language=row["language"],
+            phones=list(phones),
+            addresses=addresses,
+            caution=row["caution"] or "",
+            note=row["note"] or "",
+            labels=phones,
+        )
+        customer = records.create(stage.db, form, region=stage.settings.region, now=founded)
+        stage.customers[row["key"]] = customer
+        stage.phones[row["key"]] = next((each for each in phones if shared[each] == 1), next(iter(phones)))
+        stage.addresses[row["key"]] = next((each for each in addresses if shared[each] == 1), addresses[0])
+        stage.orders[row["key"]] = _buy(stage, customer, row["bought"], prices)
+
+
+def _labeled(phones: str) -> dict[str, str]:
+    """ "携帯=090-1234-5601;..." -> {"+819012345601": "携帯", ...}"""
+    pairs = (each.split("=") for each in phones.split(";"))
+    return {contact_points.to_e164(number): label for label, number in pairs}
+
+
+def _buy(stage: _Stage, customer: Customer, bought: str, products: dict[str, dict[str, str]]) -> dict[str, str]:
+    """ "rc55-9 fl6x2-5" is one RC-55 nine days ago and two packs of filters five days ago; "!" behind: returned."""
+    orders = {}
+    for number, each in enumerate(bought.split(), 1):
+        found = re.fullmatch(r"([a-z0-9]+?)(?:x(\d+))?-(\d+)(!?)", each)
+        assert found, each
+        code, quantity, days = found[1], int(found[2] or 1), int(found[3])
+        at = stage.now - timedelta(days=days, hours=5)
+        status = "returned" if found[4] else "ordered" if days <= 2 else "shipped" if days == 3 else "delivered"
+        orders[code] = f"HY{at:%y%m%d}-{(customer.id or 0) * 37 % 900 + 100}{number}"
+        stage.db.add(
+            Purchase(
+                customer_id=customer.id or 0,
+                order_number=orders[code],
+                product=products[code]["en" if customer.language == "en" else "ja"],
+                quantity=quantity,
+                amount_yen=int(products[code]["price"]) * quantity,
+                status=status,
+                ordered_at=at,
+            )
+        )
+    return orders
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as source:
+        return list(csv.DictReader(source))
+
+
+def _told(name: str) -> list[dict[str, Any]]:
+    with (FOLDER / f"{name}.toml").open("rb") as source:
+        return list(tomllib.load(source)["story"])
+
+
+# --- the play --------------------------------------------------------------------------------------------------------
+
+_Act = Iterator[datetime]
+"""A story being played: it says when it wants to go on, and goes on when its turn has come."""
+
+
+def _play(acts: list[_Act], *, until: datetime) -> None:
+    """Play all stories together, each step at its time; what lies after `until` has not happened yet."""
+    waiting = [(at, number, act) for number, act in enumerate(acts) if (at := next(act, None))]
+    heapq.heapify(waiting)
+    while waiting:
+        at, number, act = heapq.heappop(waiting)
+        if at > until:
+            return
+        if then := next(act, None):
+            heapq.heappush(waiting, (then, number, act))
+
+
+def _story(stage: _Stage, told: dict[str, Any]) -> _Act:
+    """One ticket, from its first mail or ring to whatever came last."""
+    at = _when(stage, told["ago"])
+    queue = told.get("queue") or told.get("call") or told["to"]
+    wanted = "tech_support" if queue == "tech" else queue
+    yield at
+    if "call" in told:
+        call = _ring(stage, told, at)
+        at = yield from _talk(stage, told, call, at) if "by" in told else _give_up(stage, told, call, at)
+        ticket_id = call.ticket_id
+    else:
+        ticket_id = _write(stage, told, told["text"], at)
+    ticket = stage.db.get(Ticket, ticket_id)
+    assert ticket is not None, told
+    for step in told.get("then", ()):
+        at += _span(step["after"])
+        yield at
+        if "customer" in step:
+            _write(stage, told, step["customer"], at, ticket=ticket)
+        else:
+            wanted = _work(stage, ticket, wanted, step, at)
+
+
+def _work(stage: _Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: datetime) -> str:
+    """What an agent does with a ticket in one sitting. Returns the slug of the queue it belongs to now."""
+    db, by = stage.db, stage.staff[step["by"]]
+    _put_right(stage, ticket, stage.lines[wanted], by, at)
+    if "move" in step:
+        wanted = step["move"]
+        routing.move(db, ticket, stage.lines[wanted], by=by, now=at)
+    if "assign" in step:
+        tickets.assign(db, ticket, stage.staff[step["assign"]], by=by, now=at)
+    if "note" in step:
+        tickets.note(db, ticket, _filled(stage, ticket, step["note"], at), by=by, now=at)
+    if "reply" in step:
+        _reply(stage, ticket, step["reply"], by, at)
+    if step.get("resolve"):
+        tickets.resolve(db, ticket, by=by, now=at)
+    return wanted
+
+
+def _put_right(stage: _Stage, ticket: Ticket, wanted: Queue, by: Agent, at: datetime) -> None:
+    """The first to look moves a ticket that the classifier left in triage, or got wrong."""
+    if ticket.queue_id == wanted.id:
+        return
+    mover = by if agents.serves(stage.db, by, ticket.queue_id) else stage.staff["sato"]
+    routing.move(stage.db, ticket, wanted, by=mover, now=at)
+
+
+def _broken_mail(stage: _Stage) -> _Act:
+    """Something nobody can read, for the supervisor's page."""
+    at = stage.now - timedelta(hours=16)
+    yield at
+    _arrive(stage, LETTERS["unreadable"].build(to=stage.settings.mail_from, now=at), stage.settings.mail_from, "", at)
+
+
+def _evening(stage: _Stage, days: int) -> _Act:
+    """Whoever worked that day goes home."""
+    at = _when(stage, f"{days}d 19:30")
+    yield at
+    for agent in stage.staff.values():
+        state = agents.state_of(stage.db, agent.id or 0)
+        if state and state.state != Presence.OFFLINE:
+            agents.set_state(stage.db, agent.id or 0, Presence.OFFLINE, now=at)
+
+
+def _this_morning(stage: _Stage) -> _Act:
+    """What everybody is doing when the visitor comes in."""
+    for key, (state, reason, minutes) in sorted(_AT_WORK.items(), key=lambda each: -each[1][2]):
+        at = stage.now - timedelta(minutes=minutes)
+        yield at
+        agents.set_state(stage.db, stage.staff[key].id or 0, state, reason=reason, now=at)
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def _ring(stage: _Stage, told: dict[str, Any], at: datetime) -> Call:
+    number = stage.phones[told["who"]] if "who" in told else told["caller"]
+    key = "CA" + hashlib.md5(f"{number} {told['ago']}".encode(), usedforsecurity=False).hexdigest()
+    slug = "tech_support" if told["call"] == "tech" else told["call"]
+    by = stage.staff.get(told.get("by", ""))
+    return _tell(
+        stage,
+        key,
+        "ring",
+        at,
+        direction="in",
+        caller="" if number == "withheld" else number,
+        withheld=number == "withheld",
+        called=LINES[slug].phone,
+        agents=(by.extension,) if by else (),
+    )
+
+
+def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
+    """The agent answers, talks, and writes down what it was about. Ends with the time of that."""
+    db, by, note = stage.db, stage.staff[told["by"]], told["note"].strip()
+    at += timedelta(seconds=told["wait"])
+    yield at
+    _tell(stage, call.call_key, "answer", at, agents=(by.extension,))
+    at += timedelta(seconds=told["talk"])
+    yield at
+    _tell(stage, call.call_key, "hangup", at, cause="normalClearing")
+    at += timedelta(seconds=25 + len(note) // 2)
+    yield at
+    guess = stage.router.predict(note)
+    done = bool(told.get("resolve"))
+    calls.wrap_up(
+        db, call, note=note, disposition=told["outcome"], by=by, guess=guess,
+        threshold=stage.router.thresholds[guess.language], resolve=done, now=at,
+    )  # fmt: skip
+    ticket = db.get(Ticket, call.ticket_id)
+    assert ticket is not None
+    if done:
+        tickets.resolve(db, ticket, by=by, now=at)
+    return at
+
+
+def _give_up(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
+    at += timedelta(seconds=told["wait"])
+    yield at
+    _tell(stage, call.call_key, "hangup", at, cause="cancel")
+    return at
+
+
+def _tell(stage: _Stage, key: str, kind: Kind, at: datetime, **facts: Any) -> Call:
+    """What the telephone system says of a call."""
+    event = CallEvent(source="twilio", call_id=key, leg_id=key, kind=kind, event_id=f"{key}:{kind}", at=at, **facts)
+    settings = stage.settings
+    return calls.record(stage.db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=at)
+
+
+# --- mails -----------------------------------------------------------------------------------------------------------
+
+
+def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, ticket: Ticket | None = None) -> int | None:
+    """A customer's mail, the first of a ticket or an answer in it. Returns the ticket's id."""
+    key = told.get("who", "")
+    customer = stage.customers.get(key)
+    if customer is None:
+        sender = told["stranger"]
+    else:
+        sender = f"{customer.name} <{stage.addresses[key]}>"
+    line = LINES.get("tech_support" if told["to"] == "tech" else told["to"])
+    to = (line.address if line else None) or stage.settings.mail_from
+    subject, tag, below = told["subject"], "", ""
+    in_reply_to, references = "", list[str]()
+    if ticket is not None and (last := _last_sent(stage.db, ticket)):
+        subject, tag, to = last.subject, threads.tag_of(ticket), compose.tagged(last.sender_address, ticket)
+        in_reply_to, references = last.internet_id, [*reversed(last.references), last.internet_id]
+        below = "\n" + quoted(
+            last.text,
+            sender=f"{last.sender_name} <{last.sender_address}>",
+            at=last.created_at.astimezone(stage.zone),
+            language=customer.language if customer else "ja",
+        )
+    raw = build(
+        sender=sender,
+        to=to,
+        subject=subject,
+        text=_filled(stage, ticket, text, at, key=key).strip() + "\n" + _card(stage, key) + below,
+        files=[(name, file(name)) for name in told.get("files", ())] if ticket is None else (),
+        message_id=_id(sender.rpartition("@")[2].rstrip(">"), told["ago"], sender, at),
+        at=at.astimezone(stage.zone),
+        in_reply_to=in_reply_to,
+        references=references,
+    )
+    return _arrive(stage, raw, to, tag, at)
+
+
+def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
+    envelope = {"recipients": [to], "sender": "", "tag": tag, "peer": ""}
+    inbound_id, _ = inbox.keep(
+        stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at
+    )  # fmt: skip
+    mail = receive.understand(raw, router=stage.router, folder=stage.settings.data / "attachments")
+    return receive.take(stage.db, inbound_id, mail, settings=stage.settings, now=at)
+
+
+def _reply(stage: _Stage, ticket: Ticket, text: str, by: Agent, at: datetime) -> None:
+    """What an agent wrote then, written down as sent: `tickets.reply` would put it on its way now."""
+    assert ticket.id is not None
+    db = stage.db
+    heard = tickets.last_received(db, ticket.id)
+    assert heard is not None, "nobody has written yet, so there is nobody to answer"
+    name, address = tickets.sender_of(
+        db, ticket, default=stage.settings.mail_from, desk_name=stage.settings.name
+    )  # fmt: skip
+    words = _dressed(stage, ticket, _filled(stage, ticket, text, at), by)
+    message = Message(
+        ticket_id=ticket.id,
+        direction=Direction.OUT,
+        state=MessageState.SENT,
+        internet_id=_id(DOMAIN, str(ticket.id), by.email, at),
+        in_reply_to=heard.internet_id,
+        references=[heard.internet_id, *heard.references][:20],
+        sender_name=name,
+        sender_address=address,
+        to=[heard.sender_address],
+        subject=tickets.reply_subject(ticket),
+        text=words,
+        reply_text=words,
+        author_id=by.id,
+        created_at=at,
+        sent_at=at,
+    )
+    db.add(message)
+    db.flush()
+    if ticket.assignee_id is None:
+        tickets.assign(db, ticket, by, by=by, now=at)
+    tickets.touch(ticket, words, awaits_us=False, now=at)
+    assert message.id is not None
+    emit(db, MessageSent(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=at))
+
+
+def _last_sent(db: Session, ticket: Ticket) -> Message | None:
+    return db.exec(
+        select(Message)
+        .where(Message.ticket_id == ticket.id, Message.direction == Direction.OUT)
+        .order_by(col(Message.id).desc())
+        .limit(1)
+    ).first()
+
+
+# --- words and times -------------------------------------------------------------------------------------------------
+
+
+def _dressed(stage: _Stage, ticket: Ticket, text: str, by: Agent) -> str:
+    """An agent's words between the customer's name and the good wishes."""
+    customer = stage.db.get(Customer, ticket.customer_id) if ticket.customer_id else None
+    name = customer.name if customer else ""
+    if ticket.language == "en":
+        return f"Hello {name},\n\n{text.strip()}\n\nKind regards,\n{_signed(by, 'en')}"
+    to = f"{customer.company}\n{name} 様" if customer and customer.company else f"{name.split()[0] if name else ''} 様"
+    thanks = (
+        "ご返信ありがとうございます。"
+        if _last_sent(stage.db, ticket)
+        else "お問い合わせいただき、ありがとうございます。"
+    )
+    return (
+        f"{to}\n\n{thanks}\n{COMPANY['ja']}の{_signed(by, 'ja')}でございます。\n\n{text.strip()}\n\n"
+        "どうぞよろしくお願いいたします。"
+    )
+
+
+def _signed(by: Agent, language: str) -> str:
+    """Ben Carter signs カーター in Japanese; 山田 愛子 signs Aiko in English, as her address has it."""
+    if language == "en":
+        return by.name if by.name.isascii() else by.email.partition("@")[0].capitalize()
+    return by.reading.split()[-1] if by.name.isascii() else by.name.split()[0]
+
+
+def _card(stage: _Stage, key: str) -> str:
+    """Who writes for a company signs with it."""
+    customer = stage.customers.get(key)
+    if customer is None or not customer.company:
+        return ""
+    phone = contact_points.national(stage.phones[key])
+    return f"\n-- \n{customer.company}\n{customer.name}\nTEL {phone}\n{stage.addresses[key]}\n"
+
+
+def _filled(stage: _Stage, ticket: Ticket | None, text: str, at: datetime, *, key: str = "") -> str:
+    """{order:rc55} becomes that order's number, {date:-3} the date three days before."""
+
+    def order(found: re.Match[str]) -> str:
+        return stage.orders[key][found[1]]
+
+    def date(found: re.Match[str]) -> str:
+        day = at.astimezone(stage.zone) + timedelta(days=int(found[1]))
+        return f"{day.month}月{day.day}日"
+
+    return re.sub(r"\{date:(-?\d+)\}", date, re.sub(r"\{order:(\w+)\}", order, text)).strip()
+
+
+def _when(stage: _Stage, ago: str) -> datetime:
+    """ "95m" and "3h" before now; "12d 09:42" at that hour of the desk's day, twelve days before today."""
+    days, _, clock = ago.partition(" ")
+    if not clock:
+        return stage.now - _span(ago)
+    hour, minute = map(int, clock.split(":"))
+    day = stage.now.astimezone(stage.zone) - timedelta(days=int(days.removesuffix("d")))
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone(stage.now.tzinfo)
+
+
+def _span(text: str) -> timedelta:
+    return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})
+
+
+def _id(domain: str, *parts: object) -> str:
+    """A Message-ID that is the same each time, so that two loads of one day are one."""
+    return f"<{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}@{domain}>"

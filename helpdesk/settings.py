@@ -1,0 +1,135 @@
+"""Every setting: its type, its default, what it means.
+
+They are read from the environment (`DESK_PUBLIC_URL=...`) or a `desk.toml` beside the command, the environment first.
+All mistakes are reported together, and a mistyped name is one.
+"""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="DESK_", extra="forbid", toml_file="desk.toml")
+
+    name: str = Field("窓口", description="The desk's name, shown on every page and in mail.")
+    data: Path = Field(Path("data"), description="Folder for the SQLite file, attachments and trained models.")
+    database_url: str = Field(
+        "", description='Empty: SQLite in the data folder. Or "postgresql+psycopg://user:password@host/database".'
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="How the outside reaches the desk. Telephone signatures are checked against it, links begin with it.",
+    )
+    host: str = Field("127.0.0.1", description="Address the web server listens on.")
+    port: int = Field(8000, description="Port the web server listens on.")
+    timezone: str = Field("Asia/Tokyo", description="Zone of dates on pages and in mail.")
+    region: str = Field("JP", description="Country assumed for a telephone number that names none.")
+    language: str = Field("ja", description='Language before anybody has signed in: "ja" or "en".')
+
+    mail_host: str = Field("127.0.0.1", description="Address the desk's own mail listener binds to.")
+    mail_port: int = Field(8025, description="Port of the desk's own mail listener; 0 switches it off.")
+    mail_lmtp: bool = Field(False, description="Speak LMTP instead of SMTP on that port.")
+    mail_addresses: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses accepted besides the queues' own, with a comma between. A plus-tag is always accepted.",
+    )
+    mail_max_bytes: int = Field(30_000_000, description="Largest mail accepted, in bytes.")
+    mail_from: str = Field("desk@example.com", description="Sender where a queue has no address of its own.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description='Where replies leave: "smtp://user:password@host:587" (STARTTLS when offered), "smtps://..." or empty.',
+    )
+
+    twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
+    twilio_auth_token: SecretStr = Field(SecretStr(""), description="Proves Twilio's callbacks.")
+    twilio_auth_token_old: SecretStr = Field(SecretStr(""), description="Still accepted while tokens are rotated.")
+    twilio_base_url: str = Field("", description="Another address for Twilio's REST interface, for tests.")
+    ring_seconds: int = Field(25, description="How long agents' telephones ring before the caller hears an apology.")
+    push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description='Exchanges that may post calls: "name=token" with a comma between. The token is part of their URL.',
+    )
+    placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
+
+    login_hours: int = Field(12, description="A sign-in ends after this many hours without use.")
+    reopen_days: int = Field(14, description="A reply to a ticket resolved longer ago opens a new, linked ticket.")
+    open_ticket_days: int = Field(
+        14, description="A call joins the caller's open ticket only if it moved this recently."
+    )
+    wrap_up_seconds: int = Field(180, description="After a call: how long the wrap-up counts down.")
+    raw_keep_days: int = Field(90, description="How long the bytes of what arrived are kept.")
+    demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
+
+    @field_validator("mail_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("push_tokens", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().split("=", 1) for part in value.split(",") if part.strip()]
+        if any(len(pair) != 2 or not pair[0] or len(pair[1]) < 16 for pair in pairs):
+            raise ValueError('write "name=token", with a token of at least 16 characters')
+        return {name: SecretStr(token) for name, token in pairs}
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; one is Asia/Tokyo") from error
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        if value not in {"ja", "en"}:
+            raise ValueError('the pages speak "ja" and "en"')
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("begin with https:// (or http:// on one machine)")
+        return value.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The database's address, whichever way it was given."""
+        return self.database_url or f"sqlite:///{(self.data / 'desk.db').absolute()}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the desk by TLS, so that cookies may insist on it."""
+        return self.public_url.startswith("https://")
+
+    def can_command(self, source: str) -> bool:
+        """Whether the desk may tell the telephone system of a call what to do with it."""
+        return source == "twilio" and bool(self.twilio_account_sid and self.twilio_auth_token.get_secret_value())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given in code, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

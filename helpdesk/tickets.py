@@ -1,0 +1,265 @@
+"""What can be done with a ticket. Every verb states its fact; none commits."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import agents
+from helpdesk.errors import Conflict, Invalid, NotAllowed
+from helpdesk.events import (
+    CustomerLinked,
+    MessageQueued,
+    NoteAdded,
+    TicketAssigned,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+    emit,
+)
+from models import (
+    Agent,
+    Attachment,
+    Channel,
+    Customer,
+    Direction,
+    Message,
+    MessageState,
+    Note,
+    PointKind,
+    Queue,
+    Ticket,
+    TicketState,
+)
+
+SUBJECT_MAX = 200
+SNIPPET_MAX = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an agent wrote to a customer. `files` are already stored, see mail/attachments.py."""
+
+    text: str
+    to: Sequence[str]
+    cc: Sequence[str] = ()
+    files: Sequence[Attachment] = ()
+
+
+def start(
+    db: Session, *, subject: str, channel: Channel, queue_id: int, customer_id: int | None, language: str, now: datetime
+) -> Ticket:
+    """A new ticket in a queue. Its decision is written by `routing.keep`, its fact stated by `announce`."""
+    ticket = Ticket(
+        subject=subject.strip()[:SUBJECT_MAX],
+        channel=channel,
+        queue_id=queue_id,
+        customer_id=customer_id,
+        language=language,
+        token=secrets.token_hex(10),
+        created_at=now,
+        last_contact_at=now,
+    )
+    db.add(ticket)
+    db.flush()
+    return ticket
+
+
+def announce(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:
+    """State that the ticket was opened, once all that belongs to it is there."""
+    assert ticket.id is not None
+    emit(db, TicketOpened(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by_id, at=now))
+
+
+def touch(ticket: Ticket, text: str, *, awaits_us: bool, now: datetime) -> None:
+    """Something was said: it rises in the list, with its first words."""
+    ticket.last_contact_at = max(now, ticket.last_contact_at)
+    ticket.awaits_us = awaits_us
+    if snippet := re.sub(r"\s+", " ", text[: SNIPPET_MAX * 4]).strip():
+        ticket.snippet = snippet[:SNIPPET_MAX]
+
+
+def reply(
+    db: Session, ticket: Ticket, draft: Draft, *, by: Agent, internet_id: str, sender: tuple[str, str], now: datetime
+) -> Message:
+    """Write to the customer. The mail leaves as work of its own; until then the message is queued.
+
+    `internet_id` is the Message-ID made beforehand, so that a second attempt is recognisably the same mail.
+    """
+    text = draft.text.strip()
+    if not text:
+        raise Invalid("body_missing", field="body")
+    if not draft.to:
+        raise Invalid("not_an_address", field="to")
+    for address in (*draft.to, *draft.cc):
+        if "@" not in address.strip("@") or re.search(r"[\s,;<>]", address):
+            raise Invalid("not_an_address", field="to", typed=address)
+    assert ticket.id is not None
+    last = last_received(db, ticket.id)
+    previous = [last.internet_id] if last and last.internet_id else []
+    message = Message(
+        ticket_id=ticket.id,
+        direction=Direction.OUT,
+        state=MessageState.QUEUED,
+        internet_id=internet_id,
+        in_reply_to=previous[0] if previous else "",
+        references=list(dict.fromkeys(previous + (last.references if last else [])))[:20],
+        sender_name=sender[0],
+        sender_address=sender[1],
+        to=list(draft.to),
+        cc=list(draft.cc),
+        subject=reply_subject(ticket),
+        text=text,
+        reply_text=text,
+        author_id=by.id,
+        created_at=now,
+    )
+    db.add(message)
+    db.flush()
+    assert message.id is not None
+    for file in draft.files:
+        file.message_id = message.id
+        db.add(file)
+    if ticket.assignee_id is None and by.id is not None:
+        assign(db, ticket, by, by=by, now=now)
+    if ticket.state != TicketState.OPEN:
+        reopen(db, ticket, by_id=by.id, now=now)
+    touch(ticket, text, awaits_us=False, now=now)
+    emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))
+    return message
+
+
+def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datetime) -> Note:
+    """An internal remark."""
+    if not text.strip():
+        raise Invalid("body_missing", field="body")
+    assert ticket.id is not None
+    remark = Note(ticket_id=ticket.id, author_id=by.id if by else None, text=text.strip(), created_at=now)
+    db.add(remark)
+    db.flush()
+    assert remark.id is not None
+    emit(
+        db,
+        NoteAdded(
+            ticket_id=ticket.id, queue_id=ticket.queue_id, note_id=remark.id, by_id=by.id if by else None, at=now
+        ),
+    )
+    return remark
+
+
+def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent, now: datetime) -> None:
+    """Make one agent answerable for the ticket, or nobody. Assigning twice changes nothing."""
+    to_id = to.id if to else None
+    if ticket.assignee_id == to_id:
+        return
+    if to and not agents.serves(db, to, ticket.queue_id):
+        raise NotAllowed("agent_not_in_queue", agent_id=to_id, queue_id=ticket.queue_id)
+    assert ticket.id is not None
+    before, ticket.assignee_id = ticket.assignee_id, to_id
+    emit(
+        db,
+        TicketAssigned(
+            ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=to_id, from_agent_id=before, by_id=by.id, at=now
+        ),
+    )
+
+
+def resolve(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
+    """The matter is settled. Twice changes nothing."""
+    if ticket.state == TicketState.RESOLVED:
+        return
+    assert ticket.id is not None
+    ticket.state, ticket.resolved_at, ticket.awaits_us = TicketState.RESOLVED, now, False
+    emit(db, TicketResolved(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by.id, at=now))
+
+
+def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:
+    """The matter was not settled after all. Twice changes nothing."""
+    if ticket.state == TicketState.OPEN:
+        return
+    assert ticket.id is not None
+    ticket.state, ticket.resolved_at = TicketState.OPEN, None
+    emit(db, TicketReopened(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by_id, at=now))
+
+
+def link_customer(db: Session, ticket: Ticket, customer: Customer, *, by: Agent | None, now: datetime) -> None:
+    """Say whose ticket it is; the address it came from is remembered as this customer's."""
+    from helpdesk.customers import contact_points, records
+
+    if ticket.customer_id == customer.id:
+        return
+    assert ticket.id is not None and customer.id is not None
+    ticket.customer_id = customer.id
+    last = last_received(db, ticket.id)
+    if by and last and last.sender_address and not last.is_from_stranger:
+        records.learn(
+            db, customer, PointKind.EMAIL, contact_points.email_key(last.sender_address), last.sender_address, now=now
+        )
+    customer.last_contact_at = max(customer.last_contact_at or ticket.last_contact_at, ticket.last_contact_at)
+    emit(
+        db,
+        CustomerLinked(
+            ticket_id=ticket.id, queue_id=ticket.queue_id, customer_id=customer.id, by_id=by.id if by else None, at=now
+        ),
+    )
+
+
+def last_received(db: Session, ticket_id: int) -> Message | None:
+    """The newest mail the customer's side wrote, which a reply answers."""
+    return db.exec(
+        select(Message)
+        .where(
+            Message.ticket_id == ticket_id, Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
+        )
+        .order_by(col(Message.id).desc())
+        .limit(1)
+    ).first()
+
+
+def open_of(db: Session, customer_id: int, *, since: datetime, limit: int = 20) -> list[Ticket]:
+    """A customer's tickets that are not resolved and moved since then, newest contact first."""
+    return list(
+        db.exec(
+            select(Ticket)
+            .where(
+                Ticket.customer_id == customer_id, Ticket.state != TicketState.RESOLVED, Ticket.last_contact_at >= since
+            )
+            .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+            .limit(limit)
+        )
+    )
+
+
+def last_contact_before(db: Session, customer_id: int, at: datetime) -> datetime | None:
+    """When the customer's newest ticket of before that time moved."""
+    return db.exec(
+        select(Ticket.last_contact_at)
+        .where(Ticket.customer_id == customer_id, Ticket.last_contact_at < at)
+        .order_by(col(Ticket.last_contact_at).desc())
+        .limit(1)
+    ).first()
+
+
+def reply_subject(ticket: Ticket) -> str:
+    """ "Re: 注文の件 [#42]": the token joins an answer whose threading headers were lost, for those who take part."""
+    return f"Re: {ticket.subject} [#{ticket.id}]"
+
+
+def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
+    """The name and address a reply comes from: the queue's own, or the desk's."""
+    queue = db.get(Queue, ticket.queue_id)
+    return desk_name, (queue.address if queue and queue.address else default)
+
+
+def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
+    """Send a failed mail again."""
+    if message.state != MessageState.FAILED:
+        raise Conflict("not_failed", message_id=message.id)
+    ticket = db.get(Ticket, message.ticket_id)
+    assert ticket and ticket.id and message.id
+    message.state, message.error = MessageState.QUEUED, ""
+    emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))

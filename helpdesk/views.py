@@ -1,0 +1,164 @@
+"""Views of the tickets: mine, unassigned, all, one queue, resolved; newest contact first, a page at a time.
+
+A page is one statement whatever its length: a row carries everything the list shows. Paging goes by the last row's key
+and never counts or skips, so the thousandth page costs what the first does.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from helpdesk import access, agents, queues
+from helpdesk.errors import NotFound
+from models import Agent, Customer, Queue, Ticket, TicketState
+
+PAGE = 50
+NAMES = ("mine", "unassigned", "all", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A ticket as the list shows it."""
+
+    id: int
+    subject: str
+    state: str
+    customer_name: str
+    company: str
+    snippet: str
+    channel: str
+    queue_id: int
+    queue_name: str
+    confidence: float | None
+    is_triage: bool
+    assignee_id: int | None
+    assignee_name: str
+    last_contact_at: datetime
+    awaits_us: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows, and the cursor of the next page if there is one."""
+
+    rows: list[Row]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """The counts at the edge of every page."""
+
+    queues: list[dict[str, Any]]  # {"id", "name", "open"}
+    mine: int
+    unassigned: int
+    all: int
+
+
+def page(
+    db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False
+) -> Page:
+    """One page of a view. Raises `NotFound` for a view there is not, or a queue the agent does not serve."""
+    query = _rows(language).where(_condition(db, agent, view))
+    key = sa.tuple_(Ticket.last_contact_at, Ticket.id)
+    if cursor:
+        last = sa.tuple_(*_parse(cursor))
+        query = query.where(key > last if oldest_first else key < last)
+    order = [col(Ticket.last_contact_at), col(Ticket.id)]
+    query = query.order_by(*(order if oldest_first else [column.desc() for column in order])).limit(PAGE + 1)
+    rows = [Row(*values) for values in db.execute(query)]
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    return Page(rows, f"{rows[-1].last_contact_at.isoformat()}~{rows[-1].id}" if more else None)
+
+
+def total(db: Session, agent: Agent, view: str) -> int | None:
+    """How many tickets a view of open tickets holds; None for resolved ones, which only grow in number."""
+    if view == "resolved":
+        return None
+    return db.scalar(sa.select(sa.func.count()).select_from(Ticket).where(_condition(db, agent, view)))
+
+
+def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
+    """One ticket as the list shows it, for a live update."""
+    found = db.execute(_rows(language).where(Ticket.id == ticket_id)).first()  # type: ignore[arg-type]
+    return Row(*found) if found else None
+
+
+def rail(db: Session, agent: Agent, *, language: str) -> Rail:
+    """Open tickets by queue the agent serves, and the agent's own. Reads the index of open tickets only."""
+    counts = queues.counts(db)
+    served = set(agents.queue_ids(db, agent))
+    shown = [queue for queue in queues.everyone(db) if queue.id in served]
+    mine = (
+        db.scalar(
+            sa.select(sa.func.count())
+            .select_from(Ticket)
+            .where(col(Ticket.assignee_id) == agent.id, col(Ticket.state) == TicketState.OPEN)
+        )
+        or 0
+    )
+    none = queues.Count()
+    return Rail(
+        [
+            {"id": queue.id, "name": queue.called(language), "open": counts.get(queue.id or 0, none).open}
+            for queue in shown
+        ],
+        mine,
+        sum(counts.get(queue_id, none).unassigned for queue_id in served),
+        sum(counts.get(queue_id, none).open for queue_id in served),
+    )
+
+
+def _rows(language: str) -> sa.Select[Any]:
+    queue_name = Queue.name_en if language == "en" else Queue.name
+    rows: sa.Select[Any] = (
+        sa.select(
+            col(Ticket.id),
+            col(Ticket.subject),
+            col(Ticket.state),
+            sa.func.coalesce(Customer.name, ""),
+            sa.func.coalesce(Customer.company, ""),
+            col(Ticket.snippet),
+            col(Ticket.channel),
+            col(Ticket.queue_id),
+            col(queue_name),
+            col(Ticket.confidence),
+            col(Queue.is_triage),
+            col(Ticket.assignee_id),
+            sa.func.coalesce(Agent.name, ""),
+            col(Ticket.last_contact_at),
+            col(Ticket.awaits_us),
+        )
+        .join(Queue, col(Queue.id) == Ticket.queue_id)
+        .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
+        .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
+    )
+    return rows
+
+
+def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
+    is_open = col(Ticket.state) == TicketState.OPEN
+    if view == "mine":
+        return sa.and_(is_open, col(Ticket.assignee_id) == agent.id)
+    if view == "unassigned":
+        return sa.and_(is_open, col(Ticket.assignee_id).is_(None), access.seen_tickets(db, agent))
+    if view == "all":
+        return sa.and_(is_open, access.seen_tickets(db, agent))
+    if view == "resolved":
+        return sa.and_(col(Ticket.state) == TicketState.RESOLVED, access.seen_tickets(db, agent))
+    kind, _, number = view.partition("-")
+    if kind == "queue" and number.isdigit() and agents.serves(db, agent, int(number)) and db.get(Queue, int(number)) is not None:
+        return sa.and_(is_open, col(Ticket.queue_id) == int(number))
+    raise NotFound("not_found", view=view)
+
+
+def _parse(cursor: str) -> tuple[datetime, int]:
+    at, _, ticket_id = cursor.partition("~")
+    try:
+        return datetime.fromisoformat(at), int(ticket_id)
+    except ValueError as error:
+        raise NotFound("not_found", cursor=cursor) from error

@@ -1,0 +1,1 @@
+"""The face: URLs, pages, fragments, sockets. It decides nothing and writes nothing itself."""

@@ -1,0 +1,68 @@
+"""What failed, for a supervisor to try again or set aside."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import access, inbox
+from models import Agent, Inbound, Parked
+from web.edge import act, desk_of, html, look, see
+from web.tickets import download
+
+SHOWN = 200
+
+
+async def parked(request: Request) -> Response:
+    """What waits for a decision, and what was decided last."""
+    frame, told = await look(request, _parked)
+    return html(request, "admin/parked.html", frame["me"]["language"], **(frame | told | {"view": "parked"}))
+
+
+async def replay(request: Request) -> Response:
+    """Try it again."""
+    desk, parked_id = desk_of(request), request.path_params["parked_id"]
+    await act(request, lambda db, agent: inbox.replay(db, access.parked(db, agent, parked_id), by=agent,
+                                                      now=desk.clock()))  # fmt: skip
+    desk.settle()
+    return RedirectResponse("/admin/parked?notice=replayed", 303)
+
+
+async def dismiss(request: Request) -> Response:
+    """Set it aside for good."""
+    parked_id, now = request.path_params["parked_id"], desk_of(request).clock()
+    await act(request, lambda db, agent: inbox.dismiss(db, access.parked(db, agent, parked_id), by=agent, now=now))
+    return RedirectResponse("/admin/parked?notice=dismissed", 303)
+
+
+async def raw(request: Request) -> Response:
+    """The bytes as they arrived."""
+    inbound_id = request.path_params["inbound_id"]
+
+    def verb(db: Session, agent: Agent) -> tuple[bytes, str]:
+        access.supervisor(agent)
+        found = access.inbound(db, agent, inbound_id)
+        return found.raw, "eml" if found.kind == "mail" else "txt"
+
+    _, (content, ending) = await see(request, verb)
+    return download(content, f"inbound-{inbound_id}.{ending}", "application/octet-stream")
+
+
+def _parked(db: Session, agent: Agent) -> dict[str, Any]:
+    access.supervisor(agent)
+    size = sa.func.length(Inbound.raw)
+    query = select(Parked, size).join(Inbound, col(Inbound.id) == Parked.inbound_id, isouter=True)
+    waits = db.exec(query.where(col(Parked.settled_at).is_(None)).order_by(col(Parked.id)).limit(SHOWN)).all()
+    over = db.exec(query.where(col(Parked.settled_at).is_not(None)).order_by(col(Parked.settled_at).desc()).limit(20))
+    return {"rows": [_row(*found) for found in waits], "resolved": [_row(*found) for found in over.all()]}
+
+
+def _row(parked: Parked, size: int | None) -> dict[str, Any]:
+    return {
+        "id": parked.id, "kind": parked.kind.value, "source": parked.source, "error": parked.error,
+        "detail": parked.detail, "parked_at": parked.parked_at, "size_bytes": size,
+        "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
+        "can_replay": parked.inbound_id is not None or parked.message_id is not None,
+    }  # fmt: skip

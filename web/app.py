@@ -1,0 +1,160 @@
+"""The face: every route on one page, what stands before them, and what starts and stops with them."""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+from starlette.websockets import WebSocket
+
+from helpdesk.desk import Desk, now
+from helpdesk.settings import Settings
+from web import account, admin, calls, customers, edge, hooks, ops, queues, tickets
+from web.hub import Hub
+from web.render import Renderer
+
+HERE = Path(__file__).parent
+POST, BOTH = ["POST"], ["GET", "POST"]
+
+
+def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
+    """What the desk answers to."""
+    return [
+        Route("/", tickets.home),
+        Route("/inbox", tickets.inbox),
+        Route("/tickets/{ticket_id:int}", tickets.ticket),
+        Route("/tickets/{ticket_id:int}/region", tickets.region),
+        Route("/tickets/{ticket_id:int}/reply", tickets.reply, methods=POST),
+        Route("/tickets/{ticket_id:int}/note", tickets.note, methods=POST),
+        Route("/tickets/{ticket_id:int}/assign", tickets.assign, methods=POST),
+        Route("/tickets/{ticket_id:int}/move", tickets.move, methods=POST),
+        Route("/tickets/{ticket_id:int}/resolve", tickets.resolve, methods=POST),
+        Route("/tickets/{ticket_id:int}/reopen", tickets.reopen, methods=POST),
+        Route("/tickets/{ticket_id:int}/customer", tickets.customer, methods=POST),
+        Route("/tickets/{ticket_id:int}/customer/new", tickets.new_customer, methods=POST),
+        Route("/messages/{message_id:int}/html", tickets.message_html),
+        Route("/messages/{message_id:int}/text", tickets.message_text),
+        Route("/messages/{message_id:int}/source", tickets.message_source),
+        Route("/attachments/{attachment_id:int}", tickets.attachment),
+        Route("/calls", calls.page),
+        Route("/calls/{call_id:int}", calls.show),
+        Route("/calls/{call_id:int}/accept", calls.accept, methods=POST),
+        Route("/calls/{call_id:int}/decline", calls.decline, methods=POST),
+        Route("/calls/{call_id:int}/customer", calls.customer, methods=POST),
+        Route("/calls/{call_id:int}/customer/new", calls.new_customer, methods=POST),
+        Route("/calls/{call_id:int}/ticket", calls.ticket, methods=POST),
+        Route("/calls/{call_id:int}/note", calls.note, methods=POST),
+        Route("/calls/{call_id:int}/wrap-up", calls.wrap_up, methods=POST),
+        Route("/customers", customers.page),
+        Route("/customers/new", customers.new, methods=BOTH),
+        Route("/customers/{customer_id:int}", customers.show),
+        Route("/customers/{customer_id:int}/edit", customers.edit, methods=BOTH),
+        Route("/queues", queues.page),
+        Route("/queues/board", queues.region),
+        Route("/rail", queues.rail),
+        Route("/me/state", queues.state, methods=POST),
+        Route("/admin/parked", admin.parked),
+        Route("/admin/parked/{parked_id:int}/replay", admin.replay, methods=POST),
+        Route("/admin/parked/{parked_id:int}/dismiss", admin.dismiss, methods=POST),
+        Route("/admin/inbound/{inbound_id:int}/raw", admin.raw),
+        Route("/sign-in", account.sign_in, methods=BOTH),
+        Route("/sign-out", account.sign_out, methods=POST),
+        Route("/welcome", account.welcome, methods=BOTH),
+        Route("/account", account.account, methods=BOTH),
+        Route("/account/password", account.password, methods=POST),
+        *(_trial_routes() if demo else ()),
+        WebSocketRoute("/live", live),
+        Route("/hooks/twilio/voice", hooks.twilio_voice, methods=POST),
+        Route("/hooks/twilio/status", hooks.twilio_news, methods=POST),
+        Route("/hooks/twilio/dialed", hooks.twilio_dialed, methods=POST),
+        Route("/hooks/twilio/left", hooks.twilio_news, methods=POST),
+        Route("/hooks/twilio/recording", hooks.twilio_news, methods=POST),
+        Route("/api/v1/cti/{token}", hooks.push, methods=BOTH),
+        Route("/healthz", ops.health),
+        Route("/readyz", ops.ready),
+        Route("/metrics", ops.metrics),
+        Mount("/static", _Static(directory=HERE / "static")),
+    ]
+
+
+def _trial_routes() -> list[Route]:
+    from web import trial
+
+    return [
+        Route("/try", trial.page),
+        Route("/try/call", trial.call, methods=POST),
+        Route("/try/hang-up", trial.hang_up, methods=POST),
+        Route("/try/mail", trial.mail, methods=POST),
+        Route("/try/answer", trial.answer, methods=POST),
+    ]
+
+
+async def live(socket: WebSocket) -> None:
+    """A page's socket."""
+    hub: Hub = socket.app.state.hub
+    await hub.serve(socket)
+
+
+def create(settings: Settings, *, clock: Callable[[], datetime] = now, works: bool = True) -> Starlette:
+    """The application. The desk opens and closes with it; `works` False leaves due work to other processes."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with Desk(settings, clock=clock, works=works) as desk:
+            app.state.desk = desk
+            app.state.hub = Hub(desk, app.state.renderer)
+            await app.state.hub.start()
+            try:
+                yield
+            finally:
+                await app.state.hub.stop()
+
+    app = Starlette(
+        routes=routes(demo=settings.demo),
+        lifespan=lifespan,
+        middleware=[Middleware(edge.Edge), Middleware(GZipMiddleware, minimum_size=1500, compresslevel=4)],
+    )
+    app.state.renderer = Renderer(
+        timezone=settings.timezone, desk_name=settings.name, static_version=_fingerprint(HERE / "static")
+    )
+    app.state.version = _version()
+    app.state.setup_code = account.new_setup_code()
+    app.state.limiter = account.new_limiter()
+    app.state.simulated = []
+    edge.install(app)
+    return app
+
+
+class _Static(StaticFiles):
+    """Styles and scripts. An address with a version in it never changes its content, so browsers may keep it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if b"v=" in scope["query_string"]:
+            response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _fingerprint(folder: Path) -> str:
+    """Changes when any style or script does."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def _version() -> str:
+    try:
+        return metadata.version("madoguchi")
+    except metadata.PackageNotFoundError:
+        return "0.1.0"

@@ -1,0 +1,133 @@
+"""Calls: the card's buttons, and the list of all calls."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from helpdesk import access, call_log, calls
+from helpdesk.customers import records
+from helpdesk.errors import NotFound
+from models import Agent, Call, Ticket
+from web.edge import act, back, desk_of, html, look, see, wants_fragment
+
+
+async def page(request: Request) -> Response:
+    """The list, newest first."""
+    query = request.query_params
+    chosen, typed, cursor = query.get("filter") or "all", query.get("q", "").strip(), query.get("after", "")
+    settings = desk_of(request).settings
+    now = desk_of(request).clock()
+    frame, told = await look(
+        request,
+        lambda db, agent: call_log.page(db, agent, chosen, typed, cursor=cursor, settings=settings, now=now),
+    )
+    frame |= {"view": "calls", "filter": chosen, "q": typed, "rows": told.rows, "next_cursor": told.next_cursor}
+    return html(request, "calls/page.html", frame["me"]["language"], **frame)
+
+
+async def show(request: Request) -> Response:
+    """A call has no page of its own: it stands in its ticket."""
+    call_id = request.path_params["call_id"]
+    _, call = await see(request, lambda db, agent: access.call(db, agent, call_id))
+    return RedirectResponse(f"/tickets/{call.ticket_id}" if call.ticket_id else "/calls", 303)
+
+
+async def accept(request: Request) -> Response:
+    """Take it. Where the desk can command the telephone system, the caller is put through to the agent."""
+    desk = desk_of(request)
+    return await _change(
+        request, lambda db, call, agent, form: calls.accept(db, call, agent, rings=desk.settings.can_command(call.source),
+                                                            now=desk.clock())
+    )  # fmt: skip
+
+
+async def decline(request: Request) -> Response:
+    """Put the card away; it stays on the others' screens."""
+    return await _change(
+        request, lambda db, call, agent, form: calls.decline(db, call, agent, now=desk_of(request).clock())
+    )
+
+
+async def customer(request: Request) -> Response:
+    """Say who is calling."""
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        chosen = access.customer(db, agent, _number(form.get("customer_id", "")))
+        calls.choose_customer(db, call, chosen, by=agent, now=desk_of(request).clock())
+
+    return await _change(request, verb)
+
+
+async def new_customer(request: Request) -> Response:
+    """Make a record of whoever is calling, with the number they call from."""
+    desk = desk_of(request)
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""),
+                             phones=[call.number] if call.number else [])  # fmt: skip
+        made = records.create(db, typed, region=desk.settings.region, now=desk.clock())
+        calls.choose_customer(db, call, made, by=agent, now=desk.clock())
+
+    return await _change(request, verb)
+
+
+async def ticket(request: Request) -> Response:
+    """Say which ticket the call is about; none given makes a new one."""
+    desk = desk_of(request)
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        given = form.get("ticket_id", "")
+        found: Ticket | None = access.ticket(db, agent, _number(given)) if given else None
+        calls.move_to_ticket(db, call, found, by=agent, now=desk.clock())
+
+    return await _change(request, verb)
+
+
+async def note(request: Request) -> Response:
+    """What is typed while talking, kept as it is typed."""
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        calls.write_note(db, call, form.get("note", "")[:20_000], by=agent)
+
+    return await _change(request, verb)
+
+
+async def wrap_up(request: Request) -> Response:
+    """Note and outcome; the agent is ready for the next. The notes are the call's first words: the classifier reads."""
+    desk = desk_of(request)
+    form = await _form(request)
+    text, router = form.get("note", "")[:20_000], desk.router
+    guess = await run_in_threadpool(router.predict, text) if router and text.strip() else None
+    threshold = router.thresholds.get(guess.language) if router and guess else None
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        calls.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
+                      threshold=threshold, now=desk.clock())  # fmt: skip
+
+    return await _change(request, verb)
+
+
+async def _change(request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any]) -> Response:
+    call_id, form = request.path_params["call_id"], await _form(request)
+
+    def run(db: Session, agent: Agent) -> None:
+        verb(db, access.call(db, agent, call_id), agent, form)
+
+    await act(request, run)
+    if wants_fragment(request) and request.headers.get("x-desk-save"):
+        return PlainTextResponse("", 204)
+    return back(request, "/inbox")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise NotFound("not_found", given=text[:20])
+    return int(text)

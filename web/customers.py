@@ -1,0 +1,131 @@
+"""Customers: find, see, add, change."""
+
+from typing import Any
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import access, conversations
+from helpdesk.customers import records
+from helpdesk.errors import Invalid, NotFound
+from models import Agent
+from web.edge import act, desk_of, html, look
+
+FIELDS = ("name", "reading", "company", "language", "phones", "addresses", "caution", "note")
+
+
+async def page(request: Request) -> Response:
+    """The list: whom we spoke to last, or whom a search finds. "#42" goes to the ticket."""
+    typed = request.query_params.get("q", "").strip()
+    region = desk_of(request).settings.region
+    if typed.lstrip("#＃").isdigit() and typed[:1] in "#＃" and typed:
+        return RedirectResponse(f"/tickets/{int(typed.lstrip('#＃'))}", 303)
+
+    def verb(db: Session, agent: Agent) -> list[dict[str, Any]]:
+        found = records.search(db, typed, region=region)
+        points = records.points_of_many(db, [customer.id or 0 for customer in found])
+        briefs = {brief.id: brief for brief in conversations.briefs(db, [customer.id or 0 for customer in found])}
+        rows = []
+        for customer in found:
+            brief, own = briefs[customer.id or 0], points.get(customer.id or 0, [])
+            rows.append({
+                "id": brief.id, "name": brief.name, "reading": brief.reading, "company": brief.company,
+                "caution": brief.caution, "last_contact_at": brief.last_contact_at, "open_count": brief.open_count,
+                "phones": [point.value for point in own if point.kind == "phone"],
+                "addresses": [point.value for point in own if point.kind == "email"],
+            })  # fmt: skip
+        return rows
+
+    frame, rows = await look(request, verb)
+    frame |= {"view": "customers", "q": typed, "rows": rows, "next_cursor": None}
+    return html(request, "customers/page.html", frame["me"]["language"], **frame)
+
+
+async def show(request: Request) -> Response:
+    """One customer, with all that was said."""
+    customer_id = request.path_params["customer_id"]
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.customer(db, agent, customer_id)
+        return {
+            "customer": conversations.panel(db, customer_id, language=agent.language),
+            "timeline": list(reversed(conversations.timeline(
+                db, customer_id, language=agent.language, seen=access.seen_tickets(db, agent)))),
+        }  # fmt: skip
+
+    frame, told = await look(request, verb)
+    return html(request, "customers/customer.html", frame["me"]["language"], **(frame | told | {"view": "customers"}))
+
+
+async def new(request: Request) -> Response:
+    """An empty form, or a new record."""
+    if request.method == "GET":
+        given = {name: request.query_params.get(name, "") for name in FIELDS} | {"language": "ja"}
+        given["phones"] = request.query_params.get("phone", "")
+        return await _form(request, None, given, {})
+    desk, values = desk_of(request), await _values(request)
+
+    def verb(db: Session, agent: Agent) -> int:
+        made = records.create(db, _typed(values), region=desk.settings.region, now=desk.clock())
+        assert made.id is not None
+        return made.id
+
+    try:
+        customer_id = await act(request, verb)
+    except Invalid as error:
+        return await _form(request, None, values, {str(error.facts.get("field", "name")): error.code}, 422)
+    return RedirectResponse(f"/customers/{customer_id}", 303)
+
+
+async def edit(request: Request) -> Response:
+    """The record as a form, or the changed record."""
+    desk, customer_id = desk_of(request), request.path_params["customer_id"]
+    if request.method == "GET":
+        return await _form(request, customer_id, None, {})
+    values = await _values(request)
+
+    def verb(db: Session, agent: Agent) -> None:
+        records.change(db, access.customer(db, agent, customer_id), _typed(values), region=desk.settings.region,
+                       now=desk.clock())  # fmt: skip
+
+    try:
+        await act(request, verb)
+    except Invalid as error:
+        return await _form(request, customer_id, values, {str(error.facts.get("field", "name")): error.code}, 422)
+    return RedirectResponse(f"/customers/{customer_id}?notice=saved", 303)
+
+
+async def _form(request: Request, customer_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
+                status: int = 200) -> Response:  # fmt: skip
+    def verb(db: Session, agent: Agent) -> dict[str, str]:
+        if values is not None:
+            return values
+        if customer_id is None:
+            raise NotFound("not_found")
+        customer = access.customer(db, agent, customer_id)
+        points = records.points_of(db, customer_id)
+        return {
+            "name": customer.name, "reading": customer.reading, "company": customer.company,
+            "language": customer.language, "caution": customer.caution, "note": customer.note,
+            "phones": "\n".join(point.value for point in points if point.kind == "phone"),
+            "addresses": "\n".join(point.value for point in points if point.kind == "email"),
+        }  # fmt: skip
+
+    frame, shown = await look(request, verb)
+    frame |= {"view": "customers", "errors": errors, "values": shown, "customer_id": customer_id}
+    return html(request, "customers/form.html", frame["me"]["language"], status, **frame)
+
+
+async def _values(request: Request) -> dict[str, str]:
+    form = await request.form()
+    return {name: str(form.get(name, ""))[:5000] for name in FIELDS}
+
+
+def _typed(values: dict[str, str]) -> records.Form:
+    return records.Form(
+        values["name"], values["reading"], values["company"], values["language"] or "ja",
+        values["phones"].splitlines(), values["addresses"].splitlines(), values["caution"], values["note"],
+    )  # fmt: skip
+
+

@@ -1,0 +1,309 @@
+"""What every request passes: security headers, where it came from, who is signed in; and errors turned into pages.
+
+A page is one hop to a thread and one picture of the database: the login, the frame around the page and the page's own
+data are read together (`look`). A change is one transaction with the login checked inside it (`act`).
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from sqlmodel import Session
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from helpdesk import agents, calls, inbox, pops, views
+from helpdesk.desk import Desk
+from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
+from helpdesk.events import last_number
+from models import Agent, Presence, Role
+from web.render import Renderer
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=()",
+}
+MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, and no browser's cookie counts there
+SAFE = {"GET", "HEAD", "OPTIONS"}
+STATUS = {NotFound: 404, NotAllowed: 403, Conflict: 409, Invalid: 422}
+
+
+class SignedOut(Exception):
+    """Nobody is signed in; the sign-in page comes first."""
+
+
+def desk_of(connection: HTTPConnection) -> Desk:
+    """The open desk."""
+    desk: Desk = connection.app.state.desk
+    return desk
+
+
+def renderer_of(connection: HTTPConnection) -> Renderer:
+    """The templates."""
+    renderer: Renderer = connection.app.state.renderer
+    return renderer
+
+
+def cookie_name(desk: Desk) -> str:
+    """With TLS the name forbids a neighbouring host to set it."""
+    return "__Host-desk" if desk.settings.is_secure else "desk"
+
+
+def token_of(connection: HTTPConnection) -> str:
+    """The login's token, as the browser keeps it."""
+    return connection.cookies.get(cookie_name(desk_of(connection)), "")
+
+
+def language_of(request: HTTPConnection, agent: Agent | None = None) -> str:
+    """The agent's language, or what the browser asks for, or the desk's."""
+    if agent:
+        return agent.language
+    if (asked := request.query_params.get("lang", "")) in ("ja", "en"):
+        return asked
+    for part in request.headers.get("accept-language", "").split(","):
+        if (code := part.split(";")[0].strip().lower()[:2]) in ("ja", "en"):
+            return code
+    return desk_of(request).settings.language
+
+
+async def look(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[dict[str, Any], T]:
+    """The frame around a page, and what the verb answers, of one moment. Raises `SignedOut`."""
+    desk = desk_of(request)
+
+    def both(db: Session) -> tuple[dict[str, Any], T]:
+        agent = _agent(db, request)
+        number = last_number(db)  # before anything else is read: what comes later, the socket brings again
+        return frame(db, agent, request, number=number), verb(db, agent)
+
+    return await desk.database.read(both)
+
+
+async def see(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[Agent, T]:
+    """What the verb answers to whoever is signed in, without the frame: for fragments and files."""
+
+    def both(db: Session) -> tuple[Agent, T]:
+        agent = _agent(db, request)
+        return agent, verb(db, agent)
+
+    return await desk_of(request).database.read(both)
+
+
+async def act(request: Request, verb: Callable[[Session, Agent], T]) -> T:
+    """Run the verb in one transaction for whoever is signed in. Raises `SignedOut`, and what the verb raises."""
+    return await desk_of(request).database.write(lambda db: verb(db, _agent(db, request)))
+
+
+def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[str, Any]:
+    """What the layout of every page needs."""
+    desk = desk_of(request)
+    rail = views.rail(db, agent, language=agent.language)
+    notice = request.query_params.get("notice", "")
+    return {
+        "me": me(db, agent),
+        "now": desk.clock(),
+        "path": request.url.path,
+        "number": number,
+        "desk": desk_facts(request),
+        "rail": rail_facts(db, agent, rail),
+        "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
+        "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
+        "notice_facts": {},
+        "view": request.query_params.get("view", ""),
+    }
+
+
+def me(db: Session, agent: Agent) -> dict[str, Any]:
+    """The signed-in agent, as pages show them."""
+    state = agents.state_of(db, agent.id or 0)
+    return {
+        "id": agent.id, "name": agent.name, "reading": agent.reading, "role": agent.role.value,
+        "language": agent.language, "theme": agent.theme,
+        "state": (state.state if state else Presence.OFFLINE).value, "state_reason": state.reason if state else "",
+        "state_since": state.started_at if state else agent.created_at,
+    }  # fmt: skip
+
+
+def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
+    """The counts in the rail."""
+    return {
+        "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
+        "calls_waiting": calls.waiting_count(db),
+        "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
+    }  # fmt: skip
+
+
+def desk_facts(request: HTTPConnection) -> dict[str, Any]:
+    """The desk's name and kind."""
+    settings = desk_of(request).settings
+    return {"name": settings.name, "is_demo": settings.demo, "version": request.app.state.version}
+
+
+def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:
+    """A rendered page. Pages hold people's data, so no cache keeps them."""
+    text = renderer_of(request).page(template, lang, **context)
+    return HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+
+
+def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:
+    """One region."""
+    return HTMLResponse(renderer_of(request).fragment(template, lang, **context), headers={"cache-control": "no-store"})
+
+
+def back(request: Request, default: str, *, notice: str = "") -> RedirectResponse:
+    """To the page the form stood on, which must be one of ours."""
+    referer = urlsplit(request.headers.get("referer", ""))
+    path = referer.path if referer.netloc == request.headers.get("host", "") and referer.path else default
+    query = [(k, v) for k, v in _pairs(referer.query) if k != "notice"] if path != default or referer.query else []
+    if notice:
+        query.append(("notice", notice))
+    return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+
+def wants_fragment(request: Request) -> bool:
+    """Whether a script asks, which shows an error beside its field instead of leaving the page."""
+    return "text/html" not in request.headers.get("accept", "") or request.headers.get("x-region") is not None
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(query, keep_blank_values=True)
+
+
+def _agent(db: Session, request: HTTPConnection) -> Agent:
+    agent = agents.signed_in(db, token_of(request), now=desk_of(request).clock())
+    if agent is None:
+        raise SignedOut
+    return agent
+
+
+# --- errors to pages -------------------------------------------------------------------------------------------------
+
+
+async def on_signed_out(request: Request, _error: Exception) -> Response:
+    """To the sign-in page and back here afterwards; scripts hear 401."""
+    if wants_fragment(request):
+        return PlainTextResponse("signed_out", 401)
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = urlencode({"next": target}) if request.method == "GET" and target != "/" else ""
+    return RedirectResponse(f"/sign-in?{query}" if query else "/sign-in", 303)
+
+
+async def on_desk_error(request: Request, error: Exception) -> Response:
+    """A broken rule: beside the form it came from where there is one, or as a page."""
+    assert isinstance(error, DeskError)
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+    if wants_fragment(request):
+        return PlainTextResponse(error.code, status)
+    if request.method == "POST" and status in (409, 422) and request.headers.get("referer"):
+        return back(request, "/", notice=error.code)
+    return html(request, "error.html", language_of(request), status, code=error.code, status=status,
+                desk=desk_facts(request))  # fmt: skip
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """404 and the like from the router."""
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith(MACHINES):
+        return PlainTextResponse(str(error.detail), error.status_code)
+    code = {404: "not_found", 403: "not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
+    return html(request, "error.html", language_of(request), error.status_code, code=code, status=error.status_code,
+                desk=desk_facts(request))  # fmt: skip
+
+
+async def on_crash(request: Request, error: Exception) -> Response:
+    """Our own mistake: said plainly, told in the log, nothing of it on the page."""
+    logger.error("request failed: %s %s: %s", request.method, request.url.path, inbox.place_of(error))
+    if request.url.path.startswith(MACHINES):
+        return PlainTextResponse("server error", 500)
+    return html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+ERRORS: dict[Any, Handler] = {
+    SignedOut: on_signed_out,
+    DeskError: on_desk_error,
+    HTTPException: on_http_error,
+    Exception: on_crash,
+}
+
+
+# --- middleware ------------------------------------------------------------------------------------------------------
+
+
+class Edge:
+    """Refuses what another site's page sends in our visitor's name, and puts the security headers on every answer.
+
+    Browsers say where a request comes from (Fetch Metadata, and Origin before that), on sockets too. A request that
+    changes something, or opens a socket, must come from our own pages; a program that sends neither header carries no
+    visitor's cookie by accident.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if self._must_be_ours(scope) and not is_ours(headers, scope["app"].state.desk.settings.public_url):
+            await self._refuse(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    answer.setdefault(name, value)
+                if scope["app"].state.desk.settings.is_secure:
+                    answer.setdefault("strict-transport-security", "max-age=31536000")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    def _must_be_ours(self, scope: Scope) -> bool:
+        if scope["type"] == "websocket":
+            return True
+        return scope["method"] not in SAFE and not scope["path"].startswith(MACHINES)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+            return
+        await PlainTextResponse("forbidden_origin", 403)(scope, receive, send)
+
+
+def is_ours(headers: Headers, public_url: str) -> bool:
+    """Whether the request comes from a page of ours, or from no page at all."""
+    site = headers.get("sec-fetch-site")
+    if site in ("cross-site", "same-site"):
+        return False
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    here = urlsplit(origin).netloc
+    return here != "" and here in (headers.get("host", ""), urlsplit(public_url).netloc)
+
+
+def install(app: Starlette) -> None:
+    """Kept apart so that app.py reads as the list of routes it is."""
+    for kind, handler in ERRORS.items():
+        app.add_exception_handler(kind, handler)

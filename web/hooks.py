@@ -1,0 +1,176 @@
+"""The machines' entrance: telephone callbacks. Proved, kept, read, answered, in that order.
+
+What is proved is kept before anything else happens, so nothing a telephone system said is lost. Reading follows at
+once, but the answer does not wait for it for ever: the caller on the line hears something within two seconds even when
+everything behind is slow.
+"""
+
+import asyncio
+import hashlib
+import logging
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+import cti.push
+import cti.twilio
+from cti import Unproven
+from helpdesk import callbacks, inbox
+from helpdesk.desk import Desk
+from helpdesk.errors import Rejected
+from models import InboundKind
+from web.edge import desk_of
+
+ANSWER_WITHIN_SECONDS = 1.5
+BODY_MAX = 256_000
+
+logger = logging.getLogger(__name__)
+
+
+async def twilio_voice(request: Request) -> Response:
+    """Somebody calls. The answer is TwiML: ring the agents, or let the caller wait."""
+    desk = desk_of(request)
+    params = await _keep_twilio(request)
+    if params is None:
+        return _refused()
+    inbound_id, form = params
+    try:
+        answer = await asyncio.wait_for(_read_and_answer(desk, inbound_id, form), ANSWER_WITHIN_SECONDS)
+    except Exception as error:
+        # Whatever it is, there is a person on the line, and what was kept is read by the loop.
+        logger.warning("voice answer fell back to waiting: %s", type(error).__name__)
+        desk.settle()
+        answer = callbacks.waiting_answer(desk.settings)
+    return _twiml(answer)
+
+
+async def twilio_news(request: Request) -> Response:
+    """A status, recording or queue callback: news, with nothing to say to the caller."""
+    params = await _keep_twilio(request)
+    if params is None:
+        return _refused()
+    await _read_soon(desk_of(request), params[0])
+    return _twiml(cti.twilio.nothing())
+
+
+async def twilio_dialed(request: Request) -> Response:
+    """The agents' telephones have rung. The caller hears an apology if nobody took the call."""
+    desk = desk_of(request)
+    params = await _keep_twilio(request)
+    if params is None:
+        return _refused()
+    await _read_soon(desk, params[0])
+    return _twiml(callbacks.dialed_answer(params[1], settings=desk.settings))
+
+
+async def push(request: Request) -> Response:
+    """The generic push, as Zammad, sipgate and Placetel speak it: JSON or form, or a GET with the same names."""
+    desk = desk_of(request)
+    name, wants_xml = _exchange(desk, request.path_params["token"])
+    if name is None:
+        return JSONResponse({"error": "unknown token"}, 401)
+    body, content_type = await _body(request), request.headers.get("content-type", "")
+    if request.method == "GET":
+        body, content_type = request.url.query.encode(), "application/x-www-form-urlencoded"
+    if body is None:
+        return JSONResponse({"error": "too large"}, 413)
+    secret = desk.settings.placetel_secret.get_secret_value()
+    signature = request.headers.get("x-placetel-signature")
+    if signature is not None and secret:
+        try:
+            cti.push.prove(body=body, signature=signature, secrets=[secret])
+        except Unproven as error:
+            return JSONResponse({"error": str(error)}, 401)
+    try:
+        told = callbacks.read_push(body, content_type, source=name)
+    except Rejected as error:
+        return JSONResponse({"error": str(error)}, 422)
+    inbound_id, _ = await desk.database.write(
+        inbox.keep, InboundKind.PUSH, name, _key([event.event_id for event in told], body), body,
+        envelope={"content_type": content_type}, now=desk.clock(),
+    )  # fmt: skip
+    await _read_soon(desk, inbound_id)
+    if wants_xml:
+        here = f"{desk.settings.public_url}{request.url.path}"
+        return Response(cti.push.answer_xml(events_url=here), media_type="application/xml")
+    return JSONResponse(cti.push.answer())
+
+
+async def _keep_twilio(request: Request) -> tuple[int, dict[str, str]] | None:
+    """Prove and store a callback; None when it is not Twilio's."""
+    desk = desk_of(request)
+    body = await _body(request)
+    if body is None:
+        return None
+    path, query = request.scope["raw_path"].decode("latin-1").partition("?")[0], request.url.query
+    settings = desk.settings
+    tokens = [settings.twilio_auth_token.get_secret_value(), settings.twilio_auth_token_old.get_secret_value()]
+    try:
+        cti.twilio.prove(
+            url=settings.public_url + path, query=query, body=body,
+            content_type=request.headers.get("content-type", ""),
+            signature=request.headers.get("x-twilio-signature"), tokens=[token for token in tokens if token],
+            settings=request.headers.get("x-twilio-webhooks-signature-settings", ""),
+        )  # fmt: skip
+    except Unproven as error:
+        logger.warning("refused a callback at %s: %s", path, error)
+        return None
+    form = cti.twilio.form(body)
+    events = cti.twilio.read(form, path=path)
+    key = _key([f"{path}:{event.event_id}" for event in events], body)
+    inbound_id, _ = await desk.database.write(
+        inbox.keep, InboundKind.TWILIO, "twilio", key, body, envelope={"path": path}, now=desk.clock()
+    )
+    return inbound_id, form
+
+
+async def _read_and_answer(desk: Desk, inbound_id: int, form: dict[str, str]) -> str:
+    await desk.read_one(inbound_id)
+    call_key = form.get("ParentCallSid") or form.get("CallSid", "")
+    return await desk.database.read(callbacks.voice_answer, call_key, settings=desk.settings)
+
+
+async def _read_soon(desk: Desk, inbound_id: int) -> None:
+    """Read it now; if that takes long, answer and let it go on."""
+    try:
+        await asyncio.wait_for(asyncio.shield(desk.read_one(inbound_id)), ANSWER_WITHIN_SECONDS)
+    except TimeoutError:
+        logger.warning("reading inbound %s takes long; answered before its end", inbound_id)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The raw body; None past the limit, before it is read whole."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > BODY_MAX:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _exchange(desk: Desk, token: str) -> tuple[str | None, bool]:
+    """The exchange a token belongs to, and whether it wants XML (the path ends in .xml)."""
+    import hmac
+
+    bare = token.removesuffix(".xml")
+    found = [
+        name for name, secret in desk.settings.push_tokens.items()
+        if hmac.compare_digest(secret.get_secret_value().encode(), bare.encode("utf-8", "replace"))
+    ]  # fmt: skip
+    return (found[0] if found else None), bare != token
+
+
+def _key(event_ids: list[str], body: bytes) -> str:
+    """The sender's id of this callback; of one that says nothing we know, its bytes."""
+    return "|".join(event_ids)[:500] or "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def _twiml(text: str) -> Response:
+    return Response(text, media_type="application/xml")
+
+
+def _refused() -> Response:
+    return PlainTextResponse("signature", 403)
+
+

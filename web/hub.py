@@ -1,0 +1,258 @@
+"""Who is connected, what each may hear, and how what happened reaches them.
+
+One follower a process reads the log and hands every socket what its topics say; what is the same for many is rendered
+and encoded once. The browser names only the last number it has seen. What it may hear comes from the agent's role and
+queues, read when it connects; when those change the socket is closed and opens again with the new ones. Buffers are
+bounded: a socket that cannot keep up is closed, and catches up when it comes back.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from helpdesk import agents
+from helpdesk.desk import Desk
+from helpdesk.events import AgentChanged, AgentStateChanged, Fact, last_number
+from helpdesk.runtime import log
+from models import Agent, Role
+from web import live
+from web.edge import token_of
+from web.live import Audience, Op
+from web.render import Renderer
+
+BATCH = 200
+"""More than this behind, a page is told to reload instead."""
+BUFFER = 128
+ALIVE_SECONDS = 20.0
+SIGNED_OUT, CHANGED, SLOW = 4401, 4409, 4408
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Line:
+    """One open socket."""
+
+    agent_id: int
+    token: str
+    lang: str
+    topics: frozenset[str]
+    seen: int
+    outbox: "asyncio.Queue[str | int]" = field(default_factory=lambda: asyncio.Queue(BUFFER))
+
+    def put(self, item: str | int) -> None:
+        """Text to send, or a number to close with."""
+        try:
+            self.outbox.put_nowait(item)
+        except asyncio.QueueFull:
+            with contextlib.suppress(asyncio.QueueEmpty):
+                while True:
+                    self.outbox.get_nowait()
+            self.outbox.put_nowait(SLOW)
+
+
+class Hub:
+    """The sockets of one process."""
+
+    def __init__(self, desk: Desk, renderer: Renderer) -> None:
+        self._desk = desk
+        self._renderer = renderer
+        self._lines: set[Line] = set()
+        self._number = 0
+        self._follower: asyncio.Task[None] | None = None
+        self._passing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Begin to follow the log from where it is now."""
+        self._number = await self._desk.database.read(last_number)
+        self._follower = asyncio.create_task(self._follow(), name="hub")
+
+    async def stop(self) -> None:
+        """Stop following, and let every page know that it should come back."""
+        if self._follower:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        for line in self._lines:
+            line.put(1012)
+
+    @property
+    def connected(self) -> int:
+        """How many sockets are open."""
+        return len(self._lines)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One page's socket, from its first word to its last."""
+        after = socket.query_params.get("after", "")
+        try:
+            line = await self._desk.database.read(self._open, token_of(socket), after)
+        except _Refused:
+            await socket.accept()
+            await socket.close(SIGNED_OUT)
+            return
+        await socket.accept()
+        # From here on nothing is missed: what the follower has passed already is caught up below, what it passes from
+        # now on is put into the outbox, and doing a thing twice on a page changes nothing.
+        self._lines.add(line)
+        try:
+            await self._catch_up(line)
+            await _first(self._listen(socket), self._send(socket, line))
+        finally:
+            self._lines.discard(line)
+
+    async def tell_number(self) -> None:
+        """Pass on what is committed, then tell every page the number it is up to date with.
+
+        A quiet page thereby never falls so far behind that a short break would cost it a reload.
+        """
+        while await self._pass_on():
+            pass
+        for line in self._lines:
+            line.put(json.dumps({"n": self._number, "do": []}))
+
+    def _open(self, db: Session, token: str, after: str) -> Line:
+        agent = agents.signed_in(db, token, now=self._desk.clock())
+        if agent is None or agent.id is None:
+            raise _Refused
+        seen = int(after) if after.isdigit() and len(after) < 19 else last_number(db)
+        return Line(agent.id, token, agent.language, topics_of(db, agent), seen)
+
+    async def _catch_up(self, line: Line) -> None:
+        number, ops = await self._desk.database.read(self._missed, line)
+        if ops is None:
+            line.put(json.dumps({"n": number, "do": [{"reload": True}]}))
+        elif ops or number > line.seen:
+            line.put(_encode(number, ops))
+
+    def _missed(self, db: Session, line: Line) -> tuple[int, list[Op] | None]:
+        newest = last_number(db)
+        if line.seen > newest:  # the page is of another database: a restored backup, for instance
+            return newest, None
+        told = log.after(db, line.seen, limit=BATCH + 1)
+        if len(told) > BATCH:
+            return newest, None
+        audience = Audience(frozenset((topic, line.lang) for topic in line.topics))
+        ops = self._show(db, [fact for _, fact in told], audience)
+        return (told[-1][0] if told else line.seen), [op for op in ops if _hears(line, op)]
+
+    async def _follow(self) -> None:
+        said = time.monotonic()
+        async for _ in self._desk.bus.news():
+            try:
+                while await self._pass_on():
+                    said = time.monotonic()
+            except Exception:
+                logger.exception("live screens fell behind; trying again")
+            if time.monotonic() - said > ALIVE_SECONDS:
+                said = time.monotonic()
+                await self._check_logins()
+                await self.tell_number()
+
+    async def _pass_on(self) -> bool:
+        """Hand out the next batch; True when there may be more."""
+        async with self._passing:
+            return await self._pass_on_one()
+
+    async def _pass_on_one(self) -> bool:
+        audience = Audience(frozenset((topic, line.lang) for line in self._lines for topic in line.topics))
+        told, ops = await self._desk.database.read(self._read, self._number, audience)
+        if not told:
+            return False
+        self._number = told[-1][0]
+        texts: dict[tuple[int, ...], str] = {}
+        for line in self._lines:
+            mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
+            if mine:
+                if mine not in texts:
+                    texts[mine] = _encode(self._number, [ops[index] for index in mine])
+                line.put(texts[mine])
+        for _, fact in told:
+            if isinstance(fact, AgentChanged):
+                self._close(fact.agent_id, CHANGED)
+            elif isinstance(fact, AgentStateChanged) and fact.state == "offline":
+                await self._check_logins()
+        return len(told) == BATCH
+
+    def _read(self, db: Session, number: int, audience: Audience) -> tuple[list[tuple[int, Fact]], list[Op]]:
+        told = log.after(db, number, limit=BATCH)
+        return told, (self._show(db, [fact for _, fact in told], audience) if audience.heard else [])
+
+    def _show(self, db: Session, told: list[Fact], audience: Audience) -> list[Op]:
+        return live.show(db, told, audience=audience, renderer=self._renderer, settings=self._desk.settings,
+                         now=self._desk.clock())  # fmt: skip
+
+    async def _check_logins(self) -> None:
+        """Close the sockets of browsers that are signed out."""
+        tokens = {line.token for line in self._lines}
+        now = self._desk.clock()
+        alive = await self._desk.database.read(
+            lambda db: {token for token in tokens if agents.signed_in(db, token, now=now) is not None}
+        )
+        for line in self._lines:
+            if line.token not in alive:
+                line.put(SIGNED_OUT)
+
+    def _close(self, agent_id: int, code: int) -> None:
+        for line in self._lines:
+            if line.agent_id == agent_id:
+                line.put(code)
+
+    async def _listen(self, socket: WebSocket) -> None:
+        """The browser has nothing to say; whatever it sends is read and dropped."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+
+    async def _send(self, socket: WebSocket, line: Line) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                item = await line.outbox.get()
+                if isinstance(item, int):
+                    await socket.close(item)
+                    return
+                await socket.send_text(item)
+
+
+class _Refused(Exception):
+    pass
+
+
+def topics_of(db: Session, agent: Agent) -> frozenset[str]:
+    """What this agent may hear, from role and queues alone."""
+    assert agent.id is not None
+    topics = {live.EVERYONE, live.agent_topic(agent.id)}
+    topics |= {live.queue_topic(queue_id) for queue_id in agents.queue_ids(db, agent)}
+    if agent.role == Role.SUPERVISOR:
+        topics |= {live.SUPERVISORS, live.queue_topic(0)}
+    return frozenset(topics)
+
+
+def _hears(line: Line, op: Op) -> bool:
+    return (op.lang is None or op.lang == line.lang) and not line.topics.isdisjoint(op.topics)
+
+
+def _encode(number: int, ops: Iterable[Op]) -> str:
+    return json.dumps({"n": number, "do": [op.do for op in ops]}, ensure_ascii=False, separators=(",", ":"))
+
+
+async def _first(*works: Coroutine[Any, Any, None]) -> None:
+    """Run them side by side until one is done; then end the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,185 @@
+"""One table: a fact, and what it changes on which screens.
+
+First every fact of a batch says what it touches (`TOUCHES`); then each thing touched is rendered once per language,
+from the database as it is now, by the very template its page includes. So ten facts about one ticket are one row, and
+a fragment that arrives late shows the truth, not the past.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from helpdesk import events as facts
+from helpdesk import pops, views
+from helpdesk.events import Fact
+from helpdesk.settings import Settings
+from models import Call
+from web.render import LANGUAGES, Renderer
+
+SUPERVISORS = "supervisors"
+EVERYONE = "everyone"
+SILENT: set[type[Fact]] = {facts.AgentChanged}  # the hub itself acts on it
+
+
+def agent_topic(agent_id: int) -> str:
+    """What concerns one agent."""
+    return f"agent:{agent_id}"
+
+
+def queue_topic(queue_id: int) -> str:
+    """What happens in one queue: heard by who serves it, and by supervisors."""
+    return f"queue:{queue_id}"
+
+
+@dataclass
+class Touched:
+    """What a batch of facts changes."""
+
+    rows: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics that may have to drop its row
+    cards: dict[int, set[int]] = field(default_factory=dict)  # call id -> agents whose screens it may be on
+    stale: dict[str, set[str]] = field(default_factory=dict)  # region id -> topics told to fetch it again
+
+
+@dataclass(frozen=True)
+class Op:
+    """One instruction for browsers in one of `topics`; `lang` None suits every language."""
+
+    topics: frozenset[str]
+    lang: str | None
+    do: dict[str, Any]
+
+
+def _ticket(touched: Touched, fact: Any) -> None:
+    touched.rows.setdefault(fact.ticket_id, set()).add(queue_topic(fact.queue_id))
+    here = {queue_topic(fact.queue_id)}
+    if before := getattr(fact, "from_queue_id", None):
+        touched.rows[fact.ticket_id].add(queue_topic(before))
+        here.add(queue_topic(before))
+    if before := getattr(fact, "from_agent_id", None):
+        touched.rows[fact.ticket_id].add(agent_topic(before))
+        here.add(agent_topic(before))
+    if after := getattr(fact, "agent_id", None):
+        touched.rows[fact.ticket_id].add(agent_topic(after))
+        here.add(agent_topic(after))
+    touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).update(here)
+    touched.stale.setdefault("rail", set()).update(here)
+    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+
+
+def _conversation(touched: Touched, fact: Any) -> None:
+    """Something in the ticket that moves neither its row nor a count."""
+    touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).add(queue_topic(fact.queue_id))
+
+
+def _call(touched: Touched, fact: Any) -> None:
+    touched.cards.setdefault(fact.call_id, set()).update(fact.agent_ids)
+    if fact.ticket_id:
+        touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).add(queue_topic(fact.queue_id))
+    touched.stale.setdefault("calls", set()).add(queue_topic(fact.queue_id))
+    touched.stale.setdefault("rail", set()).add(queue_topic(fact.queue_id))
+    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+
+
+def _state(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
+    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+
+
+def _parked(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("rail", set()).add(SUPERVISORS)
+    touched.stale.setdefault("parked", set()).add(SUPERVISORS)
+
+
+TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
+    facts.TicketOpened: _ticket,
+    facts.TicketMoved: _ticket,
+    facts.TicketAssigned: _ticket,
+    facts.TicketResolved: _ticket,
+    facts.TicketReopened: _ticket,
+    facts.CustomerLinked: _ticket,
+    facts.MessageReceived: _ticket,
+    facts.MessageQueued: _ticket,
+    facts.MessageSent: _conversation,
+    facts.MessageFailed: _conversation,
+    facts.NoteAdded: _conversation,
+    facts.CallRinging: _call,
+    facts.CallChanged: _call,
+    facts.CallEnded: _call,
+    facts.CallWrappedUp: _call,
+    facts.AgentStateChanged: _state,
+    facts.SomethingParked: _parked,
+    facts.ParkedSettled: _parked,
+}
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who listens: pairs of topic and language. What nobody would hear is not rendered."""
+
+    heard: frozenset[tuple[str, str]]
+
+    def languages(self, topics: Iterable[str]) -> list[str]:
+        """The languages in which any of the topics is heard."""
+        wanted = set(topics)
+        return [lang for lang in LANGUAGES if any((topic, lang) in self.heard for topic in wanted)]
+
+
+def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Renderer, settings: Settings,
+         now: datetime) -> list[Op]:  # fmt: skip
+    """What these facts change on the screens of this audience, in the order in which browsers must do it."""
+    touched = Touched()
+    for fact in told:
+        if touch := TOUCHES.get(type(fact)):
+            touch(touched, fact)
+    return [
+        *_cards(db, touched.cards, audience, renderer, settings, now),
+        *_rows(db, touched.rows, audience, renderer, now),
+        *_stale(touched.stale, audience),
+    ]
+
+
+def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, renderer: Renderer, settings: Settings,
+           now: datetime) -> Iterable[Op]:  # fmt: skip
+    for call_id, agent_ids in touched.items():
+        call = db.get(Call, call_id)
+        if call is None:
+            continue
+        shown = frozenset(agent_topic(agent_id) for agent_id in agent_ids if pops.is_shown(db, call, agent_id))
+        gone = frozenset(agent_topic(agent_id) for agent_id in agent_ids) - shown
+        for lang in audience.languages(shown):
+            card = pops.card(db, call, language=lang, settings=settings)
+            text = renderer.fragment("calls/_card.html", lang, card=card, now=now)
+            yield Op(shown, lang, {"put": f"call-{call_id}", "into": "pops", "html": text})
+        if audience.languages(gone):
+            yield Op(gone, None, {"drop": f"call-{call_id}"})
+
+
+def _rows(db: Session, touched: dict[int, set[str]], audience: Audience, renderer: Renderer,
+          now: datetime) -> Iterable[Op]:  # fmt: skip
+    for ticket_id, topics in touched.items():
+        for lang in audience.languages(topics):
+            row = views.row(db, ticket_id, language=lang)
+            if row is None:
+                continue
+            hearing = {queue_topic(row.queue_id)}
+            if row.assignee_id:
+                hearing.add(agent_topic(row.assignee_id))
+            # Where the ticket went, its words may not follow to screens that no longer serve its queue.
+            if gone := frozenset(topics - hearing):
+                yield Op(gone, lang, {"drop": f"row-{ticket_id}"})
+            text = renderer.fragment("tickets/_row.html", lang, row=row, now=now)
+            yield Op(frozenset(hearing), lang, {
+                "row": ticket_id, "html": text,
+                "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state},
+            })  # fmt: skip
+
+
+def _stale(touched: dict[str, set[str]], audience: Audience) -> Iterable[Op]:
+    for region, topics in touched.items():
+        if audience.languages(topics):
+            yield Op(frozenset(topics), None, {"stale": [region]})
+
+

@@ -1,0 +1,284 @@
+"""Turns a template and what a verb answered into HTML, in the reader's language and time zone.
+
+The one idea: a page and a fragment come out of the same environment and the same template file, so what arrives over
+a socket equals what a reload shows. There is one environment per language; nothing in a template asks which one, save
+`lang`. Templates choose and loop. Everything that needs arithmetic (time, phone, size, money) is a filter here, and
+every code of the desk becomes a sentence in `web/words.py`.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from babel.messages.pofile import read_po
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from lucide.jinja import lucide
+from markupsafe import Markup, escape
+
+from web import words
+
+HERE = Path(__file__).parent
+LANGUAGES = ("ja", "en")
+
+WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Renderer:
+    """Holds the parsed templates and translations of one desk."""
+
+    def __init__(self, *, timezone: str, desk_name: str, static_version: str = "") -> None:
+        """`timezone` is an IANA name such as "Asia/Tokyo"; `static_version` goes into the address of each style and
+        script, so that a browser may keep them for good and still meets a new version at once."""
+        self._translations = {lang: _translations(lang) for lang in LANGUAGES}
+        zone = ZoneInfo(timezone)
+        self._environments = {
+            lang: _environment(lang, zone, desk_name, static_version, self.gettext(lang)) for lang in LANGUAGES
+        }
+
+    def page(self, template: str, lang: str, **context: Any) -> str:
+        """A whole page. A name the template needs and `context` lacks is an error, never an empty place."""
+        return self._environments[lang].get_template(template).render(**context)
+
+    def fragment(self, template: str, lang: str, **context: Any) -> str:
+        """One region, by the very file the page includes; it begins with the region's own element."""
+        return self.page(template, lang, **context).strip()
+
+    def gettext(self, lang: str) -> Callable[[str], str]:
+        """Translates one English sentence; what has no translation stays English."""
+        return _lookup(self._translations[lang])
+
+
+def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str, gettext: Callable[[str], str]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, lambda one, many, n: gettext(one if n == 1 else many), newstyle=True
+    )
+    environment.globals.update(
+        lang=lang,
+        desk_name=desk_name,
+        icon=icon,
+        static=functools.partial(_static, version=version),
+        word=functools.partial(words.sentence, gettext),
+        codes=words.codes,
+    )
+    dates = _Dates(lang, zone, gettext)
+    environment.filters.update(
+        moment=dates.moment,
+        clock=pass_context(lambda context, at: dates.clock(at, context["now"])),
+        since=pass_context(lambda context, at: seconds((context["now"] - at).total_seconds())),
+        until=pass_context(lambda context, at: seconds((at - context["now"]).total_seconds())),
+        iso=lambda at: at.isoformat(),
+        seconds=seconds,
+        phone=phone,
+        last_four=last_four,
+        size=size,
+        percent=percent,
+        yen=yen,
+        paragraphs=paragraphs,
+        marked=marked,
+        initials=initials,
+    )
+    return environment
+
+
+def _translations(lang: str) -> dict[str, str]:
+    """The sentences of one language, read from its `.po` at start: no compiled file can be stale."""
+    path = HERE / "locale" / lang / "LC_MESSAGES" / "desk.po"
+    if lang == "en":
+        return {}
+    with path.open("rb") as source:
+        catalog = read_po(source, locale=lang)
+    return {str(m.id if isinstance(m.id, str) else m.id[0]): _first(m.string) for m in catalog if m.id}
+
+
+def _first(string: Any) -> str:
+    return string if isinstance(string, str) else string[0]
+
+
+def _lookup(sentences: Mapping[str, str]) -> Callable[[str], str]:
+    """Japanese has one form for every number, so the singular's translation serves the plural: look up both."""
+
+    def gettext(message: str) -> str:
+        return sentences.get(message) or message
+
+    return gettext
+
+
+def _static(path: str, version: str) -> str:
+    return f"/static/{path}?v={version}" if version else f"/static/{path}"
+
+
+@functools.lru_cache(maxsize=512)
+def icon(name: str, size: int = 16) -> Markup:
+    """A Lucide icon as inline SVG, invisible to screen readers: the words beside it say what it means."""
+    attributes = {"class": "icon", "aria-hidden": "true", "focusable": "false", "stroke-width": "1.75"}
+    return Markup(lucide(name, size=size, **attributes))
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+class _Dates:
+    """Aware UTC in, the desk's own wall clock out."""
+
+    def __init__(self, lang: str, zone: ZoneInfo, gettext: Callable[[str], str]) -> None:
+        self.lang, self.zone, self.gettext = lang, zone, gettext
+
+    def moment(self, at: datetime) -> Markup:
+        """The full date and time: 2026/11/21(土) 14:05, or Sat 21 Nov 2026, 14:05."""
+        return _time(at, self._full(at))
+
+    def clock(self, at: datetime, now: datetime) -> Markup:
+        """The shortest form that cannot be misread: 14:05 today, then yesterday, then the date."""
+        local, today = at.astimezone(self.zone), now.astimezone(self.zone).date()
+        day = local.date()
+        if day == today:
+            text = f"{local:%H:%M}"
+        elif day == today - timedelta(days=1):
+            text = self.gettext("Yesterday")
+        elif day.year == today.year:
+            text = f"{day.month}/{day.day}" if self.lang == "ja" else f"{day.day} {MONTHS[day.month - 1]}"
+        elif self.lang == "ja":
+            text = f"{day.year}/{day.month}/{day.day}"
+        else:
+            text = f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+        return _time(at, text, title=self._full(at))
+
+    def _full(self, at: datetime) -> str:
+        local = at.astimezone(self.zone)
+        weekday = WEEKDAYS[self.lang][local.weekday()]
+        if self.lang == "ja":
+            return f"{local:%Y/%m/%d}({weekday}) {local:%H:%M}"
+        return f"{weekday} {local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def _time(at: datetime, text: str, title: str = "") -> Markup:
+    hint = Markup(' title="{}"').format(title) if title else ""
+    return Markup('<time datetime="{}"{}>{}</time>').format(at.isoformat(), hint, text)
+
+
+def seconds(count: float | None) -> str:
+    """A length of time as m:ss, or h:mm:ss from an hour on. Nothing and less than nothing are 0:00."""
+    whole = max(0, int(count or 0))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+# --- numbers and names -----------------------------------------------------------------------------------------------
+
+
+def phone(number: str) -> str:
+    """An E.164 number as people at a Japanese desk write it: 03-1234-5678. Anything else is shown as it came."""
+    if not number.startswith("+"):
+        return number
+    from helpdesk.customers.contact_points import national  # phonenumbers takes 60 ms to load: only when needed
+
+    return national(number, "JP")
+
+
+def last_four(number: str) -> str:
+    """The last four digits, for places that a passer-by may read."""
+    digits = re.sub(r"\D", "", number)
+    return f"…{digits[-4:]}" if digits else ""
+
+
+def size(size_bytes: int) -> str:
+    """A file's size in decimal units, as file managers show it."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    amount = float(size_bytes)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.95 or unit == "GB":
+            break
+    return f"{amount:.0f} {unit}" if unit == "kB" else f"{amount:.1f} {unit}"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as whole per cent. It never rounds up to a certainty that is not there."""
+    if share is None:
+        return ""
+    return f"{min(round(share * 100), 99) if share < 1 else 100} %"
+
+
+def yen(amount: int | None) -> str:
+    """Whole yen: ¥12,300."""
+    if amount is None:
+        return ""
+    return f"-¥{-amount:,}" if amount < 0 else f"¥{amount:,}"
+
+
+def initials(name: str) -> str:
+    """One or two characters that stand for a person: 田 for 田中 花子, AS for Aiko Sato."""
+    parts = name.split()
+    if not parts:
+        return "?"
+    if ord(parts[0][0]) > 0x2E7F:  # from the CJK radicals on, one character already fills the circle
+        return parts[0][0]
+    return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
+
+
+# --- what customers wrote --------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"https?://[^\s<>\"'\ue000\ue001、。」』）】]+[^\s<>\"'\ue000\ue001、。」』）】.,;:!?)\]]")
+OPEN, CLOSE = "\ue000", "\ue001"  # private-use characters stand for <mark> while the text is being escaped
+
+
+def paragraphs(text: str) -> Markup:
+    """Plain text as safe HTML: blank lines part paragraphs, line breaks stay, addresses of pages become links."""
+    return marked(text, ())
+
+
+def marked(text: str, spans: Iterable[tuple[int, int]]) -> Markup:
+    """`paragraphs`, with the characters from `start` up to `end` of each span in `<mark>`.
+
+    Spans index the text as it was given; those that overlap are joined and those outside it are cut.
+    """
+    clean = text.replace(OPEN, "\ufffd").replace(CLOSE, "\ufffd")
+    for start, end in reversed(_joined(spans, len(clean))):
+        inside = clean[start:end].replace("\n", f"{CLOSE}\n{OPEN}")  # a mark ends with its line, or tags would cross
+        clean = clean[:start] + OPEN + inside + CLOSE + clean[end:]
+    clean = clean.replace(OPEN + CLOSE, "").replace("\r\n", "\n").strip("\n")
+    blocks = re.split(r"\n(?:[^\S\n]*\n)+", clean)
+    return Markup("").join(Markup("<p>{}</p>").format(_inline(block)) for block in blocks if block.strip())
+
+
+def _joined(spans: Iterable[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted((max(0, start), min(end, length)) for start, end in spans):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _inline(block: str) -> Markup:
+    html, done = Markup(""), 0
+    for link in LINK.finditer(block):
+        html += escape(block[done : link.start()]) + _anchor(link.group())
+        done = link.end()
+    html += escape(block[done:])
+    lines = str(html).replace("\n", "<br>\n")
+    lines = lines.replace(OPEN, "<mark>").replace(CLOSE, "</mark>")
+    return Markup(lines)
+
+
+def _anchor(address: str) -> Markup:
+    href = quote(address, safe="/:?#[]@!$&'()*+,;=%~-._")
+    return Markup('<a href="{}" rel="noopener nofollow" target="_blank">{}</a>').format(href, address)

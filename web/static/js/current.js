@@ -1,0 +1,16 @@
+// Marks where we are: the open ticket's row in the list, and this view's entry in the rail after it was fetched anew.
+function mark() {
+  const id = document.querySelector("#pane .ticket")?.dataset.ticket;
+  for (const link of document.querySelectorAll("a[data-open-ticket]")) {
+    if (id && link.dataset.openTicket === id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  const { view } = document.body.dataset;
+  for (const link of document.querySelectorAll("#rail a[data-nav]")) {
+    if (link.dataset.nav === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+document.addEventListener("desk:renewed", mark);
+mark();

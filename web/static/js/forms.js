@@ -1,0 +1,76 @@
+// A form marked data-quick is sent without leaving the page. The server answers as it would to a browser without a
+// script, with a redirect to a page; the regions that page and this one share are taken over from it. When the answer
+// lives at another address, the browser goes there, unless the form is marked data-stay.
+import { morph } from "./morph.js";
+import { renewed } from "./place.js";
+import { phrase } from "./phrases.js";
+import { announce } from "./notices.js";
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-quick]") || event.defaultPrevented) return;
+  event.preventDefault();
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  try {
+    await send(form, event.submitter);
+  } catch {
+    announce(phrase("failed"), "error");
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+});
+
+async function send(form, submitter) {
+  const data = new FormData(form, submitter);
+  const plain = form.enctype !== "multipart/form-data";
+  const answer = await fetch(form.action, {
+    method: "POST",
+    headers: { Accept: "text/html" },
+    body: plain ? new URLSearchParams(data) : data,
+  });
+  const isPage = (answer.headers.get("content-type") ?? "").includes("text/html");
+  const page = isPage ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  // A broken rule comes back as the page the form stood on, with the reason as its notice, or as an error's own page.
+  const refusal = page?.querySelector('[data-error-message], #notice > [data-kind="error"]');
+  if (!answer.ok || refusal) {
+    announce(refusal?.textContent.trim() || phrase("failed"), "error");
+    if (form.querySelector("[data-submit]")) form.reset(); // a refused choice goes back; what was typed stays
+    return;
+  }
+  document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form } }));
+  form.closest("details[data-menu]")?.removeAttribute("open");
+  const to = new URL(answer.url);
+  if (page?.body.dataset.pane === "gate") location.assign(answer.url);
+  else if (page && (to.pathname === location.pathname || "stay" in form.dataset)) take(page);
+  else if (page) location.assign(answer.url);
+}
+
+function take(page) {
+  for (const fresh of page.querySelectorAll("[data-src], #pops > .pop")) {
+    const present = document.getElementById(fresh.id);
+    if (present) morph(present, document.importNode(fresh, true));
+  }
+  const said = page.querySelector("#notice > .notice");
+  if (said) document.getElementById("notice")?.replaceChildren(document.importNode(said, true));
+  renewed(document.body);
+}
+
+// A select that acts by itself, with its button kept for those without a script.
+document.addEventListener("change", ({ target }) => {
+  if (target.matches?.("[data-submit]")) target.form.requestSubmit();
+});
+
+// Ctrl or Cmd with Enter sends; while an input method is composing, Enter belongs to it.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+  if (!event.target.matches?.("[data-send]")) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
+// The command under a demonstration's choice follows the choice.
+document.addEventListener("change", ({ target }) => {
+  const command = target.closest?.(".try-card")?.querySelector(".command");
+  if (command) command.textContent = command.textContent.replace(/\S+$/, target.value);
+});

@@ -1,0 +1,75 @@
+// The socket that keeps the page true. Frames are numbered; after a break the server is told the last number heard and
+// answers with what was missed, or with a word to reload.
+import { drop, put } from "./place.js";
+import { stale } from "./regions.js";
+import { row } from "./rows.js";
+import { phrase } from "./phrases.js";
+
+const SIGNED_OUT = 4401;
+const TOPICS_CHANGED = 4409;
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 15000;
+
+const body = document.body;
+let number = Number(body.dataset.number ?? 0);
+let pause = FIRST_PAUSE;
+let timer = 0;
+let socket = null;
+
+function connect() {
+  clearTimeout(timer);
+  say("connecting");
+  const address = new URL(body.dataset.live, location.href);
+  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  address.searchParams.set("after", number);
+  const mine = (socket = new WebSocket(address));
+  mine.addEventListener("open", () => {
+    pause = FIRST_PAUSE;
+    say("on");
+  });
+  mine.addEventListener("message", ({ data }) => hear(JSON.parse(data)));
+  mine.addEventListener("close", ({ code }) => {
+    if (socket !== mine) return;
+    if (code === SIGNED_OUT) {
+      location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return;
+    }
+    say("off");
+    again(code === TOPICS_CHANGED ? 0 : pause * (0.5 + Math.random()));
+  });
+}
+
+function again(wait) {
+  pause = Math.min(pause * 1.8, LONGEST_PAUSE);
+  clearTimeout(timer);
+  timer = setTimeout(connect, wait);
+}
+
+function hear(frame) {
+  for (const step of frame.do ?? []) act(step);
+  if (Number.isInteger(frame.n)) number = Math.max(number, frame.n);
+  document.dispatchEvent(new CustomEvent("desk:frame", { detail: frame }));
+}
+
+function act(step) {
+  if ("put" in step) put(step.put, step.into, step.html);
+  else if ("row" in step) row(step.row, step.html, step.view ?? {});
+  else if (step.drop?.startsWith("row-")) row(step.drop.slice(4), "", {});
+  else if ("drop" in step) drop(step.drop);
+  else if ("stale" in step) stale(step.stale);
+  else if (step.reload) location.reload();
+}
+
+function say(state) {
+  const sign = document.getElementById("connection");
+  if (!sign) return;
+  sign.dataset.connection = state;
+  sign.title = phrase(state);
+  sign.querySelector("[data-connection-words]").textContent = phrase(state);
+}
+
+if (body.dataset.live) {
+  connect();
+  addEventListener("online", () => socket?.readyState > WebSocket.OPEN && again(0));
+  addEventListener("pageshow", (event) => event.persisted && socket?.readyState > WebSocket.OPEN && again(0));
+}

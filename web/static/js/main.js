@@ -1,0 +1,19 @@
+// The one script a page names. Each behavior is a module of its own, found by a data- attribute; all of them listen on
+// the document, so what arrives live needs no second start.
+import "./phrases.js";
+import "./current.js";
+import "./live.js";
+import "./timers.js";
+import "./pops.js";
+import "./notes.js";
+import "./forms.js";
+import "./drafts.js";
+import "./files.js";
+import "./grow.js";
+import "./pane.js";
+import "./tabs.js";
+import "./menus.js";
+import "./search.js";
+import "./keys.js";
+import "./scroll.js";
+import "./notices.js";

@@ -1,0 +1,19 @@
+// A menu is a <details>; it closes on Escape, on a click elsewhere, and when the focus leaves it.
+const opened = () => document.querySelectorAll("details[data-menu][open]");
+
+document.addEventListener("click", ({ target }) => {
+  for (const menu of opened()) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("focusin", ({ target }) => {
+  for (const menu of opened()) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of opened()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", ({ target }) => {
+  if (target.closest?.("[data-help]")) document.getElementById("help")?.showModal();
+});

@@ -1,0 +1,66 @@
+// Opens a ticket beside the list without loading the page again. The address, the title and the back button behave as
+// if it had been loaded; a click with a modifier does what the browser says.
+import { element, renewed } from "./place.js";
+
+const pane = document.querySelector("[data-pane-target]");
+const empty = pane?.innerHTML;
+const view = document.getElementById("rows")?.dataset.view;
+let asked = 0;
+
+export async function open(id, { push = true } = {}) {
+  const mine = ++asked;
+  const address = `/tickets/${id}?view=${encodeURIComponent(view)}`;
+  let answer;
+  try {
+    answer = await fetch(`/tickets/${id}/region`);
+  } catch {
+    answer = null;
+  }
+  if (mine !== asked) return;
+  if (!answer?.ok || answer.redirected) {
+    location.assign(address);
+    return;
+  }
+  const fresh = element(await answer.text());
+  if (mine !== asked) return;
+  if (push) history.pushState({ ticket: id }, "", address);
+  pane.replaceChildren(fresh);
+  document.body.dataset.pane = "ticket";
+  entitle(`#${id} ${fresh.dataset.subject}`);
+  renewed(pane);
+}
+
+function close() {
+  asked += 1;
+  pane.innerHTML = empty;
+  document.body.dataset.pane = "list";
+  entitle(document.getElementById("list-title")?.firstChild.textContent.trim() ?? "");
+  renewed(pane);
+}
+
+function entitle(words) {
+  document.title = `${words} – ${document.querySelector(".brand-name")?.textContent ?? ""}`;
+}
+
+if (pane) {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-open-ticket]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open(link.dataset.openTicket);
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("a[data-back]") || document.body.dataset.pane !== "ticket") return;
+    event.preventDefault();
+    history.pushState({}, "", `/inbox?view=${encodeURIComponent(view)}`);
+    close();
+  });
+  addEventListener("popstate", () => {
+    const id = location.pathname.match(/^\/tickets\/(\d+)$/)?.[1];
+    if (id) {
+      if (id !== pane.querySelector(".ticket")?.dataset.ticket) open(id, { push: false });
+    } else if (location.pathname === "/inbox" && pane.querySelector(".ticket")) {
+      location.reload();
+    }
+  });
+}

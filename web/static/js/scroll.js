@@ -1,0 +1,22 @@
+// A conversation opens at its end, and stays there when something is added, unless the reader has scrolled up.
+const NEAR = 80;
+const seen = new WeakSet();
+const atEnd = new WeakMap();
+
+function look() {
+  for (const box of document.querySelectorAll('[data-scroll="end"]')) {
+    if (!seen.has(box)) {
+      seen.add(box);
+      box.addEventListener("scroll", () => atEnd.set(box, near(box)), { passive: true });
+      box.scrollTop = box.scrollHeight;
+      atEnd.set(box, true);
+    } else if (atEnd.get(box)) {
+      box.scrollTop = box.scrollHeight;
+    }
+  }
+}
+
+const near = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+
+document.addEventListener("desk:renewed", look);
+look();

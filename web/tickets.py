@@ -1,0 +1,245 @@
+"""The inbox and the ticket: the three columns most of the day is spent in."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from sqlmodel import Session
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from helpdesk import access, agents, conversations, queues, routing, tickets, views
+from helpdesk.customers import records
+from helpdesk.errors import Invalid, NotFound
+from helpdesk.mail import attachments, compose
+from models import Agent, Ticket
+from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
+
+FILES_MAX_BYTES = 25_000_000
+DEFAULT_VIEW = "all"
+FRAME_CSP = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups "
+    "allow-popups-to-escape-sandbox; frame-ancestors 'self'"
+)
+
+
+async def home(request: Request) -> Response:
+    """To the inbox."""
+    return RedirectResponse("/inbox", 303)
+
+
+async def inbox(request: Request) -> Response:
+    """A view's list, with no ticket open."""
+    return await _page(request, None)
+
+
+async def ticket(request: Request) -> Response:
+    """A ticket beside its view's list."""
+    return await _page(request, request.path_params["ticket_id"])
+
+
+async def region(request: Request) -> Response:
+    """The ticket alone, as the page includes it."""
+    ticket_id = request.path_params["ticket_id"]
+    agent, (view, frame) = await see(request, lambda db, agent: (_view(request, db, agent, ticket_id), _small(request)))
+    return fragment(request, "tickets/_ticket.html", agent.language, ticket=view, **frame)
+
+
+async def reply(request: Request) -> Response:
+    """Write to the customer; files come along."""
+    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
+        uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
+        if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
+            raise Invalid("too_large", field="attachments")
+        files = [
+            attachments.store(
+                desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
+                content_type=file.content_type or "application/octet-stream",
+            )
+            for file in uploads
+        ]  # fmt: skip
+        text, to, cc = str(form.get("body", "")), _addresses(form.get("to")), _addresses(form.get("cc"))
+
+    def write(db: Session, agent: Agent) -> None:
+        found = access.ticket(db, agent, ticket_id)
+        view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
+        if not view.can:
+            raise Invalid(view.why_not)
+        sender = tickets.sender_of(db, found, default=desk.settings.mail_from, desk_name=desk.settings.name)
+        draft = tickets.Draft(text, to or _addresses(view.to), cc, files)
+        internet_id = compose.new_id(sender[1].rpartition("@")[2])
+        tickets.reply(db, found, draft, by=agent, internet_id=internet_id, sender=sender, now=desk.clock())
+
+    await act(request, write)
+    return back(request, f"/tickets/{ticket_id}")
+
+
+async def note(request: Request) -> Response:
+    """An internal remark."""
+    return await _change(request, lambda db, found, agent, form, now: tickets.note(db, found, form["body"], by=agent,
+                                                                                  now=now))  # fmt: skip
+
+
+async def assign(request: Request) -> Response:
+    """Give it to an agent, or back to the queue."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        to = agents.get(db, _number(form.get("agent_id", ""))) if form.get("agent_id") else None
+        tickets.assign(db, found, to, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def move(request: Request) -> Response:
+    """To another queue: a correction the classifier learns from."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        routing.move(db, found, queues.get(db, _number(form.get("queue_id", ""))), by=agent, now=now)
+
+    return await _change(request, verb, leaves=True)
+
+
+async def resolve(request: Request) -> Response:
+    """The matter is settled."""
+    return await _change(request, lambda db, found, agent, form, now: tickets.resolve(db, found, by=agent, now=now))
+
+
+async def reopen(request: Request) -> Response:
+    """It was not."""
+    return await _change(
+        request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
+    )
+
+
+async def customer(request: Request) -> Response:
+    """Say whose ticket it is."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        chosen = access.customer(db, agent, _number(form.get("customer_id", "")))
+        tickets.link_customer(db, found, chosen, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def new_customer(request: Request) -> Response:
+    """Make a record of whoever wrote, and link it."""
+    desk = desk_of(request)
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""), found.language)
+        made = records.create(db, typed, region=desk.settings.region, now=now)
+        tickets.link_customer(db, found, made, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def message_html(request: Request) -> Response:
+    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more."""
+    message_id = request.path_params["message_id"]
+    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
+    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{message.html}'
+    return HTMLResponse(page, headers={"content-security-policy": FRAME_CSP, "cache-control": "private, max-age=600"})
+
+
+async def message_text(request: Request) -> Response:
+    """All the words of a message, quote and signature included."""
+    message_id = request.path_params["message_id"]
+    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
+    return PlainTextResponse(message.text)
+
+
+async def message_source(request: Request) -> Response:
+    """The bytes of a mail as they arrived."""
+    message_id = request.path_params["message_id"]
+
+    def raw(db: Session, agent: Agent) -> bytes:
+        message = access.message(db, agent, message_id)
+        if message.inbound_id is None:
+            raise NotFound("not_found", message_id=message_id)
+        return access.inbound(db, agent, message.inbound_id).raw
+
+    _, content = await see(request, raw)
+    return download(content, f"message-{message_id}.eml", "message/rfc822")
+
+
+async def attachment(request: Request) -> Response:
+    """A file: always downloaded, never opened in place."""
+    attachment_id = request.path_params["attachment_id"]
+    _, file = await see(request, lambda db, agent: access.attachment(db, agent, attachment_id))
+    path = attachments.path_of(desk_of(request).attachments, file.sha256)
+    return FileResponse(path, media_type="application/octet-stream", headers=_as_file(file.name))
+
+
+def download(content: bytes, name: str, media_type: str) -> Response:
+    """Bytes to be saved, never shown."""
+    return Response(content, media_type=media_type, headers=_as_file(name))
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+            "content-security-policy": "sandbox; default-src 'none'"}  # fmt: skip
+
+
+async def _page(request: Request, ticket_id: int | None) -> Response:
+    query = request.query_params
+    name, sort, cursor = query.get("view") or DEFAULT_VIEW, query.get("sort", "newest"), query.get("after", "")
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        shown = _view(request, db, agent, ticket_id) if ticket_id is not None else None
+        page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
+        total = views.total(db, agent, name)
+        return {"ticket": shown, "rows": page.rows, "next_cursor": page.next_cursor,
+                "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
+                                                                            for q in queues.everyone(db)}}  # fmt: skip
+
+    frame, told = await look(request, verb)
+    frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}
+    return html(request, "tickets/page.html", frame["me"]["language"], **(frame | told))
+
+
+def view_name(request: Request, view: str, queue_names: dict[int | None, str], frame: dict[str, Any]) -> str:
+    """What a view is called on the page."""
+    kind, _, number = view.partition("-")
+    if kind == "queue":
+        return queue_names.get(int(number), "")
+    words = {"mine": "My tickets", "unassigned": "Unassigned", "all": "All open", "resolved": "Resolved"}
+    return renderer_of(request).gettext(frame["me"]["language"])(words[view])
+
+
+def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
+    found = access.ticket(db, agent, ticket_id)
+    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings)
+
+
+def _small(request: Request) -> dict[str, Any]:
+    return {"now": desk_of(request).clock(), "view": ""}
+
+
+async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,
+                  leaves: bool = False) -> Response:  # fmt: skip
+    """Run a verb on the ticket of the address and go back to it, or to the list when it may be out of sight now."""
+    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+    def run(db: Session, agent: Agent) -> bool:
+        found = access.ticket(db, agent, ticket_id)
+        verb(db, found, agent, form, desk.clock())
+        return found.assignee_id == agent.id or agents.serves(db, agent, found.queue_id)
+
+    still_seen = await act(request, run)
+    if leaves and not still_seen:
+        return RedirectResponse("/inbox?notice=moved_away", 303)
+    return back(request, f"/tickets/{ticket_id}")
+
+
+def _addresses(typed: Any) -> list[str]:
+    text = str(typed or "").replace("、", ",").replace(";", ",").replace("\n", ",")
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise NotFound("not_found", given=text[:20])
+    return int(text)

@@ -1,0 +1,87 @@
+"""The demonstration's Try it page: the visitor plays the customer, through the real doors."""
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import sample, simulate
+from helpdesk.errors import Invalid
+from helpdesk.mail import sink
+from web.edge import desk_of, html, look
+
+SHOWN = 8
+
+
+async def page(request: Request) -> Response:
+    """The buttons."""
+    desk = desk_of(request)
+    frame, _ = await look(request, lambda db, agent: None)
+    lang = frame["me"]["language"]
+    frame |= {
+        "view": "try",
+        "callers": [{"key": key, "label": caller.label[lang]} for key, caller in sample.CALLERS.items()],
+        "letters": [
+            {"key": key, "label": letter.label[lang], "subject": letter.subject}
+            for key, letter in sample.LETTERS.items()
+        ],
+        "sent": [
+            {"id": number, "to": to, "subject": subject, "sent_at": at}
+            for number, to, subject, at in sink.sent(desk.settings.data / "sent")[:SHOWN]
+        ],
+        "live": request.app.state.simulated,
+        "log": [],
+    }
+    return html(request, "try.html", lang, **frame)
+
+
+async def call(request: Request) -> Response:
+    """Ring a call, as Twilio would."""
+    caller = str((await request.form()).get("caller", ""))
+    if caller not in sample.CALLERS:
+        raise Invalid("unknown_choice")
+    await _signed_in(request)
+    call_sid = await run_in_threadpool(simulate.ring, desk_of(request).settings, caller)
+    calls: list[dict[str, Any]] = request.app.state.simulated
+    calls.append({"call_sid": call_sid, "caller": caller})
+    return RedirectResponse("/try?notice=call_rings", 303)
+
+
+async def hang_up(request: Request) -> Response:
+    """The caller puts the receiver down."""
+    call_sid = str((await request.form()).get("call_sid", ""))
+    await _signed_in(request)
+    calls: list[dict[str, Any]] = request.app.state.simulated
+    known = [one for one in calls if one["call_sid"] == call_sid]
+    if not known:
+        raise Invalid("unknown_choice")
+    await run_in_threadpool(simulate.hang_up, desk_of(request).settings, call_sid)
+    calls.remove(known[0])
+    return RedirectResponse("/try?notice=call_hung_up", 303)
+
+
+async def mail(request: Request) -> Response:
+    """Drop a letter into the mailbox by SMTP."""
+    letter = str((await request.form()).get("letter", ""))
+    if letter not in sample.LETTERS:
+        raise Invalid("unknown_choice")
+    await _signed_in(request)
+    await run_in_threadpool(simulate.drop, desk_of(request).settings, letter)
+    return RedirectResponse("/try?notice=mail_dropped", 303)
+
+
+async def answer(request: Request) -> Response:
+    """Answer a mail of the desk as its recipient would."""
+    number = str((await request.form()).get("message", ""))
+    settings = desk_of(request).settings
+    await _signed_in(request)
+    if number not in {known for known, *_ in sink.sent(settings.data / "sent")}:
+        raise Invalid("unknown_choice")
+    text = "ご連絡ありがとうございます。\nもう少し詳しく教えていただけますか。"
+    await run_in_threadpool(simulate.answer, settings, sink.read(settings.data / "sent", number), text)
+    return RedirectResponse("/try?notice=mail_answered", 303)
+
+
+async def _signed_in(request: Request) -> None:
+    await look(request, lambda db, agent: None)
