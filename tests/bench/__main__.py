@@ -1,0 +1,36 @@
+"""Run the benchmark: JSON lines to standard output, progress to standard error.
+
+    python -m tests.bench [--only ring|mail|classify|start|inbox] [--quick] [--customers N]
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench import classify, company, inbox, mail, ring, start
+from tests.bench.figures import say
+
+FIGURES = {"ring": ring, "inbox": inbox, "mail": mail, "classify": classify, "start": start}
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="How fast the desk is.")
+    parser.add_argument("--only", action="append", choices=FIGURES, help="this part alone; again for more")
+    parser.add_argument("--quick", action="store_true", help="small sizes, for a look")
+    parser.add_argument("--customers", type=int, help="how many customers the desk knows (default 1,000,000)")
+    asked = parser.parse_args()
+    customers = asked.customers or (20_000 if asked.quick else 1_000_000)
+    company.CACHE.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    say(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for name in asked.only or FIGURES:
+        with tempfile.TemporaryDirectory(dir=company.CACHE, prefix="run-") as folder:
+            FIGURES[name].measure(Path(folder), quick=asked.quick, customers=customers)
+    say(f"load after: {os.getloadavg()[0]:.1f}; {time.monotonic() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Agents' browsers, as many as asked for, in one process: they connect, and note when each frame came.
+
+Run by ring.py as a process of its own, so that its work is not the desk's. Standard input says what to do, a JSON line
+at a time: `{"connect": [{"group", "url", "cookie"}]}`, then `{"report": true}`. Times are of the machine's monotonic
+clock, which all its processes share.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+CALLER = re.compile(r"0800-?\d{3}-?\d{4}|\+81800\d{7}")
+
+heard: dict[str, list[tuple[int, str | bytes]]] = {}
+"""Group -> when, and what."""
+
+
+async def main() -> None:
+    """Do what standard input says until it ends."""
+    sockets: list[ClientConnection] = []
+    tasks: list[asyncio.Task[None]] = []
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        order = json.loads(line)
+        if "connect" in order:
+            for each in order["connect"]:
+                headers = {"cookie": each["cookie"]} if each["cookie"] else {}
+                socket = await connect(each["url"], additional_headers=headers, compression=None)
+                sockets.append(socket)
+                tasks.append(asyncio.create_task(_listen(socket, heard.setdefault(each["group"], []))))
+            await asyncio.sleep(0.5)
+            for notes in heard.values():
+                notes.clear()
+            _answer({"connected": len(sockets)})
+        elif "report" in order:
+            _answer({group: _by_caller(notes) for group, notes in heard.items()})
+        else:
+            for socket in sockets:
+                await socket.close()
+            sockets.clear()
+            heard.clear()
+            _answer({"connected": 0})
+
+
+async def _listen(socket: ClientConnection, notes: list[tuple[int, str | bytes]]) -> None:
+    async for frame in socket:
+        notes.append((time.monotonic_ns(), frame))
+
+
+def _by_caller(notes: list[tuple[int, str | bytes]]) -> dict[str, list[int]]:
+    """When the frames about each caller came: one time a socket, its first."""
+    told: dict[str, list[int]] = {}
+    for at, frame in notes:
+        if found := CALLER.search(str(frame)):
+            told.setdefault(re.sub(r"\D", "", found[0])[-7:], []).append(at)
+    return told
+
+
+def _answer(value: dict[str, Any]) -> None:
+    print(json.dumps(value), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,126 @@
+"""Mails through SMTP to routed tickets: from the first connection until the last mail has a ticket.
+
+The letters are those the classifier learned from, dressed as mail clients dress them: plain and HTML, UTF-8 and
+ISO-2022-JP, now and then a picture, half of them from customers the desk knows. The floor is one small row a commit, as
+durable as the desk's own (`synchronous=FULL`), in the same folder, just before and just after.
+"""
+
+import json
+import random
+import smtplib
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr
+from pathlib import Path
+
+from tests.bench import company, servers
+from tests.bench.figures import say, tell
+
+CONNECTIONS = 4
+TO = company.ADDRESSES["general"]
+
+
+def measure(folder: Path, *, quick: bool, customers: int) -> None:
+    """Tell mails a second."""
+    data = folder / "mail"
+    company.open_for_business(data, customers=customers)
+    raw = sqlite3.connect(data / "desk.db")
+    raw.execute("UPDATE queue SET address = NULL")  # or the address would choose the queue, not the classifier
+    raw.commit()
+    raw.close()
+    mails = letters(200 if quick else 1000, customers)
+    with servers.desk(data) as desk:
+        desk.wait_until_ready()
+        before = _commits_per_second(data)
+        say(f"sending {len(mails)} mails ...")
+        began = time.monotonic()
+        senders = [
+            threading.Thread(target=_send, args=(desk.mail_port, mails[place::CONNECTIONS]))
+            for place in range(CONNECTIONS)
+        ]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        kept = time.monotonic() - began
+        routed = _wait_for_tickets(desk, len(mails)) - began
+        after = _commits_per_second(data)
+    tell("mail_to_ticket_per_second", len(mails) / routed, "mails/s", floor=(before + after) / 2, higher_is_better=True,
+         bar="value >= 100", kept_per_second=len(mails) / kept, mails=len(mails))  # fmt: skip
+
+
+def letters(count: int, customers: int) -> list[tuple[str, bytes]]:
+    """Pairs of sender and bytes, the same ones every time."""
+    chance = random.Random(42)
+    texts = []
+    for language in ("ja", "en"):
+        with (servers.ROOT / "classifiers" / "corpus" / f"{language}.jsonl").open(encoding="utf-8") as lines:
+            texts += [json.loads(line) for line in lines]
+    return [_letter(chance, place, chance.choice(texts), customers) for place in range(count)]
+
+
+def _letter(chance: random.Random, place: int, text: dict[str, str], customers: int) -> tuple[str, bytes]:
+    known = place % 2 == 0
+    sender = company.address_of(chance.randrange(1, customers)) if known else f"somebody-{place}@example.org"
+    mail = EmailMessage()
+    mail["From"] = formataddr(("田中 花子" if text["language"] == "ja" else "Jane Example", sender))
+    mail["To"] = TO
+    mail["Subject"] = text.get("subject") or text["text"].splitlines()[0][:30]
+    mail["Date"] = format_datetime(datetime(2026, 11, 1, 9, 0, tzinfo=UTC))
+    mail["Message-ID"] = f"<{place}.{chance.randrange(10**9)}@example.org>"
+    body = text["text"] + "\n"
+    charset = "utf-8"
+    if text["language"] == "ja" and place % 3 == 0:
+        try:
+            body.encode("iso-2022-jp")
+            charset = "iso-2022-jp"
+        except UnicodeEncodeError:
+            pass
+    mail.set_content(body, charset=charset)
+    if place % 3 == 1:
+        lines = "".join(f"<p>{line}</p>" for line in body.splitlines())
+        mail.add_alternative(f'<html><body style="font: 12pt serif">{lines}</body></html>', subtype="html")
+    if place % 20 == 7:
+        mail.add_attachment(chance.randbytes(8_000), maintype="image", subtype="jpeg", filename=f"写真{place}.jpg")
+    return sender, mail.as_bytes()
+
+
+def _send(port: int, mails: list[tuple[str, bytes]]) -> None:
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        for sender, raw in mails:
+            client.sendmail(sender, [TO], raw)
+
+
+def _wait_for_tickets(desk: servers.Server, count: int) -> float:
+    """When the last mail had its ticket. Raises when any was parked or set aside."""
+    reader = sqlite3.connect(f"file:{desk.database}?mode=ro", uri=True)
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        now = time.monotonic()
+        waiting = reader.execute("SELECT count(*) FROM inbound WHERE state = 'waiting'").fetchone()[0]
+        if waiting == 0:
+            done = reader.execute("SELECT count(ticket_id) FROM inbound WHERE kind = 'mail'").fetchone()[0]
+            if done == count:
+                return now
+        time.sleep(0.05)
+    raise TimeoutError(f"{waiting} mails still wait")
+
+
+def _commits_per_second(folder: Path, seconds: float = 1.0) -> float:
+    path = folder / "floor.db"
+    raw = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        raw.execute(f"PRAGMA {pragma}")
+    raw.execute("CREATE TABLE IF NOT EXISTS row (id INTEGER PRIMARY KEY, text)")
+    began, commits = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        raw.execute("BEGIN IMMEDIATE")
+        raw.execute("INSERT INTO row (text) VALUES ('a small row')")
+        raw.execute("COMMIT")
+        commits += 1
+    rate = commits / (time.monotonic() - began)
+    raw.close()
+    return rate

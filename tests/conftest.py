@@ -1,0 +1,116 @@
+"""The desk every test gets: real, in this process, on SQLite and on PostgreSQL, with the cast settled in.
+
+Its schema is migrated once a session and copied for each test. A test that must not run twice marks one database with
+`@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)`.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from helpdesk.__main__ import prepare
+from helpdesk.settings import Settings
+from models.database import Database
+from tests import cast, postgres
+from web.app import create
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """One PostgreSQL for this worker, started when first needed."""
+    with postgres.Server.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with the cast in it."""
+    path = tmp_path_factory.mktemp("template") / "desk.db"
+    _settle(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: postgres.Server) -> str:
+    """The name of a migrated PostgreSQL database with the cast in it."""
+    _settle(postgres_server.create_database("template_desk"))
+    return "template_desk"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh copy of the template."""
+    if database_kind == "sqlite":
+        path = tmp_path / "desk.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    name = f"desk_{next(_numbers)}"
+    yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
+    server.drop_database(name)
+
+
+@pytest.fixture
+def clock() -> cast.Clock:
+    """The desk's time."""
+    return cast.Clock()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The desk's settings; a test may change them before it opens the desk."""
+    return Settings(
+        database_url=database_url, data=tmp_path, public_url=cast.PUBLIC_URL, mail_port=-1,
+        mail_from=cast.DESK_ADDRESS, twilio_auth_token=SecretStr(cast.TOKEN), name="窓口",
+        push_tokens={"front": SecretStr(cast.PUSH_TOKEN)}, smtp_url=SecretStr("smtp://127.0.0.1:9"),
+    )  # fmt: skip
+
+
+@contextmanager
+def open_desk(settings: Settings, clock: cast.Clock, *, works: bool = False) -> Iterator[cast.OpenDesk]:
+    """Open a desk; with `works` it also runs due work, which needs half a second to end."""
+    app = create(settings, clock=clock, works=works)
+    with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False) as client:
+        assert client.portal is not None
+        client.portal.call(app.state.desk.ready)
+        desk = cast.OpenDesk(app, client, settings, clock)
+        try:
+            yield desk
+        finally:
+            desk.close()
+
+
+@pytest.fixture
+def desk(settings: Settings, clock: cast.Clock) -> Iterator[cast.OpenDesk]:
+    """An open desk."""
+    with open_desk(settings, clock) as opened:
+        yield opened
+
+
+def _settle(url: str) -> None:
+    database = Database(url)
+    prepare(database)
+    database.write_now(cast.settle_in)
+    database.close()
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Slow ones first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -1,0 +1,236 @@
+"""The sample company: two months of work that the desk itself has done."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, SQLModel, col, func, select
+
+from classifiers import registry
+from helpdesk import agents, sample
+from helpdesk.customers import contact_points, matching
+from helpdesk.mail import receive
+from helpdesk.settings import Settings
+from models import (
+    Agent,
+    Attachment,
+    Call,
+    Event,
+    Inbound,
+    InboundState,
+    Message,
+    MessageState,
+    Parked,
+    Purchase,
+    Queue,
+    Routing,
+    Ticket,
+    TicketState,
+)
+from models.database import Database
+
+NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  # eleven in the morning in Tokyo
+JUST_AFTER_MIDNIGHT = datetime(2026, 12, 31, 15, 1, tzinfo=UTC)  # New Year's Day, one past midnight in Tokyo
+
+
+def filled(folder: Path, now: datetime) -> Database:
+    database = Database(f"sqlite:///{folder / 'desk.db'}")
+    SQLModel.metadata.create_all(database.engine)
+    database.write_now(sample.load, now=now, settings=of(folder))
+    return database
+
+
+def of(folder: Path) -> Settings:
+    return Settings(data=folder, mail_from="support@desk.example.jp")
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = filled(tmp_path_factory.mktemp("company"), NOW)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def db(company: Database) -> Iterator[Session]:
+    with Session(company.reading_engine) as session:
+        yield session
+
+
+def test_loading_again_changes_nothing(company: Database, db: Session, tmp_path: Path) -> None:
+    def counts() -> list[int | None]:
+        return [db.scalar(select(func.count()).select_from(table)) for table in (Ticket, Message, Event, Purchase)]
+
+    before = counts()
+    company.write_now(sample.load, now=NOW, settings=of(tmp_path))
+    db.rollback()
+    assert counts() == before
+
+
+def test_everybody_on_the_sign_in_page_can_sign_in(db: Session) -> None:
+    for account in sample.ACCOUNTS:
+        agent = agents.by_email(db, account.email)
+        assert agent is not None and (agent.name, agent.role) == (account.name, account.role)
+        assert len(account.password) >= 10 and agents.is_password(agent, account.password)
+
+
+def test_agents_who_are_ready_serve_every_line_a_caller_can_be_made_to_dial(db: Session) -> None:
+    for caller in sample.CALLERS.values():
+        queue = db.exec(select(Queue).where(Queue.phone == caller.called)).one()
+        assert agents.ready_for(db, queue.id or 0), caller.key
+
+
+@pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
+def test_nothing_lies_in_the_future_and_history_is_in_the_order_of_time(now: datetime, tmp_path: Path) -> None:
+    database = filled(tmp_path, now)
+    with Session(database.reading_engine) as db:
+        times = db.exec(select(Event.at).order_by(col(Event.id))).all()
+        latest = [db.exec(select(func.max(column))).one() for column in (Ticket.last_contact_at, Message.created_at)]
+        open_count = db.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == TicketState.OPEN))
+    database.close()
+    assert list(times) == sorted(times)
+    assert max(times) <= now
+    assert all(moment <= now for moment in latest)
+    assert 20 <= (open_count or 0) <= 35
+
+
+def test_no_mail_is_put_on_its_way(db: Session) -> None:
+    assert set(db.exec(select(Message.state)).all()) == {MessageState.RECEIVED, MessageState.SENT}
+    assert not db.exec(select(Event.id).where(Event.fact == "message_queued")).all()
+
+
+def test_every_queue_has_open_work_and_triage_holds_what_nobody_was_sure_about(db: Session) -> None:
+    found = db.exec(select(Queue.slug, Ticket.routed_by).join(Ticket).where(Ticket.state == TicketState.OPEN)).all()
+    assert {slug for slug, _ in found} == {*sample.LINES, "triage"}
+    assert {reason for slug, reason in found if slug == "triage"} == {"nobody_sure"}
+
+
+def test_decisions_about_mail_carry_the_words_that_decided(db: Session) -> None:
+    guesses = db.exec(select(Routing).where(col(Routing.reason).in_(("by_classifier", "nobody_sure")))).all()
+    assert len(guesses) > 40
+    explained = [row for row in guesses if row.because]
+    assert len(explained) > 0.9 * len(guesses)
+    assert {row.version for row in guesses} == {registry.shipped().version}
+    row = next(row for row in explained if row.message_id and row.because[0]["start"] >= 0)
+    message = db.get(Message, row.message_id)
+    assert message is not None
+    assert message.reply_text[row.because[0]["start"] : row.because[0]["end"]] == row.because[0]["words"]
+
+
+def test_agents_corrections_name_the_mail_they_correct(db: Session) -> None:
+    corrections = db.exec(select(Routing, Ticket).join(Ticket).where(Routing.reason == "by_agent")).all()
+    assert len(corrections) >= 10
+    assert {ticket.language for _, ticket in corrections} == {"ja", "en"}
+    assert all(row.by_id and row.message_id for row, _ in corrections)
+
+
+def test_every_placeholder_was_filled_in(db: Session) -> None:
+    said = [*db.exec(select(Message.text)).all(), *db.exec(select(Call.note)).all()]
+    assert not [text for text in said if "{" in text or "}" in text]
+    order = db.exec(select(Purchase.order_number).where(col(Purchase.product).contains("RC-55（"))).first()
+    assert order is not None
+    about = db.exec(select(Ticket).where(col(Ticket.subject).contains("E07"))).one()
+    first = db.exec(select(Message).where(Message.ticket_id == about.id).order_by(col(Message.id))).first()
+    assert first is not None
+    assert order in first.text
+
+
+def test_answers_of_customers_join_their_tickets_and_show_only_what_is_new(db: Session) -> None:
+    answers = db.exec(select(Message).where(Message.direction == "in", Message.in_reply_to != "")).all()
+    assert len(answers) > 30
+    for message in answers:
+        sent = db.exec(select(Message).where(Message.internet_id == message.in_reply_to)).one()
+        assert message.ticket_id == sent.ticket_id
+        assert message.quoted_text and "> " not in message.reply_text
+
+
+def test_one_broken_mail_waits_for_the_supervisor(db: Session) -> None:
+    parked = db.exec(select(Parked)).one()
+    assert (parked.error, parked.settled_at) == ("no_sender", None)
+    kept = db.get(Inbound, parked.inbound_id)
+    assert kept is not None and kept.state == InboundState.PARKED
+
+
+def test_attachments_of_the_past_can_be_opened(db: Session) -> None:
+    names = db.exec(select(Attachment.name)).all()
+    assert "割れたふた.png" in names
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "candidates"),
+    [
+        ("tanaka", "profile", ["田中 美咲"]),
+        ("english", "profile", ["Emma Wilson"]),
+        ("family", "several", ["伊藤 健一", "伊藤 由美子"]),
+        ("company", "several", ["大西 里奈", "木村 拓也", "長谷川 誠"]),
+        ("unknown", "nobody", []),
+    ],
+)
+def test_callers_are_who_their_buttons_say(db: Session, key: str, reason: str, candidates: list[str]) -> None:
+    from models import Customer
+
+    match = matching.by_phone(db, sample.CALLERS[key].number)
+    names = [customer.name for one in match.candidates if (customer := db.get(Customer, one))]
+    assert (match.reason, sorted(names)) == (reason, sorted(candidates))
+
+
+def test_the_withheld_caller_is_withheld() -> None:
+    assert contact_points.read_number(sample.CALLERS["withheld"].number).kind == "withheld"
+
+
+@pytest.mark.parametrize("key", sorted(sample.LETTERS))
+def test_a_letter_is_another_mail_each_time_it_is_built(key: str) -> None:
+    letter = sample.LETTERS[key]
+    ids = {
+        line
+        for _ in range(3)
+        for line in letter.build(to="tech@desk.example.jp", now=NOW).splitlines()
+        if line.startswith(b"Message-ID:")
+    }
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "is_sure"),
+    [
+        ("tech_ja", "tech_support", True),
+        ("returns_ja", "returns", True),
+        ("billing_ja", "billing", True),
+        ("html", "shipping", True),
+        ("vague", "", False),
+    ],
+)
+def test_letters_go_where_their_buttons_say(key: str, label: str, is_sure: bool, tmp_path: Path) -> None:
+    raw = sample.LETTERS[key].build(to="support@desk.example.jp", now=NOW)
+    guess = receive.understand(raw, router=registry.shipped(), folder=tmp_path).prediction
+    assert guess is not None
+    assert guess.abstained is not is_sure
+    assert not is_sure or guess.label == label
+
+
+def test_letters_show_what_a_mail_reader_must_withstand(tmp_path: Path, db: Session) -> None:
+    read = {
+        key: receive.understand(letter.build(to="tech@desk.example.jp", now=NOW), router=None, folder=tmp_path)
+        for key, letter in sample.LETTERS.items()
+    }
+    raw = sample.LETTERS["tech_ja"].build(to="tech@desk.example.jp", now=NOW)
+    assert b"=?iso-2022-jp?" in raw.lower() and b"\x1b$B" in raw
+    assert read["tech_ja"].email.subject == "掃除機のアプリにログインできません"
+    assert "090-1234-5614" in read["tech_ja"].email.signature
+    assert [file.name for file in read["returns_ja"].files] == ["割れたカップ.png", "納品書.pdf"]
+    assert "script" not in read["html"].email.html and "blue door" in read["html"].email.html
+    assert read["unreadable"].email.unreadable == "no_sender"
+    shared = read["shared"].email.sender
+    assert shared is not None
+    assert matching.by_address(db, contact_points.email_key(shared.address)).reason == "several"
+
+
+def test_agents_are_at_work(db: Session) -> None:
+    states = {
+        agent.email.partition("@")[0]: state.state.value
+        for agent in db.exec(select(Agent))
+        if (state := agents.state_of(db, agent.id or 0))
+    }
+    assert states["aiko"] == states["ben"] == "ready"
+    assert "away" in states.values()
