@@ -27,10 +27,11 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 from cti import CallEvent, Cause, Direction, Kind, Rejected, Unproven, Unreachable, is_withheld
 
 __all__ = [
-    "Account", "DIALED_PATH", "LEFT_PATH", "STATUS_PATH", "Target", "connect", "form", "nothing", "prove", "read",
-    "ring_agents", "say_and_hang_up", "wait_in_queue", "was_unanswered",
+    "Account", "DIALED_PATH", "LEFT_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back", "connect", "form",
+    "nothing", "prove", "read", "ring_agents", "say_and_hang_up", "wait_in_queue", "was_unanswered",
 ]  # fmt: skip
 
+VOICE_PATH: Final = "/hooks/twilio/voice"
 STATUS_PATH: Final = "/hooks/twilio/status"
 DIALED_PATH: Final = "/hooks/twilio/dialed"
 LEFT_PATH: Final = "/hooks/twilio/left"
@@ -167,6 +168,15 @@ def wait_in_queue(name: str, greeting: str, language: str, public_url: str) -> s
     return str(answer)
 
 
+def come_back(text: str, language: str, public_url: str, *, seconds: int = 2) -> str:
+    """TwiML that says one thing, waits, and asks the voice webhook again: for when it could not even be kept in time."""
+    answer = VoiceResponse()
+    _say(answer, text, language)
+    answer.pause(length=seconds)
+    answer.redirect(_at(public_url, VOICE_PATH), method="POST")
+    return str(answer)
+
+
 def say_and_hang_up(text: str, language: str) -> str:
     """TwiML that says one thing and ends the call."""
     answer = VoiceResponse()
@@ -276,6 +286,8 @@ def _status(params: Mapping[str, str], path: str) -> tuple[CallEvent, ...]:
     if kind is None or (is_agents_leg and kind == "hangup"):
         return ()
     if kind == "answer" and not is_agents_leg and params.get("Direction", "inbound") == "inbound":
+        if path.partition("?")[0] == VOICE_PATH:
+            return (_event(params, "ring", "ringing"),)  # the webhook asked again, by `come_back`: the same ring
         return ()  # it is our own TwiML that answered, and nobody else has
     if is_agents_leg:
         return (_event(params, kind, status, agents=(_identity(params.get("To", "")),), **_no_parties()),)

@@ -170,6 +170,13 @@ def test_a_repeated_webhook_has_the_same_id_and_a_later_one_another():
     assert len({first.event_id, *(only(form).event_id for form in statuses)}) == 3
 
 
+def test_the_voice_webhook_asked_again_after_a_pause_tells_of_the_same_ring():
+    (first,) = twilio.read(RINGS, path="/hooks/twilio/voice")
+    (again,) = twilio.read(RINGS | {"CallStatus": "in-progress"}, path="/hooks/twilio/voice?ct=2000")
+    assert again.kind == "ring" and again.event_id == first.event_id
+    assert twilio.read(RINGS | {"CallStatus": "in-progress"}, path="/hooks/twilio/status") == ()
+
+
 def test_the_fallback_address_tells_of_the_same_ring():
     assert only(RINGS | {"ErrorCode": "11200", "ErrorUrl": URL}).event_id == only(RINGS).event_id
 
