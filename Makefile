@@ -15,10 +15,10 @@ export PYTHON
 export HYPOTHESIS_STORAGE_DIRECTORY ?= .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench check lock clean runtime dev
+.PHONY: help demo run test bench screenshots check lock clean runtime dev
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s  %s\n", $$1, $$2}' Makefile
 
 demo: runtime  ## a desk with invented people and telephones that ring, in the browser
 	@$(python) -m helpdesk demo $(ARGS)
@@ -33,6 +33,10 @@ test: dev  ## every test, with a real Chromium and a real PostgreSQL
 
 bench: dev  ## the benchmark
 	@$(python) -m tests.bench $(ARGS)
+
+screenshots: dev  ## pictures of every page, in .cache/screenshots
+	@$(python) -m tests.chromium
+	@$(python) -m tests.screenshots $(ARGS)
 
 check: dev  ## the linter and the type checker
 	@$(python) -m ruff check

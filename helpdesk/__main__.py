@@ -3,8 +3,10 @@
 Heavy modules are imported inside the commands, so that `helpdesk --help` answers at once.
 """
 
+import gc
 import json
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,26 +49,37 @@ def demo(
     import secrets
     import shutil
 
+    from pydantic import SecretStr
+
+    from helpdesk import sample
     from helpdesk.mail.sink import Sink
 
     given = read_settings()
     folder = given.data / "demo"
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     chosen = port or given.port
-    settings = given.model_copy(update={
-        "demo": True, "data": folder, "database_url": "", "port": chosen,
-        "public_url": f"http://{given.host}:{chosen}",
-    })  # fmt: skip
-    if not settings.twilio_auth_token.get_secret_value():
-        # Twilio's part is played by whoever knows this: the simulator, which finds it beside the database.
-        settings.twilio_auth_token = type(settings.twilio_auth_token)(_kept_secret(folder / "twilio-token", secrets))
     sink = Sink(folder / "sent")
-    sink_port = sink.start()
-    settings.smtp_url = type(settings.smtp_url)(f"smtp://127.0.0.1:{sink_port}")
+    settings = given.model_copy(update={
+        "demo": True, "data": folder, "database_url": "", "port": chosen, "name": sample.COMPANY[given.language],
+        "public_url": f"http://{given.host}:{chosen}", "mail_from": sample.SUPPORT,
+        "mail_port": given.mail_port if _is_free(given.mail_host, given.mail_port) else _any_free(given.mail_host),
+        "twilio_auth_token": SecretStr(secrets.token_hex(16)),
+        "smtp_url": SecretStr(f"smtp://127.0.0.1:{sink.start()}"),
+    })  # fmt: skip
+    # Twilio's part is played by whoever knows the token: the simulator, which finds it here.
+    known = folder / "running.json"
+    known.touch(mode=0o600)
+    known.write_text(json.dumps({
+        "public_url": settings.public_url, "host": settings.host, "port": settings.port, "mail_host": settings.mail_host,
+        "mail_port": settings.mail_port, "twilio_auth_token": settings.twilio_auth_token.get_secret_value(),
+        "mail_from": settings.mail_from,
+    }))  # fmt: skip
     try:
         run(settings)
     finally:
+        known.unlink(missing_ok=True)
         sink.stop()
 
 
@@ -246,6 +259,11 @@ def run(settings: Settings) -> None:
 
     from web.app import create
 
+    for host, port, name in ((settings.host, settings.port, "DESK_PORT"),
+                             (settings.mail_host, settings.mail_port, "DESK_MAIL_PORT")):  # fmt: skip
+        if not _is_free(host, port):
+            typer.echo(f"{host}:{port} is in use. Stop what listens there, or set {name} to another port.", err=True)
+            raise typer.Exit(1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for name in ("alembic", "mail.log"):  # the mail library logs addresses
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -262,12 +280,20 @@ def run(settings: Settings) -> None:
         database.write_now(sample.load, now=now(), settings=settings)
     empty = database.read_now(_is_empty)
     database.close()
-    face = create(settings)
+    # Threads take turns every half millisecond instead of every five, or a socket waits while a page is rendered.
+    sys.setswitchinterval(0.0005)
+    face = create(settings, on_ready=_settle)
     _greet(settings, face.state.setup_code if empty else "")
     uvicorn.run(
         face, host=settings.host, port=settings.port, log_level="warning", ws_per_message_deflate=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=5,
     )  # fmt: skip
+
+
+def _settle() -> None:
+    """What is loaded by now stays: the garbage collector need not walk through it again, with every call waiting."""
+    gc.collect()
+    gc.freeze()
 
 
 def _greet(settings: Settings, setup_code: str) -> None:
@@ -302,26 +328,38 @@ def _is_current(database: "Database") -> bool:
     return is_current(database)
 
 
-def _kept_secret(path: Path, secrets: Any) -> str:
-    """A secret made once and kept in a file only its owner may read."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16))
-    return path.read_text().strip()
+def _is_free(host: str, port: int) -> bool:
+    """Whether a server may listen there."""
+    if port <= 0:
+        return True
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _any_free(host: str) -> int:
+    """A port nobody listens on just now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def _simulated(act: Any) -> None:
-    """Run one act against the demonstration that is running here."""
+    """Run one act against the demonstration that is running here, or against the desk of these settings."""
+    from pydantic import SecretStr
+
     from helpdesk.simulate import SimulationFailed
 
     settings = read_settings()
-    folder = settings.data / "demo"
-    if (folder / "twilio-token").exists() and not settings.twilio_auth_token.get_secret_value():
-        settings = settings.model_copy(update={
-            "demo": True, "data": folder, "public_url": f"http://{settings.host}:{settings.port}",
-            "twilio_auth_token": type(settings.twilio_auth_token)((folder / "twilio-token").read_text().strip()),
-        })  # fmt: skip
+    known = settings.data / "demo" / "running.json"
+    if known.exists():
+        told = json.loads(known.read_text())
+        token = SecretStr(told.pop("twilio_auth_token"))
+        settings = settings.model_copy(update={**told, "demo": True, "data": known.parent, "twilio_auth_token": token})
     try:
         typer.echo(act(settings) or "done")
     except SimulationFailed as error:

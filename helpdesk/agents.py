@@ -16,6 +16,18 @@ from models import Agent, AgentState, Login, Membership, Presence, Queue, Role
 
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
+_READY = (
+    select(Agent)
+    .join(Membership, col(Membership.agent_id) == Agent.id)
+    .join(AgentState, col(AgentState.agent_id) == Agent.id)
+    .where(
+        Membership.queue_id == sa.bindparam("queue_id"),
+        Agent.is_active,
+        col(AgentState.ended_at).is_(None),
+        AgentState.state == Presence.READY,
+    )
+    .order_by(col(AgentState.started_at), col(Agent.id))
+)
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -194,20 +206,7 @@ def queue_ids(db: Session, agent: Agent) -> list[int]:
 
 def ready_for(db: Session, queue_id: int) -> list[Agent]:
     """Who serves the queue and is ready, longest idle first."""
-    return list(
-        db.exec(
-            select(Agent)
-            .join(Membership, col(Membership.agent_id) == Agent.id)
-            .join(AgentState, col(AgentState.agent_id) == Agent.id)
-            .where(
-                Membership.queue_id == queue_id,
-                Agent.is_active,
-                col(AgentState.ended_at).is_(None),
-                AgentState.state == Presence.READY,
-            )
-            .order_by(col(AgentState.started_at), col(Agent.id))
-        )
-    )
+    return list(db.exec(_READY, params={"queue_id": queue_id}))
 
 
 def named(db: Session, names: Iterable[str]) -> Agent | None:

@@ -5,10 +5,12 @@ a greeting. It is computed from what the transaction wrote, so a callback that T
 """
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
 
 import cti.push
 import cti.twilio
@@ -17,7 +19,7 @@ from cti.twilio import Target
 from helpdesk import calls, inbox
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
-from models import Agent, Call, Inbound, InboundKind, Queue
+from models import Agent, Call, CallOffer, Inbound, InboundKind, Queue
 
 GREETING = {
     "ja": "お電話ありがとうございます。担当者におつなぎしますので、少々お待ちください。",
@@ -27,6 +29,17 @@ SORRY = {
     "ja": "申し訳ございません。ただいま電話に出ることができません。担当者より折り返しご連絡いたします。",
     "en": "We are sorry that nobody could take your call. An agent will call you back.",
 }
+_DIALED = (
+    select(Call.id, Queue)
+    .join(Queue, col(Queue.id) == Call.queue_id)
+    .where(Call.source == "twilio", Call.call_key == sa.bindparam("call_key"))
+)
+_TELEPHONES = (
+    select(Agent.phone)
+    .join(CallOffer, col(CallOffer.agent_id) == Agent.id)
+    .where(CallOffer.call_id == sa.bindparam("call_id"))
+    .order_by(col(Agent.id))
+)
 
 
 def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> int | None:
@@ -44,6 +57,7 @@ def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> 
         return None
     call: Call | None = None
     for event in told:
+        event = replace(event, at=event.at or inbound.received_at)  # what waited here was not said late
         call = calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
     inbox.done(
         inbound,
@@ -82,18 +96,13 @@ def read_push(raw: bytes, content_type: str, *, source: str) -> tuple[CallEvent,
 
 def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:
     """TwiML for a call that was just recorded: ring those it was offered to, or let the caller wait."""
-    from sqlmodel import select
-
-    call = db.exec(select(Call).where(Call.source == "twilio", Call.call_key == call_key)).first()
-    queue = db.get(Queue, call.queue_id) if call and call.queue_id else None
-    if call is None or queue is None:
+    found = db.exec(_DIALED, params={"call_key": call_key}).first()
+    if found is None:
         return waiting_answer(settings)
+    call_id, queue = found
     greeting = queue.greeting or GREETING[_spoken(queue.language)]
-    targets = [
-        target
-        for agent_id in calls.offered_to(db, call.id)
-        if (agent := db.get(Agent, agent_id)) and (target := target_of(agent.phone))
-    ]
+    phones = db.exec(_TELEPHONES, params={"call_id": call_id})
+    targets = [target for phone in phones if (target := target_of(phone))]
     if targets:
         return cti.twilio.ring_agents(
             targets,
@@ -110,6 +119,12 @@ def waiting_answer(settings: Settings) -> str:
     return cti.twilio.wait_in_queue(
         "desk", GREETING[_spoken(settings.language)], settings.language, settings.public_url
     )
+
+
+def later_answer(settings: Settings) -> str:
+    """TwiML for a call that could not be stored in time: a kind word, and the same question again soon."""
+    language = _spoken(settings.language)
+    return cti.twilio.come_back(GREETING[language], settings.language, settings.public_url)
 
 
 def dialed_answer(params: dict[str, str], *, settings: Settings) -> str:

@@ -34,6 +34,17 @@ from models import (
 )
 
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
+# Statements of the way from a ringing telephone to the card are built once: building costs more than running.
+_BY_KEY = (
+    select(Call)
+    .where(Call.source == sa.bindparam("source"), Call.call_key == sa.bindparam("call_key"))
+    .with_for_update()
+)
+_OFFERED = (
+    select(CallOffer.agent_id).where(CallOffer.call_id == sa.bindparam("call_id")).order_by(col(CallOffer.agent_id))
+)
+_SHOWING = _OFFERED.where(col(CallOffer.declined_at).is_(None))
+_OFFER = sa.insert(CallOffer)
 _UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
 _GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
 
@@ -54,7 +65,7 @@ class Folded:
     hold_seconds: int
 
 
-def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None, was_offered: bool = True) -> Folded:
+def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> Folded:
     """Compute a call from its facts, whatever order they came in. At least one fact.
 
     `accepted_at` is when an agent took it on the screen, which counts as the answer where no system tells one.
@@ -64,19 +75,19 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None, was_
     answers = [fact for fact in known if fact.kind == "answer"]
     hangups = [fact for fact in known if fact.kind == "hangup"]
     started = min(fact.at for fact in rings or known)
-    ended = min((fact.at for fact in hangups), default=None)
+    ended = max(min(fact.at for fact in hangups), started) if hangups else None
     answered = min((fact.at for fact in answers), default=accepted_at)
     if answered is not None:
-        answered = max(answered, started) if ended is None else min(max(answered, started), max(ended, started))
+        answered = max(answered, started) if ended is None else min(max(answered, started), ended)
     cause = next((fact.cause for fact in hangups if fact.cause), "")
-    held, seconds = _held(known, until=ended)
+    held, seconds = _held(known, since=answered, until=ended)
     talk = int((ended - answered).total_seconds()) - seconds if ended and answered else 0
     if ended is None:
         state = CallState.RINGING if answered is None else CallState.HELD if held else CallState.TALKING
         outcome = Outcome.OPEN
     else:
         state = CallState.ENDED
-        outcome = _outcome(answered is not None, cause, was_offered)
+        outcome = _outcome(answered is not None, cause)
     until = answered or ended
     return Folded(
         state,
@@ -94,18 +105,22 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None, was_
 
 def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int, now: datetime) -> Call:
     """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents."""
-    call = _call(db, event, region=region, now=now)
-    if not _remember(db, call, event, now=now):
+    call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
+    if call is None:
+        call = _new(event, now=now)
+    elif _knows(db, call, event):
         return call
-    before = call.state
-    _learn(db, call, event, region=region)
-    if event.kind in {"ring", "queued"} and call.ticket_id is None and call.direction == "in":
-        _take_in(db, call, open_ticket_days=open_ticket_days, now=now)
+    before = (call.state, call.agent_id, call.ticket_id)
+    with db.no_autoflush:  # what is learned step by step is written once
+        _learn(db, call, event, region=region)
+        if _is_inquiry(call, event):
+            _take_in(db, call, open_ticket_days=open_ticket_days, now=now)
     named = [agent for name in event.agents if (agent := agents.named(db, [name]))] if event.kind == "ring" else []
-    _refold(db, call)
+    _remember(db, call, event, now=now)
     if call.state == CallState.RINGING and call.direction == "in":
-        _offer(db, call, named, now=now)
-    elif before != call.state:
+        if call.queue_id is not None:
+            _offer(db, call, named, now=now)
+    elif before != (call.state, call.agent_id, call.ticket_id):
         _turned(db, call, now=now)
     elif event.kind in {"hold", "resume", "transfer"}:
         _say(db, call, CallChanged, what=event.kind, now=now)
@@ -191,12 +206,12 @@ def wrap_up(
     by: Agent,
     guess: Prediction | None,
     threshold: float | None,
-    resolve: bool = False,
     now: datetime,
 ) -> None:
     """Close the agent's part: what it was about and what came of it. The agent is ready again.
 
-    The note are the first words a call has, so the classifier reads them now (`guess`).
+    The note is the first words a call has, so the classifier reads it now (`guess`). A matter that came by telephone and
+    is solved is resolved with it; one that came by mail stays with its agent.
     """
     if disposition not in DISPOSITIONS:
         raise Invalid("disposition_missing", field="disposition")
@@ -210,10 +225,12 @@ def wrap_up(
     call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
     ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
     if ticket:
+        if call.note and ticket.subject == subject_of(call):
+            ticket.subject = call.note.splitlines()[0][: tickets.SUBJECT_MAX].strip()
         tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
         if guess is not None and threshold is not None and call.note:
             routing.hear_notes(db, ticket, guess, threshold, now=now)
-        if disposition == "solved" and resolve:
+        if disposition == "solved" and ticket.channel == Channel.PHONE:
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None
     _say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)
@@ -258,51 +275,48 @@ def is_answered(db: Session, call_id: int) -> bool:
     return db.exec(answer.limit(1)).first() is not None
 
 
-def waiting_count(db: Session) -> int:
-    """Callers nobody has taken yet."""
-    return db.scalar(
+def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
+    """Callers nobody has taken yet, in these queues or in all."""
+    query = (
         select(sa.func.count()).select_from(Call)
         .where(Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in")
-    ) or 0
+    )  # fmt: skip
+    return db.scalar(query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))) or 0
 
 
 def offered_to(db: Session, call_id: int | None) -> list[int]:
     """Whom the call was shown to, decliners included."""
-    return list(
-        db.exec(select(CallOffer.agent_id).where(CallOffer.call_id == call_id).order_by(col(CallOffer.agent_id)))
-    )
+    return list(db.exec(_OFFERED, params={"call_id": call_id}))
 
 
 def showing(db: Session, call_id: int | None) -> list[int]:
     """On whose screens a ringing call is: whom it was shown to, without those who put it away."""
-    return list(
-        db.exec(select(CallOffer.agent_id).where(CallOffer.call_id == call_id, col(CallOffer.declined_at).is_(None)))
-    )
+    return list(db.exec(_SHOWING, params={"call_id": call_id}))
 
 
 def subject_of(call: Call) -> str:
-    """A telephone ticket's subject until somebody writes a better one. The page translates its parts."""
-    return f"☎ {call.number or call.number_typed or '—'}"
+    """A telephone ticket's subject until its first note gives it a better one."""
+    return f"☎ {contact_points.national(call.number, 'JP') if call.number else call.number_typed or '—'}"
 
 
-def _call(db: Session, event: CallEvent, *, region: str, now: datetime) -> Call:
-    call = db.exec(
-        select(Call).where(Call.source == event.source, Call.call_key == event.call_id).with_for_update()
-    ).first()
-    if call is None:
-        call = Call(
-            source=event.source, call_key=event.call_id, direction=event.direction or "in", started_at=event.at or now
-        )
-        db.add(call)
-        db.flush()
-    return call
+def _new(event: CallEvent, *, now: datetime) -> Call:
+    """A call nobody has heard of. Its row is written by `_remember`, when all is known that the event tells."""
+    return Call(
+        source=event.source, call_key=event.call_id, direction=event.direction or "in", started_at=event.at or now
+    )
 
 
-def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> bool:
-    """Keep the event as a fact; False when it is known already."""
+def _knows(db: Session, call: Call, event: CallEvent) -> bool:
+    """Whether the event is a fact of the call already."""
     known = select(CallFact.id).where(CallFact.call_id == call.id, CallFact.event_key == event.event_id)
-    if db.exec(known).first() is not None:
-        return False
+    return db.exec(known).first() is not None
+
+
+def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> None:
+    """Write the call, keep the event as its fact, and fold all its facts."""
+    is_new = call.id is None
+    db.add(call)
+    db.flush()
     detail = {
         key: value
         for key, value in (
@@ -312,22 +326,23 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> bo
         )
         if value not in ("", None)
     }
-    db.add(
-        CallFact(
-            call_id=call.id or 0,
-            event_key=event.event_id,
-            kind=event.kind,
-            leg=event.leg_id,
-            agents=list(event.agents),
-            cause=event.cause,
-            detail=detail,
-            sequence=event.sequence,
-            at=event.at or now,
-            received_at=now,
-        )
+    fact = CallFact(
+        call_id=call.id or 0,
+        event_key=event.event_id,
+        kind=event.kind,
+        leg=event.leg_id,
+        agents=list(event.agents),
+        cause=event.cause,
+        detail=detail,
+        sequence=event.sequence,
+        at=event.at or now,
+        received_at=now,
     )
-    db.flush()
-    return True
+    db.add(fact)
+    if is_new:
+        _apply(db, call, fold([fact], accepted_at=call.accepted_at))
+    else:
+        _refold(db, call)
 
 
 def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> None:
@@ -352,6 +367,12 @@ def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> None:
     if call.customer_id is None and call.number and call.match == "nobody":
         match = matching.by_phone(db, call.number)
         call.match, call.customer_id = match.reason, match.customer_id
+
+
+def _is_inquiry(call: Call, event: CallEvent) -> bool:
+    """Whether this is the word that somebody calls us. An agent's own leg may be told first, but not who calls."""
+    tells_who = event.withheld or event.caller != "" or event.leg_id in ("", event.call_id)
+    return event.kind in {"ring", "queued"} and call.ticket_id is None and call.direction == "in" and tells_who
 
 
 def _queue_named(db: Session, name: str) -> Queue | None:
@@ -391,14 +412,15 @@ def _take_in(db: Session, call: Call, *, open_ticket_days: int, now: datetime) -
 
 def _refold(db: Session, call: Call) -> None:
     facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
-    offered = bool(offered_to(db, call.id))
-    told = fold(facts, accepted_at=call.accepted_at, was_offered=offered)
+    _apply(db, call, fold(facts, accepted_at=call.accepted_at))
+
+
+def _apply(db: Session, call: Call, told: Folded) -> None:
     call.state, call.outcome, call.cause = told.state, told.outcome, told.cause
     call.started_at, call.answered_at, call.ended_at = told.started_at, told.answered_at, told.ended_at
     call.wait_seconds, call.talk_seconds, call.hold_seconds = told.wait_seconds, told.talk_seconds, told.hold_seconds
     if call.agent_id is None and told.answered_by and (agent := agents.named(db, told.answered_by)):
         call.agent_id = agent.id
-    db.flush()
 
 
 def _offer(db: Session, call: Call, named: Sequence[Agent], *, now: datetime) -> None:
@@ -407,10 +429,9 @@ def _offer(db: Session, call: Call, named: Sequence[Agent], *, now: datetime) ->
     shown = set(offered_to(db, call.id))
     to = list(named) if named else ([] if shown else agents.ready_for(db, call.queue_id))
     new = [agent.id for agent in to if agent.id is not None and agent.id not in shown]
-    for agent_id in new:
-        db.add(CallOffer(call_id=call.id, agent_id=agent_id, offered_at=now))
+    if new:
+        db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now} for agent_id in new])
     if new or not shown:
-        db.flush()
         emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
 
 
@@ -419,6 +440,7 @@ def _turned(db: Session, call: Call, *, now: datetime) -> None:
     agent = db.get(Agent, call.agent_id) if call.agent_id else None
     if call.state == CallState.ENDED:
         if agent and agent.id is not None:
+            _give_ticket(db, call, agent, now=now)
             if call.wrapped_up_at is None:
                 agents.set_state(db, agent.id, Presence.WRAP_UP, now=now)
         elif call.ticket_id and (ticket := db.get(Ticket, call.ticket_id)):
@@ -489,22 +511,24 @@ def _busy_elsewhere(db: Session, agent_id: int, *, but: int | None) -> bool:
     )
 
 
-def _held(facts: Iterable[CallFact], *, until: datetime | None) -> tuple[bool, int]:
-    """Whether the call is on hold at the end of its facts, and the seconds it was on hold in all."""
-    since: datetime | None = None
+def _held(facts: Iterable[CallFact], *, since: datetime | None, until: datetime | None) -> tuple[bool, int]:
+    """Whether the call is on hold at the end of its facts, and the seconds it was on hold between answer and end."""
+    if since is None:
+        return False, 0
+    began: datetime | None = None
     seconds = 0.0
     for fact in facts:
-        if fact.kind == "hold" and since is None:
-            since = fact.at
-        elif fact.kind in {"resume", "hangup"} and since is not None:
-            seconds += (min(fact.at, until or fact.at) - since).total_seconds()
-            since = None
-    return since is not None, max(0, int(seconds))
+        if fact.kind == "hold" and began is None:
+            began = max(fact.at, since)
+        elif fact.kind in {"resume", "hangup"} and began is not None:
+            seconds += max(0.0, (min(fact.at, until or fact.at) - began).total_seconds())
+            began = None
+    return began is not None, int(seconds)
 
 
-def _outcome(was_answered: bool, cause: str, was_offered: bool) -> Outcome:
+def _outcome(was_answered: bool, cause: str) -> Outcome:
     if cause in _UNANSWERED:
         return _UNANSWERED[cause]
     if was_answered:
         return Outcome.ANSWERED
-    return Outcome.ABANDONED if cause in _GAVE_UP or not was_offered else Outcome.MISSED
+    return Outcome.ABANDONED if cause in _GAVE_UP else Outcome.MISSED

@@ -35,6 +35,27 @@ from models import (
     TicketState,
 )
 
+# Built once: the card of a ringing call shows both.
+_TICKETS = {
+    language: sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.state), col(name), col(Ticket.last_contact_at))
+    .join(Queue, col(Queue.id) == Ticket.queue_id)
+    .where(col(Ticket.customer_id) == sa.bindparam("customer_id"))
+    .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+    .limit(sa.bindparam("most"))
+    for language, name in (("ja", Queue.name), ("en", Queue.name_en))
+}
+_BRIEFS = sa.select(
+    col(Customer.id),
+    col(Customer.name),
+    col(Customer.reading),
+    col(Customer.company),
+    col(Customer.caution),
+    col(Customer.last_contact_at),
+    sa.select(sa.func.count())
+    .where(col(Ticket.customer_id) == col(Customer.id), col(Ticket.state) != TicketState.RESOLVED)
+    .scalar_subquery(),
+).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
+
 TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked"}
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
@@ -246,14 +267,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
 
 def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> list[TicketBrief]:
     """A customer's tickets, newest contact first."""
-    name = Queue.name_en if language == "en" else Queue.name
-    rows = db.execute(
-        sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.state), col(name), col(Ticket.last_contact_at))
-        .join(Queue, col(Queue.id) == Ticket.queue_id)
-        .where(col(Ticket.customer_id) == customer_id)
-        .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
-        .limit(limit)
-    )
+    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit})
     return [TicketBrief(*values) for values in rows]
 
 
@@ -280,17 +294,7 @@ def briefs(db: Session, customer_ids: Sequence[int]) -> list[CustomerBrief]:
     """Customers as a chooser lists them: open matters first, then whom we spoke to last."""
     if not customer_ids:
         return []
-    rows = db.execute(
-        sa.select(col(Ticket.customer_id), sa.func.count())
-        .where(col(Ticket.customer_id).in_(customer_ids), col(Ticket.state) != TicketState.RESOLVED)
-        .group_by(col(Ticket.customer_id))
-    )
-    opened = {customer_id: count for customer_id, count in rows}
-    found = db.exec(select(Customer).where(col(Customer.id).in_(customer_ids))).all()
-    made = [
-        CustomerBrief(c.id or 0, c.name, c.reading, c.company, c.caution, c.last_contact_at, opened.get(c.id, 0))
-        for c in found
-    ]
+    made = [CustomerBrief(*values) for values in db.execute(_BRIEFS, {"ids": list(customer_ids)})]
     return sorted(
         made, key=lambda b: (b.open_count == 0, -(b.last_contact_at.timestamp() if b.last_contact_at else 0), b.id)
     )

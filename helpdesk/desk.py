@@ -14,12 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from classifiers.registry import Registry
-from classifiers.router import Router
 from helpdesk import callbacks, calls, inbox, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
@@ -30,8 +28,14 @@ from helpdesk.settings import Settings
 from models import Agent, Attachment, Call, CallState, InboundKind, Message, MessageState, Queue, Ticket
 from models.database import Database
 
+if TYPE_CHECKING:
+    from classifiers import Router
+
 BATCH = 50
+HANDFUL = 8
+"""Mails written in one transaction: a ring that comes meanwhile waits for so many."""
 SWEEP_SECONDS = 5.0
+TIDY_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -44,21 +48,30 @@ def now() -> datetime:
 class Desk:
     """Open it with `async with`. `clock` is replaced by tests that need another day."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = now, works: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = now,
+        works: bool = True,
+        on_ready: Callable[[], object] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.registry = Registry(settings.data / "classifiers")
         self.router: Router | None = None
         self.mail_port = 0
         self._works = works
+        self._on_ready = on_ready
         self._listener: listen.Listener | None = None
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
+        self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
+        self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
 
     @property
@@ -82,6 +95,7 @@ class Desk:
         self._tasks = [
             asyncio.create_task(self._read_forever(), name="inbox"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
+            asyncio.create_task(self._tidy(), name="tidying"),
         ]
         return self
 
@@ -118,19 +132,65 @@ class Desk:
     async def read_everything(self) -> None:
         """Read whatever is waiting now and return when nothing is. The loop does the same for ever."""
         await self._ready.wait()
-        above = 0
-        while True:
-            ids = await self.database.read(inbox.waiting, limit=BATCH, above=above)
-            if not ids:
-                return
-            for inbound_id in ids:
-                await self.read_one(inbound_id)
-            above = ids[-1]
+        async with self._reading:  # who comes second waits, so that nothing is being read still when this returns
+            for kind in InboundKind:
+                above = 0
+                while ids := await self.database.read(inbox.waiting, limit=BATCH, above=above, kind=kind):
+                    if kind == InboundKind.MAIL:
+                        await self._read_mails(ids)
+                    else:
+                        for inbound_id in ids:
+                            await self.read_one(inbound_id, kind=kind)
+                    above = ids[-1]
 
-    async def read_one(self, inbound_id: int) -> None:
-        """Read one thing that was kept. Whatever breaks is counted, and parked at the last attempt."""
+    async def _read_mails(self, ids: list[int]) -> None:
+        """Many mails at the cost of few commits: while one handful is written, the next is understood."""
+        writing: asyncio.Future[None] = asyncio.ensure_future(asyncio.sleep(0))
+        for start in range(0, len(ids), HANDFUL):
+            handful = ids[start : start + HANDFUL]
+            understood = await self._in_reader(partial(self._understand, handful))
+            await writing
+            writing = asyncio.ensure_future(self._take_together(handful, understood))
+        await writing
+
+    def _understand(self, ids: list[int]) -> list[receive.Understood] | None:
+        """Some mails, in the reader's thread; None when one of them cannot be read like this."""
         try:
-            kind, raw = await self.database.read(inbox.bytes_of, inbound_id)
+            raws = self.database.read_now(lambda db: [inbox.bytes_of(db, inbound_id)[1] for inbound_id in ids])
+            return [receive.understand(raw, router=self.router, folder=self.attachments) for raw in raws]
+        except Exception:
+            return None
+
+    async def _take_together(self, ids: list[int], mails: list[receive.Understood] | None) -> None:
+        """All in one transaction. Where one of them breaks none is written, and each is read alone."""
+        if mails is not None:
+            try:
+                await self.database.write(
+                    receive.take_all, list(zip(ids, mails, strict=True)), settings=self.settings, now=self.clock()
+                )
+                return
+            except Exception as error:
+                logger.warning("reading %s mails together failed (%s); one by one", len(ids), type(error).__name__)
+        for inbound_id in ids:
+            await self.read_one(inbound_id)
+
+    async def read_one(self, inbound_id: int, *, kind: InboundKind | None = None) -> None:
+        """Read one thing that was kept, or wait for its end where it is being read already.
+
+        A caller who knows the `kind` saves a look at it. Whatever breaks is counted, and parked at the last attempt.
+        Who stops waiting does not stop the reading.
+        """
+        task = self._in_hand.get(inbound_id)
+        if task is None:
+            task = self._in_hand[inbound_id] = asyncio.create_task(self._read(inbound_id, kind))
+            task.add_done_callback(lambda _: self._in_hand.pop(inbound_id, None))
+        await asyncio.shield(task)
+
+    async def _read(self, inbound_id: int, kind: InboundKind | None) -> None:
+        try:
+            raw = b""
+            if kind in (None, InboundKind.MAIL):
+                kind, raw = await self.database.read(inbox.bytes_of, inbound_id)
             if kind == InboundKind.MAIL:
                 mail = await self._in_reader(
                     partial(receive.understand, raw, router=self.router, folder=self.attachments)
@@ -151,14 +211,21 @@ class Desk:
     async def _in_reader(self, job: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._reader, job)
 
+    def _load_router(self) -> "Router":
+        """The classifier in force. Its modules are heavy, so they too are loaded here, beside the first page."""
+        from classifiers.registry import Registry
+
+        return Registry(self.settings.data / "classifiers").current()
+
     async def _read_forever(self) -> None:
         try:
-            self.router = await self._in_reader(self.registry.current)
+            self.router = await self._in_reader(self._load_router)
         except Exception:
             logger.exception("no classifier could be loaded: what no rule decides waits in triage")
         if self._works:
             # In this thread's order after the classifier, so that the first page waits for neither.
             await asyncio.to_thread(self.worker.start, self.jobs(), failed=self._gave_up)
+        self._on_ready()
         self._ready.set()
         while True:
             self._mail_waits.clear()
@@ -179,6 +246,15 @@ class Desk:
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)
+
+    async def _tidy(self) -> None:
+        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            try:
+                await self.database.tidy()
+            except Exception:
+                logger.exception("the database could not be tidied; trying again")
 
     async def ready(self) -> None:
         """Return when the classifier is loaded and due work runs."""

@@ -20,6 +20,7 @@ from sqlmodel import Session, col
 from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
+_INSERT = sa.insert(Event.__table__).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +95,12 @@ class MessageReceived(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageQueued(Fact):
-    """An agent wrote to the customer; the mail leaves next."""
+    """An agent wrote to the customer; the mail leaves next. `attempt` counts what was given up and replayed."""
 
     ticket_id: int
     queue_id: int
     message_id: int
+    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,10 +218,10 @@ def _write_facts(db: Session) -> None:
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    connection = db.connection()
     # One row at a time: a bulk insert may number its rows in any order.
     for fact in facts:
-        insert = sa.insert(Event).values(**_columns(fact)).returning(col(Event.id))
-        db.info["last_number"] = db.scalar(insert)
+        db.info["last_number"] = connection.execute(_INSERT, _columns(fact)).scalar_one()
 
 
 @event.listens_for(Session, "after_rollback")

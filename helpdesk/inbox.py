@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -20,6 +21,18 @@ from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind
 
 ATTEMPTS = 3
 """A mail or callback that breaks this often is parked."""
+
+# Built once, as are the other statements on the way from a ringing telephone to the card.
+_TABLE: sa.Table = Inbound.__table__  # type: ignore[attr-defined]
+_KEEP: dict[str, sa.Executable] = {
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
+}
+_CLAIM = (
+    select(Inbound)
+    .where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
+    .with_for_update(skip_locked=True)
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,15 +60,10 @@ def keep(
         "is_forgotten": False,
         "received_at": now,
     }
-    table = Inbound.__table__  # type: ignore[attr-defined]
-    if db.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    new = db.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id))
+    new = db.connection().execute(_KEEP[db.get_bind().dialect.name], values).scalar()
     if new is not None:
         return new, True
-    first = db.scalar(sa.select(table.c.id).where(table.c.kind == kind, table.c.sender_key == sender_key))
+    first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
     return first, False
 
@@ -88,11 +96,7 @@ def bytes_of(db: Session, inbound_id: int) -> tuple[InboundKind, bytes]:
 
 def claim(db: Session, inbound_id: int) -> Inbound | None:
     """Take something to read in this transaction; None when it was read already or somebody else is reading it."""
-    return db.exec(
-        select(Inbound)
-        .where(Inbound.id == inbound_id, Inbound.state == InboundState.WAITING)
-        .with_for_update(skip_locked=True)
-    ).first()
+    return db.exec(_CLAIM, params={"id": inbound_id}).first()
 
 
 def done(

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from classifiers import Prediction
 from helpdesk import routing, tickets
 from helpdesk.customers.matching import NOBODY, Match
-from models import Channel, Customer, Queue, Ticket, TicketState
+from models import Channel, Customer, Queue, Routing, Ticket, TicketState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Inquiry:
 
     channel: Channel
     subject: str
+    text: str = ""  # its words, as far as it has any
     match: Match = NOBODY
     language: str = "ja"
     written_to: Queue | None = None  # the queue whose mail address it came to
@@ -38,6 +39,7 @@ class Taken:
     ticket: Ticket
     is_new: bool
     reason: str  # by_thread, by_open_ticket, or the routing decision's
+    routing: Routing | None = None  # the decision about a new one
 
 
 def take_in(db: Session, inquiry: Inquiry, *, open_ticket_days: int, now: datetime) -> Taken:
@@ -71,11 +73,14 @@ def _open(db: Session, inquiry: Inquiry, *, now: datetime) -> Taken:
         queue_id=decision.queue_id,
         customer_id=inquiry.match.customer_id,
         language=inquiry.language,
+        text=inquiry.text,
+        routed_by=decision.reason,
+        confidence=decision.confidence,
         now=now,
     )
-    routing.keep(db, ticket, decision, now=now)
+    kept = routing.keep(db, ticket, decision, now=now)
     _met(db, ticket, now)
-    return Taken(ticket, True, decision.reason)
+    return Taken(ticket, True, decision.reason, kept)
 
 
 def _open_ticket(db: Session, inquiry: Inquiry, *, since: datetime) -> Ticket | None:

@@ -4,16 +4,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import calls, conversations, tickets
 from helpdesk.conversations import CustomerBrief, TicketBrief
 from helpdesk.customers import contact_points, matching
 from helpdesk.settings import Settings
-from models import Agent, Call, CallState, Purchase, Queue
+from models import Agent, Call, CallState, Purchase, Queue, Ticket
 
 OPEN_TICKETS = 3
 PURCHASES = 3
+
+# Built once: a telephone is ringing.
+_CALLED_BEFORE = (
+    select(Call.started_at)
+    .where(
+        Call.customer_id == sa.bindparam("customer_id"),
+        Call.id != sa.bindparam("call_id"),
+        Call.started_at < sa.bindparam("at"),
+    )
+    .order_by(col(Call.started_at).desc())
+    .limit(1)
+)
+_PURCHASED = (
+    select(Purchase)
+    .where(Purchase.customer_id == sa.bindparam("customer_id"))
+    .order_by(col(Purchase.ordered_at).desc())
+    .limit(PURCHASES)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +68,11 @@ def cards(db: Session, agent: Agent, *, language: str, settings: Settings) -> li
     return [card(db, call, language=language, settings=settings) for call in calls.live_for(db, agent)]
 
 
-def is_shown(db: Session, call: Call, agent_id: int) -> bool:
-    """Whether the call is on this agent's screen now."""
+def shown_to(db: Session, call: Call) -> frozenset[int]:
+    """The agents on whose screens the call is now."""
     if call.agent_id is not None:
-        return call.agent_id == agent_id and call.wrapped_up_at is None
-    return call.state != CallState.ENDED and agent_id in calls.showing(db, call.id)
+        return frozenset() if call.wrapped_up_at else frozenset({call.agent_id})
+    return frozenset() if call.state == CallState.ENDED else frozenset(calls.showing(db, call.id))
 
 
 def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
@@ -95,23 +114,22 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
 
 
 def _open_tickets(db: Session, call: Call, language: str) -> list[TicketBrief]:
-    """The customer's open matters, without the ticket this very call opened."""
+    """The customer's open matters, the one the call joined first, without a ticket this very call opened."""
     if call.customer_id is None:
         return []
     own = conversations.tickets_of(db, call.customer_id, language=language, limit=20)
-    return [brief for brief in own if brief.state != "resolved" and brief.id != call.ticket_id][:OPEN_TICKETS]
+    joined = db.get(Ticket, call.ticket_id) if call.ticket_id else None
+    fresh = joined.id if joined and joined.created_at >= call.started_at else None
+    open_ones = [brief for brief in own if brief.state != "resolved" and brief.id != fresh]
+    return sorted(open_ones, key=lambda brief: brief.id != call.ticket_id)[:OPEN_TICKETS]
 
 
 def _last_contact(db: Session, call: Call) -> datetime | None:
     """When the customer was last spoken to before this call."""
     if call.customer_id is None:
         return None
-    earlier = db.exec(
-        select(Call.started_at)
-        .where(Call.customer_id == call.customer_id, Call.id != call.id, Call.started_at < call.started_at)
-        .order_by(col(Call.started_at).desc())
-        .limit(1)
-    ).first()
+    asked = {"customer_id": call.customer_id, "call_id": call.id, "at": call.started_at}
+    earlier = db.exec(_CALLED_BEFORE, params=asked).first()
     moved = tickets.last_contact_before(db, call.customer_id, call.started_at)
     return max((at for at in (earlier, moved) if at), default=None)
 
@@ -119,9 +137,4 @@ def _last_contact(db: Session, call: Call) -> datetime | None:
 def _purchases(db: Session, customer_id: int | None) -> Sequence[Purchase]:
     if customer_id is None:
         return ()
-    return db.exec(
-        select(Purchase)
-        .where(Purchase.customer_id == customer_id)
-        .order_by(col(Purchase.ordered_at).desc())
-        .limit(PURCHASES)
-    ).all()
+    return db.exec(_PURCHASED, params={"customer_id": customer_id}).all()

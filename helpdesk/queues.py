@@ -17,6 +17,10 @@ DEFAULTS = (  # slug, Japanese, English, is_triage
     ("triage", "振り分け待ち", "Triage", True),
 )
 
+_EVERYONE = select(Queue).order_by(col(Queue.position), col(Queue.id))
+_WRITTEN_TO = select(Queue).where(col(Queue.address).in_(sa.bindparam("addresses", expanding=True)))
+_DIALED = select(Queue).where(Queue.phone == sa.bindparam("phone"))
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -37,7 +41,7 @@ def make_defaults(db: Session) -> list[Queue]:
 
 def everyone(db: Session) -> list[Queue]:
     """All queues in the desk's order."""
-    return list(db.exec(select(Queue).order_by(col(Queue.position), col(Queue.id))))
+    return list(db.exec(_EVERYONE))
 
 
 def get(db: Session, queue_id: int) -> Queue:
@@ -55,14 +59,14 @@ def triage(db: Session) -> Queue:
 
 def dialed(db: Session, e164: str) -> Queue | None:
     """The queue whose number was dialed."""
-    return db.exec(select(Queue).where(Queue.phone == e164)).first() if e164 else None
+    return db.exec(_DIALED, params={"phone": e164}).first() if e164 else None
 
 
 def written_to(db: Session, addresses: list[str]) -> Queue | None:
     """The queue whose address the mail was sent to; the first address that is a queue's decides."""
     if not addresses:
         return None
-    found = {queue.address: queue for queue in db.exec(select(Queue).where(col(Queue.address).in_(addresses)))}
+    found = {queue.address: queue for queue in db.exec(_WRITTEN_TO, params={"addresses": addresses})}
     return next((found[address] for address in addresses if address in found), None)
 
 

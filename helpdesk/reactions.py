@@ -13,7 +13,9 @@ from helpdesk.events import Fact, MessageQueued
 from helpdesk.runtime import work
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
-    MessageQueued: lambda db, fact: work.enqueue(db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}"),
+    MessageQueued: lambda db, fact: work.enqueue(
+        db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}:{fact.attempt}"
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from helpdesk.events import TicketMoved, emit
 from models import Agent, Queue, Routing, Ticket
 
 KEPT_REASONS = 8  # words kept beside a decision
+_GUESSED = {"by_classifier", "nobody_sure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Decision:
     prediction: Prediction | None = None
     threshold: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the classifier was, where it was its decision to make."""
+        return self.prediction.confidence if self.prediction and self.reason in _GUESSED else None
 
 
 def decide(
@@ -78,8 +84,7 @@ def keep(
         decided_at=now,
     )
     db.add(row)
-    ticket.queue_id, ticket.routed_by = decision.queue_id, decision.reason
-    ticket.confidence = row.confidence if decision.reason in {"by_classifier", "nobody_sure"} else None
+    ticket.queue_id, ticket.routed_by, ticket.confidence = decision.queue_id, decision.reason, decision.confidence
     return row
 
 

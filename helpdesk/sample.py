@@ -45,8 +45,9 @@ from models import (
     Ticket,
 )
 
-__all__ = ["ACCOUNTS", "CALLERS", "COMPANY", "LETTERS", "LINES", "Account", "Caller", "Line", "load"]
+__all__ = ["ACCOUNTS", "CALLERS", "COMPANY", "LETTERS", "LINES", "SUPPORT", "Account", "Caller", "Line", "load"]
 
+SUPPORT: Final = "support@desk.example.jp"
 COMPANY: Final = {"ja": "ひより電器", "en": "Hiyori Appliances"}
 DOMAIN: Final = "desk.example.jp"
 
@@ -271,7 +272,7 @@ def _buy(stage: _Stage, customer: Customer, bought: str, products: dict[str, dic
         code, quantity, days = found[1], int(found[2] or 1), int(found[3])
         at = stage.now - timedelta(days=days, hours=5)
         status = "returned" if found[4] else "ordered" if days <= 2 else "shipped" if days == 3 else "delivered"
-        orders[code] = f"HY{at:%y%m%d}-{(customer.id or 0) * 37 % 900 + 100}{number}"
+        orders[code] = f"HY{at.astimezone(stage.zone):%y%m%d}-{(customer.id or 0) * 37 % 900 + 100}{number}"
         stage.db.add(
             Purchase(
                 customer_id=customer.id or 0,
@@ -347,7 +348,7 @@ def _work(stage: _Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: 
     if "assign" in step:
         tickets.assign(db, ticket, stage.staff[step["assign"]], by=by, now=at)
     if "note" in step:
-        tickets.note(db, ticket, _filled(stage, ticket, step["note"], at), by=by, now=at)
+        tickets.note(db, ticket, _filled(stage, step["note"], at), by=by, now=at)
     if "reply" in step:
         _reply(stage, ticket, step["reply"], by, at)
     if step.get("resolve"):
@@ -424,12 +425,10 @@ def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Gene
     done = bool(told.get("resolve"))
     calls.wrap_up(
         db, call, note=note, disposition=told["outcome"], by=by, guess=guess,
-        threshold=stage.router.thresholds[guess.language], resolve=done, now=at,
+        threshold=stage.router.thresholds[guess.language], now=at,
     )  # fmt: skip
-    ticket = db.get(Ticket, call.ticket_id)
-    assert ticket is not None
-    if done:
-        tickets.resolve(db, ticket, by=by, now=at)
+    if done and (ticket := db.get(Ticket, call.ticket_id)):
+        tickets.resolve(db, ticket, by=by, now=at)  # a wrong number is over, too
     return at
 
 
@@ -475,7 +474,7 @@ def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, tick
         sender=sender,
         to=to,
         subject=subject,
-        text=_filled(stage, ticket, text, at, key=key).strip() + "\n" + _card(stage, key) + below,
+        text=_filled(stage, text, at, key=key) + "\n" + _card(stage, key) + below,
         files=[(name, file(name)) for name in told.get("files", ())] if ticket is None else (),
         message_id=_id(sender.rpartition("@")[2].rstrip(">"), told["ago"], sender, at),
         at=at.astimezone(stage.zone),
@@ -487,9 +486,7 @@ def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, tick
 
 def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
     envelope = {"recipients": [to], "sender": "", "tag": tag, "peer": ""}
-    inbound_id, _ = inbox.keep(
-        stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at
-    )  # fmt: skip
+    inbound_id, _ = inbox.keep(stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at)
     mail = receive.understand(raw, router=stage.router, folder=stage.settings.data / "attachments")
     return receive.take(stage.db, inbound_id, mail, settings=stage.settings, now=at)
 
@@ -500,10 +497,8 @@ def _reply(stage: _Stage, ticket: Ticket, text: str, by: Agent, at: datetime) ->
     db = stage.db
     heard = tickets.last_received(db, ticket.id)
     assert heard is not None, "nobody has written yet, so there is nobody to answer"
-    name, address = tickets.sender_of(
-        db, ticket, default=stage.settings.mail_from, desk_name=stage.settings.name
-    )  # fmt: skip
-    words = _dressed(stage, ticket, _filled(stage, ticket, text, at), by)
+    name, address = tickets.sender_of(db, ticket, default=stage.settings.mail_from, desk_name=stage.settings.name)
+    words = _dressed(stage, ticket, _filled(stage, text, at), by)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUT,
@@ -576,7 +571,7 @@ def _card(stage: _Stage, key: str) -> str:
     return f"\n-- \n{customer.company}\n{customer.name}\nTEL {phone}\n{stage.addresses[key]}\n"
 
 
-def _filled(stage: _Stage, ticket: Ticket | None, text: str, at: datetime, *, key: str = "") -> str:
+def _filled(stage: _Stage, text: str, at: datetime, *, key: str = "") -> str:
     """{order:rc55} becomes that order's number, {date:-3} the date three days before."""
 
     def order(found: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cti import replay
-from cti.twilio import STATUS_PATH
+from cti.twilio import STATUS_PATH, VOICE_PATH
 from helpdesk.customers import contact_points
 from helpdesk.letters import build, quoted
 from helpdesk.sample import CALLERS, LETTERS, LINES
@@ -28,7 +28,6 @@ from helpdesk.settings import Settings
 
 __all__ = ["VOICE_PATH", "SimulationFailed", "answer", "drop", "hang_up", "push_ring", "ring"]
 
-VOICE_PATH = "/hooks/twilio/voice"
 TIMEOUT_SECONDS = 10
 
 

@@ -30,6 +30,7 @@ from models import (
     Message,
     MessageState,
     Note,
+    Parked,
     PointKind,
     Queue,
     Ticket,
@@ -38,6 +39,23 @@ from models import (
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
+
+_OPEN = (
+    select(Ticket)
+    .where(
+        Ticket.customer_id == sa.bindparam("customer_id"),
+        Ticket.state != TicketState.RESOLVED,
+        Ticket.last_contact_at >= sa.bindparam("since"),
+    )
+    .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+    .limit(sa.bindparam("most"))
+)
+_CONTACT_BEFORE = (
+    select(Ticket.last_contact_at)
+    .where(Ticket.customer_id == sa.bindparam("customer_id"), Ticket.last_contact_at < sa.bindparam("at"))
+    .order_by(col(Ticket.last_contact_at).desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +69,36 @@ class Draft:
 
 
 def start(
-    db: Session, *, subject: str, channel: Channel, queue_id: int, customer_id: int | None, language: str, now: datetime
+    db: Session,
+    *,
+    subject: str,
+    channel: Channel,
+    queue_id: int,
+    customer_id: int | None,
+    language: str,
+    now: datetime,
+    text: str = "",
+    routed_by: str = "",
+    confidence: float | None = None,
 ) -> Ticket:
-    """A new ticket in a queue. Its decision is written by `routing.keep`, its fact stated by `announce`."""
+    """A new ticket in a queue. Its decision is written by `routing.keep`, its fact stated by `announce`.
+
+    `text`, of which the list shows the beginning, and the decision's two words may be given at once, which saves
+    writing the row twice.
+    """
     ticket = Ticket(
         subject=subject.strip()[:SUBJECT_MAX],
         channel=channel,
         queue_id=queue_id,
         customer_id=customer_id,
         language=language,
+        routed_by=routed_by,
+        confidence=confidence,
         token=secrets.token_hex(10),
         created_at=now,
         last_contact_at=now,
     )
+    touch(ticket, text, awaits_us=True, now=now)
     db.add(ticket)
     db.flush()
     return ticket
@@ -222,26 +257,12 @@ def last_received(db: Session, ticket_id: int) -> Message | None:
 
 def open_of(db: Session, customer_id: int, *, since: datetime, limit: int = 20) -> list[Ticket]:
     """A customer's tickets that are not resolved and moved since then, newest contact first."""
-    return list(
-        db.exec(
-            select(Ticket)
-            .where(
-                Ticket.customer_id == customer_id, Ticket.state != TicketState.RESOLVED, Ticket.last_contact_at >= since
-            )
-            .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
-            .limit(limit)
-        )
-    )
+    return list(db.exec(_OPEN, params={"customer_id": customer_id, "since": since, "most": limit}))
 
 
 def last_contact_before(db: Session, customer_id: int, at: datetime) -> datetime | None:
     """When the customer's newest ticket of before that time moved."""
-    return db.exec(
-        select(Ticket.last_contact_at)
-        .where(Ticket.customer_id == customer_id, Ticket.last_contact_at < at)
-        .order_by(col(Ticket.last_contact_at).desc())
-        .limit(1)
-    ).first()
+    return db.exec(_CONTACT_BEFORE, params={"customer_id": customer_id, "at": at}).first()
 
 
 def reply_subject(ticket: Ticket) -> str:
@@ -262,4 +283,6 @@ def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket and ticket.id and message.id
     message.state, message.error = MessageState.QUEUED, ""
-    emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))
+    given_up = db.scalar(select(sa.func.count()).select_from(Parked).where(Parked.message_id == message.id)) or 0
+    told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message.id, "attempt": given_up + 1}
+    emit(db, MessageQueued(**told, by_id=by.id, at=now))

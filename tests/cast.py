@@ -5,9 +5,11 @@ Aiko answers tech support, Ben returns, Sato supervises, Ms. Tanaka calls and wr
 
 import re
 import smtplib
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from html import unescape
 from itertools import count
 from typing import Any
 
@@ -20,7 +22,7 @@ from helpdesk import agents, queues
 from helpdesk.customers import records
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
-from models import Agent, Call, ContactPoint, Customer, Message, Purchase, Queue, Role, Ticket
+from models import Agent, Call, ContactPoint, Customer, Inbound, Message, Purchase, Queue, Role, Ticket
 from models.database import Database
 
 PUBLIC_URL = "https://desk.example.com"
@@ -105,8 +107,11 @@ class Screen:
     person: Person
     socket: Any
     number: int
+    page: str = "/inbox"
+    loaded: str = ""
     cards: dict[str, str] = field(default_factory=dict)
     rows: dict[str, str] = field(default_factory=dict)
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)  # of rows that came: what rows.js asks its view
     stale: set[str] = field(default_factory=set)
     reloads: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
@@ -145,14 +150,48 @@ class Screen:
                 self.cards[step["put"]] = step["html"]
             elif "row" in step:
                 self.rows[f"row-{step['row']}"] = step["html"]
+                self.places[f"row-{step['row']}"] = step["view"]
             elif "drop" in step:
-                self.cards.pop(step["drop"], None)
-                self.rows.pop(step["drop"], None)
+                for kept in (self.cards, self.rows, self.places):
+                    kept.pop(step["drop"], None)
             elif "stale" in step:
                 self.stale.update(step["stale"])
             elif step.get("reload"):
                 self.reloads += 1
         self.number = max(self.number, frame["n"])
+
+    def check(self) -> None:
+        """The shared check: what stands on this screen now is what a reload shows.
+
+        Cards and rows must be there word for word. A region that differs from what was loaded must have been called
+        stale, and what its address answers must be that very part of the page.
+        """
+        self.sync()
+        fresh = self.desk.as_(self.person).get(self.page).text
+        cards = re.findall(r'<article class="pop" id="(call-\d+)"', fresh)
+        _alike(self.cards, {name: part(fresh, name) for name in cards})
+        if view := re.search(r'id="rows" data-view="([^"]*)"', fresh):
+            rows = re.findall(r'<li class="row" id="(row-\d+)"', fresh)
+            shown = {name: html for name, html in self.rows.items() if self._belongs(name, view[1])}
+            _alike(shown, {name: part(fresh, name) for name in rows})
+        for name, source in regions(fresh):
+            if (now := _own(fresh, name)) != (before := _own(self.loaded, name)):
+                assert name in self.stale, f"{name} changed unsaid: {text_of(before)} | {text_of(now)}"
+                answer = self.desk.as_(self.person).get(source, headers={"x-region": name})
+                assert _own(answer.text, name) == now
+
+    def _belongs(self, name: str, view: str) -> bool:
+        """What rows.js asks before it shows a row."""
+        place = self.places.get(name)
+        if place is None:
+            return True  # it stood there when the page was loaded
+        if view == "resolved" or place["state"] == "resolved":
+            return view == place["state"]
+        if view == "mine":
+            return bool(place["assignee_id"] == self.desk.agent(self.person).id)
+        if view == "unassigned":
+            return not place["assignee_id"]
+        return view == "all" or view == f"queue-{place['queue_id']}"
 
     def close(self) -> None:
         """Leave the page."""
@@ -204,10 +243,12 @@ class OpenDesk:
         )
         socket = connection.__enter__()
         self._open.append(connection)
-        screen = Screen(self, person, socket, number)
+        screen = Screen(self, person, socket, number, page, shown.text)
         if after is None:
-            screen.cards = {f"call-{found[1]}": "" for found in re.finditer(r'<article class="pop" id="call-(\d+)"', shown.text)}
-            screen.rows = {f"row-{found[1]}": "" for found in re.finditer(r'id="row-(\d+)"', shown.text)}
+            cards = re.findall(r'<article class="pop" id="(call-\d+)"', shown.text)
+            rows = re.findall(r'<li class="row" id="(row-\d+)"', shown.text)
+            screen.cards = {name: part(shown.text, name) for name in cards}
+            screen.rows = {name: part(shown.text, name) for name in rows}
         return screen
 
     def mail(self, sender: Person | str = TANAKA, *, subject: str = "ご相談", body: str = "掃除機の電源が入りません。使い方を教えてください。",
@@ -228,6 +269,27 @@ class OpenDesk:
             smtp.sendmail(envelope, [to], raw)
         self.read_everything()
         return message_id
+
+    def reply(self, person: Person, ticket_id: int, text: str, **fields: Any) -> Message:
+        """An agent answers the customer on the page; the mail is queued then."""
+        answer = self.as_(person).post(f"/tickets/{ticket_id}/reply", data={"body": text}, **fields)
+        assert answer.status_code == 200, answer.text
+        return self.messages(ticket_id)[-1]
+
+    def post(self, message: Message) -> None:
+        """Run the due work that sends a message, here and now. Raises what the work engine would be told."""
+        self.app.state.desk.jobs()["send_mail"](message.id)
+
+    def everything_kept(self) -> str:
+        """Every value of every table of ours, as one text to search, the bytes that arrived aside."""
+        from models.base import metadata
+
+        def verb(db: Session) -> str:
+            rows = (row for table in metadata.sorted_tables for row in db.execute(sa.select(*(
+                column for column in table.c if not isinstance(column.type, sa.LargeBinary)))))  # fmt: skip
+            return "\n".join(str(tuple(row)) for row in rows)
+
+        return self.read(verb)
 
     def read_everything(self) -> None:
         """Let the desk read what it has kept."""
@@ -298,6 +360,35 @@ class OpenDesk:
             connection.__exit__(None, None, None)
 
 
+class Busy:
+    """Keeps every writing thread of the desk at work in transactions of its own until it is released."""
+
+    def __init__(self, desk: OpenDesk) -> None:
+        self._desk = desk
+        self._released = threading.Event()
+        writers = 1 if desk.database.is_sqlite else 8
+        self._begun = threading.Barrier(writers + 1)
+        self._writers = writers
+
+    def begin(self) -> None:
+        """Ask for the transactions; they begin one after the other."""
+        for _ in range(self._writers):
+            self._desk.client.portal.start_task_soon(self._desk.database.write, self._work)
+
+    def wait_until_begun(self) -> None:
+        """Return when no thread is left to write."""
+        self._begun.wait(10)
+
+    def end(self) -> None:
+        """Let them commit."""
+        self._released.set()
+
+    def _work(self, db: Session) -> None:
+        db.exec(select(Inbound)).all()
+        self._begun.wait(10)
+        self._released.wait(20)
+
+
 class Twilio:
     """Twilio's side: posts signed forms, as Twilio does."""
 
@@ -335,9 +426,49 @@ class Exchange:
         return self._desk.client.post(f"/api/v1/cti/{token}", json=event)
 
 
+def _alike(shown: dict[str, str], fresh: dict[str, str]) -> None:
+    """What stands on a screen, by id, is what a reload shows."""
+    assert sorted(shown) == sorted(fresh), "on the screen | after a reload"
+    for name, html in shown.items():
+        assert settled(html) == settled(fresh[name]), f"{name}: {text_of(html)} | {text_of(fresh[name])}"
+
+
+def part(html: str, name: str) -> str:
+    """The element with that id, whole; "" when there is none."""
+    found = re.search(rf'<(\w+)\b[^>]*\sid="{re.escape(name)}"[^>]*>', html)
+    if found is None:
+        return ""
+    depth = 0
+    for tag in re.finditer(rf"<(/?){found[1]}\b[^>]*>", html[found.start() :]):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return html[found.start() : found.start() + tag.end()]
+    raise AssertionError(f"{name} has no end")
+
+
+def _own(html: str, name: str) -> str:
+    """A region without the regions inside it."""
+    own = part(html, name)
+    for inner, _ in regions(own):
+        if inner != name:
+            own = own.replace(part(own, inner), "")
+    return settled(own)
+
+
+def regions(html: str) -> list[tuple[str, str]]:
+    """The regions of a page that are fetched anew when stale: pairs of id and address."""
+    found = re.findall(r'<\w+\b[^>]*\sid="([^"]+)"[^>]*\sdata-src="([^"]+)"', html)
+    return [(name, unescape(source)) for name, source in found]
+
+
+def settled(html: str) -> str:
+    """HTML without what a page changes by itself: seconds that run, and the mark of where one is."""
+    html = re.sub(r'(<span class="running"[^>]*>)[^<]*', r"\1", html)
+    html = re.sub(r'(<\w+\b[^>]*\sdata-keep[^>]*>)[^<]*', r"\1", html)
+    return re.sub(r'\s+', " ", re.sub(r' aria-current="\w+"', "", html)).strip()
+
+
 def text_of(html: str) -> str:
     """HTML as a reader sees it: without tags, white space folded."""
-    from html import unescape
-
     text = re.sub(r"<(svg|template|script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", text))).strip()

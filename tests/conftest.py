@@ -5,7 +5,7 @@ Its schema is migrated once a session and copied for each test. A test that must
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,6 +19,7 @@ from helpdesk.__main__ import prepare
 from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, postgres
+from tests.postbox import Postbox
 from web.app import create
 
 _numbers = count(1)
@@ -101,6 +102,27 @@ def open_desk(settings: Settings, clock: cast.Clock, *, works: bool = False) -> 
 def desk(settings: Settings, clock: cast.Clock) -> Iterator[cast.OpenDesk]:
     """An open desk."""
     with open_desk(settings, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fresh_desk(sqlite_template: Path, settings: Settings, tmp_path: Path) -> Callable[[str], Any]:
+    """Opens desks one after the other, each on a new SQLite file with the cast in it: `with fresh_desk("7") as desk`."""
+
+    def opened(name: str) -> Any:
+        path = tmp_path / f"{name}.db"
+        shutil.copy(sqlite_template, path)
+        own = settings.model_copy(update={"database_url": f"sqlite:///{path}"})
+        return open_desk(own, cast.Clock())
+
+    return opened
+
+
+@pytest.fixture
+def postbox(settings: Settings) -> Iterator[Postbox]:
+    """The mail server to which this test's desk hands its replies."""
+    with Postbox() as opened:
+        settings.smtp_url = SecretStr(opened.url)
         yield opened
 
 

@@ -66,7 +66,7 @@ async def welcome(request: Request) -> Response:
     if await desk.database.read(_has_agents):
         raise NotFound("not_found")
     if request.method == "GET":
-        return _welcome_page(request, {"setup_code": request.query_params.get("code", "")}, {})
+        return _welcome_page(request, {"setup_code": request.query_params.get("setup_code", "")}, {})
     form = await request.form()
     names = ("name", "reading", "email", "password", "setup_code")
     values = {name: str(form.get(name, "")).strip() for name in names}

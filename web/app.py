@@ -104,12 +104,21 @@ async def live(socket: WebSocket) -> None:
     await hub.serve(socket)
 
 
-def create(settings: Settings, *, clock: Callable[[], datetime] = now, works: bool = True) -> Starlette:
-    """The application. The desk opens and closes with it; `works` False leaves due work to other processes."""
+def create(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = now,
+    works: bool = True,
+    on_ready: Callable[[], object] = lambda: None,
+) -> Starlette:
+    """The application. The desk opens and closes with it; `works` False leaves due work to other processes.
+
+    `on_ready` is called once, when the classifier is loaded and due work runs.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Desk(settings, clock=clock, works=works) as desk:
+        async with Desk(settings, clock=clock, works=works, on_ready=on_ready) as desk:
             app.state.desk = desk
             app.state.hub = Hub(desk, app.state.renderer)
             await app.state.hub.start()

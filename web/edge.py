@@ -143,7 +143,7 @@ def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
     """The counts in the rail."""
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
-        "calls_waiting": calls.waiting_count(db),
+        "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
         "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
     }  # fmt: skip
 
@@ -213,8 +213,7 @@ async def on_desk_error(request: Request, error: Exception) -> Response:
         return PlainTextResponse(error.code, status)
     if request.method == "POST" and status in (409, 422) and request.headers.get("referer"):
         return back(request, "/", notice=error.code)
-    return html(request, "error.html", language_of(request), status, code=error.code, status=status,
-                desk=desk_facts(request))  # fmt: skip
+    return await _error_page(request, status, error.code)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -223,8 +222,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse(str(error.detail), error.status_code)
     code = {404: "not_found", 403: "not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    return html(request, "error.html", language_of(request), error.status_code, code=code, status=error.status_code,
-                desk=desk_facts(request))  # fmt: skip
+    return await _error_page(request, error.status_code, code)
 
 
 async def on_crash(request: Request, error: Exception) -> Response:
@@ -233,6 +231,16 @@ async def on_crash(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse("server error", 500)
     return html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
+
+
+async def _error_page(request: Request, status: int, code: str) -> Response:
+    """In the language of whoever is signed in."""
+    try:
+        agent, _ = await see(request, lambda db, agent: None)
+    except SignedOut:
+        agent = None
+    return html(request, "error.html", language_of(request, agent), status, code=code, status=status,
+                desk=desk_facts(request))  # fmt: skip
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

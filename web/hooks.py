@@ -29,13 +29,22 @@ logger = logging.getLogger(__name__)
 
 async def twilio_voice(request: Request) -> Response:
     """Somebody calls. The answer is TwiML: ring the agents, or let the caller wait."""
-    desk = desk_of(request)
-    params = await _keep_twilio(request)
+    desk, loop = desk_of(request), asyncio.get_running_loop()
+    until = loop.time() + ANSWER_WITHIN_SECONDS
+    keeping = asyncio.ensure_future(_keep_twilio(request))
+    try:
+        params = await asyncio.wait_for(asyncio.shield(keeping), ANSWER_WITHIN_SECONDS)
+    except TimeoutError:
+        # Not stored yet, so nothing may depend on it: Twilio is asked to come back with the same, and the one that was
+        # stored first counts.
+        logger.warning("a call could not be stored in time; its caller waits and Twilio asks again")
+        keeping.add_done_callback(_told)
+        return _twiml(callbacks.later_answer(desk.settings))
     if params is None:
         return _refused()
     inbound_id, form = params
     try:
-        answer = await asyncio.wait_for(_read_and_answer(desk, inbound_id, form), ANSWER_WITHIN_SECONDS)
+        answer = await asyncio.wait_for(_read_and_answer(desk, inbound_id, form), until - loop.time())
     except Exception as error:
         # Whatever it is, there is a person on the line, and what was kept is read by the loop.
         logger.warning("voice answer fell back to waiting: %s", type(error).__name__)
@@ -125,7 +134,7 @@ async def _keep_twilio(request: Request) -> tuple[int, dict[str, str]] | None:
 
 
 async def _read_and_answer(desk: Desk, inbound_id: int, form: dict[str, str]) -> str:
-    await desk.read_one(inbound_id)
+    await desk.read_one(inbound_id, kind=InboundKind.TWILIO)
     call_key = form.get("ParentCallSid") or form.get("CallSid", "")
     return await desk.database.read(callbacks.voice_answer, call_key, settings=desk.settings)
 
@@ -133,7 +142,7 @@ async def _read_and_answer(desk: Desk, inbound_id: int, form: dict[str, str]) ->
 async def _read_soon(desk: Desk, inbound_id: int) -> None:
     """Read it now; if that takes long, answer and let it go on."""
     try:
-        await asyncio.wait_for(asyncio.shield(desk.read_one(inbound_id)), ANSWER_WITHIN_SECONDS)
+        await asyncio.wait_for(desk.read_one(inbound_id), ANSWER_WITHIN_SECONDS)
     except TimeoutError:
         logger.warning("reading inbound %s takes long; answered before its end", inbound_id)
 
@@ -147,6 +156,12 @@ async def _body(request: Request) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
+
+
+def _told(keeping: "asyncio.Future[object]") -> None:
+    """What came of a store that outlived its request."""
+    if not keeping.cancelled() and (error := keeping.exception()):
+        logger.error("a late callback was not stored: %s", type(error).__name__)
 
 
 def _exchange(desk: Desk, token: str) -> tuple[str | None, bool]:

@@ -68,19 +68,21 @@ class Hub:
         self._lines: set[Line] = set()
         self._number = 0
         self._follower: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._passing = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin to follow the log from where it is now."""
         self._number = await self._desk.database.read(last_number)
         self._follower = asyncio.create_task(self._follow(), name="hub")
+        self._warming = asyncio.create_task(self._warm_up(), name="warm-up")
 
     async def stop(self) -> None:
         """Stop following, and let every page know that it should come back."""
-        if self._follower:
-            self._follower.cancel()
+        for task in filter(None, (self._follower, self._warming)):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._follower
+                await task
         for line in self._lines:
             line.put(1012)
 
@@ -142,6 +144,11 @@ class Hub:
         audience = Audience(frozenset((topic, line.lang) for topic in line.topics))
         ops = self._show(db, [fact for _, fact in told], audience)
         return (told[-1][0] if told else line.seen), [op for op in ops if _hears(line, op)]
+
+    async def _warm_up(self) -> None:
+        """What the first call needs is made ready before it rings."""
+        await self._desk.ready()
+        await asyncio.to_thread(self._renderer.prepare, live.CARD, live.ROW)
 
     async def _follow(self) -> None:
         said = time.monotonic()

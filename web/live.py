@@ -10,17 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from helpdesk import events as facts
 from helpdesk import pops, views
 from helpdesk.events import Fact
 from helpdesk.settings import Settings
-from models import Call
+from models import Call, Ticket
 from web.render import LANGUAGES, Renderer
 
 SUPERVISORS = "supervisors"
 EVERYONE = "everyone"
+CARD, ROW = "calls/_card.html", "tickets/_row.html"
 SILENT: set[type[Fact]] = {facts.AgentChanged}  # the hub itself acts on it
 
 
@@ -39,6 +41,7 @@ class Touched:
     """What a batch of facts changes."""
 
     rows: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics that may have to drop its row
+    tickets: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics besides those who see it now
     cards: dict[int, set[int]] = field(default_factory=dict)  # call id -> agents whose screens it may be on
     stale: dict[str, set[str]] = field(default_factory=dict)  # region id -> topics told to fetch it again
 
@@ -64,28 +67,31 @@ def _ticket(touched: Touched, fact: Any) -> None:
     if after := getattr(fact, "agent_id", None):
         touched.rows[fact.ticket_id].add(agent_topic(after))
         here.add(agent_topic(after))
-    touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).update(here)
+    touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
-    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+    touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
 def _conversation(touched: Touched, fact: Any) -> None:
     """Something in the ticket that moves neither its row nor a count."""
-    touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).add(queue_topic(fact.queue_id))
+    touched.tickets.setdefault(fact.ticket_id, set())
 
 
 def _call(touched: Touched, fact: Any) -> None:
+    """A call moves its ticket in the list, whichever queue that ticket is in by now."""
     touched.cards.setdefault(fact.call_id, set()).update(fact.agent_ids)
     if fact.ticket_id:
-        touched.stale.setdefault(f"ticket-{fact.ticket_id}", set()).add(queue_topic(fact.queue_id))
-    touched.stale.setdefault("calls", set()).add(queue_topic(fact.queue_id))
-    touched.stale.setdefault("rail", set()).add(queue_topic(fact.queue_id))
-    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+        touched.rows.setdefault(fact.ticket_id, set())
+        touched.tickets.setdefault(fact.ticket_id, set())
+    here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
+    touched.stale.setdefault("calls", set()).update(here)
+    touched.stale.setdefault("rail", set()).update(here)
+    touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
-    touched.stale.setdefault("board", set()).add(SUPERVISORS)
+    touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
 def _parked(touched: Touched, _fact: Any) -> None:
@@ -134,11 +140,25 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
     for fact in told:
         if touch := TOUCHES.get(type(fact)):
             touch(touched, fact)
+    seeing = _seeing(db, {*touched.rows, *touched.tickets})
+    for ticket_id, topics in touched.tickets.items():
+        touched.stale[f"ticket-{ticket_id}"] = topics | seeing.get(ticket_id, frozenset())
     return [
         *_cards(db, touched.cards, audience, renderer, settings, now),
-        *_rows(db, touched.rows, audience, renderer, now),
+        *_rows(db, touched.rows, seeing, audience, renderer, now),
         *_stale(touched.stale, audience),
     ]
+
+
+def _seeing(db: Session, ticket_ids: set[int]) -> dict[int, frozenset[str]]:
+    """Which topics see these tickets now: that of the queue, and the assignee's own."""
+    if not ticket_ids:
+        return {}
+    rows = db.execute(sa.select(Ticket.id, Ticket.queue_id, Ticket.assignee_id).where(col(Ticket.id).in_(ticket_ids)))
+    return {
+        ticket_id: frozenset({queue_topic(queue_id), *([agent_topic(agent_id)] if agent_id else [])})
+        for ticket_id, queue_id, agent_id in rows
+    }
 
 
 def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, renderer: Renderer, settings: Settings,
@@ -147,34 +167,30 @@ def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, render
         call = db.get(Call, call_id)
         if call is None:
             continue
-        shown = frozenset(agent_topic(agent_id) for agent_id in agent_ids if pops.is_shown(db, call, agent_id))
+        shown = frozenset(agent_topic(agent_id) for agent_id in agent_ids & pops.shown_to(db, call))
         gone = frozenset(agent_topic(agent_id) for agent_id in agent_ids) - shown
         for lang in audience.languages(shown):
             card = pops.card(db, call, language=lang, settings=settings)
-            text = renderer.fragment("calls/_card.html", lang, card=card, now=now)
+            text = renderer.fragment(CARD, lang, card=card, now=now)
             yield Op(shown, lang, {"put": f"call-{call_id}", "into": "pops", "html": text})
         if audience.languages(gone):
             yield Op(gone, None, {"drop": f"call-{call_id}"})
 
 
-def _rows(db: Session, touched: dict[int, set[str]], audience: Audience, renderer: Renderer,
-          now: datetime) -> Iterable[Op]:  # fmt: skip
+def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset[str]], audience: Audience,
+          renderer: Renderer, now: datetime) -> Iterable[Op]:  # fmt: skip
     for ticket_id, topics in touched.items():
-        for lang in audience.languages(topics):
-            row = views.row(db, ticket_id, language=lang)
-            if row is None:
-                continue
-            hearing = {queue_topic(row.queue_id)}
-            if row.assignee_id:
-                hearing.add(agent_topic(row.assignee_id))
-            # Where the ticket went, its words may not follow to screens that no longer serve its queue.
-            if gone := frozenset(topics - hearing):
-                yield Op(gone, lang, {"drop": f"row-{ticket_id}"})
-            text = renderer.fragment("tickets/_row.html", lang, row=row, now=now)
-            yield Op(frozenset(hearing), lang, {
-                "row": ticket_id, "html": text,
-                "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state},
-            })  # fmt: skip
+        hearing = seeing.get(ticket_id, frozenset())
+        # Where the ticket went, its words may not follow to screens that no longer serve its queue.
+        if audience.languages(gone := frozenset(topics - hearing)):
+            yield Op(gone, None, {"drop": f"row-{ticket_id}"})
+        for lang in audience.languages(hearing):
+            if row := views.row(db, ticket_id, language=lang):
+                text = renderer.fragment(ROW, lang, row=row, now=now)
+                yield Op(hearing, lang, {
+                    "row": ticket_id, "html": text,
+                    "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state},
+                })  # fmt: skip
 
 
 def _stale(touched: dict[str, set[str]], audience: Audience) -> Iterable[Op]:

@@ -49,6 +49,12 @@ class Renderer:
         """One region, by the very file the page includes; it begins with the region's own element."""
         return self.page(template, lang, **context).strip()
 
+    def prepare(self, *templates: str) -> None:
+        """Compile templates in every language before somebody waits for them."""
+        for environment in self._environments.values():
+            for template in templates:
+                environment.get_template(template)
+
     def gettext(self, lang: str) -> Callable[[str], str]:
         """Translates one English sentence; what has no translation stays English."""
         return _lookup(self._translations[lang])

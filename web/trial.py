@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import sample, simulate
+from helpdesk import agents, calls, queues, sample, simulate
 from helpdesk.errors import Invalid
 from helpdesk.mail import sink
-from web.edge import desk_of, html, look
+from models import Agent, Presence
+from web.edge import act, desk_of, html, look
 
 SHOWN = 8
 
@@ -41,10 +43,22 @@ async def call(request: Request) -> Response:
     caller = str((await request.form()).get("caller", ""))
     if caller not in sample.CALLERS:
         raise Invalid("unknown_choice")
-    await _signed_in(request)
-    call_sid = await run_in_threadpool(simulate.ring, desk_of(request).settings, caller)
-    calls: list[dict[str, Any]] = request.app.state.simulated
-    calls.append({"call_sid": call_sid, "caller": caller})
+    desk = desk_of(request)
+
+    def verb(db: Session, agent: Agent) -> str | None:
+        """The visitor wants to see a card, so the visitor is ready, and a number is dialed whose calls are theirs."""
+        assert agent.id is not None
+        own = [queue.phone for queue in queues.everyone(db) if queue.phone and queue.id is not None
+               and agents.serves_as_member(db, agent, queue.id)]  # fmt: skip
+        if own and not calls.live_for(db, agent):
+            agents.set_state(db, agent.id, Presence.READY, by_id=agent.id, now=desk.clock())
+        usual = sample.CALLERS[caller].called
+        return None if not own or usual in own else own[0]
+
+    called = await act(request, verb)
+    call_sid = await run_in_threadpool(simulate.ring, desk.settings, caller, called=called)
+    ringing: list[dict[str, Any]] = request.app.state.simulated
+    ringing.append({"call_sid": call_sid, "caller": caller})
     return RedirectResponse("/try?notice=call_rings", 303)
 
 
@@ -52,12 +66,12 @@ async def hang_up(request: Request) -> Response:
     """The caller puts the receiver down."""
     call_sid = str((await request.form()).get("call_sid", ""))
     await _signed_in(request)
-    calls: list[dict[str, Any]] = request.app.state.simulated
-    known = [one for one in calls if one["call_sid"] == call_sid]
+    ringing: list[dict[str, Any]] = request.app.state.simulated
+    known = [one for one in ringing if one["call_sid"] == call_sid]
     if not known:
         raise Invalid("unknown_choice")
     await run_in_threadpool(simulate.hang_up, desk_of(request).settings, call_sid)
-    calls.remove(known[0])
+    ringing.remove(known[0])
     return RedirectResponse("/try?notice=call_hung_up", 303)
 
 

@@ -8,6 +8,7 @@ of picking: the wrong customer on the screen is worse than none.
 from dataclasses import dataclass
 from typing import Literal
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models import ContactPoint, PointKind, PointSource
@@ -16,6 +17,13 @@ Reason = Literal["verified", "learned", "profile", "ticket", "several", "nobody"
 STRENGTH = (PointSource.VERIFIED, PointSource.LEARNED, PointSource.PROFILE, PointSource.TICKET)
 MOST = 20
 """A number shared by more customers than this names nobody; the chooser shows this many."""
+
+_POINTS = (
+    select(ContactPoint.customer_id, ContactPoint.source)
+    .where(ContactPoint.kind == sa.bindparam("kind"), ContactPoint.key == sa.bindparam("key"))
+    .order_by(col(ContactPoint.id))
+    .limit(MOST)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +52,7 @@ def by_address(db: Session, key: str) -> Match:
 def _match(db: Session, kind: PointKind, key: str) -> Match:
     if not key:
         return NOBODY
-    points = db.exec(
-        select(ContactPoint.customer_id, ContactPoint.source)
-        .where(ContactPoint.kind == kind, ContactPoint.key == key)
-        .order_by(col(ContactPoint.id))
-        .limit(MOST)
-    ).all()
+    points = db.exec(_POINTS, params={"kind": kind, "key": key}).all()
     everybody = tuple(dict.fromkeys(customer_id for customer_id, _ in points))
     for source in STRENGTH:
         known = {customer_id for customer_id, their in points if their == source}

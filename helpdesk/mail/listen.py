@@ -34,7 +34,7 @@ class Listener:
 
     async def start(self, host: str, port: int) -> int:
         """Open the entrance in the running loop; returns the port (which port 0 leaves to the system)."""
-        kind = LMTP if self._lmtp else SMTP
+        kind = _Lmtp if self._lmtp else _Smtp
         self._server = await asyncio.get_running_loop().create_server(
             lambda: kind(
                 self._handler,
@@ -54,6 +54,15 @@ class Listener:
         """Close the entrance; a sender in the middle keeps its mail."""
         if self._server:
             self._server.close()
+
+
+class _Smtp(SMTP):
+    # RFC 5321 allows 998 characters a line; programs that send more exist, and their mail is not to be lost for it.
+    line_length_limit = 1_000_000
+
+
+class _Lmtp(LMTP):
+    line_length_limit = 1_000_000
 
 
 class _Handler:

@@ -7,19 +7,22 @@ thread there is; `take` then writes everything in one transaction.
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
 from classifiers import Prediction
-from classifiers.router import Router
 from classifiers.text import language as language_of
-from helpdesk import inbox, intake, queues, routing, tickets
+from helpdesk import inbox, intake, queues, tickets
 from helpdesk.customers import contact_points, matching
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+
+if TYPE_CHECKING:
+    from classifiers import Router
 
 CLASSIFY_MAX = 20_000  # characters given to the classifier
 
@@ -35,7 +38,7 @@ class Understood:
     files: tuple[Attachment, ...]
 
 
-def understand(raw: bytes, *, router: Router | None, folder: Path) -> Understood:
+def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understood:
     """Read the bytes, ask the classifier, store the attachments. Touches no database."""
     email = parse.read(raw)
     if email.unreadable:
@@ -57,6 +60,13 @@ def understand(raw: bytes, *, router: Router | None, folder: Path) -> Understood
         for file in email.attachments
     )
     return Understood(email, language_of(f"{email.subject}\n{words}"), prediction, threshold, files)
+
+
+def take_all(
+    db: Session, mails: list[tuple[int, Understood]], *, settings: Settings, now: datetime
+) -> list[int | None]:
+    """`take` for several in one transaction: all of them, or none when one breaks."""
+    return [take(db, inbound_id, mail, settings=settings, now=now) for inbound_id, mail in mails]
 
 
 def take(
@@ -84,6 +94,7 @@ def take(
         intake.Inquiry(
             channel=Channel.MAIL,
             subject=parse.subject_stem(email.subject) or mail.email.reply_text[:60].strip() or "—",
+            text=email.reply_text or email.text,
             match=matching.by_address(db, contact_points.email_key(email.sender.address)),
             language=mail.language,
             written_to=queues.written_to(db, _addresses(inbound, email)),
@@ -97,8 +108,8 @@ def take(
     message = _message(db, inbound, taken.ticket, mail, is_stranger=False, now=now)
     tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
     if taken.is_new:
-        if decision := routing.latest(db, taken.ticket.id or 0):
-            decision.message_id = message.id
+        if taken.routing is not None:
+            taken.routing.message_id = message.id
         tickets.announce(db, taken.ticket, now=now)
         if thread.follows is not None:
             _follows(db, taken.ticket, thread.follows, now=now)

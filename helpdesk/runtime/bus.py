@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-import psycopg
 import sqlalchemy as sa
 from sqlmodel import Session
 
@@ -76,6 +75,8 @@ class Bus:
                     connection.commit()
 
     async def _listen(self) -> None:
+        import psycopg  # SQLite's desks never need it
+
         address = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:

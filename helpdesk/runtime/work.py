@@ -11,9 +11,8 @@ import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, DBOSClient
 from sqlmodel import Session
 
 from helpdesk.errors import Unreachable
@@ -25,6 +24,9 @@ PAUSES = (2.0, 10.0, 60.0, 300.0, 1800.0, 7200.0)  # seconds before the 2nd, 3rd
 RESCUE_SECONDS = 5.0
 VERSION = "desk-1"  # workflows of another version are not run, so this changes only when arguments do
 
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
 logger = logging.getLogger(__name__)
 Job = Callable[..., None]
 
@@ -34,7 +36,7 @@ def enqueue(db: Session, name: str, *args: Any, key: str, delay: float = 0.0) ->
 
     `args` must be plain JSON values.
     """
-    client: DBOSClient = db.info["work"]
+    worker: Worker = db.info["work"]
     options: dict[str, Any] = {
         "queue_name": QUEUE,
         "workflow_name": "desk_work",
@@ -43,7 +45,7 @@ def enqueue(db: Session, name: str, *args: Any, key: str, delay: float = 0.0) ->
     }
     if delay:
         options["delay_seconds"] = delay
-    client.enqueue_in_transaction(db, options, name, list(args), 1, key)  # type: ignore[arg-type]
+    worker.client().enqueue_in_transaction(db, options, name, list(args), 1, key)  # type: ignore[arg-type]
 
 
 class Worker:
@@ -56,6 +58,7 @@ class Worker:
         self._failed: Callable[[str, list[Any], Exception], None] | None = None
         self._engine = engine_for_work(database)
         self._client: DBOSClient | None = None
+        self._making = threading.Lock()
         self._running = False
         self._stopping = threading.Event()
         # One process owns a SQLite file, so what it had in hand is its own again after a restart. Where several share
@@ -64,13 +67,22 @@ class Worker:
 
     def connect(self) -> None:
         """Let sessions enqueue. The engine's tables must be there, see `migrate`."""
-        _quiet()
-        if self._client is None:
-            self._client = DBOSClient(system_database_engine=self._engine, dbos_system_schema=SCHEMA)
-            self._database.info["work"] = self._client
+        self._database.info["work"] = self
+
+    def client(self) -> "DBOSClient":
+        """What enqueues. Made when first asked for: the engine's modules take longer to load than a page may wait."""
+        with self._making:
+            if self._client is None:
+                from dbos import DBOSClient
+
+                _quiet()
+                self._client = DBOSClient(system_database_engine=self._engine, dbos_system_schema=SCHEMA)
+        return self._client
 
     def start(self, jobs: dict[str, Job], *, failed: Callable[[str, list[Any], Exception], None]) -> None:
         """Run due work in this process. `failed(name, args, error)` parks what is given up."""
+        from dbos import DBOS
+
         self.connect()
         self._jobs, self._failed = jobs, failed
         DBOS(
@@ -106,6 +118,8 @@ class Worker:
         if self._running:
             self._running = False
             self._stopping.set()
+            from dbos import DBOS
+
             DBOS.destroy(workflow_completion_timeout_sec=5)
         if self._client:
             self._client.destroy()
@@ -129,8 +143,7 @@ class Worker:
                 self._failed(name, args, error)
 
     def _again(self, name: str, args: list[Any], attempt: int, key: str, pause: float) -> None:
-        assert self._client
-        self._client.enqueue(
+        self.client().enqueue(
             {
                 "queue_name": QUEUE,
                 "workflow_name": "desk_work",
@@ -157,6 +170,8 @@ class Worker:
                 logger.exception("looking for work of processes that are gone failed; trying again")
 
     def _rescue_once(self) -> None:
+        from dbos import DBOS
+
         from helpdesk.runtime import leases
 
         now = datetime.now(UTC)
@@ -174,6 +189,8 @@ class Worker:
 
 def migrate(database: Database) -> None:
     """Create or bring up to date the engine's own tables."""
+    from dbos import DBOS
+
     _quiet()
     DBOS.migrate(database.url.render_as_string(hide_password=False), schema=SCHEMA)
 

@@ -18,11 +18,10 @@ def tell(
 ) -> None:
     """Print a figure. `ratio` is how many times worse than the floor it is, whichever way is better."""
     ratio = floor / value if higher_is_better else value / floor
-    line: dict[str, Any] = {"figure": figure, "value": _short(value), "unit": unit, "floor": _short(floor), "ratio": _short(ratio)}
-    if bar:
-        line["bar"] = bar
-    line.update({name: _short(told) if isinstance(told, float) else told for name, told in more.items()})
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    line = {"figure": figure, "value": value, "unit": unit, "floor": floor, "ratio": ratio}
+    line |= {"bar": bar} if bar else {}
+    rounded = {name: _short(told) if isinstance(told, float) else told for name, told in (line | more).items()}
+    print(json.dumps(rounded, ensure_ascii=False), flush=True)
 
 
 def say(text: str) -> None:

@@ -1,11 +1,13 @@
 """The floor: the barest web server that does the desk's job without knowing anything.
 
-It sends some 330 bytes to every socket for each POST, and answers one line to a GET. Same framework, same server, same
-options as the desk; no database, no proof, no page. Run as `python -m tests.bench.floor PORT`.
+It proves a posted form by its signature, sends some 330 bytes to every socket, and answers one line to a GET. Same
+framework, same server, same options as the desk; no database, no classifier, no page. Run as
+`python -m tests.bench.floor PORT`.
 """
 
 import json
 import sys
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,14 +15,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from twilio.request_validator import RequestValidator
 
+TOKEN = "benchmark-token-0123456789abcdef"
+
+validator = RequestValidator(TOKEN)
 sockets: set[WebSocket] = set()
 BYTES = 330
 
 
 async def ring(request: Request) -> Response:
-    """Tell every socket the text that was posted, filled up to the size of a small frame."""
-    text = json.dumps({"caller": (await request.body()).decode(), "html": ""})
+    """Tell every socket who calls, in a frame of the usual size."""
+    form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+    if not validator.validate(str(request.url), form, request.headers["x-twilio-signature"]):
+        return PlainTextResponse("signature", 403)
+    text = json.dumps({"caller": form["From"], "html": ""})
     text = text[:-2] + "x" * (BYTES - len(text)) + '"}'
     for socket in list(sockets):
         await socket.send_text(text)

@@ -17,6 +17,7 @@ from twilio.request_validator import RequestValidator
 
 from tests.bench import company, servers
 from tests.bench.figures import percentile, say, tell
+from tests.bench.floor import TOKEN
 
 PATH = "/hooks/twilio/voice"
 PAUSE = 0.2  # seconds between two calls
@@ -51,15 +52,15 @@ def _measure(
     sent: dict[str, dict[str, int]] = {"desk": {}, "floor": {}}
     answered: list[float] = []
     lines = [
-        threading.Thread(target=_call_the_desk, args=(desk, slug, callers, sent["desk"], answered)),
-        threading.Thread(target=_call_the_floor, args=(floor, callers, sent["floor"])),
+        threading.Thread(target=_call, args=(desk, PATH, slug, callers, sent["desk"], answered)),
+        threading.Thread(target=_call, args=(floor, "/ring", slug, callers, sent["floor"], [])),
     ]
     for line in lines:
         line.start()
         time.sleep(PAUSE / 2)
     for line in lines:
         line.join()
-    time.sleep(1.0)
+    time.sleep(3.0)
     told = listeners.ask({"report": True})
     listeners.ask({"leave": True})
     each, last = {}, {}
@@ -83,11 +84,12 @@ def _first(sent: dict[str, int], told: dict[str, list[int]]) -> float:
     return (min(told[key]) - began) / 1e6 if told.get(key) else 0.0
 
 
-def _call_the_desk(
-    desk: servers.Server, slug: str, callers: range, sent: dict[str, int], answered: list[float]
+def _call(
+    server: servers.Server, path: str, slug: str, callers: range, sent: dict[str, int], answered: list[float]
 ) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", desk.port)
-    validator = RequestValidator(servers.TOKEN)
+    """Post each call when its time has come, signed as Twilio signs."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    validator = RequestValidator(TOKEN)
     for number in _paced(callers):
         form = {
             "AccountSid": "AC00000000000000000000000000000000", "ApiVersion": "2010-04-01",
@@ -96,24 +98,15 @@ def _call_the_desk(
         }  # fmt: skip
         headers = {
             "content-type": "application/x-www-form-urlencoded",
-            "x-twilio-signature": validator.compute_signature(desk.url + PATH, form),
+            "x-twilio-signature": validator.compute_signature(server.url + path, form),
         }
         body = urlencode(form)
         began = sent[company.phone_of(number)[-7:]] = time.monotonic_ns()
-        connection.request("POST", PATH, body, headers)
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         told = answer.read()
-        assert answer.status == 200 and b"<Dial" in told, (answer.status, told)
+        assert answer.status == 200, (answer.status, told)
         answered.append((time.monotonic_ns() - began) / 1e6)
-    connection.close()
-
-
-def _call_the_floor(floor: servers.Server, callers: range, sent: dict[str, int]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", floor.port)
-    for number in _paced(callers):
-        sent[company.phone_of(number)[-7:]] = time.monotonic_ns()
-        connection.request("POST", "/ring", company.phone_of(number))
-        connection.getresponse().read()
     connection.close()
 
 

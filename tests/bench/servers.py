@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.floor import TOKEN
+
 ROOT = Path(__file__).parents[2]
-TOKEN = "benchmark-token-0123456789abcdef"
 PATIENCE = 60.0
 
 

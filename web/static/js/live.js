@@ -15,6 +15,7 @@ let number = Number(body.dataset.number ?? 0);
 let pause = FIRST_PAUSE;
 let timer = 0;
 let socket = null;
+let leaving = false;
 
 function connect() {
   clearTimeout(timer);
@@ -30,6 +31,7 @@ function connect() {
   mine.addEventListener("message", ({ data }) => hear(JSON.parse(data)));
   mine.addEventListener("close", ({ code }) => {
     if (socket !== mine) return;
+    if (leaving) return;
     if (code === SIGNED_OUT) {
       location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
       return;
@@ -70,6 +72,8 @@ function say(state) {
 
 if (body.dataset.live) {
   connect();
+  // Who signs out here is led on by the answer to that, and not by the socket, which hears of it too.
+  document.addEventListener("submit", ({ target }) => (leaving ||= target.matches('[action="/sign-out"]')));
   addEventListener("online", () => socket?.readyState > WebSocket.OPEN && again(0));
   addEventListener("pageshow", (event) => event.persisted && socket?.readyState > WebSocket.OPEN && again(0));
 }

@@ -1,9 +1,12 @@
-// The list while it lives. A row is shown when it belongs to the page's view, at its place by time, and never while the
-// pointer or the focus is on the list's rows: what would move them waits until they leave.
+// The list while it lives. A row is shown when it belongs to the page's view, at its place by time, and never under a
+// hand that is about to click: while the pointer moves on the list, and a moment after, what would move its rows waits.
 import { morph } from "./morph.js";
 import { element, renewed } from "./place.js";
 
+const AIMING = 1500;
 let waiting = [];
+let moved = -AIMING;
+let timer = 0;
 
 export function belongs(view, agent, ticket) {
   if (view === "resolved") return ticket.state === "resolved";
@@ -48,7 +51,9 @@ function settle(list, item) {
   const next = [...list.children].find((other) => other !== item && (Date.parse(other.dataset.at) - at) * direction > 0);
   const scroll = list.scrollTop;
   const above = next ? next.offsetTop < scroll : false;
+  const focused = item.contains(document.activeElement) ? document.activeElement : null;
   list.insertBefore(item, next ?? null);
+  focused?.focus({ preventScroll: true }); // moving an element takes its focus away
   list.scrollTop = above ? scroll + item.offsetHeight : scroll;
   blank(list);
   renewed(item);
@@ -65,21 +70,30 @@ function count(change) {
   if (total && Number.isInteger(known)) total.textContent = Math.max(0, known + change);
 }
 
-const busy = (list) => list.matches(":hover") || list.contains(document.activeElement);
+const busy = (list) => list.matches(":hover") && performance.now() - moved < AIMING;
 
 function gently(list, change) {
-  if (busy(list)) waiting.push(change);
-  else change();
+  if (!busy(list)) return change();
+  waiting.push(change);
+  later();
+}
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(release, AIMING);
 }
 
 function release() {
   const list = document.getElementById("rows");
-  if (!waiting.length || !list || busy(list)) return;
+  if (!waiting.length || !list) return;
+  if (busy(list)) return later();
   const changes = waiting;
   waiting = [];
   for (const change of changes) change();
 }
 
-document.addEventListener("pointerover", release);
-document.addEventListener("focusin", release);
+document.addEventListener("pointermove", ({ target }) => {
+  if (target.closest?.("#rows")) moved = performance.now();
+  else release();
+});
 document.documentElement.addEventListener("pointerleave", release);
