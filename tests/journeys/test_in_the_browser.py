@@ -1,0 +1,545 @@
+"""What people see: a real browser before a real desk, with calls and mails coming in at the real doors.
+
+One desk in a process of its own serves the whole file; every test brings its own callers and subjects, and leaves nobody
+on the telephone. What the browsers' consoles complain about fails the test in which it was said.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import parseaddr
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect, sync_playwright
+
+from cti import replay
+from models import Queue
+from models.database import Database
+from tests import cast
+from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
+from tests.postbox import Postbox
+from tests.running import Running, running
+from tests.screenshots import launch
+
+pytestmark = pytest.mark.slow
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+TECH_ADDRESS = "tech@desk.example.jp"
+STRANGERS = ("+819012349901", "+819012349902", "+819012349903")
+_numbers = count(1)
+
+
+class Office:
+    """A desk, the browsers before it, and the world outside."""
+
+    def __init__(self, browser: Browser, desk: Running, postbox: Postbox) -> None:
+        self.browser, self.desk, self.postbox = browser, desk, postbox
+        self.complaints: list[str] = []
+        self._logins: dict[str, Any] = {}
+        self._windows: list[BrowserContext] = []
+        self._ringing: list[str] = []
+
+    def window(self, person: Person | None = None, **options: Any) -> BrowserContext:
+        """A browser window of its own, in which that person has signed in."""
+        options = {"viewport": WIDE, "locale": "ja-JP", "timezone_id": "Asia/Tokyo", "base_url": self.desk.url} | options
+        if person and person.email not in self._logins:
+            first = self.browser.new_context(**options | {"java_script_enabled": True})
+            self.sign_in(first.new_page(), person)
+            self._logins[person.email] = first.storage_state()
+            first.close()
+        if person:
+            options["storage_state"] = self._logins[person.email]
+        window = self.browser.new_context(**options)
+        window.on("console", lambda said: said.type == "error" and self.complaints.append(f"{said.text} {said.location}"))
+        window.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        window.set_default_timeout(10_000)
+        self._windows.append(window)
+        return window
+
+    def page(self, person: Person, path: str = "/inbox", **options: Any) -> Page:
+        """A page that person has open and that listens."""
+        page = self.window(person, **options).new_page()
+        page.goto(path)
+        expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+        return page
+
+    def sign_in(self, page: Page, person: Person) -> None:
+        """Type address and password."""
+        page.goto("/sign-in")
+        page.locator("[name=email]").fill(person.email)
+        page.locator("[name=password]").fill(cast.PASSWORD)
+        page.locator(".gate form button[data-kind=primary]").click()
+        page.wait_for_url("**/inbox")
+
+    def is_ready(self, page: Page) -> None:
+        """Choose "ready" in the rail."""
+        page.locator("#me > summary").click()
+        page.locator("#me button[value=ready]").click()
+        expect(page.locator("#me > summary .agent-state")).to_have_attribute("data-state", "ready")
+
+    def rings(self, *, caller: str = TANAKA.phone, to: str = cast.TECH_NUMBER) -> str:
+        """Somebody calls: the signed webhook. Returns the CallSid."""
+        call_sid = f"CA{next(_numbers):032x}"
+        status, twiml = self.desk.posts("/hooks/twilio/voice", replay.voice_form(call_sid, caller, to, cast.ACCOUNT))
+        assert status == 200 and "<Response>" in twiml
+        self._ringing.append(call_sid)
+        return call_sid
+
+    def hangs_up(self, call_sid: str) -> None:
+        """The caller's leg ends."""
+        form = replay.status_form(call_sid, "completed", "", "", cast.ACCOUNT, sequence=9, at=datetime.now(UTC))
+        for parties in ("From", "To", "Caller", "Called"):
+            del form[parties]  # the desk knows them
+        assert self.desk.posts("/hooks/twilio/status", form)[0] == 200
+
+    def writes(self, subject: str, text: str, *, to: str = cast.DESK_ADDRESS, sender: Person = TANAKA, **headers: str) -> str:
+        """A mail by SMTP. Returns its Message-ID."""
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = f"{sender.name} <{sender.email}>", to, subject
+        mail["Message-ID"] = f"<{next(_numbers)}.{self.desk.port}@mail.example.com>"
+        for name, value in headers.items():
+            mail[name.replace("_", "-")] = value
+        mail.set_content(text)
+        self.desk.takes(mail.as_bytes(), to=to, sender=sender.email)
+        return str(mail["Message-ID"])
+
+    def tidy(self) -> list[str]:
+        """Everybody rings off and closes their windows; what the consoles complained about."""
+        for call_sid in self._ringing:
+            self.hangs_up(call_sid)
+        self._ringing = []
+        for window in self._windows:
+            window.close()
+        self._windows, said, self.complaints = [], self.complaints, []
+        return said
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium."""
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, browser: Browser) -> Iterator[Office]:
+    """The desk with the cast, and the mail server it sends by."""
+    folder = tmp_path_factory.mktemp("office")
+    (folder / "data").mkdir()
+    shutil.copy(sqlite_template, folder / "data" / "desk.db")
+    database = Database(f"sqlite:///{folder / 'data' / 'desk.db'}")
+    database.write_now(lambda db: db.exec(sa.update(Queue).where(Queue.slug == "tech_support").values(address=TECH_ADDRESS)))
+    database.close()
+    with Postbox() as postbox, running(folder, smtp_url=postbox.url) as desk:
+        yield Office(browser, desk, postbox)
+
+
+@pytest.fixture
+def office(whole_office: Office) -> Iterator[Office]:
+    """The office at the beginning of a test. Nobody's console may complain in it."""
+    yield whole_office
+    assert whole_office.tidy() == []
+
+
+def row(page: Page, subject: str) -> Locator:
+    """The row of a ticket in the list."""
+    return page.locator("#rows .row", has_text=subject)
+
+
+def card(page: Page) -> Locator:
+    """The card of the one call on this screen."""
+    return page.locator("#pops .pop")
+
+
+def finish(page: Page, disposition: str = "solved") -> None:
+    """Choose an outcome and finish the wrap-up."""
+    card(page).locator(f"label:has([name=disposition][value={disposition}])").click()
+    card(page).get_by_role("button", name="後処理を完了").click()
+    expect(card(page)).to_have_count(0)
+
+
+def test_a_signed_webhook_rings_on_aikos_page_and_not_on_bens_and_the_call_ends_up_in_its_ticket(office: Office) -> None:
+    aiko, ben = office.page(AIKO), office.page(BEN)
+    office.is_ready(aiko)
+    office.is_ready(ben)
+    focused = aiko.locator("#search")
+    focused.focus()
+    call = office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    expect(card(aiko)).to_contain_text(TANAKA.name)
+    expect(card(aiko)).to_contain_text("登録番号")
+    expect(card(aiko)).to_contain_text("コードレス掃除機 KZ-200")
+    expect(focused).to_be_focused()
+    expect(card(ben)).to_have_count(0)
+
+    card(aiko).get_by_role("button", name="応答").click()
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    note = card(aiko).locator("textarea[name=note]")
+    note.press_sequentially("ブラシの交換を案内した。")
+    expect(card(aiko).locator("[data-saved]")).to_have_text("保存しました")
+    aiko.reload()
+    expect(note).to_have_value("ブラシの交換を案内した。")
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    expect(aiko.locator("#me > summary .agent-state")).to_have_attribute("data-state", "wrap_up")
+    expect(note).to_have_value("ブラシの交換を案内した。")
+    expect(card(aiko).locator("[data-until]")).to_have_text(re.compile(r"^[0-3]:\d\d$"))
+    card(aiko).get_by_role("button", name="後処理を完了").click()  # nothing chosen: the browser asks
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    ticket = card(aiko).get_by_role("link", name="問い合わせを開く").get_attribute("href")
+    finish(aiko)
+    expect(aiko.locator("#me > summary .agent-state")).to_have_attribute("data-state", "ready")
+
+    aiko.goto(str(ticket))
+    bubble = aiko.locator(".call-bubble").last
+    expect(bubble).to_contain_text("ブラシの交換を案内した。")
+    expect(bubble).to_contain_text("解決")
+    expect(ben.locator("#rows")).not_to_contain_text(TANAKA.name)
+
+
+def test_a_mail_appears_where_its_queue_is_served_and_the_answer_to_a_reply_appears_in_the_open_ticket(
+    office: Office,
+) -> None:
+    ben, aiko = office.page(BEN, "/inbox?view=all"), office.page(AIKO, "/inbox?view=all")
+    ben.evaluate("window.untouched = true")
+    office.writes("サイズ交換の相談", "届いた品のサイズが合いません。\n交換できますか。", to=cast.RETURNS_ADDRESS)
+    expect(row(ben, "サイズ交換の相談")).to_contain_text(TANAKA.name)
+    office.writes("掃除機が動きません", "電源ボタンを押しても反応しません。", to=TECH_ADDRESS)
+    expect(row(aiko, "掃除機が動きません")).to_be_visible()
+    expect(row(aiko, "サイズ交換の相談")).to_have_count(0)
+    expect(row(ben, "掃除機が動きません")).to_have_count(0)
+
+    row(ben, "サイズ交換の相談").click()
+    ben.locator("form[data-for=reply] textarea").fill("はい、無料で交換いたします。")
+    ben.locator("form[data-for=reply] button[data-kind=primary]").click()
+    sent = ben.locator(".entry[data-direction=out]", has_text="無料で交換いたします")
+    expect(sent.locator("[data-state=sent]").first).to_be_visible()
+    expect(ben.locator("form[data-for=reply] textarea")).to_have_value("")
+    mail = next(mail for _, mail in office.postbox.mails if "無料で交換" in mail.get_content())
+    assert parseaddr(mail["To"])[1] == TANAKA.email
+
+    ben.locator("form[data-for=reply] textarea").press_sequentially("まだ書いている途中")
+    office.writes(
+        f"Re: {mail['Subject']}", "ありがとうございます。Mサイズでお願いします。", to=parseaddr(mail["Reply-To"])[1],
+        In_Reply_To=mail["Message-ID"], References=mail["Message-ID"],
+    )  # fmt: skip
+    expect(ben.locator(".entry[data-direction=in]", has_text="Mサイズでお願いします")).to_be_in_viewport()
+    expect(ben.locator("form[data-for=reply] textarea")).to_have_value("まだ書いている途中")
+    expect(ben.locator("form[data-for=reply] textarea")).to_be_focused()
+    assert ben.evaluate("window.untouched")
+
+
+def test_after_a_lost_connection_the_page_catches_up_without_a_reload_and_keeps_what_was_typed(office: Office) -> None:
+    office.writes("停電の前のメール", "掃除機の調子が悪いです。", to=TECH_ADDRESS)
+    aiko = office.page(AIKO, "/inbox?view=all")
+    office.is_ready(aiko)
+    row(aiko, "停電の前のメール").click()
+    typing = aiko.locator("form[data-for=reply] textarea")
+    typing.fill("お待たせして")
+    aiko.evaluate("window.untouched = true")
+
+    office.desk.stop()
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "off")
+    aiko.context.set_offline(True)  # the line stays dead until everything below has happened
+    office.desk.start()
+    for number in range(3):
+        office.writes(f"停電のあいだ {number}", "充電できません。", to=TECH_ADDRESS)
+    caller = STRANGERS[0]
+    call = office.rings(caller=caller)
+    typing.press_sequentially("申し訳ありません")
+    aiko.context.set_offline(False)
+
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on", timeout=20_000)
+    for number in range(3):
+        expect(row(aiko, f"停電のあいだ {number}")).to_have_count(1)
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    expect(typing).to_have_value("お待たせして申し訳ありません")
+    assert aiko.evaluate("window.untouched")
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_count(0)
+    office.complaints = [said for said in office.complaints if not re.search("WebSocket connection|ERR_", said)]
+
+
+def test_signing_out_in_one_tab_takes_the_other_to_the_sign_in_page(office: Office) -> None:
+    window = office.window()
+    first, second = window.new_page(), window.new_page()
+    office.sign_in(first, AKIRA)
+    expect(first.locator("#connection")).to_have_attribute("data-connection", "on")
+    second.goto("/calls")
+    second.locator("#me > summary").click()
+    second.get_by_role("button", name="サインアウト").click()
+    second.wait_for_url("**/sign-in")
+    first.wait_for_url("**/sign-in?next=*")
+    office.complaints = [said for said in office.complaints if "status of 401" not in said]
+    expect(first.locator("[name=password]")).to_be_visible()
+
+
+def test_the_keyboard_is_enough(office: Office) -> None:
+    for subject in ("キーボードの一通目", "キーボードの二通目"):
+        office.writes(subject, "アプリの設定を教えてください。", to=TECH_ADDRESS)
+    aiko = office.page(AIKO, "/inbox?view=all")
+    expect(row(aiko, "キーボードの一通目")).to_be_visible()
+    first, second = aiko.locator("a[data-open-ticket]").nth(0), aiko.locator("a[data-open-ticket]").nth(1)
+    aiko.keyboard.press("j")
+    expect(first).to_be_focused()
+    aiko.keyboard.press("j")
+    expect(second).to_be_focused()
+    aiko.keyboard.press("k")
+    expect(first).to_be_focused()
+    aiko.keyboard.press("Enter")
+    expect(aiko.locator(".ticket-title h1")).to_have_text("キーボードの二通目")
+    expect(first).to_have_attribute("aria-current", "true")
+
+    aiko.keyboard.press("n")
+    aiko.keyboard.type("r を押しても返信にならない")
+    expect(aiko.locator("form[data-for=note] textarea")).to_have_value("r を押しても返信にならない")
+    aiko.keyboard.press("Control+Enter")
+    expect(aiko.locator(".entry[data-kind=note]")).to_contain_text("r を押しても返信にならない")
+    aiko.keyboard.press("Escape")
+    aiko.keyboard.press("r")
+    expect(aiko.locator("form[data-for=reply] textarea")).to_be_focused()
+    aiko.keyboard.press("Escape")
+    aiko.keyboard.press("?")
+    expect(aiko.get_by_role("dialog")).to_be_visible()
+    aiko.keyboard.press("j")  # nothing moves behind the help
+    aiko.keyboard.press("Escape")
+    expect(aiko.get_by_role("dialog")).to_have_count(0)
+    aiko.keyboard.press("/")
+    expect(aiko.locator("#search")).to_be_focused()
+    aiko.keyboard.press("Escape")
+    aiko.keyboard.press("e")
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
+
+
+def test_enter_belongs_to_the_input_method_while_it_composes(office: Office) -> None:
+    office.writes("変換中のメール", "アプリの設定を教えてください。", to=TECH_ADDRESS)
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "変換中のメール").click()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("変換中のメール")
+    aiko.keyboard.press("r")
+    box = aiko.locator("form[data-for=reply] textarea")
+    expect(box).to_be_focused()
+    ime = aiko.context.new_cdp_session(aiko)
+    ime.send("Input.imeSetComposition", {"text": "へんじ", "selectionStart": 3, "selectionEnd": 3})
+    expect(box).to_have_value("へんじ")
+    posts: list[str] = []
+    aiko.on("request", lambda request: request.method == "POST" and posts.append(request.url))
+    composing = box.evaluate(
+        """box => new Promise(resolve => {
+             box.addEventListener("keydown", event => resolve(event.isComposing), {once: true});
+             box.dispatchEvent(new KeyboardEvent("keydown",
+               {key: "Enter", ctrlKey: true, isComposing: true, bubbles: true, cancelable: true})); })"""
+    )
+    assert composing is True
+    ime.send("Input.insertText", {"text": "返事"})
+    expect(box).to_have_value("返事")
+    aiko.keyboard.press("Enter")  # a plain Enter is a new line
+    expect(box).to_have_value("返事\n")
+    assert posts == []
+
+    # The Enter that accepts a conversion outside a field opens nothing either, nor does a key typed right after it.
+    box.blur()
+    aiko.evaluate(
+        """() => { for (const [type, init] of [["compositionstart", {}], ["keydown", {key: "?"}]])
+             document.body.dispatchEvent(type === "keydown"
+               ? new KeyboardEvent(type, {...init, bubbles: true}) : new CompositionEvent(type, {bubbles: true}));
+           document.body.dispatchEvent(new CompositionEvent("compositionend", {bubbles: true}));
+           document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "?", bubbles: true})); }"""
+    )
+    expect(aiko.get_by_role("dialog")).to_have_count(0)
+
+    box.focus()
+    aiko.keyboard.press("Control+Enter")
+    expect(aiko.locator(".entry[data-direction=out]")).to_contain_text("返事")
+    assert [url.rpartition("/")[2] for url in posts] == ["reply"]
+
+
+def test_of_several_customers_with_one_number_the_agent_chooses_and_the_choice_is_remembered(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    call = office.rings(caller=SUZUKI.phone)
+    expect(card(aiko)).to_contain_text("2名の顧客が共有する番号")
+    chooser = card(aiko).locator(".chooser")
+    expect(chooser.get_by_role("button")).to_have_count(2)
+    chooser.get_by_role("button", name=SUZUKI_WIFE.name).click()
+    expect(card(aiko).locator("h2")).to_contain_text(SUZUKI_WIFE.name)
+    expect(chooser).to_have_count(0)
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_count(0)
+
+    again = office.rings(caller=SUZUKI.phone)
+    expect(card(aiko).locator("h2")).to_contain_text(SUZUKI_WIFE.name)
+    office.hangs_up(again)
+    expect(card(aiko)).to_have_count(0)
+
+
+def test_an_unknown_caller_becomes_a_customer_in_the_card_with_the_number_filled_in(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    caller = STRANGERS[1]
+    call = office.rings(caller=caller)
+    expect(card(aiko).locator("h2")).to_have_text("不明な発信者")
+    card(aiko).locator(".new-customer summary").click()
+    expect(card(aiko).locator(".new-customer")).to_contain_text("090-1234-9902")
+    card(aiko).locator("[name=name]").fill("高橋 直子")
+    card(aiko).locator("[name=reading]").fill("たかはし なおこ")
+    card(aiko).get_by_role("button", name="追加").click()
+    expect(card(aiko).locator("h2")).to_contain_text("高橋 直子")
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_count(0)
+    aiko.goto("/customers?q=9902")
+    expect(aiko.locator("tbody tr")).to_have_count(1)
+    expect(aiko.locator("tbody tr")).to_contain_text("高橋 直子")
+    expect(aiko.locator("tbody tr")).to_contain_text("090-1234-9902")
+
+
+def test_a_withheld_number_is_shown_nowhere(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    call = office.rings(caller="anonymous")
+    expect(card(aiko).locator("h2")).to_have_text("非通知")
+    for path in ("/inbox", "/calls", str(card(aiko).get_by_role("link", name="問い合わせを開く").get_attribute("href"))):
+        aiko.goto(path)
+        expect(card(aiko)).to_be_visible()
+        assert not re.search(r"anonymous|\+?266696687|restricted", aiko.content(), re.I)
+    expect(card(aiko).locator(".number")).to_have_count(0)
+    expect(card(aiko).locator(".chooser")).to_have_count(0)
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_count(0)
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
+    office.writes(f"見た目の確認 {lang}", "アプリの設定を教えてください。\n\n田中\n090-1234-5678", to=TECH_ADDRESS)
+    office.writes("", "", to=TECH_ADDRESS, sender=cast.STRANGER)
+    window = office.window(SATO)
+    window.request.post("/account", form={"language": lang, "theme": "light"})
+    page = window.new_page()
+    page.goto("/inbox?view=all")
+    ticket = row(page, f"見た目の確認 {lang}").locator("a[data-open-ticket]").get_attribute("href")
+    page.goto("/customers")
+    customer = page.locator("tbody a").first.get_attribute("href")
+    paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new", "/calls",
+             "/queues", "/admin/parked", "/account"]  # fmt: skip
+    faults = []
+    for path in paths:
+        faults += faults_of(page, str(path), lang)
+    page.goto("/tickets/999999")
+    office.complaints = [said for said in office.complaints if "status of 404" not in said]
+    faults += faults_here(page, "missing", lang)
+    outside = office.window(locale=f"{lang}-JP").new_page()
+    faults += faults_of(outside, f"/sign-in?lang={lang}", lang)
+    window.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []
+
+
+def test_the_cards_of_a_call_keep_nobody_out(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    caller, faults = STRANGERS[2], []
+    call = office.rings(caller=caller)
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    card(aiko).locator(".new-customer summary").click()
+    faults += faults_here(aiko, "ringing", "ja")
+    card(aiko).get_by_role("button", name="応答").click()
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    faults += faults_here(aiko, "talking", "ja")
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    faults += faults_here(aiko, "wrap-up", "ja")
+    aiko.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    finish(aiko, "wrong_number")
+    assert faults == []
+
+
+def faults_of(page: Page, path: str, lang: str) -> list[str]:
+    """Open a page and look for faults in it."""
+    answer = page.goto(path)
+    assert isinstance(answer, Response) and answer.status == 200, path
+    return faults_here(page, path, lang)
+
+
+def faults_here(page: Page, name: str, lang: str) -> list[str]:
+    """What axe finds at both sizes, sideways scrolling on a telephone, and a page in the wrong language."""
+    faults = []
+    assert page.locator("html").get_attribute("lang") == lang
+    for size in (WIDE, PHONE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        found = Axe().run(page).response["violations"]
+        faults += [f"{name} {lang} {size['width']}: {each['id']} {each['nodes'][0]['html'][:160]}" for each in found]
+    if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE["width"]:
+        faults.append(f"{name} {lang}: {width} px wide on a telephone")
+    return faults
+
+
+def test_everything_works_without_scripts(office: Office) -> None:
+    office.writes("スクリプトなし", "アプリの設定を教えてください。", to=TECH_ADDRESS)
+    page = office.window(java_script_enabled=False).new_page()
+    office.sign_in(page, AIKO)
+    page.locator("#me > summary").click()
+    page.locator("#me button[value=ready]").click()
+    page.goto("/inbox?view=all")
+    while not row(page, "スクリプトなし").count():  # the desk reads a mail after it took it
+        page.reload()
+    row(page, "スクリプトなし").locator("a").click()
+    page.locator("label:has([data-compose-mode][value=note])").click()
+    page.locator("form[data-for=note] textarea").fill("設定の手順を送る")
+    page.get_by_role("button", name="メモを保存").click()
+    expect(page.locator(".entry[data-kind=note]")).to_contain_text("設定の手順を送る")
+    page.locator("select[name=queue_id]").select_option(label="振り分け待ち")
+    page.get_by_role("button", name="移す").click()
+    expect(page.locator(".why")).to_contain_text("振り分け待ち")
+
+    call = office.rings()
+    page.goto("/inbox")
+    card(page).get_by_role("button", name="応答").click()
+    card(page).locator("textarea[name=note]").fill("手で保存したメモ")
+    card(page).get_by_role("button", name="メモを保存").click()
+    office.hangs_up(call)
+    page.goto("/inbox")
+    while card(page).get_attribute("data-state") != "wrap_up":
+        page.reload()
+    expect(card(page).locator("textarea[name=note]")).to_have_value("手で保存したメモ")
+    finish(page)
+
+
+def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_code_from_the_console(
+    tmp_path: Path, browser: Browser
+) -> None:
+    with running(tmp_path) as desk:
+        found = re.search(r"/welcome\?setup_code=(\d{4}-\d{4})", desk.console)
+        assert found
+        page = browser.new_context(locale="ja-JP", base_url=desk.url).new_page()
+        page.goto("/")
+        page.wait_for_url("**/welcome")
+        page.locator("[name=name]").fill("佐藤 健")
+        page.locator("[name=email]").fill("sato@desk.example.jp")
+        page.locator("[name=password]").fill(cast.PASSWORD)
+        page.locator("[name=setup_code]").fill("0000-000x")
+        page.get_by_role("button", name="窓口を開設").click()
+        expect(page.locator(".gate")).to_contain_text("セットアップコードが違います")
+        expect(page.locator("[name=name]")).to_have_value("佐藤 健")
+        page.locator("[name=password]").fill(cast.PASSWORD)
+        page.locator("[name=setup_code]").fill(found[1])
+        page.get_by_role("button", name="窓口を開設").click()
+        page.wait_for_url("**/inbox")
+        expect(page.locator("#me > summary")).to_contain_text("佐藤 健")
+        expect(page.get_by_role("link", name="処理待ち")).to_be_visible()
+        assert page.goto("/welcome").status == 404  # type: ignore[union-attr]
+
+        again = browser.new_context(locale="ja-JP", base_url=desk.url).new_page()
+        again.goto(f"/welcome?setup_code={found[1]}")
+        expect(again.locator("[name=setup_code]")).to_have_count(0)
+        again.context.close()
+        page.context.close()

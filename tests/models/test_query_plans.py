@@ -1,0 +1,169 @@
+"""On the ways that must stay fast, no statement walks through a table that grows: SQLite itself is asked.
+
+A million customers are as quick as a thousand only while each statement finds its rows by an index. The verbs run as
+they do in the desk; whatever they ask the database is explained afterwards.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from helpdesk import agents, callbacks, calls, inbox, pops, queues, views
+from helpdesk.customers import matching
+from helpdesk.events import last_number
+from helpdesk.mail import receive
+from helpdesk.runtime import log
+from helpdesk.settings import Settings
+from models import Agent, ContactPoint, Customer, InboundKind, Membership, PointKind, Presence
+from models.database import Database
+from models.migrations import upgrade
+
+NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
+NUMBER, DIALED = "+819012340001", "+81312345678"
+SMALL = {"queue", "agent", "membership", "lease", "login"}
+"""Tables with as many rows as the desk has people and lines."""
+PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_parked_open", "ix_ticket_open",
+           "uq_agentstate_current"}  # fmt: skip
+"""Indexes of what is open now; walking through one costs what there is to do."""
+FORM = f"CallSid=CA1&CallStatus=ringing&Direction=inbound&From=%2B{NUMBER[1:]}&To=%2B{DIALED[1:]}"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'desk.db'}")
+    upgrade(opened)
+    opened.write_now(_people)
+    yield opened
+    opened.close()
+
+
+def _people(db: Session) -> None:
+    queue = queues.make_defaults(db)[0]
+    queue.phone = DIALED
+    agent = Agent(name="山田 愛子", email="aiko@desk.example.jp", created_at=NOW)
+    customer = Customer(name="田中 花子", created_at=NOW)
+    db.add_all([agent, customer])
+    db.flush()
+    db.add(Membership(queue_id=queue.id, agent_id=agent.id))
+    db.add(ContactPoint(customer_id=customer.id, kind=PointKind.PHONE, key=NUMBER, value=NUMBER, created_at=NOW))
+    agents.set_state(db, agent.id or 0, Presence.READY, now=NOW)
+
+
+@contextmanager
+def _explained(database: Database) -> Iterator[list[str]]:
+    """The plans of all statements that run inside, as "statement: plan"."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(*told: Any) -> None:
+        asked.append((told[2], told[3]))
+
+    engines = (database.engine, database.reading_engine)
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
+    plans: list[str] = []
+    yield plans
+    for engine in engines:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    with database.reading_engine.connect() as connection:
+        for statement, parameters in asked:
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+                if isinstance(parameters, list):
+                    parameters = parameters[0]
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
+                    plans.append(f"{row[3]}   <- {' '.join(statement.split())}")
+    assert asked
+
+
+def _walks(plans: list[str]) -> list[str]:
+    """The plans that read a growing table or index from end to end."""
+    found = []
+    for plan in plans:
+        told = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", plan)
+        if told and told[1] not in SMALL and told[2] not in PARTIAL:
+            found.append(plan)
+    return found
+
+
+def _ring(database: Database, settings: Settings) -> int:
+    inbound_id, _ = database.write_now(
+        inbox.keep, InboundKind.TWILIO, "twilio", "CA1:ringing", FORM.encode(),
+        envelope={"path": "/hooks/twilio/voice"}, now=NOW,
+    )  # fmt: skip
+    call_id = database.write_now(callbacks.take, inbound_id, settings=settings, now=NOW)
+    assert call_id is not None
+    return call_id
+
+
+def test_a_ringing_call_finds_everything_by_an_index(database: Database, tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+
+    def look(db: Session) -> None:
+        assert log.after(db, 0)
+        (call,) = calls.live_for(db, agents.get(db, 1))
+        assert pops.shown_to(db, call) == {1}
+        assert pops.card(db, call, language="ja", settings=settings).customer is not None
+        assert views.row(db, call.ticket_id or 0, language="ja") is not None
+        assert "<Enqueue" in callbacks.voice_answer(db, "CA1", settings=settings)
+
+    with _explained(database) as plans:
+        _ring(database, settings)
+        database.read_now(look)
+    assert len(plans) > 20 and _walks(plans) == []
+
+
+def test_a_mail_finds_everything_by_an_index(database: Database, tmp_path: Path) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "tanaka@example.com", "desk@example.com", "返品 [#77]"
+    mail["Message-ID"], mail["References"] = "<2@example.com>", "<1@example.com> <0@example.com>"
+    mail.set_content("先日の靴を返品したいです。")
+    understood = receive.understand(mail.as_bytes(), router=None, folder=tmp_path)
+
+    def take(db: Session, inbound_id: int) -> None:
+        assert receive.take(db, inbound_id, understood, settings=Settings(data=tmp_path), now=NOW) is not None
+
+    with _explained(database) as plans:
+        inbound_id, _ = database.write_now(
+            inbox.keep, InboundKind.MAIL, "smtp", "key", mail.as_bytes(),
+            envelope={"recipients": ["desk@example.com"]}, now=NOW,
+        )  # fmt: skip
+        assert database.read_now(inbox.waiting, limit=50, kind=InboundKind.MAIL) == [inbound_id]
+        database.read_now(inbox.bytes_of, inbound_id)
+        database.write_now(take, inbound_id)
+    assert len(plans) > 10 and _walks(plans) == []
+
+
+LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
+    "who is signed in": lambda db, agent: agents.signed_in(db, "token", now=NOW),
+    "the newest number": lambda db, agent: last_number(db),
+    "the rail": lambda db, agent: views.rail(db, agent, language="ja"),
+    "all tickets": lambda db, agent: views.page(db, agent, "all", language="ja"),
+    "my tickets": lambda db, agent: views.page(db, agent, "mine", language="ja"),
+    "a queue's tickets": lambda db, agent: views.page(db, agent, "queue-1", language="ja"),
+    "a queue's size": lambda db, agent: views.total(db, agent, "queue-1"),
+    "waiting calls": lambda db, agent: calls.waiting_count(db),
+    "cards on the screen": lambda db, agent: calls.live_for(db, agent),
+    "what is parked": lambda db, agent: inbox.open_count(db),
+    "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_page_finds_its_rows_by_an_index(database: Database, tmp_path: Path, name: str) -> None:
+    _ring(database, Settings(data=tmp_path))
+    with _explained(database) as plans:
+        database.read_now(lambda db: LOOKS[name](db, agents.get(db, 1)))
+    assert _walks(plans) == []
+
+
+def test_a_walk_through_a_growing_table_is_noticed(database: Database) -> None:
+    with _explained(database) as plans:
+        database.read_now(lambda db: db.scalars(sa.select(Customer).where(Customer.note == "x")).all())
+    assert len(_walks(plans)) == 1

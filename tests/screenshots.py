@@ -1,0 +1,229 @@
+"""Pictures of every page, for people to look at: `make screenshots`, or `python -m tests.screenshots inbox queues`.
+
+The one idea: the pictures are of the demonstration as a visitor meets it, taken through a browser, so that a page which
+looks wrong here looks wrong there. They are written to .cache/screenshots/, named page-language-width.png, and the one the
+README shows goes to docs/images/.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from helpdesk import simulate
+from tests import chromium
+from tests.running import ROOT, Running, running
+
+FOLDER = ROOT / ".cache" / "screenshots"
+SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
+SIZES = {1440: 900, 390: 844}
+IN_THE_DARK = {"inbox", "ticket", "queues", "ringing"}
+AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
+
+_calls: dict[int, str] = {}  # by the desk that rings
+
+Pages = dict[str, tuple[tuple[str, str] | None, str | Callable[[Page, Running], None]]]
+
+
+def first_of(selector: str) -> Callable[[Page, Running], None]:
+    """Opens the first thing a list shows."""
+
+    def way(page: Page, desk: Running) -> None:
+        page.goto(desk.url + ("/customers" if "customers" in selector else "/inbox"))
+        href = page.locator(selector).first.get_attribute("href")
+        page.goto(f"{desk.url}{href}")
+
+    return way
+
+
+def ringing(page: Page, desk: Running) -> None:
+    """The call of a customer we know, over the page that happens to be open."""
+    first_of(".row:has-text('Wi-Fi') a[data-open-ticket]")(page, desk)
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    _ring(desk, "tanaka")
+    expect(page.locator("#pops .pop")).to_be_visible()
+
+
+def talking(page: Page, desk: Running) -> None:
+    """The same call, taken."""
+    ringing(page, desk)
+    page.locator("[data-accept]").click()
+    page.locator(".pop-note textarea").fill("掃除機の件。ブラシに髪が絡んでいるか確認してもらう。")
+    expect(page.locator(".pop[data-state=talking]")).to_be_visible()
+
+
+def wrap_up(page: Page, desk: Running) -> None:
+    """And over."""
+    talking(page, desk)
+    expect(page.locator("[data-saved]")).not_to_be_empty()
+    _hang_up(desk)
+    expect(page.locator(".pop-wrap-up")).to_be_visible()
+
+
+def several(page: Page, desk: Running) -> None:
+    """A number several customers share."""
+    page.goto(desk.url + "/inbox?view=mine")
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    _ring(desk, "company")
+    expect(page.locator("#pops .pop")).to_be_visible()
+
+
+def unknown(page: Page, desk: Running) -> None:
+    """A number nobody has."""
+    page.goto(desk.url + "/inbox")
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    _ring(desk, "unknown")
+    page.locator("#pops .new-customer summary").click()
+
+
+def why(page: Page, desk: Running) -> None:
+    """Why a ticket is in its queue."""
+    first_of(".row:has(.row-confidence, .gauge) a[data-open-ticket]")(page, desk)
+    page.locator(".why summary").click()
+    page.locator(".conversation").evaluate("box => box.scrollTop = 0")
+
+
+def help_sheet(page: Page, desk: Running) -> None:
+    """The keys."""
+    page.goto(desk.url + "/inbox?view=resolved")
+    page.keyboard.press("?")
+
+
+def menu(page: Page, desk: Running) -> None:
+    """One's own state."""
+    page.goto(desk.url + "/inbox?view=unassigned")
+    page.locator("#me > summary").click()
+
+
+PAGES: Pages = {  # those that ring come last, so that the lists before them show the sample company alone
+    "sign-in": (None, "/sign-in"),
+    "inbox": (AGENT, "/inbox"),
+    "ticket": (AGENT, first_of(".row:has-text('E07') a[data-open-ticket]")),
+    "why": (AGENT, why),
+    "menu": (AGENT, menu),
+    "help": (AGENT, help_sheet),
+    "calls": (AGENT, "/calls"),
+    "customers": (AGENT, "/customers"),
+    "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
+    "new-customer": (AGENT, "/customers/new"),
+    "account": (AGENT, "/account"),
+    "try": (AGENT, "/try"),
+    "missing": (AGENT, "/tickets/999999"),
+    "ringing": (AGENT, ringing),
+    "talking": (AGENT, talking),
+    "wrap-up": (AGENT, wrap_up),
+    "several": (AGENT, several),
+    "unknown": (AGENT, unknown),
+    "queues": (SUPERVISOR, "/queues"),
+    "parked": (SUPERVISOR, "/admin/parked"),
+}
+
+
+def main(wanted: list[str]) -> int:
+    """Take the pictures of the named pages, or of all."""
+    if unheard := set(wanted) - set(PAGES) - {"welcome"}:
+        print(f"no such page: {', '.join(unheard)}; there are {', '.join(PAGES)}, welcome", file=sys.stderr)
+        return 2
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = launch(playwright)
+        if not wanted or "welcome" in wanted:
+            with running(Path(folder) / "empty") as desk:
+                for lang in ("ja", "en"):
+                    for width in SIZES:
+                        _Camera(browser, desk, None, lang, width).take("welcome", "/welcome")
+        names = [name for name in PAGES if not wanted or name in wanted]
+        for lang in ("ja", "en"):
+            for width in SIZES:  # a fresh demonstration each, so that no picture shows the calls of another
+                with running(Path(folder) / f"{lang}-{width}", command="demo") as desk:
+                    for who in (None, AGENT, SUPERVISOR):
+                        _look_around(browser, desk, who, lang, width, [name for name in names if PAGES[name][0] == who])
+        browser.close()
+    for taken, shown in SHOWN.items():
+        if (FOLDER / taken).exists():
+            (ROOT / "docs" / "images").mkdir(parents=True, exist_ok=True)
+            shutil.copy(FOLDER / taken, ROOT / "docs" / "images" / shown)
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(ROOT)}")
+    return 0
+
+
+def launch(playwright: Any) -> Browser:
+    """The browser the tests look through. Its sandbox needs a user who is not root."""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    browser: Browser = playwright.chromium.launch(
+        executable_path=chromium.path(), args=["--no-sandbox"] if is_root else [], chromium_sandbox=False
+    )
+    return browser
+
+
+class _Camera:
+    """One window of one width, in which somebody has signed in."""
+
+    def __init__(self, browser: Browser, desk: Running, who: tuple[str, str] | None, lang: str, width: int) -> None:
+        self.desk, self.lang, self.width = desk, lang, width
+        self.context = browser.new_context(
+            viewport={"width": width, "height": SIZES[width]}, locale=f"{lang}-JP", timezone_id="Asia/Tokyo",
+            base_url=desk.url, has_touch=width < 600,
+        )  # fmt: skip
+        self.page = self.context.new_page()
+        if who:
+            self.context.request.post("/sign-in", form={"email": who[0], "password": who[1], "next": "/inbox"})
+            self.dress("light")
+
+    def dress(self, theme: str) -> None:
+        """Choose the language and light or dark, as one does in one's settings."""
+        self.context.request.post("/account", form={"language": self.lang, "theme": theme})
+
+    def take(self, name: str, way: str | Callable[[Page, Running], None], *, kind: str = "") -> None:
+        """One picture."""
+        if callable(way):
+            way(self.page, self.desk)
+        else:
+            self.page.goto(self.desk.url + way)
+        self.page.evaluate("document.fonts.ready")
+        self.page.screenshot(path=FOLDER / f"{name}-{self.lang}-{self.width}{kind}.png", animations="disabled")
+
+
+def _look_around(browser: Browser, desk: Running, who: tuple[str, str] | None, lang: str, width: int,
+                 names: list[str]) -> None:  # fmt: skip
+    camera = _Camera(browser, desk, who, lang, width)
+    for name in names:
+        camera.take(name, PAGES[name][1])
+        _go_on(camera)
+        if name in IN_THE_DARK:
+            camera.dress("dark")
+            camera.take(name, PAGES[name][1], kind="-dark")
+            _go_on(camera)
+            camera.dress("light")
+    camera.context.close()
+
+
+def _go_on(camera: _Camera) -> None:
+    """Leave the desk to the next picture: the call is over, its agent is free."""
+    page = camera.page
+    _hang_up(camera.desk)
+    if page.locator(".pop[data-state=talking], .pop[data-state=wrap_up]").count():
+        page.locator(".pop-wrap-up .choices label").first.click()
+        page.locator(".pop-wrap-up [data-kind=primary]").click()
+    if page.locator("#pops").count():
+        expect(page.locator("#pops .pop")).to_have_count(0)
+
+
+def _ring(desk: Running, caller: str) -> None:
+    _calls[desk.port] = simulate.ring(desk.settings, caller)
+
+
+def _hang_up(desk: Running) -> None:
+    if call := _calls.pop(desk.port, ""):
+        simulate.hang_up(desk.settings, call)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
