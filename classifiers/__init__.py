@@ -9,7 +9,20 @@ scikit-learn only to learn. Nothing here touches a database.
     prediction = router.predict(mail.text, subject=mail.subject)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from classifiers.answers import Example, Prediction, Reason
-from classifiers.router import Refused, Router
+
+if TYPE_CHECKING:
+    from classifiers.router import Refused, Router
 
 __all__ = ["Example", "Prediction", "Reason", "Refused", "Router"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Refused` and `Router`, loaded when first asked for: numpy takes longer to load than a page may wait."""
+    if name not in ("Refused", "Router"):
+        raise AttributeError(name)
+    from classifiers import router
+
+    return getattr(router, name)

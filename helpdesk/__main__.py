@@ -280,8 +280,8 @@ def run(settings: Settings) -> None:
         database.write_now(sample.load, now=now(), settings=settings)
     empty = database.read_now(_is_empty)
     database.close()
-    # Threads take turns every half millisecond instead of every five, or a socket waits while a page is rendered.
-    sys.setswitchinterval(0.0005)
+    # Threads take turns every millisecond instead of every five, or a socket waits while a page is rendered.
+    sys.setswitchinterval(0.001)
     face = create(settings, on_ready=_settle)
     _greet(settings, face.state.setup_code if empty else "")
     uvicorn.run(

@@ -119,6 +119,32 @@ class Desk:
         )
         self._mail_waits.set()
 
+    async def keep_callback(
+        self, kind: InboundKind, source: str, sender_key: str, raw: bytes, envelope: dict[str, Any]
+    ) -> int:
+        """Commit the bytes of a callback, then read it, both in one turn of the writer: a telephone is ringing.
+
+        Returns its id. What breaks in reading is counted, and tried again by the loop.
+        """
+        kept: list[int] = []
+
+        def keep(db: Session) -> int:
+            kept.append(inbox.keep(db, kind, source, sender_key, raw, envelope=envelope, now=self.clock())[0])
+            return kept[-1]
+
+        def take(db: Session, inbound_id: int) -> None:
+            callbacks.take(db, inbound_id, settings=self.settings, now=self.clock())
+
+        try:
+            return await self.database.write_in_turn(keep, take)
+        except Exception as error:
+            if not kept:
+                raise
+            logger.exception("reading inbound %s failed", kept[-1])
+            await self.database.write(inbox.failed, kept[-1], error, now=self.clock())
+            self.settle()
+            return kept[-1]
+
     async def addresses(self) -> set[str]:
         """The addresses mail is accepted for; looked up at most once in two seconds."""
         at, known = self._addresses
@@ -234,7 +260,8 @@ class Desk:
             except Exception:
                 logger.exception("the inbox could not be read; trying again")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._mail_waits.wait(), SWEEP_SECONDS)
+                async with asyncio.timeout(SWEEP_SECONDS):  # wait_for may swallow a cancellation, see the bus
+                    await self._mail_waits.wait()
 
     async def _keep_house(self) -> None:
         """Every hour: let go of bytes whose keeping time is over."""

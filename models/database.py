@@ -54,6 +54,17 @@ class Database:
         """Run the verb in a transaction of its own and commit it. Raises what the verb raises, after rolling back."""
         return await asyncio.wrap_future(self._submit_write(verb, *args, **kwargs))
 
+    async def write_in_turn(self, first: Callable[[Session], T], then: Callable[[Session, T], object]) -> T:
+        """Two verbs, each in a transaction of its own, in one turn of the writer: the second is handed what the first
+        answered, which is committed whatever becomes of the second. Returns the first one's answer."""
+
+        def both() -> T:
+            answer = self._write(first)
+            self._write(then, answer)
+            return answer
+
+        return await asyncio.wrap_future(self._writers.submit(both))
+
     async def read(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only looks, on one consistent picture of the database."""
         return await asyncio.wrap_future(self._submit_read(verb, *args, **kwargs))

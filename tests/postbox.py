@@ -7,6 +7,7 @@ import asyncio
 import threading
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 
 from aiosmtpd.smtp import SMTP
@@ -47,7 +48,8 @@ class Postbox:
         self._loop.close()
 
     async def _open(self) -> int:
-        self._server = await self._loop.create_server(lambda: SMTP(self, hostname="postbox.example.com"), "127.0.0.1", 0)
+        new = partial(SMTP, self, hostname="postbox.example.com")
+        self._server = await self._loop.create_server(new, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _close(self) -> None:

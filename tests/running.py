@@ -47,7 +47,7 @@ class Running:
     @property
     def settings(self) -> Settings:
         """Its settings, for the simulator and for whoever looks into its database."""
-        told = {"port": self.port, "mail_port": self.mail_port, "public_url": self.url,
+        told: dict[str, Any] = {"port": self.port, "mail_port": self.mail_port, "public_url": self.url,
                 "twilio_auth_token": cast.TOKEN, "mail_from": cast.DESK_ADDRESS}  # fmt: skip
         data = self.folder / "data"
         if self.command == "demo":

@@ -1,8 +1,8 @@
 """Pictures of every page, for people to look at: `make screenshots`, or `python -m tests.screenshots inbox queues`.
 
 The one idea: the pictures are of the demonstration as a visitor meets it, taken through a browser, so that a page which
-looks wrong here looks wrong there. They are written to .cache/screenshots/, named page-language-width.png, and the one the
-README shows goes to docs/images/.
+looks wrong here looks wrong there. They are written to .cache/screenshots/, named page-language-width.png, and the one
+the README shows goes to docs/images/.
 """
 
 from __future__ import annotations

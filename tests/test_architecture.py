@@ -1,6 +1,7 @@
 """The shape of the house, read from its source: who may import whom, and that every fact is stated and shown."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_every_fact_is_stated_somewhere(kind: type[Fact]) -> None:
 
 def test_facts_hold_ids_and_codes_and_never_words_or_numbers_of_people() -> None:
     for kind in Fact.kinds.values():
-        for name in kind.__dataclass_fields__:
+        for name in (field.name for field in dataclasses.fields(kind)):
             assert name.endswith(("_id", "_ids")) or name in {
                 "at", "reason", "error", "what", "outcome", "disposition", "state", "settlement", "attempt",
             }, (kind.__name__, name)  # fmt: skip
@@ -111,7 +112,7 @@ def test_facts_hold_ids_and_codes_and_never_words_or_numbers_of_people() -> None
 def test_only_the_log_writes_events() -> None:
     writers = [
         path.name for room in ("helpdesk", "web") for path in modules(room)
-        if re.search(r"\bEvent\(|insert\(Event\b", path.read_text(encoding="utf-8"))
+        if re.search(r"(?<!\.)\bEvent\(|insert\(Event\b", path.read_text(encoding="utf-8"))
     ]  # fmt: skip
     assert writers == [Path(events.__file__).name]
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 import cti.push
 import cti.twilio
 from cti import Unproven
-from helpdesk import callbacks, inbox
+from helpdesk import callbacks
 from helpdesk.desk import Desk
 from helpdesk.errors import Rejected
 from models import InboundKind
@@ -29,47 +29,33 @@ logger = logging.getLogger(__name__)
 
 async def twilio_voice(request: Request) -> Response:
     """Somebody calls. The answer is TwiML: ring the agents, or let the caller wait."""
-    desk, loop = desk_of(request), asyncio.get_running_loop()
-    until = loop.time() + ANSWER_WITHIN_SECONDS
-    keeping = asyncio.ensure_future(_keep_twilio(request))
+    desk = desk_of(request)
+    answering = asyncio.ensure_future(_hear_and_answer(request))
     try:
-        params = await asyncio.wait_for(asyncio.shield(keeping), ANSWER_WITHIN_SECONDS)
+        async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+            return await asyncio.shield(answering)
     except TimeoutError:
-        # Not stored yet, so nothing may depend on it: Twilio is asked to come back with the same, and the one that was
-        # stored first counts.
-        logger.warning("a call could not be stored in time; its caller waits and Twilio asks again")
-        keeping.add_done_callback(_told)
-        return _twiml(callbacks.later_answer(desk.settings))
-    if params is None:
-        return _refused()
-    inbound_id, form = params
-    try:
-        answer = await asyncio.wait_for(_read_and_answer(desk, inbound_id, form), until - loop.time())
-    except Exception as error:
-        # Whatever it is, there is a person on the line, and what was kept is read by the loop.
-        logger.warning("voice answer fell back to waiting: %s", type(error).__name__)
-        desk.settle()
-        answer = callbacks.waiting_answer(desk.settings)
-    return _twiml(answer)
+        # Perhaps not even stored yet, so nothing may depend on it: Twilio is asked to come back with the same, and the
+        # one that was stored first counts.
+        logger.warning("a call could not be answered in time; its caller waits and Twilio asks again")
+    except Exception:
+        logger.exception("a call could not be stored; its caller waits and Twilio asks again")
+    answering.add_done_callback(_told)
+    return _twiml(callbacks.later_answer(desk.settings))
 
 
 async def twilio_news(request: Request) -> Response:
     """A status, recording or queue callback: news, with nothing to say to the caller."""
-    params = await _keep_twilio(request)
-    if params is None:
-        return _refused()
-    await _read_soon(desk_of(request), params[0])
-    return _twiml(cti.twilio.nothing())
+    form = await _hear_twilio(request)
+    return _refused() if form is None else _twiml(cti.twilio.nothing())
 
 
 async def twilio_dialed(request: Request) -> Response:
     """The agents' telephones have rung. The caller hears an apology if nobody took the call."""
-    desk = desk_of(request)
-    params = await _keep_twilio(request)
-    if params is None:
+    form = await _hear_twilio(request)
+    if form is None:
         return _refused()
-    await _read_soon(desk, params[0])
-    return _twiml(callbacks.dialed_answer(params[1], settings=desk.settings))
+    return _twiml(callbacks.dialed_answer(form, settings=desk_of(request).settings))
 
 
 async def push(request: Request) -> Response:
@@ -94,19 +80,24 @@ async def push(request: Request) -> Response:
         told = callbacks.read_push(body, content_type, source=name)
     except Rejected as error:
         return JSONResponse({"error": str(error)}, 422)
-    inbound_id, _ = await desk.database.write(
-        inbox.keep, InboundKind.PUSH, name, _key([event.event_id for event in told], body), body,
-        envelope={"content_type": content_type}, now=desk.clock(),
-    )  # fmt: skip
-    await _read_soon(desk, inbound_id)
+    key = _key([event.event_id for event in told], body)
+    await desk.keep_callback(InboundKind.PUSH, name, key, body, {"content_type": content_type})
     if wants_xml:
         here = f"{desk.settings.public_url}{request.url.path}"
         return Response(cti.push.answer_xml(events_url=here), media_type="application/xml")
     return JSONResponse(cti.push.answer())
 
 
-async def _keep_twilio(request: Request) -> tuple[int, dict[str, str]] | None:
-    """Prove and store a callback; None when it is not Twilio's."""
+async def _hear_and_answer(request: Request) -> Response:
+    form = await _hear_twilio(request)
+    if form is None:
+        return _refused()
+    desk, call_key = desk_of(request), form.get("ParentCallSid") or form.get("CallSid", "")
+    return _twiml(await desk.database.read(callbacks.voice_answer, call_key, settings=desk.settings))
+
+
+async def _hear_twilio(request: Request) -> dict[str, str] | None:
+    """Prove, store and read a callback. Returns its form; None when it is not Twilio's."""
     desk = desk_of(request)
     body = await _body(request)
     if body is None:
@@ -127,24 +118,8 @@ async def _keep_twilio(request: Request) -> tuple[int, dict[str, str]] | None:
     form = cti.twilio.form(body)
     events = cti.twilio.read(form, path=path)
     key = _key([f"{path}:{event.event_id}" for event in events], body)
-    inbound_id, _ = await desk.database.write(
-        inbox.keep, InboundKind.TWILIO, "twilio", key, body, envelope={"path": path}, now=desk.clock()
-    )
-    return inbound_id, form
-
-
-async def _read_and_answer(desk: Desk, inbound_id: int, form: dict[str, str]) -> str:
-    await desk.read_one(inbound_id, kind=InboundKind.TWILIO)
-    call_key = form.get("ParentCallSid") or form.get("CallSid", "")
-    return await desk.database.read(callbacks.voice_answer, call_key, settings=desk.settings)
-
-
-async def _read_soon(desk: Desk, inbound_id: int) -> None:
-    """Read it now; if that takes long, answer and let it go on."""
-    try:
-        await asyncio.wait_for(desk.read_one(inbound_id), ANSWER_WITHIN_SECONDS)
-    except TimeoutError:
-        logger.warning("reading inbound %s takes long; answered before its end", inbound_id)
+    await desk.keep_callback(InboundKind.TWILIO, "twilio", key, body, {"path": path})
+    return form
 
 
 async def _body(request: Request) -> bytes | None:
@@ -158,9 +133,9 @@ async def _body(request: Request) -> bytes | None:
     return b"".join(parts)
 
 
-def _told(keeping: "asyncio.Future[object]") -> None:
-    """What came of a store that outlived its request."""
-    if not keeping.cancelled() and (error := keeping.exception()):
+def _told(answering: "asyncio.Future[Response]") -> None:
+    """What came of a callback that outlived its request."""
+    if not answering.cancelled() and (error := answering.exception()):
         logger.error("a late callback was not stored: %s", type(error).__name__)
 
 

@@ -50,8 +50,11 @@ class Bus:
         self._followers.add(flag)
         try:
             while True:
+                # Not wait_for: until Python 3.12 it may swallow a cancellation that meets the news, and a follower that
+                # was told to stop would follow for ever.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(flag.wait(), repeat)
+                    async with asyncio.timeout(repeat):
+                        await flag.wait()
                 flag.clear()
                 yield
         finally:

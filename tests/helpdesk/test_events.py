@@ -1,115 +1,227 @@
-"""The log of facts: numbers rise in the order of commits, and a fact is there if and only if its row is."""
+"""The log of facts: none skipped, none lost, none told before it is true; and the due work that lives and dies with them."""
 
+import dataclasses
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, get_type_hints
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlalchemy import event
+from sqlmodel import Session
 
-from helpdesk import events, tickets
-from helpdesk.events import AgentChanged, Fact, emit, recall
-from helpdesk.runtime import log
-from models import Channel, Event, Note, Ticket
-from tests.cast import AIKO, MONDAY, OpenDesk
+from helpdesk.events import AgentChanged, Fact, MessageQueued, SomethingParked, emit, last_number
+from helpdesk.runtime import log, work
+from helpdesk.settings import Settings
+from models import Event, MessageState, Queue
+from models.database import Database
+from tests.cast import AIKO, MONDAY, TANAKA, Clock, OpenDesk
+from tests.conftest import open_desk
+from tests.postbox import Postbox
+
+POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+WRITERS, TURNS = 6, 25
 
 
-def opened(db: Session, desk: OpenDesk) -> Ticket:
-    """A ticket in tech support."""
-    return tickets.start(db, subject="x", channel=Channel.MAIL, queue_id=desk.queue("tech_support").id or 0,
-                         customer_id=None, language="ja", now=MONDAY)  # fmt: skip
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
-def test_a_reader_who_follows_the_numbers_skips_nobody_while_many_write(desk: OpenDesk) -> None:
-    """On PostgreSQL a lower id could commit after a higher one; the reader below would never see it."""
-    writers, each = 8, 25
+def told(database: Database) -> list[int]:
+    """The numbers of all events that are committed now."""
+    return list(database.read_now(lambda db: db.scalars(sa.select(Event.id).order_by(Event.id)).all()))  # type: ignore[arg-type, call-overload]
+
+
+def due(database: Database) -> list[str]:
+    """The keys of all work that was ever enqueued, in the order of the alphabet."""
+    table = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    query = sa.text(f"SELECT workflow_uuid FROM {table} WHERE name = 'desk_work' ORDER BY 1")
+    return list(database.read_now(lambda db: db.scalars(query).all()))
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_follower_sees_every_event_exactly_once_and_in_order_while_many_write(database: Database) -> None:
+    """It remembers one number, as the hub does. What it would have skipped it never sees again."""
+    first = database.read_now(last_number)
     done = threading.Event()
-    start = desk.number()
+    seen: list[tuple[int, int]] = []
 
-    def write(db: Session, writer: int, number: int) -> None:
-        emit(db, AgentChanged(agent_id=writer * 1000 + number, at=MONDAY))
-        db.execute(sa.select(sa.func.count()).select_from(Ticket))  # some work between the fact and the commit
-        db.add(Note(ticket_id=desk_ticket, text=f"{writer}-{number}", created_at=MONDAY))
-        db.flush()
+    def states(db: Session, parked_id: int) -> None:
+        for part in range(3):
+            emit(db, SomethingParked(parked_id=parked_id * 3 + part, at=MONDAY))
 
-    desk_ticket = desk.write(lambda db: opened(db, desk).id)
+    def write(writer: int) -> None:
+        for turn in range(TURNS):
+            database.write_now(states, writer * TURNS + turn)
 
-    def follow() -> list[int]:
-        seen, last = [], start
+    def follow() -> None:
+        number = first
         while True:
-            ended = done.is_set()
-            told = desk.read(log.after, last)
-            for number, fact in told:
-                assert number > last
-                last = number
-                assert isinstance(fact, AgentChanged)
-                seen.append(fact.agent_id)
-            if ended and not told:
-                return seen
+            last_look = done.is_set()
+            for number, fact in database.read_now(log.after, number, limit=7):
+                assert isinstance(fact, SomethingParked)
+                seen.append((number, fact.parked_id))
+            if last_look and number == database.read_now(last_number):
+                return
 
-    with ThreadPoolExecutor(writers + 1) as pool:
-        reader = pool.submit(follow)
-        jobs = [pool.submit(lambda w=w: [desk.write(write, w, n) for n in range(each)]) for w in range(writers)]
-        for job in jobs:
-            job.result()
-        done.set()
-        seen = reader.result(60)
-    assert sorted(seen) == sorted(writer * 1000 + number for writer in range(writers) for number in range(each))
-    for writer in range(writers):
-        assert [s for s in seen if s // 1000 == writer] == [writer * 1000 + n for n in range(each)]
-
-
-def test_a_transaction_that_goes_back_leaves_no_fact(desk: OpenDesk) -> None:
-    before = desk.number(), desk.count(Ticket)
-
-    def fails(db: Session) -> None:
-        tickets.announce(db, opened(db, desk), now=MONDAY)
-        raise ValueError("no")
-
-    with pytest.raises(ValueError):
-        desk.write(fails)
-    assert (desk.number(), desk.count(Ticket)) == before
-    desk.write(lambda db: emit(db, AgentChanged(agent_id=1, at=MONDAY)))  # and nothing of it comes with the next
-    assert desk.read(lambda db: db.exec(select(Event.fact).order_by(col(Event.id).desc())).first()) == "agent_changed"
-    assert desk.count(Ticket) == before[1]
+    follower = threading.Thread(target=follow)
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(WRITERS)]
+    for thread in (follower, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join(60)
+    done.set()
+    follower.join(60)
+    numbers = [number for number, _ in seen]
+    assert numbers == told(database)[-len(numbers) :] and numbers == sorted(set(numbers))
+    assert sorted(parked_id for _, parked_id in seen) == list(range(WRITERS * TURNS * 3))
+    for at, (_, parked_id) in enumerate(seen):  # the three of one transaction stand together, as they were stated
+        assert parked_id % 3 == at % 3 and parked_id // 3 == seen[at - at % 3][1] // 3
 
 
-def test_the_facts_of_one_transaction_keep_their_order(desk: OpenDesk) -> None:
-    start = desk.number()
-    desk.write(lambda db: [emit(db, AgentChanged(agent_id=n, at=MONDAY)) for n in range(300)])
-    told: list[Any] = []
-    while batch := desk.read(log.after, told[-1][0] if told else start):
-        told += batch
-    assert [fact.agent_id for _, fact in told] == list(range(300))
+@POSTGRES
+def test_whoever_has_a_number_commits_before_the_next_number_is_given(database: Database) -> None:
+    """The race itself, held still: one has written its event and not committed when another wants to write."""
+    may_commit, has_number = threading.Event(), threading.Event()
+    slow = Session(database.engine, expire_on_commit=False)
+
+    @event.listens_for(slow, "before_commit")
+    def linger(_: Session) -> None:
+        has_number.set()
+        assert may_commit.wait(30)
+
+    def commit_slowly() -> None:
+        emit(slow, AgentChanged(agent_id=1, at=MONDAY))
+        slow.commit()
+
+    first = database.read_now(last_number)
+    slowly = threading.Thread(target=commit_slowly)
+    slowly.start()
+    assert has_number.wait(10)
+    quickly = threading.Thread(target=database.write_now, args=(lambda db: emit(db, AgentChanged(agent_id=2, at=MONDAY)),))
+    quickly.start()
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    while quickly.is_alive() and not database.read_now(lambda db: db.scalar(waits)):
+        pass
+    assert database.read_now(log.after, first) == []  # neither is to be seen yet
+    may_commit.set()
+    for thread in (slowly, quickly):
+        thread.join(30)
+    slow.close()
+    facts = [fact for _, fact in database.read_now(log.after, first)]
+    assert [fact.agent_id for fact in facts if isinstance(fact, AgentChanged)] == [1, 2]
 
 
-@pytest.mark.parametrize("kind", Fact.kinds.values(), ids=lambda kind: kind.__name__)
-def test_every_fact_comes_back_from_the_log_as_it_was_stated(kind: type[Fact]) -> None:
-    values: dict[str, Any] = {"at": MONDAY, "by_id": 7}
-    for name, field in kind.__dataclass_fields__.items():
-        if name not in values:
-            values[name] = [1, 2] if name.endswith("_ids") else "code" if "str" in str(field.type) else 5
-    stated = kind(**values)
-    row = Event(id=1, **events._columns(stated))
-    assert recall(row) == stated
+def test_a_batch_ends_where_it_was_told_and_the_next_begins_there(database: Database) -> None:
+    first = database.read_now(last_number)
+    for parked_id in range(5):
+        database.write_now(lambda db, n=parked_id: emit(db, SomethingParked(parked_id=n, at=MONDAY)))  # type: ignore[misc]
+    two = database.read_now(log.after, first, limit=2)
+    rest = database.read_now(log.after, two[-1][0])
+    assert [fact.parked_id for _, fact in two + rest if isinstance(fact, SomethingParked)] == [0, 1, 2, 3, 4]
+    assert database.read_now(log.after, rest[-1][0]) == []
 
 
-def test_an_event_of_an_older_version_that_knew_less_is_still_read() -> None:
-    row = Event(id=1, fact="message_queued", at=MONDAY, actor_id=None, ticket_id=3,
-                data={"queue_id": 1, "message_id": 9, "something_dropped_since": True})  # fmt: skip
-    told = recall(row)
-    assert isinstance(told, events.MessageQueued) and (told.message_id, told.attempt) == (9, 1)
+# --- with the transaction or not at all --------------------------------------------------------------------------------
 
 
-def test_the_history_of_a_ticket_names_who_did_what(desk: OpenDesk) -> None:
-    ticket_id = desk.write(lambda db: _announced(db, desk))
-    desk.as_(AIKO).post(f"/tickets/{ticket_id}/assign", data={"agent_id": desk.agent(AIKO).id})
-    row = desk.read(lambda db: db.exec(select(Event).where(Event.ticket_id == ticket_id).order_by(col(Event.id).desc())).first())
-    assert (row.fact, row.actor_id) == ("ticket_assigned", desk.agent(AIKO).id)
+def test_a_transaction_that_fails_leaves_no_event_and_no_due_work(desk: OpenDesk) -> None:
+    events, works = told(desk.database), due(desk.database)
+
+    def verb(db: Session) -> None:
+        emit(db, MessageQueued(ticket_id=1, queue_id=1, message_id=1, at=MONDAY))
+        db.flush()
+        raise ValueError("not after all")
+
+    with pytest.raises(ValueError, match="not after all"):
+        desk.write(verb)
+    assert (told(desk.database), due(desk.database)) == (events, works)
+    desk.write(lambda db: emit(db, AgentChanged(agent_id=1, at=MONDAY)))
+    assert len(told(desk.database)) == len(events) + 1  # and nothing of it comes along with the next
 
 
-def _announced(db: Session, desk: OpenDesk) -> int:
-    ticket = opened(db, desk)
-    tickets.announce(db, ticket, now=MONDAY)
-    return ticket.id or 0
+def test_a_commit_the_database_refuses_leaves_no_event_and_no_due_work(desk: OpenDesk) -> None:
+    events, works = told(desk.database), due(desk.database)
+
+    def verb(db: Session) -> None:
+        emit(db, MessageQueued(ticket_id=1, queue_id=1, message_id=1, at=MONDAY))
+        db.add(Queue(slug="returns", name="返品", name_en="Returns"))  # there is one
+
+    with pytest.raises(sa.exc.IntegrityError):
+        desk.write(verb)
+    assert (told(desk.database), due(desk.database)) == (events, works)
+
+
+def test_due_work_is_there_when_its_transaction_is_and_not_before(desk: OpenDesk) -> None:
+    before = due(desk.database)
+
+    def verb(db: Session) -> list[str]:
+        emit(db, MessageQueued(ticket_id=1, queue_id=1, message_id=77, at=MONDAY))
+        db.flush()
+        return due(desk.database)  # as another connection sees it
+
+    assert desk.write(verb) == before
+    assert due(desk.database) == sorted([*before, "mail:77:1"])
+
+
+def test_the_same_work_enqueued_twice_is_one_piece_of_work(desk: OpenDesk) -> None:
+    for _ in range(2):
+        desk.write(lambda db: [work.enqueue(db, "send_mail", 77, key="mail:77:1") for _ in range(2)])
+    assert due(desk.database).count("mail:77:1") == 1
+
+
+def test_a_reply_that_was_enqueued_twice_leaves_once(settings: Settings, clock: Clock, postbox: Postbox) -> None:
+    with open_desk(settings, clock, works=True) as desk:
+        desk.mail(TANAKA)
+        message = desk.reply(AIKO, desk.tickets()[0].id or 0, "電源ボタンを五秒押してください。")
+        key = f"mail:{message.id}:1"
+        desk.write(lambda db: work.enqueue(db, "send_mail", message.id, key=key))
+        done = desk.app.state.desk.worker.client().retrieve_workflow(key)
+        done.get_result()
+        assert desk.messages(message.ticket_id)[-1].state == MessageState.SENT
+        assert [mail["Message-ID"] for _, mail in postbox.mails] == [message.internet_id]
+        assert [each for each in due(desk.database) if each.startswith(f"mail:{message.id}:")] == [key]
+
+
+# --- what a fact holds -------------------------------------------------------------------------------------------------
+
+
+def examples(kind: type[Fact]) -> Iterator[Fact]:
+    """The fact with everything told, and with everything left out that may be."""
+    hints = get_type_hints(kind)
+    full: dict[str, Any] = {}
+    bare: dict[str, Any] = {"at": MONDAY}
+    for number, field in enumerate(dataclasses.fields(kind), 3):
+        hint, may_lack = hints[field.name], field.default is not dataclasses.MISSING
+        if field.name == "at":
+            full["at"] = MONDAY + timedelta(microseconds=7)
+        else:
+            full[field.name] = [number, 1] if hint == list[int] else f"code_{number}" if hint is str else number
+            if not may_lack:
+                optional = type(None) in getattr(hint, "__args__", ())
+                bare[field.name] = None if optional else full[field.name]
+    yield kind(**full)
+    yield kind(**bare)
+
+
+@pytest.mark.parametrize("kind", Fact.kinds.values(), ids=Fact.kinds.keys())
+def test_a_fact_is_read_as_it_was_stated(desk: OpenDesk, kind: type[Fact]) -> None:
+    stated = list(examples(kind))
+    number = desk.number()
+    desk.write(lambda db: [emit(db, fact) for fact in stated])
+    assert [fact for _, fact in desk.read(log.after, number)] == stated
+
+
+def test_facts_hold_ids_and_codes_alone() -> None:
+    """A fact has no place for a name, a number or a word: its fields are ids, times, and codes of ours."""
+    codes = {"reason", "error", "what", "outcome", "disposition", "state", "settlement"}
+    for kind in Fact.kinds.values():
+        for field in dataclasses.fields(kind):
+            is_id = field.name.endswith(("_id", "_ids")) or field.name in ("at", "attempt")
+            assert is_id or field.name in codes, f"{kind.__name__}.{field.name}"

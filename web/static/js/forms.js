@@ -63,7 +63,7 @@ document.addEventListener("change", ({ target }) => {
 
 // Ctrl or Cmd with Enter sends; while an input method is composing, Enter belongs to it.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
   if (!event.target.matches?.("[data-send]")) return;
   event.preventDefault();
   event.target.form.requestSubmit();

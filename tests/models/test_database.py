@@ -1,0 +1,167 @@
+"""The connection's promises: all or nothing, readers that only look, lost races run again, news only after the commit."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlmodel import Session, select
+
+from models import Queue
+from models.database import TRIES, Database
+
+POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+def open_line(db: Session, slug: str) -> None:
+    """A queue more."""
+    db.add(Queue(slug=slug, name="修理", name_en="Repairs"))
+
+
+def slugs(db: Session) -> set[str]:
+    """The queues there are."""
+    return set(db.exec(select(Queue.slug)))
+
+
+def test_what_a_verb_wrote_before_it_failed_is_not_there(database: Database) -> None:
+    def verb(db: Session) -> None:
+        open_line(db, "repairs")
+        db.flush()
+        raise ValueError("the second half went wrong")
+
+    with pytest.raises(ValueError, match="second half"):
+        database.write_now(verb)
+    assert "repairs" not in database.read_now(slugs)
+    database.write_now(open_line, "repairs")
+    assert "repairs" in database.read_now(slugs)
+
+
+def test_a_reader_cannot_write(database: Database) -> None:
+    def verb(db: Session) -> None:
+        open_line(db, "repairs")
+        db.flush()
+
+    with pytest.raises(DBAPIError, match="(?i)read-?only"):
+        database.read_now(verb)
+    assert "repairs" not in database.read_now(slugs)
+
+
+def test_a_reader_sees_one_moment_though_others_write_meanwhile(database: Database) -> None:
+    def verb(db: Session) -> tuple[set[str], set[str]]:
+        before = slugs(db)
+        database.write_now(open_line, "repairs")
+        return before, slugs(db)
+
+    before, after = database.read_now(verb)
+    assert before == after and "repairs" not in after
+    assert "repairs" in database.read_now(slugs)
+
+
+@POSTGRES
+def test_who_loses_a_race_for_a_unique_key_runs_again_and_sees_the_winners_row(database: Database) -> None:
+    both_looked = threading.Barrier(2)
+    looked = threading.local()
+    tries: list[str] = []
+
+    def find_or_open(db: Session) -> str:
+        tries.append(threading.current_thread().name)
+        found = db.exec(select(Queue).where(Queue.slug == "repairs")).first()
+        if not hasattr(looked, "once"):
+            looked.once = True
+            both_looked.wait(10)
+        if found is not None:
+            return "found"
+        open_line(db, "repairs")
+        return "opened"
+
+    # Two submissions before either is waited for, so that two writing threads hold them.
+    waiting = [database._submit_write(find_or_open) for _ in range(2)]
+    assert sorted(future.result(20) for future in waiting) == ["found", "opened"]
+    assert len(tries) == 3
+
+
+@POSTGRES
+def test_two_who_wait_for_each_other_both_get_through(database: Database) -> None:
+    each_holds_one = threading.Barrier(2)
+    held = threading.local()
+
+    def rename(db: Session, first: str, second: str) -> None:
+        for slug in (first, second):
+            db.execute(sa.update(Queue).where(sa.column("slug") == slug).values(signature=f"{first} was first"))
+            if not hasattr(held, "once"):
+                held.once = True
+                each_holds_one.wait(10)
+
+    waiting = [
+        database._submit_write(rename, "returns", "billing"),
+        database._submit_write(rename, "billing", "returns"),
+    ]
+    for future in waiting:
+        future.result(20)
+    signatures = set(database.read_now(lambda db: db.exec(
+        select(Queue.signature).where(sa.column("slug").in_(["returns", "billing"]))).all()))  # fmt: skip
+    assert len(signatures) == 1 and signatures < {"returns was first", "billing was first"}
+
+
+@pytest.mark.parametrize(("database_kind", "tries"), [("sqlite", 1), ("postgres", TRIES)], indirect=["database_kind"])
+def test_a_key_that_stays_taken_is_told_in_the_end(database: Database, tries: int) -> None:
+    begun = []
+
+    def verb(db: Session) -> None:
+        begun.append(1)
+        open_line(db, "returns")
+
+    with pytest.raises(IntegrityError):
+        database.write_now(verb)
+    assert len(begun) == tries
+
+
+def test_news_is_told_only_of_what_is_committed(database: Database) -> None:
+    told: list[bool] = []
+    database.after_commit.append(lambda _: told.append("repairs" in database.read_now(slugs)))
+
+    def breaks(db: Session) -> None:
+        open_line(db, "repairs")
+        db.flush()
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        database.write_now(breaks)
+    assert told == []
+    database.write_now(open_line, "repairs")
+    assert told == [True]
+
+
+@SQLITE
+def test_sqlite_keeps_what_it_accepted_through_a_power_cut(database: Database) -> None:
+    from models.database import engine_for_work
+
+    full = 2
+    for engine in (database.engine, database.reading_engine, engine_for_work(database)):
+        with engine.connect() as connection:
+            def says(pragma: str, connection: sa.Connection = connection) -> object:
+                return connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
+
+            assert (says("journal_mode"), says("synchronous"), says("foreign_keys")) == ("wal", full, 1)
+            assert says("query_only") == int(engine is database.reading_engine)
+
+
+def test_a_row_cannot_point_to_nothing(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        database.write_now(lambda db: db.execute(sa.text("INSERT INTO membership (queue_id, agent_id) VALUES (1, 999)")))
+
+
+@SQLITE
+def test_sqlite_without_a_file_is_refused(database_url: str) -> None:
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        with pytest.raises(ValueError, match="needs a file"):
+            Database(url)
