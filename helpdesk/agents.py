@@ -1,6 +1,7 @@
 """Sign-in, states, and who serves which queue."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -138,7 +139,7 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
 
 
 def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:
-    """Push the login's end out; called now and then while it is used."""
+    """Push the login's end out, now and then while it is used."""
     db.execute(
         sa.update(Login)
         .where(col(Login.token_hash) == _token_hash(token))
@@ -228,7 +229,7 @@ def named(db: Session, names: Iterable[str]) -> Agent | None:
             .order_by(col(Agent.id))
             .limit(1)
         ).first()
-        if found is None and wanted.startswith("agent_") and wanted[6:].isdigit():
+        if found is None and re.fullmatch(r"agent_[0-9]{1,9}", wanted):
             found = db.get(Agent, int(wanted[6:]))
         if found:
             return found

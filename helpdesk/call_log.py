@@ -1,7 +1,7 @@
 """The list of all calls: by filter, number, last four digits or customer's name; newest first, a page at a time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -91,7 +91,7 @@ def _found(db: Session, typed: str, settings: Settings) -> list[sa.ColumnElement
     if number.kind == "number":
         return [col(Call.number) == number.e164]
     digits = contact_points.plain(typed)
-    if len(digits) == 4 and digits.isdigit():
+    if len(digits) == 4 and digits.isdecimal():
         return [col(Call.number).like(f"%{digits}")]
     ids = [customer.id for customer in records.search(db, typed, region=settings.region)]
     return [col(Call.customer_id).in_(ids)]
@@ -107,7 +107,7 @@ def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) ->
 def _parse(cursor: str) -> tuple[Any, Any]:
     at, _, call_id = cursor.partition("~")
     try:
-        return datetime.fromisoformat(at), int(call_id)
+        return datetime.fromisoformat(at).astimezone(UTC), int(call_id[:18])
     except ValueError as error:
         raise NotFound("not_found", cursor=cursor) from error
 

@@ -47,7 +47,7 @@ def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> 
 
     What cannot be understood is parked.
     """
-    inbound = inbox.claim(db, inbound_id)
+    inbound = inbox.claim(db, inbound_id, wait=True)  # a repeat is answered from what the first one wrote
     if inbound is None:
         return None
     try:

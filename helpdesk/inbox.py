@@ -28,11 +28,8 @@ _KEEP: dict[str, sa.Executable] = {
     "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
     "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
 }
-_CLAIM = (
-    select(Inbound)
-    .where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
-    .with_for_update(skip_locked=True)
-)
+_WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
+_CLAIM = {wait: _WAITING.with_for_update(skip_locked=not wait) for wait in (False, True)}
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +91,12 @@ def bytes_of(db: Session, inbound_id: int) -> tuple[InboundKind, bytes]:
     return InboundKind(kind), raw
 
 
-def claim(db: Session, inbound_id: int) -> Inbound | None:
-    """Take something to read in this transaction; None when it was read already or somebody else is reading it."""
-    return db.exec(_CLAIM, params={"id": inbound_id}).first()
+def claim(db: Session, inbound_id: int, *, wait: bool = False) -> Inbound | None:
+    """Take something to read in this transaction; None when it was read already or somebody else is reading it.
+
+    With `wait` somebody else is waited for, so that None means: read.
+    """
+    return db.exec(_CLAIM[wait], params={"id": inbound_id}).first()
 
 
 def done(

@@ -4,8 +4,9 @@ A page is one statement whatever its length: a row carries everything the list s
 and never counts or skips, so the thousandth page costs what the first does.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -172,7 +173,8 @@ def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
     if view == "resolved":
         return sa.and_(col(Ticket.state) == TicketState.RESOLVED, access.seen_tickets(db, agent))
     kind, _, number = view.partition("-")
-    if kind == "queue" and number.isdigit() and agents.serves(db, agent, int(number)) and db.get(Queue, int(number)) is not None:
+    is_number = re.fullmatch("[0-9]{1,9}", number)
+    if kind == "queue" and is_number and agents.serves(db, agent, int(number)) and db.get(Queue, int(number)):
         return sa.and_(is_open, col(Ticket.queue_id) == int(number))
     raise NotFound("not_found", view=view)
 
@@ -180,6 +182,6 @@ def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
 def _parse(cursor: str) -> tuple[datetime, int]:
     at, _, ticket_id = cursor.partition("~")
     try:
-        return datetime.fromisoformat(at), int(ticket_id)
+        return datetime.fromisoformat(at).astimezone(UTC), int(ticket_id[:18])
     except ValueError as error:
         raise NotFound("not_found", cursor=cursor) from error

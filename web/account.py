@@ -17,6 +17,7 @@ from helpdesk.errors import DeskError, Invalid, NotFound
 from models import Agent, Role
 from web.edge import act, cookie_name, desk_facts, desk_of, html, language_of, look, token_of
 
+COOKIE_SECONDS = 30 * 24 * 3600  # the browser keeps it longer than the desk honours it, see Settings.login_hours
 TRIES = RateLimitItemPerMinute(10, 5)  # wrong or right, ten in five minutes for one address
 TRIES_OF_MACHINE = RateLimitItemPerMinute(100, 5)  # a whole office may stand behind one machine's address
 
@@ -141,7 +142,7 @@ async def _let_in(request: Request, agent: Agent, after: str) -> Response:
     # Only to a path of ours: "//elsewhere" and "https://elsewhere" are other people's doors.
     target = after if after.startswith("/") and not after.startswith(("//", "/\\")) else "/inbox"
     response = RedirectResponse(target, 303)
-    response.set_cookie(cookie_name(desk), token, max_age=hours * 3600, path="/", secure=desk.settings.is_secure,
+    response.set_cookie(cookie_name(desk), token, max_age=COOKIE_SECONDS, path="/", secure=desk.settings.is_secure,
                         httponly=True, samesite="lax")  # fmt: skip
     return response
 

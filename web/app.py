@@ -139,6 +139,7 @@ def create(
     app.state.setup_code = account.new_setup_code()
     app.state.limiter = account.new_limiter()
     app.state.simulated = []
+    app.state.used = {}
     edge.install(app)
     return app
 

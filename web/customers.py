@@ -19,7 +19,7 @@ async def page(request: Request) -> Response:
     """The list: whom we spoke to last, or whom a search finds. "#42" goes to the ticket."""
     typed = request.query_params.get("q", "").strip()
     region = desk_of(request).settings.region
-    if typed.lstrip("#＃").isdigit() and typed[:1] in "#＃" and typed:
+    if typed.lstrip("#＃").isdecimal() and typed[:1] in "#＃" and typed:
         return RedirectResponse(f"/tickets/{int(typed.lstrip('#＃'))}", 303)
 
     def verb(db: Session, agent: Agent) -> list[dict[str, Any]]:

@@ -7,9 +7,11 @@ data are read together (`look`). A change is one transaction with the login chec
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from sqlalchemy.exc import DataError
 from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -40,6 +42,7 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=()",
 }
 MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, and no browser's cookie counts there
+STAY = timedelta(minutes=5)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 STATUS = {NotFound: 404, NotAllowed: 403, Conflict: 409, Invalid: 422}
 
@@ -91,7 +94,9 @@ async def look(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[d
         number = last_number(db)  # before anything else is read: what comes later, the socket brings again
         return frame(db, agent, request, number=number), verb(db, agent)
 
-    return await desk.database.read(both)
+    seen = await desk.database.read(both)
+    await _stay(request)
+    return seen
 
 
 async def see(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[Agent, T]:
@@ -101,7 +106,22 @@ async def see(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[Ag
         agent = _agent(db, request)
         return agent, verb(db, agent)
 
-    return await desk_of(request).database.read(both)
+    seen = await desk_of(request).database.read(both)
+    await _stay(request)
+    return seen
+
+
+async def _stay(request: Request) -> None:
+    """A login that is used goes on. Written down every few minutes, not at every look."""
+    desk, token = desk_of(request), token_of(request)
+    used: dict[str, datetime] = request.app.state.used
+    now = desk.clock()
+    if token in used and now - used[token] < STAY:
+        return
+    if len(used) > 10_000:
+        used.clear()
+    used[token] = now
+    await desk.database.write(agents.keep_signed_in, token, hours=desk.settings.login_hours, now=now)
 
 
 async def act(request: Request, verb: Callable[[Session, Agent], T]) -> T:
@@ -168,7 +188,8 @@ def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) 
 def back(request: Request, default: str, *, notice: str = "") -> RedirectResponse:
     """To the page the form stood on, which must be one of ours."""
     referer = urlsplit(request.headers.get("referer", ""))
-    path = referer.path if referer.netloc == request.headers.get("host", "") and referer.path else default
+    ours = referer.netloc == request.headers.get("host", "") and re.match(r"/(?!/)", referer.path)
+    path = referer.path if ours else default
     query = [(k, v) for k, v in _pairs(referer.query) if k != "notice"] if path != default or referer.query else []
     if notice:
         query.append(("notice", notice))
@@ -230,7 +251,14 @@ async def on_crash(request: Request, error: Exception) -> Response:
     logger.error("request failed: %s %s: %s", request.method, request.url.path, inbox.place_of(error))
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse("server error", 500)
-    return html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
+    answer = html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
+    answer.headers.update(HEADERS)  # this answer is made outside of `Edge`
+    return answer
+
+
+async def on_impossible_value(request: Request, _error: Exception) -> Response:
+    """Text or a number no database can hold, such as ticket 10^20: there is no such thing."""
+    return await on_desk_error(request, NotFound("not_found") if request.method == "GET" else Invalid("bad_request"))
 
 
 async def _error_page(request: Request, status: int, code: str) -> Response:
@@ -248,6 +276,8 @@ ERRORS: dict[Any, Handler] = {
     SignedOut: on_signed_out,
     DeskError: on_desk_error,
     HTTPException: on_http_error,
+    DataError: on_impossible_value,
+    OverflowError: on_impossible_value,
     Exception: on_crash,
 }
 

@@ -47,9 +47,13 @@ class Line:
     topics: frozenset[str]
     seen: int
     outbox: "asyncio.Queue[str | int]" = field(default_factory=lambda: asyncio.Queue(BUFFER))
+    held: list[str | int] | None = None  # what comes while the line still catches up
 
     def put(self, item: str | int) -> None:
-        """Text to send, or a number to close with."""
+        """Text to send, or a number to close with; never before what was missed, or its number would hide that."""
+        if self.held is not None:
+            self.held = [*self.held, item] if len(self.held) < BUFFER else [SLOW]
+            return
         try:
             self.outbox.put_nowait(item)
         except asyncio.QueueFull:
@@ -57,6 +61,12 @@ class Line:
                 while True:
                     self.outbox.get_nowait()
             self.outbox.put_nowait(SLOW)
+
+    def begin(self, missed: str | None) -> None:
+        """Send what was missed, and behind it what came meanwhile."""
+        held, self.held = self.held or [], None
+        for item in ([missed] if missed else []) + held:
+            self.put(item)
 
 
 class Hub:
@@ -102,10 +112,11 @@ class Hub:
             return
         await socket.accept()
         # From here on nothing is missed: what the follower has passed already is caught up below, what it passes from
-        # now on is put into the outbox, and doing a thing twice on a page changes nothing.
+        # now on is held until then, and doing a thing twice on a page changes nothing.
+        line.held = []
         self._lines.add(line)
         try:
-            await self._catch_up(line)
+            line.begin(await self._catch_up(line))
             await _first(self._listen(socket), self._send(socket, line))
         finally:
             self._lines.discard(line)
@@ -124,15 +135,15 @@ class Hub:
         agent = agents.signed_in(db, token, now=self._desk.clock())
         if agent is None or agent.id is None:
             raise _Refused
-        seen = int(after) if after.isdigit() and len(after) < 19 else last_number(db)
+        seen = int(after) if after.isdecimal() and len(after) < 19 else last_number(db)
         return Line(agent.id, token, agent.language, topics_of(db, agent), seen)
 
-    async def _catch_up(self, line: Line) -> None:
+    async def _catch_up(self, line: Line) -> str | None:
+        """The frame with all the line has missed; None when that is nothing."""
         number, ops = await self._desk.database.read(self._missed, line)
         if ops is None:
-            line.put(json.dumps({"n": number, "do": [{"reload": True}]}))
-        elif ops or number > line.seen:
-            line.put(_encode(number, ops))
+            return json.dumps({"n": number, "do": [{"reload": True}]})
+        return _encode(number, ops) if ops or number > line.seen else None
 
     def _missed(self, db: Session, line: Line) -> tuple[int, list[Op] | None]:
         newest = last_number(db)

@@ -154,7 +154,9 @@ def _seeing(db: Session, ticket_ids: set[int]) -> dict[int, frozenset[str]]:
     """Which topics see these tickets now: that of the queue, and the assignee's own."""
     if not ticket_ids:
         return {}
-    rows = db.execute(sa.select(Ticket.id, Ticket.queue_id, Ticket.assignee_id).where(col(Ticket.id).in_(ticket_ids)))
+    rows = db.execute(
+        sa.select(col(Ticket.id), col(Ticket.queue_id), col(Ticket.assignee_id)).where(col(Ticket.id).in_(ticket_ids))
+    )
     return {
         ticket_id: frozenset({queue_topic(queue_id), *([agent_topic(agent_id)] if agent_id else [])})
         for ticket_id, queue_id, agent_id in rows

@@ -78,7 +78,7 @@ async def reply(request: Request) -> Response:
 
 async def note(request: Request) -> Response:
     """An internal remark."""
-    return await _change(request, lambda db, found, agent, form, now: tickets.note(db, found, form["body"], by=agent,
+    return await _change(request, lambda db, found, agent, form, now: tickets.note(db, found, form.get("body", ""), by=agent,
                                                                                   now=now))  # fmt: skip
 
 
@@ -240,6 +240,6 @@ def _addresses(typed: Any) -> list[str]:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)

@@ -15,7 +15,7 @@ from helpdesk.customers import contact_points
 from helpdesk.mail.parse import Email
 from models import ContactPoint, Message, PointKind, Ticket, TicketState
 
-TOKEN = re.compile(r"\[#(\d{1,12})\]")
+TOKEN = re.compile(r"\[#([0-9]{1,9})\]")
 REFERENCES_MAX = 100
 
 
@@ -73,7 +73,7 @@ def tag_of(ticket: Ticket) -> str:
 
 
 def _by_tag(db: Session, tag: str) -> Ticket | None:
-    found = re.fullmatch(r"t(\d{1,12})\.([0-9a-f]{20})", tag)
+    found = re.fullmatch(r"t([0-9]{1,9})\.([0-9a-f]{20})", tag)
     ticket = db.get(Ticket, int(found[1])) if found else None
     return ticket if ticket is not None and found is not None and ticket.token == found[2] else None
 

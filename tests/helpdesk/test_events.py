@@ -1,5 +1,6 @@
 """The log of facts: none skipped, none lost, none told before it is true; and the due work that lives and dies with them."""
 
+import asyncio
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from sqlmodel import Session
 
 from helpdesk.events import AgentChanged, Fact, MessageQueued, SomethingParked, emit, last_number
 from helpdesk.runtime import log, work
+from helpdesk.runtime.bus import Bus
 from helpdesk.settings import Settings
 from models import Event, MessageState, Queue
 from models.database import Database
@@ -21,6 +23,7 @@ from tests.conftest import open_desk
 from tests.postbox import Postbox
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 WRITERS, TURNS = 6, 25
 
 
@@ -126,6 +129,29 @@ def test_a_batch_ends_where_it_was_told_and_the_next_begins_there(database: Data
     rest = database.read_now(log.after, two[-1][0])
     assert [fact.parked_id for _, fact in two + rest if isinstance(fact, SomethingParked)] == [0, 1, 2, 3, 4]
     assert database.read_now(log.after, rest[-1][0]) == []
+
+
+@SQLITE
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_follower_told_to_stop_at_the_very_moment_of_news_stops(database: Database, steps: int) -> None:
+    bus, heard = Bus(database), 0
+    await bus.start()
+
+    async def follow() -> None:
+        nonlocal heard
+        async for _ in bus.news(repeat=60):
+            heard += 1
+
+    follower = asyncio.create_task(follow())
+    for _ in range(3):
+        await asyncio.sleep(0)  # it begins to wait
+    bus.wake()
+    for _ in range(steps):
+        await asyncio.sleep(0)  # the news is on its way
+    follower.cancel()
+    done, _ = await asyncio.wait([follower], timeout=5)
+    assert follower in done and follower.cancelled() and heard <= 1
+    await bus.stop()
 
 
 # --- with the transaction or not at all --------------------------------------------------------------------------------

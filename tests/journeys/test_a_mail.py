@@ -169,9 +169,9 @@ def test_a_mail_to_several_addresses_of_the_desk_is_one_ticket_of_the_first_queu
 
 def test_japanese_in_its_old_charset_is_read(desk: OpenDesk) -> None:
     raw = (
-        "From: tanaka@example.com\r\nSubject: =?ISO-2022-JP?B?GyRCSlZJSiROJCo0aiQkGyhC?=\r\n"
-        "Content-Type: text/plain; charset=ISO-2022-JP\r\n\r\n"
-    ).encode() + "①返品をお願いします。髙橋".encode("cp932").replace(b"\x87\x40", b"") + b"\r\n"
+        b"From: tanaka@example.com\r\nSubject: =?ISO-2022-JP?B?GyRCSlZJSiROJCo0aiQkGyhC?=\r\n"
+        b"Content-Type: text/plain; charset=ISO-2022-JP\r\n\r\n"
+    ) + "①返品をお願いします。髙橋".encode("cp932").replace(b"\x87\x40", b"") + b"\r\n"
     desk.mail(raw=raw)
     (message,) = desk.messages()
     assert message.subject == "返品のお願い" and "返品をお願いします" in message.text
@@ -311,6 +311,12 @@ def test_the_subjects_number_alone_joins_nobody_who_does_not_take_part(desk: Ope
     desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
     desk.mail(STRANGER, subject="Re: 電源が入らない [#1]", body="私にも教えてください。")
     assert len(desk.tickets()) == 2 and len(desk.messages(1)) == 1
+
+
+def test_the_number_of_another_systems_ticket_in_the_subject_is_no_obstacle(desk: OpenDesk) -> None:
+    desk.mail(subject="Re: [#999999999999] 見積", to=RETURNS_ADDRESS)
+    desk.mail(subject="別件", to=f"returns+t999999999999.{'0' * 20}@desk.example.jp")
+    assert len(desk.tickets()) == 2 and desk.count(Parked) == 0
 
 
 def test_a_made_up_tag_or_id_joins_nothing(desk: OpenDesk) -> None:

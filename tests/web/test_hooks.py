@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from twilio.request_validator import RequestValidator
 
 from cti import replay
@@ -154,26 +154,7 @@ def test_the_caller_hears_something_within_two_seconds_though_nothing_can_be_sto
     assert aiko.pops == ["CA-1"]
 
 
-def test_the_caller_waits_with_a_greeting_when_only_the_decision_takes_long(desk: OpenDesk) -> None:
-    desk.ready(AIKO)
-    aiko = desk.screen_of(AIKO)
-    busy = Busy(desk)
-
-    def once_it_is_kept(db: Session) -> None:
-        desk.database.after_commit.remove(once_it_is_kept)
-        busy.begin()
-
-    desk.database.after_commit.append(once_it_is_kept)
-    began = time.monotonic()
-    answer = desk.twilio.rings("CA-1")
-    took = time.monotonic() - began
-    busy.end()
-    assert took < 2.0 and "<Enqueue" in answer.text and "お電話ありがとうございます" in answer.text
-    desk.read_everything()
-    assert aiko.pops == ["CA-1"]
-
-
-# --- the generic push --------------------------------------------------------------------------------------------------
+# --- the generic push ------------------------------------------------------------------------------------------------
 
 
 def test_an_exchange_that_pushes_json_pops_as_twilio_does(desk: OpenDesk) -> None:

@@ -1,4 +1,4 @@
-"""Every page: it stands in both languages, protects its reader, survives what is typed, and asks little of the database."""
+"""Every page: in both languages, safe for its reader, unshaken by what is typed, and modest with the database."""
 
 import re
 from typing import Any
@@ -76,7 +76,7 @@ def test_pages_with_peoples_data_are_kept_by_no_cache(busy_desk: OpenDesk) -> No
         assert busy_desk.as_(SATO).get(path).headers["cache-control"] == "no-store", path
 
 
-# --- where a request comes from ------------------------------------------------------------------------------------------
+# --- where a request comes from --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -108,15 +108,15 @@ def test_nothing_is_changed_by_looking(busy_desk: OpenDesk) -> None:
     assert after[0] - before[0] <= 1 and after[1] - before[1] <= 3  # Sato's own sign-in
 
 
-# --- errors as pages -----------------------------------------------------------------------------------------------------
+# --- errors as pages -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "path",
     ["/no-such-page", "/tickets/999", "/tickets/99999999999999999999999", "/customers/999", "/customers/99999999999999999999",
      "/inbox?view=queue-99", "/inbox?view=queue-99999999999999999999999", "/inbox?view=queue-²", "/inbox?view=nonsense",
-     "/inbox?after=x~y", "/inbox?after=2026-11-16~1", "/inbox?after=2026-11-16T01:00:00%2B00:00~99999999999999999999999",
-     "/calls?filter=nonsense", "/calls?after=2026-11-16~1", "/calls?after=~", "/messages/999/html", "/attachments/999",
+     "/inbox?after=x~y", "/inbox?after=2026-11-16T01:00:00%2B00:00~99999999999999999999999",
+     "/calls?filter=nonsense", "/calls?after=~", "/messages/999/html", "/attachments/999",
      "/admin/inbound/999/raw", "/customers?q=%23²", "/customers?q=%2399999999999999999999999"],
 )  # fmt: skip
 def test_what_is_not_there_is_a_page_that_says_so(busy_desk: OpenDesk, path: str) -> None:
@@ -142,12 +142,17 @@ def test_a_number_that_is_none_is_refused_and_never_a_crash(busy_desk: OpenDesk,
         assert status in (404, 403) or (number == "" and path.endswith("assign") and status == 200), (path, number, status)
 
 
-@pytest.mark.parametrize("words", ["a\x00b", "<script>alert(1)</script>", "😀" * 5000, "{{ 7 * 7 }}"])
+@pytest.mark.parametrize("words", ["<script>alert(1)</script>", "😀" * 5000, "{{ 7 * 7 }}"])
 def test_a_note_of_any_words_is_kept_and_shown_as_words(busy_desk: OpenDesk, words: str) -> None:
     assert busy_desk.as_(BEN).post("/tickets/1/note", data={"body": words}).status_code == 200
     page = busy_desk.as_(BEN).get("/tickets/1").text
     assert "<script>alert" not in page and "49" not in text_of(re.findall(r'<article class="bubble">.*?</article>', page, re.S)[-1])
-    assert words.replace("\x00", "")[:20] in text_of(page) + page.replace("&lt;", "<").replace("&gt;", ">")
+    assert words[:20] in text_of(page) + page.replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_a_letter_no_database_can_hold_is_refused_or_kept_and_never_a_crash(busy_desk: OpenDesk) -> None:
+    for path, form in (("/tickets/1/note", {"body": "a\x00b"}), ("/customers/new", {"name": "a\x00b"})):
+        assert busy_desk.as_(BEN).post(path, data=form).status_code in (200, 422)
 
 
 def test_an_empty_note_is_refused(busy_desk: OpenDesk) -> None:
@@ -190,7 +195,7 @@ def test_the_wrong_method_is_refused(busy_desk: OpenDesk) -> None:
     assert busy_desk.as_(BEN).post("/inbox").status_code == 405
 
 
-# --- how much a page asks of the database ----------------------------------------------------------------------------------
+# --- how much a page asks of the database ----------------------------------------------------------------------------
 
 
 class Statements:
@@ -232,7 +237,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(busy_desk: OpenDes
     assert statements.of(busy_desk, path) == few < 40
 
 
-# --- pages of a list -------------------------------------------------------------------------------------------------------
+# --- pages of a list -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest"])

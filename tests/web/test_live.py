@@ -1,0 +1,314 @@
+"""Live screens: what arrives equals what a reload shows, nothing is lost, and nobody hears what is not theirs."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from helpdesk.events import AgentChanged, Fact, emit
+from models import Event, Membership
+from tests.cast import (
+    AIKO,
+    AKIRA,
+    BEN,
+    MONDAY,
+    PUBLIC_URL,
+    RETURNS_ADDRESS,
+    RETURNS_NUMBER,
+    SATO,
+    STRANGER,
+    TANAKA,
+    TECH_NUMBER,
+    OpenDesk,
+    Person,
+    Screen,
+)
+from tests.postbox import Postbox
+from web.hub import BATCH, BUFFER, SLOW, Line
+
+
+def closed_with(desk: OpenDesk, query: str = "", *, cookies: Any = None, origin: str | None = PUBLIC_URL) -> int:
+    """Try to open a socket that will be refused, and return the code it is closed with."""
+    browser = TestClient(desk.app, base_url=PUBLIC_URL, cookies=cookies)
+    browser.portal = desk.client.portal
+    headers = {} if origin is None else {"origin": origin}
+    with pytest.raises(WebSocketDisconnect) as closed:
+        with browser.websocket_connect(f"wss://desk.example.com/live{query}", headers=headers) as socket:
+            while True:
+                socket.receive_json()
+    return closed.value.code
+
+
+# --- equal to a reload -----------------------------------------------------------------------------------------------
+
+
+def a_day(desk: OpenDesk, postbox: Postbox) -> None:
+    """A morning in which every fact is stated at least once."""
+    returns, tech = desk.queue("returns").id, desk.queue("tech_support").id
+    desk.ready(AIKO, BEN)
+    desk.mail(subject="返品したい", to=RETURNS_ADDRESS)
+    desk.mail("山本 <yamamoto@example.net>", subject="もう一つ", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/note", data={"body": "確認中"})
+    desk.post(desk.reply(BEN, 1, "承りました。"))
+    postbox.refuses.add("yamamoto@example.net")
+    with pytest.raises(Exception, match="smtp_refused"):
+        desk.post(desk.reply(BEN, 2, "承りました。"))
+    desk.as_(BEN).post("/tickets/2/customer", data={"customer_id": desk.customer(TANAKA).id})
+    desk.as_(BEN).post("/tickets/2/assign", data={"agent_id": ""})
+    desk.as_(BEN).post("/tickets/1/resolve")
+    desk.as_(BEN).post("/tickets/1/reopen")
+    desk.as_(BEN).post("/tickets/2/move", data={"queue_id": tech})
+    desk.as_(AIKO).post("/tickets/2/move", data={"queue_id": returns})
+    desk.as_(BEN).post("/tickets/2/resolve")
+    desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
+    desk.twilio.rings("CA-2", caller=STRANGER.phone)
+    first, second = desk.call("CA-1").id, desk.call("CA-2").id
+    desk.as_(BEN).post(f"/calls/{first}/accept")
+    desk.as_(AIKO).post(f"/calls/{second}/customer/new", data={"name": "中村 葵"})
+    desk.twilio.says("CA-leg", "in-progress", sequence=2, caller=TECH_NUMBER, to=AIKO.phone, parent="CA-2")
+    desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)
+    desk.as_(AIKO).post(f"/calls/{second}/wrap-up", data={"note": "説明した", "disposition": "solved"})
+    desk.mail(raw=b"Subject: nobody\r\n\r\nx")
+    desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
+    desk.as_(SATO).post("/admin/parked/1/dismiss")
+
+
+SCREENS: list[tuple[Person, str]] = [
+    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
+    (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
+    (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"), (AKIRA, "/inbox"),
+]  # fmt: skip
+
+
+def test_after_a_day_of_every_fact_every_screen_is_what_a_reload_shows(desk: OpenDesk, postbox: Postbox) -> None:
+    screens = [desk.screen_of(person, page) for person, page in SCREENS]
+    a_day(desk, postbox)
+    for screen in screens:
+        screen.check()
+    stated = set(desk.read(lambda db: db.exec(select(Event.fact)).all()))
+    assert stated == set(Fact.kinds), "a fact nobody's screen was tried with"
+
+
+def test_a_screen_that_was_away_all_day_catches_up_from_its_last_number(desk: OpenDesk, postbox: Postbox) -> None:
+    screens = [desk.screen_of(person, page) for person, page in SCREENS]
+    for screen in screens:
+        screen.sync()
+        screen.close()
+    a_day(desk, postbox)
+    for screen in screens:
+        back = again(desk, screen)
+        back.check()
+        assert back.reloads == 0
+
+
+def again(desk: OpenDesk, screen: Screen) -> Screen:
+    """The same page connects once more, with the last number it heard."""
+    back = desk.screen_of(screen.person, screen.page, after=screen.number)
+    back.loaded, back.cards, back.rows, back.places = screen.loaded, screen.cards, screen.rows, screen.places
+    back.stale = screen.stale
+    return back
+
+
+def test_catching_up_twice_from_the_same_number_does_nothing_twice(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    screen = desk.screen_of(AIKO)
+    number = screen.number
+    desk.twilio.rings("CA-1")
+    assert screen.pops == ["CA-1"]
+    screen.number = number
+    back = again(desk, screen)
+    assert back.pops == ["CA-1"]
+    back.check()
+
+
+def test_what_happens_while_the_page_is_on_its_way_arrives_by_the_socket(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    before = desk.number()
+    desk.twilio.rings("CA-1")
+    late = desk.screen_of(AIKO, after=before)
+    assert late.pops == ["CA-1"]
+
+
+def test_a_screen_too_far_behind_is_told_to_reload(desk: OpenDesk) -> None:
+    screen = desk.screen_of(AIKO)
+    start = screen.number
+    screen.close()
+
+    def many(db: Session, count: int) -> None:
+        for _ in range(count):
+            emit(db, AgentChanged(agent_id=desk.agent(BEN).id or 0, at=MONDAY))
+
+    desk.write(many, BATCH)
+    within = desk.screen_of(AIKO, after=start)
+    within.sync()
+    assert within.reloads == 0
+    desk.write(many, 1)
+    beyond = desk.screen_of(AIKO, after=start)
+    beyond.sync()
+    assert beyond.reloads == 1 and beyond.number == desk.number()
+
+
+def test_a_page_of_another_time_is_told_to_reload(desk: OpenDesk) -> None:
+    ahead = desk.screen_of(AIKO, after=desk.number() + 1000)
+    assert ahead.socket.receive_json()["do"] == [{"reload": True}]
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1", "²", "9" * 30, "1e3", "%00"])
+def test_a_number_that_is_none_starts_from_now(desk: OpenDesk, after: str) -> None:
+    desk.ready(AIKO)
+    with desk.as_(AIKO).websocket_connect(f"wss://desk.example.com/live?after={after}", headers={"origin": PUBLIC_URL}) as socket:
+        desk.twilio.rings("CA-1")
+        while not any("put" in step for step in socket.receive_json()["do"]):
+            pass
+
+
+# --- who may hear ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.net", "null", "https://desk.example.com.evil.example.net"])
+def test_a_socket_of_another_site_is_refused_though_the_cookie_is_right(desk: OpenDesk, origin: str) -> None:
+    assert closed_with(desk, cookies=desk.as_(AIKO).cookies, origin=origin) == 4403
+
+
+def test_a_socket_of_the_signed_out_is_refused(desk: OpenDesk) -> None:
+    assert closed_with(desk) == 4401
+    assert closed_with(desk, cookies={"__Host-desk": "made up"}) == 4401
+
+
+def test_a_login_that_ended_is_refused(desk: OpenDesk) -> None:
+    cookies = desk.as_(AIKO).cookies
+    desk.clock.advance(hours=desk.settings.login_hours + 1)
+    assert closed_with(desk, cookies=cookies) == 4401
+
+
+def test_the_browser_cannot_name_what_it_hears(desk: OpenDesk) -> None:
+    desk.ready(AIKO, BEN)
+    address = "wss://desk.example.com/live?after=0&topics=queue:2,supervisors&topic=supervisors&agent=3&queue=2&role=supervisor"
+    with desk.as_(AIKO).websocket_connect(address, headers={"origin": PUBLIC_URL}) as socket:
+        socket.send_json({"subscribe": ["queue:2", "supervisors"]})
+        socket.send_bytes(b"\xff\x00")
+        desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
+        desk.mail(to=RETURNS_ADDRESS)
+        desk.client.portal.call(desk.app.state.hub.tell_number)
+        heard: list[Any] = []
+        while not heard or heard[-1]["n"] < desk.number():
+            heard.append(socket.receive_json())
+    assert not any({"put", "row"} & set(step) for frame in heard for step in frame["do"])
+    assert TANAKA.name not in json.dumps(heard, ensure_ascii=False)
+
+
+def test_who_no_longer_serves_a_queue_is_disconnected_and_comes_back_with_fewer_ears(desk: OpenDesk) -> None:
+    screen = desk.screen_of(BEN)
+    ben, returns = desk.agent(BEN), desk.queue("returns")
+
+    def leave(db: Session) -> None:
+        db.delete(db.get(Membership, (returns.id, ben.id)))
+        emit(db, AgentChanged(agent_id=ben.id or 0, at=MONDAY))
+
+    desk.write(leave)
+    with pytest.raises(WebSocketDisconnect) as closed:
+        while True:
+            screen.apply(screen.socket.receive_json())
+    assert closed.value.code == 4409
+    back = desk.screen_of(BEN)
+    desk.mail(to=RETURNS_ADDRESS)
+    assert back.tickets == []
+
+
+def test_a_moved_tickets_words_do_not_reach_the_queue_it_left(desk: OpenDesk) -> None:
+    desk.mail(subject="返品したい", to=RETURNS_ADDRESS)
+    ben, aiko, sato = desk.screen_of(BEN), desk.screen_of(AIKO), desk.screen_of(SATO)
+    desk.as_(SATO).post("/tickets/1/move", data={"queue_id": desk.queue("tech_support").id})
+    desk.mail(TANAKA, subject="Re: 返品したい [#1]", body="秘密の言葉", to=RETURNS_ADDRESS)
+    assert desk.messages(1)[-1].reply_text == "秘密の言葉"
+    assert (ben.tickets, aiko.tickets, sato.tickets) == ([], [1], [1])
+    heard = json.dumps(ben.frames, ensure_ascii=False)
+    assert "秘密の言葉" not in heard and "html" not in heard
+    assert "秘密の言葉" in json.dumps(aiko.frames, ensure_ascii=False)
+    for screen in (ben, aiko, sato):
+        screen.check()
+
+
+def test_what_is_said_in_a_moved_tickets_call_reaches_whoever_sees_the_ticket_now(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    desk.twilio.rings("CA-1")
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/accept")
+    desk.as_(SATO).post("/tickets/1/move", data={"queue_id": desk.queue("returns").id})
+    ben, inbox = desk.screen_of(BEN, "/tickets/1"), desk.screen_of(BEN)
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/wrap-up", data={"note": "返品の相談", "disposition": "follow_up"})
+    ben.check()
+    inbox.check()
+    assert "返品の相談" in inbox.rows["row-1"]
+
+
+def test_supervisors_hear_of_every_queue(desk: OpenDesk) -> None:
+    sato = desk.screen_of(SATO)
+    for number, queue in enumerate(("returns", "tech_support", "billing", "shipping", "general", "triage"), 1):
+        desk.mail(subject=f"{number}", message_id=f"<{number}@example.com>")
+        desk.as_(SATO).post(f"/tickets/{number}/move", data={"queue_id": desk.queue(queue).id})
+    assert sato.tickets == [1, 2, 3, 4, 5, 6]
+    sato.check()
+
+
+def test_everybody_hears_in_their_own_language(desk: OpenDesk) -> None:
+    desk.as_(SATO).post("/account", data={"language": "en", "theme": ""})
+    desk.ready(AIKO)
+    aiko, sato = desk.screen_of(AIKO), desk.screen_of(SATO)
+    desk.mail(subject="写真", body="お送りします。")
+    aiko.check()
+    sato.check()
+    assert "振り分け待ち" in aiko.rows["row-1"] and "Triage" in sato.rows["row-1"]
+
+
+# --- a socket that cannot keep up ------------------------------------------------------------------------------------
+
+
+def test_a_slow_socket_holds_no_more_than_its_buffer_and_is_closed() -> None:
+    async def fill() -> list[Any]:
+        line = Line(1, "token", "ja", frozenset(), 0)
+        for number in range(BUFFER + 50):
+            line.put(str(number))
+            assert line.outbox.qsize() <= BUFFER
+        return [line.outbox.get_nowait() for _ in range(line.outbox.qsize())]
+
+    held = asyncio.run(fill())
+    assert held[0] == SLOW and len(held) <= 50
+
+
+def test_nothing_overtakes_what_a_line_still_has_to_catch_up_with() -> None:
+    """A frame's number says "up to here I know everything": one that came first would hide what was missed."""
+
+    async def fill() -> list[Any]:
+        line = Line(1, "token", "ja", frozenset(), 0)
+        line.held = []
+        line.put("later")
+        assert line.outbox.empty()
+        line.begin("missed")
+        line.put("last")
+        return [line.outbox.get_nowait() for _ in range(line.outbox.qsize())]
+
+    assert asyncio.run(fill()) == ["missed", "later", "last"]
+
+
+def test_numbers_are_told_on_a_quiet_page_so_that_a_short_break_costs_no_reload(desk: OpenDesk) -> None:
+    screen = desk.screen_of(AKIRA)
+    desk.write(lambda db: [emit(db, AgentChanged(agent_id=desk.agent(BEN).id or 0, at=MONDAY)) for _ in range(3 * BATCH)])
+    screen.sync()
+    assert screen.number == desk.number() and screen.reloads == 0
+
+
+def test_only_ids_and_codes_travel_beside_the_fragments(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    aiko = desk.screen_of(AIKO)
+    desk.twilio.rings("CA-1")
+    desk.mail()
+    aiko.sync()
+    for frame in aiko.frames:
+        assert set(frame) == {"n", "do"}
+        for step in frame["do"]:
+            step = {name: value for name, value in step.items() if name != "html"}
+            assert TANAKA.name not in json.dumps(step, ensure_ascii=False), step
