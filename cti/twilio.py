@@ -169,7 +169,7 @@ def wait_in_queue(name: str, greeting: str, language: str, public_url: str) -> s
 
 
 def come_back(text: str, language: str, public_url: str, *, seconds: int = 2) -> str:
-    """TwiML that says one thing, waits, and asks the voice webhook again: for when it could not even be kept in time."""
+    """TwiML that says one thing, waits, and asks the voice webhook again: for when it was not kept in time."""
     answer = VoiceResponse()
     _say(answer, text, language)
     answer.pause(length=seconds)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_is_help=True, add_completion=False)
 agents_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
-simulate_app = typer.Typer(help="Play the customer against a running desk, through its real doors.", no_args_is_help=True)
+simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
 app.add_typer(mail_app, name="mail")
 app.add_typer(simulate_app, name="simulate")
@@ -72,8 +72,9 @@ def demo(
     known = folder / "running.json"
     known.touch(mode=0o600)
     known.write_text(json.dumps({
-        "public_url": settings.public_url, "host": settings.host, "port": settings.port, "mail_host": settings.mail_host,
-        "mail_port": settings.mail_port, "twilio_auth_token": settings.twilio_auth_token.get_secret_value(),
+        "public_url": settings.public_url, "host": settings.host, "port": settings.port,
+        "mail_host": settings.mail_host, "mail_port": settings.mail_port,
+        "twilio_auth_token": settings.twilio_auth_token.get_secret_value(),
         "mail_from": settings.mail_from,
     }))  # fmt: skip
     try:
@@ -190,7 +191,9 @@ def read_mail(files: list[Path]) -> None:
 
 @simulate_app.command("call")
 def simulate_call(
-    caller: Annotated[str, typer.Option(help="tanaka, family, company, unknown, withheld, english, or a number.")] = "tanaka",
+    caller: Annotated[
+        str, typer.Option(help="tanaka, family, company, unknown, withheld, english; or a number.")
+    ] = "tanaka",
     to: Annotated[str, typer.Option(help="The number dialed; empty: tech support's.")] = "",
 ) -> None:
     """Ring a call, signed as Twilio signs. Prints its CallSid, which `hangup` takes."""

@@ -1,4 +1,4 @@
-"""The supervisor's live view: what waits now, and what everybody is doing. Counted from rows, never kept in counters."""
+"""The supervisor's live view: what waits, and what everybody is doing. Counted from rows, never kept in counters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,6 +129,7 @@ def _talks(db: Session, language: str) -> dict[int, dict[str, Any]]:
 def _open_by_agent(db: Session) -> dict[int, int]:
     rows = db.execute(
         sa.select(col(Ticket.assignee_id), sa.func.count())
-        .where(col(Ticket.state) == TicketState.OPEN, col(Ticket.assignee_id).is_not(None)).group_by(col(Ticket.assignee_id))
+        .where(col(Ticket.state) == TicketState.OPEN, col(Ticket.assignee_id).is_not(None))
+        .group_by(col(Ticket.assignee_id))
     )  # fmt: skip
     return {agent_id: count for agent_id, count in rows if agent_id is not None}

@@ -52,7 +52,7 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
         raise NotFound("not_found", filter=chosen)
     name = Queue.name_en if agent.language == "en" else Queue.name
     query = (
-        sa.select(Call, sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), sa.func.coalesce(Agent.name, ""))
+        sa.select(Call, *(sa.func.coalesce(column, "") for column in (Customer.name, name, Agent.name)))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
@@ -100,8 +100,10 @@ def _found(db: Session, typed: str, settings: Settings) -> list[sa.ColumnElement
 def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) -> Row:
     shown = contact_points.national(call.number, settings.region) if call.number else call.number_typed
     outcome = "" if call.outcome == Outcome.OPEN else call.outcome.value
-    return Row(call.id or 0, call.direction, shown, call.customer_id, customer, call.match, queue, who, call.state.value,
-               outcome, call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition)  # fmt: skip
+    return Row(
+        call.id or 0, call.direction, shown, call.customer_id, customer, call.match, queue, who, call.state.value,
+        outcome, call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition,
+    )  # fmt: skip
 
 
 def _parse(cursor: str) -> tuple[Any, Any]:

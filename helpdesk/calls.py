@@ -210,7 +210,7 @@ def wrap_up(
 ) -> None:
     """Close the agent's part: what it was about and what came of it. The agent is ready again.
 
-    The note is the first words a call has, so the classifier reads it now (`guess`). A matter that came by telephone and
+    The note is the first words a call has, so the classifier reads it now (`guess`). What came by telephone and
     is solved is resolved with it; one that came by mail stays with its agent.
     """
     if disposition not in DISPOSITIONS:

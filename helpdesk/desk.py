@@ -311,8 +311,9 @@ class Desk:
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
         call = self.database.read_now(lambda db: db.get(Call, call_id))
-        if call is not None and call.state != CallState.ENDED and not self.database.read_now(calls.is_answered, call_id):
-            callbacks.connect(self.settings, call.call_key, target)
+        if call is None or call.state == CallState.ENDED or self.database.read_now(calls.is_answered, call_id):
+            return
+        callbacks.connect(self.settings, call.call_key, target)
 
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         message_id = args[0] if name == "send_mail" else None

@@ -43,7 +43,7 @@ class Taken:
 
 
 def take_in(db: Session, inquiry: Inquiry, *, open_ticket_days: int, now: datetime) -> Taken:
-    """Find or open the ticket of an inquiry. A new one is routed; its fact is left to the caller, who adds the words."""
+    """Find or open the ticket of an inquiry. A new one is routed; its fact is left to who adds the words."""
     if inquiry.continues is not None:
         ticket, reason = inquiry.continues, "by_thread"
     elif found := _open_ticket(db, inquiry, since=now - timedelta(days=open_ticket_days)):

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         "http://127.0.0.1:8000",
-        description="How the outside reaches the desk. Telephone signatures are checked against it, links begin with it.",
+        description="How the outside reaches the desk. Telephone signatures are checked against it.",
     )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8000, description="Port the web server listens on.")
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     mail_from: str = Field("desk@example.com", description="Sender where a queue has no address of its own.")
     smtp_url: SecretStr = Field(
         SecretStr(""),
-        description='Where replies leave: "smtp://user:password@host:587" (STARTTLS when offered), "smtps://..." or empty.',
+        description='Where replies leave: "smtp://user:password@host:587" (STARTTLS when offered) or "smtps://...".',
     )
 
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")

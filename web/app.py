@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
@@ -26,46 +27,55 @@ HERE = Path(__file__).parent
 POST, BOTH = ["POST"], ["GET", "POST"]
 
 
+class _Id(IntegerConvertor):
+    """A row's number in an address. More digits than any row has are an address that leads nowhere."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_url_convertor("id", _Id())
+
+
 def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
     """What the desk answers to."""
     return [
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
-        Route("/tickets/{ticket_id:int}", tickets.ticket),
-        Route("/tickets/{ticket_id:int}/region", tickets.region),
-        Route("/tickets/{ticket_id:int}/reply", tickets.reply, methods=POST),
-        Route("/tickets/{ticket_id:int}/note", tickets.note, methods=POST),
-        Route("/tickets/{ticket_id:int}/assign", tickets.assign, methods=POST),
-        Route("/tickets/{ticket_id:int}/move", tickets.move, methods=POST),
-        Route("/tickets/{ticket_id:int}/resolve", tickets.resolve, methods=POST),
-        Route("/tickets/{ticket_id:int}/reopen", tickets.reopen, methods=POST),
-        Route("/tickets/{ticket_id:int}/customer", tickets.customer, methods=POST),
-        Route("/tickets/{ticket_id:int}/customer/new", tickets.new_customer, methods=POST),
-        Route("/messages/{message_id:int}/html", tickets.message_html),
-        Route("/messages/{message_id:int}/text", tickets.message_text),
-        Route("/messages/{message_id:int}/source", tickets.message_source),
-        Route("/attachments/{attachment_id:int}", tickets.attachment),
+        Route("/tickets/{ticket_id:id}", tickets.ticket),
+        Route("/tickets/{ticket_id:id}/region", tickets.region),
+        Route("/tickets/{ticket_id:id}/reply", tickets.reply, methods=POST),
+        Route("/tickets/{ticket_id:id}/note", tickets.note, methods=POST),
+        Route("/tickets/{ticket_id:id}/assign", tickets.assign, methods=POST),
+        Route("/tickets/{ticket_id:id}/move", tickets.move, methods=POST),
+        Route("/tickets/{ticket_id:id}/resolve", tickets.resolve, methods=POST),
+        Route("/tickets/{ticket_id:id}/reopen", tickets.reopen, methods=POST),
+        Route("/tickets/{ticket_id:id}/customer", tickets.customer, methods=POST),
+        Route("/tickets/{ticket_id:id}/customer/new", tickets.new_customer, methods=POST),
+        Route("/messages/{message_id:id}/html", tickets.message_html),
+        Route("/messages/{message_id:id}/text", tickets.message_text),
+        Route("/messages/{message_id:id}/source", tickets.message_source),
+        Route("/attachments/{attachment_id:id}", tickets.attachment),
         Route("/calls", calls.page),
-        Route("/calls/{call_id:int}", calls.show),
-        Route("/calls/{call_id:int}/accept", calls.accept, methods=POST),
-        Route("/calls/{call_id:int}/decline", calls.decline, methods=POST),
-        Route("/calls/{call_id:int}/customer", calls.customer, methods=POST),
-        Route("/calls/{call_id:int}/customer/new", calls.new_customer, methods=POST),
-        Route("/calls/{call_id:int}/ticket", calls.ticket, methods=POST),
-        Route("/calls/{call_id:int}/note", calls.note, methods=POST),
-        Route("/calls/{call_id:int}/wrap-up", calls.wrap_up, methods=POST),
+        Route("/calls/{call_id:id}", calls.show),
+        Route("/calls/{call_id:id}/accept", calls.accept, methods=POST),
+        Route("/calls/{call_id:id}/decline", calls.decline, methods=POST),
+        Route("/calls/{call_id:id}/customer", calls.customer, methods=POST),
+        Route("/calls/{call_id:id}/customer/new", calls.new_customer, methods=POST),
+        Route("/calls/{call_id:id}/ticket", calls.ticket, methods=POST),
+        Route("/calls/{call_id:id}/note", calls.note, methods=POST),
+        Route("/calls/{call_id:id}/wrap-up", calls.wrap_up, methods=POST),
         Route("/customers", customers.page),
         Route("/customers/new", customers.new, methods=BOTH),
-        Route("/customers/{customer_id:int}", customers.show),
-        Route("/customers/{customer_id:int}/edit", customers.edit, methods=BOTH),
+        Route("/customers/{customer_id:id}", customers.show),
+        Route("/customers/{customer_id:id}/edit", customers.edit, methods=BOTH),
         Route("/queues", queues.page),
         Route("/queues/board", queues.region),
         Route("/rail", queues.rail),
         Route("/me/state", queues.state, methods=POST),
         Route("/admin/parked", admin.parked),
-        Route("/admin/parked/{parked_id:int}/replay", admin.replay, methods=POST),
-        Route("/admin/parked/{parked_id:int}/dismiss", admin.dismiss, methods=POST),
-        Route("/admin/inbound/{inbound_id:int}/raw", admin.raw),
+        Route("/admin/parked/{parked_id:id}/replay", admin.replay, methods=POST),
+        Route("/admin/parked/{parked_id:id}/dismiss", admin.dismiss, methods=POST),
+        Route("/admin/inbound/{inbound_id:id}/raw", admin.raw),
         Route("/sign-in", account.sign_in, methods=BOTH),
         Route("/sign-out", account.sign_out, methods=POST),
         Route("/welcome", account.welcome, methods=BOTH),

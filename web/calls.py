@@ -39,10 +39,11 @@ async def show(request: Request) -> Response:
 async def accept(request: Request) -> Response:
     """Take it. Where the desk can command the telephone system, the caller is put through to the agent."""
     desk = desk_of(request)
-    return await _change(
-        request, lambda db, call, agent, form: calls.accept(db, call, agent, rings=desk.settings.can_command(call.source),
-                                                            now=desk.clock())
-    )  # fmt: skip
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        calls.accept(db, call, agent, rings=desk.settings.can_command(call.source), now=desk.clock())
+
+    return await _change(request, verb)
 
 
 async def decline(request: Request) -> Response:

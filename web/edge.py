@@ -24,6 +24,7 @@ from helpdesk import agents, calls, inbox, pops, views
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
+from helpdesk.settings import Settings
 from models import Agent, Presence, Role
 from web.render import Renderer
 
@@ -252,7 +253,7 @@ async def on_crash(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse("server error", 500)
     answer = html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
-    answer.headers.update(HEADERS)  # this answer is made outside of `Edge`
+    protect(answer.headers, desk_of(request).settings)  # this answer is made outside of `Edge`
     return answer
 
 
@@ -300,21 +301,17 @@ class Edge:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        if self._must_be_ours(scope) and not is_ours(headers, scope["app"].state.desk.settings.public_url):
-            await self._refuse(scope, receive, send)
-            return
+        settings: Settings = scope["app"].state.desk.settings
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    answer.setdefault(name, value)
-                if scope["app"].state.desk.settings.is_secure:
-                    answer.setdefault("strict-transport-security", "max-age=31536000")
+                protect(MutableHeaders(scope=message), settings)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        if self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
+            await self._refuse(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
 
     def _must_be_ours(self, scope: Scope) -> bool:
         if scope["type"] == "websocket":
@@ -327,6 +324,14 @@ class Edge:
             await send({"type": "websocket.close", "code": 4403})
             return
         await PlainTextResponse("forbidden_origin", 403)(scope, receive, send)
+
+
+def protect(answer: MutableHeaders, settings: Settings) -> None:
+    """Put the security headers on an answer that does not have stricter ones of its own."""
+    for name, value in HEADERS.items():
+        answer.setdefault(name, value)
+    if settings.is_secure:
+        answer.setdefault("strict-transport-security", "max-age=31536000")
 
 
 def is_ours(headers: Headers, public_url: str) -> bool:

@@ -49,6 +49,8 @@ async def region(request: Request) -> Response:
 async def reply(request: Request) -> Response:
     """Write to the customer; files come along."""
     desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    # Asked before anything is unpacked: whoever may not reply leaves no file here.
+    await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
         uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
         if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
@@ -78,8 +80,11 @@ async def reply(request: Request) -> Response:
 
 async def note(request: Request) -> Response:
     """An internal remark."""
-    return await _change(request, lambda db, found, agent, form, now: tickets.note(db, found, form.get("body", ""), by=agent,
-                                                                                  now=now))  # fmt: skip
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        tickets.note(db, found, form.get("body", ""), by=agent, now=now)
+
+    return await _change(request, verb)
 
 
 async def assign(request: Request) -> Response:
@@ -147,7 +152,7 @@ async def message_text(request: Request) -> Response:
     """All the words of a message, quote and signature included."""
     message_id = request.path_params["message_id"]
     _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
-    return PlainTextResponse(message.text)
+    return PlainTextResponse(message.text, headers={"cache-control": "no-store"})
 
 
 async def message_source(request: Request) -> Response:
@@ -179,7 +184,7 @@ def download(content: bytes, name: str, media_type: str) -> Response:
 
 def _as_file(name: str) -> dict[str, str]:
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-            "content-security-policy": "sandbox; default-src 'none'"}  # fmt: skip
+            "content-security-policy": "sandbox; default-src 'none'", "cache-control": "no-store"}  # fmt: skip
 
 
 async def _page(request: Request, ticket_id: int | None) -> Response:

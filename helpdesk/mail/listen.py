@@ -24,7 +24,7 @@ RECIPIENTS_MAX = 100
 
 
 class Listener:
-    """An open entrance. `keep(raw, envelope)` must return only when the bytes are committed; `ours()` names addresses."""
+    """An open entrance. `keep(raw, envelope)` returns when the bytes are committed; `ours()` names the addresses."""
 
     def __init__(self, *, keep: Keep, ours: Ours, max_bytes: int, lmtp: bool = False) -> None:
         self._handler = _Handler(keep, ours)

@@ -185,7 +185,8 @@ def _with_rule_above(keys: list[str], index: int) -> int:
 def _attribution_end(keys: list[str], index: int) -> int:
     """Where the line that introduces a quote ends (it may be wrapped over three), or 0 if there is none here."""
     first = keys[index]
-    if len(first) < 6 or not (_DATE.search(first) or "@" in first or _OPENING.match(first) or _WROTE.search(first[-80:])):
+    is_likely = _DATE.search(first) or "@" in first or _OPENING.match(first) or _WROTE.search(first[-80:])
+    if len(first) < 6 or not is_likely:
         return 0
     joined = ""
     for offset in range(3):

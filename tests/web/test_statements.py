@@ -17,11 +17,11 @@ from models import (
     Call,
     CallState,
     Channel,
+    Customer,
     Direction,
     Membership,
     Message,
     MessageState,
-    Note,
     Outcome,
     Presence,
     Purchase,
@@ -95,6 +95,16 @@ def _conversation(db: Session, numbers: range) -> None:
                         ordered_at=MONDAY))  # fmt: skip
 
 
+def _history(db: Session, numbers: range) -> None:
+    """Ms. Tanaka's other tickets and calls."""
+    tanaka = db.exec(select(Customer.id).where(Customer.name == TANAKA.name)).one()
+    for number in numbers:
+        ticket = tickets.start(db, subject=f"昔の件 {number}", channel=Channel.MAIL, queue_id=_queue(db), customer_id=tanaka,
+                               language="ja", now=MONDAY - timedelta(days=number))  # fmt: skip
+        _mail(db, ticket.id or 0, number)
+        _call(db, f"past-{number}", number, customer_id=tanaka)
+
+
 def _mail(db: Session, ticket_id: int, number: int) -> None:
     db.add(Message(
         ticket_id=ticket_id, direction=Direction.IN, state=MessageState.RECEIVED, sender_name=f"送り主 {number}",
@@ -143,7 +153,7 @@ PAGES: dict[str, tuple[tuple[Callable[[Session, range], None], ...], str]] = {
     "/queues": ((_tickets, _calls, _staff), "係"),
     "/customers": ((_tickets, _conversation), "客 "),
     "/customers?q=客": ((_tickets,), "客 "),
-    "/customers/1": ((_tickets, _conversation), "件名"),
+    "/customers/1": ((_history, _conversation), "昔の件"),
     "/calls": ((_calls,), "電話の客"),
 }
 
