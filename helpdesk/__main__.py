@@ -3,13 +3,16 @@
 Heavy modules are imported inside the commands, so that `helpdesk --help` answers at once.
 """
 
+import errno
 import gc
 import json
 import logging
 import socket
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -17,13 +20,17 @@ from pydantic import ValidationError
 from helpdesk.settings import Settings
 
 if TYPE_CHECKING:
+    from models import Queue
     from models.database import Database
 
-app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_is_help=True, add_completion=False,
+                  pretty_exceptions_enable=False)  # fmt: skip
 agents_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
+queues_app = typer.Typer(help="Where inquiries wait.", no_args_is_help=True)
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
+app.add_typer(queues_app, name="queues")
 app.add_typer(mail_app, name="mail")
 app.add_typer(simulate_app, name="simulate")
 
@@ -34,10 +41,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
 ) -> None:
     """Run the desk: web, mail listener, due work."""
-    settings = read_settings()
-    if host or port:
-        settings = settings.model_copy(update={"host": host or settings.host, "port": port or settings.port})
-    run(settings)
+    given: dict[str, Any] = {"host": host} if host else {}
+    if port:
+        given["port"] = port
+    run(read_settings(**given))
 
 
 @app.command()
@@ -54,28 +61,32 @@ def demo(
     from helpdesk import sample
     from helpdesk.mail.sink import Sink
 
-    given = read_settings()
+    given = read_settings(**({"port": port} if port else {}))
     folder = given.data / "demo"
-    if fresh:
-        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = port or given.port
+    _only_one(folder)
+    if fresh:
+        for old in folder.iterdir():
+            if old.is_dir():
+                shutil.rmtree(old)
+            elif old.name != LOCK:
+                old.unlink()
+    free = _listens(given.mail_host, given.mail_port) == ""
     sink = Sink(folder / "sent")
     settings = given.model_copy(update={
-        "demo": True, "data": folder, "database_url": "", "port": chosen, "name": sample.COMPANY[given.language],
-        "public_url": f"http://{given.host}:{chosen}", "mail_from": sample.SUPPORT,
-        "mail_port": given.mail_port if _is_free(given.mail_host, given.mail_port) else _any_free(given.mail_host),
+        "demo": True, "data": folder, "database_url": "", "name": sample.COMPANY[given.language],
+        "mail_from": sample.SUPPORT, "mail_port": given.mail_port if free else _any_free(given.mail_host),
         "twilio_auth_token": SecretStr(secrets.token_hex(16)),
         "smtp_url": SecretStr(f"smtp://127.0.0.1:{sink.start()}"),
     })  # fmt: skip
+    _must_listen(settings)
     # Twilio's part is played by whoever knows the token: the simulator, which finds it here.
     known = folder / "running.json"
     known.touch(mode=0o600)
     known.write_text(json.dumps({
         "public_url": settings.public_url, "host": settings.host, "port": settings.port,
-        "mail_host": settings.mail_host, "mail_port": settings.mail_port,
+        "mail_host": settings.mail_host, "mail_port": settings.mail_port, "mail_from": settings.mail_from,
         "twilio_auth_token": settings.twilio_auth_token.get_secret_value(),
-        "mail_from": settings.mail_from,
     }))  # fmt: skip
     try:
         run(settings)
@@ -95,25 +106,69 @@ def migrate() -> None:
 
 @app.command()
 def check() -> None:
-    """Look whether the desk could run: settings, database, classifier, installation."""
+    """Look what a desk with these settings would lack; exit 1 when it could not start."""
     from classifiers.registry import Registry
-
-    settings = read_settings()
-    database = open_database(settings)
     from models.migrations import is_current
 
-    good = is_current(database)
-    typer.echo(f"database    {database.url.render_as_string()}  {'up to date' if good else 'needs: helpdesk migrate'}")
-    database.close()
+    settings = read_settings()
+    is_new = settings.database.startswith("sqlite") and not (settings.data / "desk.db").exists()
+    good = True
+    if is_new and not settings.database_url:
+        typer.echo("database    SQLite, made at the first start")
+    else:
+        database = open_database(settings)
+        good = is_current(database) or database.is_sqlite
+        state = "up to date" if is_current(database) else "brought up to date at the next start" if good else (
+            "of another version; run: .venv/bin/python -m helpdesk migrate"
+        )  # fmt: skip
+        typer.echo(f"database    {database.url.render_as_string()}  {state}")
+        database.close()
     router = Registry(settings.data / "classifiers").current()
-    typer.echo(f"classifier  version {router.version}, sure from {router.threshold:.2f}")
+    sure = ", ".join(f"{language} from {threshold:.2f}" for language, threshold in sorted(router.thresholds.items()))
+    typer.echo(f"classifier  version {router.version}, sure in {sure}")
+    for name, host, port in _listening(settings):
+        taken = _listens(host, port) if port > 0 else "switched off" if port == 0 else "any free port"
+        typer.echo(f"{name:<12}{host}:{port}  {taken or 'free'}")
     typer.echo(f"public      {settings.public_url}")
-    leaving = "set" if settings.smtp_url.get_secret_value() else "not set: replies cannot be sent"
+    leaving = "set" if settings.smtp_url.get_secret_value() else "not set (DESK_SMTP_URL): replies cannot be sent"
     typer.echo(f"mail out    {leaving}")
-    twilio = "set" if settings.twilio_auth_token.get_secret_value() else "not set: callbacks are refused"
+    twilio = "set" if settings.twilio_auth_token.get_secret_value() else "not set: its callbacks are refused"
     typer.echo(f"twilio      {twilio}")
+    typer.echo(f"exchanges   {', '.join(settings.push_tokens) or 'none (DESK_PUSH_TOKENS)'}")
     if not good:
         raise typer.Exit(1)
+
+
+@queues_app.command("list")
+def list_queues() -> None:
+    """The queues, with the numbers and addresses that lead to them."""
+    from helpdesk import queues
+
+    with _database() as database:
+        for queue in database.read_now(queues.everyone):
+            typer.echo(f"{queue.slug:<14}  {queue.phone or '-':<16}  {queue.address or '-':<32}  {queue.name}")
+
+
+@queues_app.command("set")
+def set_queue(
+    queue: Annotated[str, typer.Argument(help="Its short name, see `queues list`.")],
+    phone: Annotated[str | None, typer.Option(help='The number customers dial; "" takes it away.')] = None,
+    address: Annotated[str | None, typer.Option(help='The address customers write to; "" takes it away.')] = None,
+    name: Annotated[str | None, typer.Option(help="Japanese name.")] = None,
+    name_en: Annotated[str | None, typer.Option(help="English name.")] = None,
+    greeting: Annotated[str | None, typer.Option(help='Said to callers; "" says the usual words.')] = None,
+    signature: Annotated[str | None, typer.Option(help="Below replies; {agent} is the agent's name.")] = None,
+) -> None:
+    """Say which number and address lead to a queue, and what it is called."""
+    from helpdesk import queues
+
+    settings = read_settings()
+
+    def verb(db: Any) -> None:
+        queues.change(db, _queue(db, queue), region=settings.region, phone=phone, address=address, name=name,
+                      name_en=name_en, greeting=greeting, signature=signature)  # fmt: skip
+
+    _changed(verb, "Set.")
 
 
 @agents_app.command("add")
@@ -128,38 +183,52 @@ def add_agent(
     extension: Annotated[str, typer.Option(help="How the exchange names the agent.")] = "",
 ) -> None:
     """Give somebody an account. The password is asked for, or read from standard input."""
-    from helpdesk import agents, queues
+    from helpdesk import agents
     from helpdesk.desk import now
-    from helpdesk.errors import DeskError
     from models import Role
 
-    password = (
-        typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-        if sys.stdin.isatty()
-        else sys.stdin.readline().rstrip("\n")
-    )
-    database = open_database(read_settings())
-    prepare(database)
+    password = _password()
 
     def verb(db: Any) -> None:
-        by_slug = {each.slug: each.id or 0 for each in queues.make_defaults(db)}
-        unknown = [slug for slug in queue if slug not in by_slug]
-        if unknown:
-            raise typer.BadParameter(f"no queue {', '.join(unknown)}; there are: {', '.join(by_slug)}")
         agents.create(
             db, name=name, reading=reading, email=email, password=password, language=language, phone=phone,
             extension=extension, role=Role.SUPERVISOR if supervisor else Role.AGENT,
-            queue_ids=[by_slug[slug] for slug in queue], now=now(),
+            queue_ids=[_queue(db, slug).id or 0 for slug in queue], now=now(),
         )  # fmt: skip
 
-    try:
-        database.write_now(verb)
-    except DeskError as error:
-        typer.echo(f"Not added: {error}", err=True)
-        raise typer.Exit(1) from error
-    finally:
-        database.close()
-    typer.echo(f"{email} can sign in.")
+    _changed(verb, f"{email} can sign in.")
+
+
+@agents_app.command("set")
+def set_agent(
+    email: str,
+    name: Annotated[str | None, typer.Option(help="Family name first.")] = None,
+    supervisor: Annotated[bool | None, typer.Option("--supervisor/--agent", help="Role.")] = None,
+    queue: Annotated[list[str] | None, typer.Option(help="Serves these queues and no others.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Rung for calls: +81..., sip:... or client:...")] = None,
+    extension: Annotated[str | None, typer.Option(help="How the exchange names the agent.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="May sign in.")] = None,
+    new_password: Annotated[bool, typer.Option("--password", help="Ask for a new password.")] = False,
+) -> None:
+    """Change an agent: queues, role, telephone, password, or whether they may sign in."""
+    from helpdesk import agents
+    from helpdesk.desk import now
+    from helpdesk.errors import NotFound
+    from models import Role
+
+    password = _password() if new_password else None
+    role = None if supervisor is None else Role.SUPERVISOR if supervisor else Role.AGENT
+
+    def verb(db: Any) -> None:
+        agent = agents.by_email(db, email)
+        if agent is None:
+            raise NotFound("not_found")
+        agents.change(
+            db, agent, name=name, role=role, phone=phone, extension=extension, is_active=active, password=password,
+            queue_ids=None if not queue else [_queue(db, slug).id or 0 for slug in queue], now=now(),
+        )  # fmt: skip
+
+    _changed(verb, "Set.")
 
 
 @agents_app.command("list")
@@ -169,10 +238,9 @@ def list_agents() -> None:
 
     from models import Agent
 
-    database = open_database(read_settings())
-    for agent in database.read_now(lambda db: db.exec(select(Agent)).all()):
-        typer.echo(f"{agent.id:>4}  {agent.role.value:<10}  {agent.email:<32}  {agent.name}")
-    database.close()
+    with _database() as database:
+        for agent in database.read_now(lambda db: db.exec(select(Agent)).all()):
+            typer.echo(f"{agent.id:>4}  {agent.role.value:<10}  {agent.email:<32}  {agent.name}")
 
 
 @mail_app.command("read")
@@ -183,6 +251,9 @@ def read_mail(files: list[Path]) -> None:
     from helpdesk.mail.parse import read
 
     for file in files:
+        if not file.is_file():
+            typer.echo(f"{file}: no such file", err=True)
+            raise typer.Exit(2)
         told = asdict(read(file.read_bytes()))
         for attachment in told["attachments"]:
             attachment["size_bytes"] = len(attachment.pop("content"))
@@ -227,33 +298,49 @@ def main() -> None:
     app()
 
 
-def read_settings() -> Settings:
-    """The settings, or every mistake in them and an end."""
+def read_settings(**given: Any) -> Settings:
+    """The settings, what is `given` before all else; or every mistake in them and an end."""
+    import tomllib
+
     try:
-        return Settings()
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        _refuse(f"desk.toml cannot be read: {error}", code=2)
     except ValidationError as error:
-        typer.echo("The settings cannot be used:", err=True)
-        for fault in error.errors():
-            name = ".".join(str(part) for part in fault["loc"])
-            typer.echo(f"  DESK_{name.upper()}: {fault['msg'].removeprefix('Value error, ')}", err=True)
-        raise typer.Exit(2) from None
+        faults = [
+            f"  DESK_{'.'.join(str(part) for part in fault['loc']).upper()}: "
+            + fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors()
+        ]
+        _refuse("\n".join(["The settings cannot be used:", *faults]), code=2)
 
 
 def open_database(settings: Settings) -> "Database":
-    """The database of these settings."""
+    """The database of these settings; a sentence and an end when it cannot be reached."""
+    from sqlalchemy.exc import OperationalError
+
     from models.database import Database
 
-    return Database(settings.database)
+    try:
+        database = Database(settings.database)
+        with database.engine.connect():
+            return database
+    except OSError as error:
+        _refuse(f"The folder {settings.data} cannot be used: {error.strerror}. Set DESK_DATA to one that can.")
+    except OperationalError as error:
+        _refuse(f"The database cannot be opened: {str(error.orig).splitlines()[0]}")
 
 
 def prepare(database: "Database") -> None:
-    """Bring both schemas up to date: ours and the work engine's."""
+    """Bring both schemas up to date, ours and the work engine's, and see that there are queues for what arrives."""
+    from helpdesk import queues
     from helpdesk.runtime import work
     from models.migrations import is_current, upgrade
 
     if not is_current(database):
         upgrade(database)
         work.migrate(database)
+        database.write_now(queues.make_defaults)
 
 
 def run(settings: Settings) -> None:
@@ -262,20 +349,16 @@ def run(settings: Settings) -> None:
 
     from web.app import create
 
-    for host, port, name in ((settings.host, settings.port, "DESK_PORT"),
-                             (settings.mail_host, settings.mail_port, "DESK_MAIL_PORT")):  # fmt: skip
-        if not _is_free(host, port):
-            typer.echo(f"{host}:{port} is in use. Stop what listens there, or set {name} to another port.", err=True)
-            raise typer.Exit(1)
+    _must_listen(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for name in ("alembic", "mail.log"):  # the mail library logs addresses
         logging.getLogger(name).setLevel(logging.WARNING)
     database = open_database(settings)
     if database.is_sqlite:
+        _only_one(settings.data)
         prepare(database)
     elif not _is_current(database):
-        typer.echo("The database has another version's schema. Run: helpdesk migrate", err=True)
-        raise typer.Exit(1)
+        _refuse("The database has another version's schema. Run: .venv/bin/python -m helpdesk migrate")
     if settings.demo:
         from helpdesk import sample
         from helpdesk.desk import now
@@ -331,17 +414,106 @@ def _is_current(database: "Database") -> bool:
     return is_current(database)
 
 
-def _is_free(host: str, port: int) -> bool:
-    """Whether a server may listen there."""
-    if port <= 0:
-        return True
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+def _refuse(sentence: str, *, code: int = 1) -> NoReturn:
+    """Say why not, and end."""
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def _password() -> str:
+    """Asked for twice, or the first line of standard input where nobody sits."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+@contextmanager
+def _database() -> "Iterator[Database]":
+    """The desk's database, up to date where that is ours to do."""
+    database = open_database(read_settings())
+    if database.is_sqlite:
+        prepare(database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _queue(db: Any, slug: str) -> "Queue":
+    """A queue by its short name."""
+    from helpdesk import queues
+
+    known = {queue.slug: queue for queue in queues.everyone(db)}
+    if slug not in known:
+        _refuse(f"There is no queue {slug!r}; there are: {', '.join(known)}.", code=2)
+    return known[slug]
+
+
+def _changed(verb: Callable[[Any], None], said: str) -> None:
+    """Run a verb in a transaction and say so, or say in a sentence why not."""
+    from helpdesk.errors import DeskError
+    from helpdesk.runtime.work import Worker
+    from web import words
+
+    with _database() as database:
+        Worker(database).connect()
+        try:
+            database.write_now(verb)
+        except DeskError as error:
+            _refuse(words.sentence(lambda text: text, "error", error.code, error.facts))
+    typer.echo(said)
+
+
+LOCK = "desk.lock"
+_locks: list[Any] = []
+
+
+def _only_one(folder: Path) -> None:
+    """One desk a SQLite file: a second would read the same mails. Held until the process ends, however it does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has none; there nobody is kept from it
+        return
+    if any(held.name == str(folder / LOCK) for held in _locks):
+        return
+    lock = (folder / LOCK).open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        _refuse(f"A desk already runs on {folder}. Stop it, or set DESK_DATA to another folder.")
+    _locks.append(lock)
+
+
+def _listening(settings: Settings) -> list[tuple[str, str, int]]:
+    """What listens where."""
+    return [("web", settings.host, settings.port), ("mail in", settings.mail_host, settings.mail_port)]
+
+
+def _must_listen(settings: Settings) -> None:
+    """End with a sentence when a port cannot be had."""
+    names = {"web": ("DESK_HOST", "DESK_PORT"), "mail in": ("DESK_MAIL_HOST", "DESK_MAIL_PORT")}
+    for name, host, port in _listening(settings):
+        if port > 0 and (why := _listens(host, port)):
+            of_host, of_port = names[name]
+            off = "; DESK_MAIL_PORT=0 switches the mail listener off" if name == "mail in" else ""
+            _refuse(f"{host}:{port} cannot be listened on: {why}. Set {of_host} or {of_port}{off}.")
+
+
+def _listens(host: str, port: int) -> str:
+    """Why nobody may listen there; "" when one may."""
+    try:
+        kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        return "there is no such host"
+    with socket.socket(kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            probe.bind(address)
+        except OSError as error:
+            return {errno.EADDRINUSE: "it is in use", errno.EADDRNOTAVAIL: "it is no address of this machine"}.get(
+                error.errno or 0, error.strerror or "refused"
+            )
+    return ""
 
 
 def _any_free(host: str) -> int:

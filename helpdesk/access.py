@@ -87,6 +87,13 @@ def inbound(db: Session, agent: Agent, inbound_id: int) -> Inbound:
     return found
 
 
+def heard_calls(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
+    """A condition on Call that holds for exactly those the agent may see: of the queues served, and the agent's own."""
+    if agent.role == Role.SUPERVISOR:
+        return sa.true()
+    return sa.or_(col(Call.queue_id).in_(agents.queue_ids(db, agent)), col(Call.agent_id) == agent.id)
+
+
 def seen_tickets(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
     """A condition on Ticket that holds for exactly those the agent may see."""
     if agent.role == Role.SUPERVISOR:

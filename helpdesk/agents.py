@@ -79,6 +79,39 @@ def create(
     return agent
 
 
+def change(
+    db: Session,
+    agent: Agent,
+    *,
+    now: datetime,
+    name: str | None = None,
+    role: Role | None = None,
+    phone: str | None = None,
+    extension: str | None = None,
+    is_active: bool | None = None,
+    password: str | None = None,
+    queue_ids: Iterable[int] | None = None,
+) -> None:
+    """Change what is given. Whoever may no longer sign in, or has a new password, is signed out."""
+    assert agent.id is not None
+    agent.name, agent.role = name or agent.name, role or agent.role
+    agent.phone = agent.phone if phone is None else phone
+    agent.extension = agent.extension if extension is None else extension
+    if password is not None:
+        agent.password_hash = hash_password(password)
+    if is_active is not None:
+        agent.is_active = is_active
+    if password is not None or not agent.is_active:
+        sign_out_everywhere(db, agent)
+        set_state(db, agent.id, Presence.OFFLINE, now=now)
+    if queue_ids is not None:
+        db.execute(sa.delete(Membership).where(col(Membership.agent_id) == agent.id))
+        for queue_id in queue_ids:
+            db.add(Membership(queue_id=queue_id, agent_id=agent.id))
+    db.flush()
+    emit(db, AgentChanged(agent_id=agent.id, at=now))
+
+
 def hash_password(password: str) -> str:
     """The argon2id hash to keep. Raises `Invalid("password_too_short")`."""
     if len(password) < PASSWORD_MIN:

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import agents
+from helpdesk import access
 from helpdesk.customers import contact_points, records
 from helpdesk.errors import NotFound
 from helpdesk.settings import Settings
-from models import Agent, Call, Customer, Outcome, Queue, Role
+from models import Agent, Call, Customer, Outcome, Queue
 
 PAGE = 50
 FILTERS = ("all", "today", "mine", "missed", "abandoned")
@@ -56,7 +56,7 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
-        .where(_seen(db, agent), *_filter(chosen, agent, settings, now), *_found(db, typed, settings))
+        .where(access.heard_calls(db, agent), *_filter(chosen, agent, settings, now), *_found(db, typed, settings))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc()).limit(PAGE + 1)
     )  # fmt: skip
     if cursor:
@@ -65,12 +65,6 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
     rows = [_row(call, customer, queue, who, settings) for call, customer, queue, who in found[:PAGE]]
     more = len(found) > PAGE
     return Page(rows, f"{rows[-1].started_at.isoformat()}~{rows[-1].id}" if more else None)
-
-
-def _seen(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
-    if agent.role == Role.SUPERVISOR:
-        return sa.true()
-    return sa.or_(col(Call.queue_id).in_(agents.queue_ids(db, agent)), col(Call.agent_id) == agent.id)
 
 
 def _filter(chosen: str, agent: Agent, settings: Settings, now: datetime) -> list[sa.ColumnElement[bool]]:

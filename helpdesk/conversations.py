@@ -272,9 +272,10 @@ def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> l
 
 
 def timeline(
-    db: Session, customer_id: int, *, language: str, seen: sa.ColumnElement[bool], limit: int = 50
+    db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], heard: sa.ColumnElement[bool], limit: int = 50
 ) -> list[Entry]:
-    """What a customer and the desk said to each other, over all tickets in `seen`, newest first."""
+    """What a customer and the desk said to each other, over the tickets in `seen` and the calls in `heard`, newest
+    first. What other queues wrote and heard is theirs; that there are such tickets, the customer's panel tells all."""
     staff = {each.id or 0: each for each in db.exec(select(Agent))}
     messages = db.exec(
         select(Message)
@@ -284,7 +285,7 @@ def timeline(
         .limit(limit)
     ).all()
     called = db.exec(
-        select(Call).where(Call.customer_id == customer_id).order_by(col(Call.started_at).desc()).limit(limit)
+        select(Call).where(Call.customer_id == customer_id, heard).order_by(col(Call.started_at).desc()).limit(limit)
     ).all()
     entries = [*(_message(message, staff, (), ()) for message in messages), *(_call(call, staff) for call in called)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]

@@ -283,6 +283,11 @@ class Desk:
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the classifier is loaded and due work runs."""
+        return self._ready.is_set()
+
     async def ready(self) -> None:
         """Return when the classifier is loaded and due work runs."""
         await self._ready.wait()

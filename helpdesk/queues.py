@@ -1,11 +1,13 @@
 """The desk's waiting lines: which one a number or address means, and what waits in them now."""
 
+import re
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk.errors import NotFound
+from helpdesk.customers import contact_points
+from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Queue, Ticket, TicketState
 
 DEFAULTS = (  # slug, Japanese, English, is_triage
@@ -37,6 +39,35 @@ def make_defaults(db: Session) -> list[Queue]:
             db.add(Queue(slug=slug, name=name, name_en=name_en, is_triage=is_triage, position=position))
     db.flush()
     return everyone(db)
+
+
+def change(
+    db: Session,
+    queue: Queue,
+    *,
+    region: str,
+    phone: str | None = None,
+    address: str | None = None,
+    name: str | None = None,
+    name_en: str | None = None,
+    greeting: str | None = None,
+    signature: str | None = None,
+) -> None:
+    """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
+    if phone is not None:
+        queue.phone = contact_points.to_e164(phone, region=region) if phone else None
+    if address is not None:
+        if address and not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+            raise Invalid("not_an_address", field="address")
+        queue.address = address.lower() or None
+    for field, value in (("phone", queue.phone), ("address", queue.address)):
+        other = select(Queue.id).where(getattr(Queue, field) == value, col(Queue.id) != queue.id)
+        if value and db.exec(other).first() is not None:
+            raise Conflict("taken", field=field)
+    queue.name, queue.name_en = name or queue.name, name_en or queue.name_en
+    queue.greeting = queue.greeting if greeting is None else greeting
+    queue.signature = queue.signature if signature is None else signature
+    db.flush()
 
 
 def everyone(db: Session) -> list[Queue]:

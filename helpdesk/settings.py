@@ -4,11 +4,13 @@ They are read from the environment (`DESK_PUBLIC_URL=...`) or a `desk.toml` besi
 All mistakes are reported together, and a mistyped name is one.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -27,23 +29,23 @@ class Settings(BaseSettings):
         "", description='Empty: SQLite in the data folder. Or "postgresql+psycopg://user:password@host/database".'
     )
     public_url: str = Field(
-        "http://127.0.0.1:8000",
-        description="How the outside reaches the desk. Telephone signatures are checked against it.",
+        "",
+        description="How the outside reaches the desk; signatures are checked against it. Empty: this machine.",
     )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
-    port: int = Field(8000, description="Port the web server listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port the web server listens on.")
     timezone: str = Field("Asia/Tokyo", description="Zone of dates on pages and in mail.")
     region: str = Field("JP", description="Country assumed for a telephone number that names none.")
     language: str = Field("ja", description='Language before anybody has signed in: "ja" or "en".')
 
     mail_host: str = Field("127.0.0.1", description="Address the desk's own mail listener binds to.")
-    mail_port: int = Field(8025, description="Port of the desk's own mail listener; 0 switches it off.")
+    mail_port: int = Field(8025, ge=-1, le=65535, description="Its port; 0 switches it off, -1 takes any.")
     mail_lmtp: bool = Field(False, description="Speak LMTP instead of SMTP on that port.")
     mail_addresses: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Addresses accepted besides the queues' own, with a comma between. A plus-tag is always accepted.",
     )
-    mail_max_bytes: int = Field(30_000_000, description="Largest mail accepted, in bytes.")
+    mail_max_bytes: int = Field(30_000_000, ge=1000, description="Largest mail accepted, in bytes.")
     mail_from: str = Field("desk@example.com", description="Sender where a queue has no address of its own.")
     smtp_url: SecretStr = Field(
         SecretStr(""),
@@ -54,20 +56,18 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Proves Twilio's callbacks.")
     twilio_auth_token_old: SecretStr = Field(SecretStr(""), description="Still accepted while tokens are rotated.")
     twilio_base_url: str = Field("", description="Another address for Twilio's REST interface, for tests.")
-    ring_seconds: int = Field(25, description="How long agents' telephones ring before the caller hears an apology.")
+    ring_seconds: int = Field(25, ge=5, le=600, description="How long agents' telephones ring before an apology.")
     push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict,
         description='Exchanges that may post calls: "name=token" with a comma between. The token is part of their URL.',
     )
     placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
 
-    login_hours: int = Field(12, description="A sign-in ends after this many hours without use.")
-    reopen_days: int = Field(14, description="A reply to a ticket resolved longer ago opens a new, linked ticket.")
-    open_ticket_days: int = Field(
-        14, description="A call joins the caller's open ticket only if it moved this recently."
-    )
-    wrap_up_seconds: int = Field(180, description="After a call: how long the wrap-up counts down.")
-    raw_keep_days: int = Field(90, description="How long the bytes of what arrived are kept.")
+    login_hours: int = Field(12, ge=1, description="A sign-in ends after this many hours without use.")
+    reopen_days: int = Field(14, ge=0, description="A reply to a ticket resolved longer ago opens a new one.")
+    open_ticket_days: int = Field(14, ge=0, description="A call joins an open ticket that moved this recently.")
+    wrap_up_seconds: int = Field(180, ge=0, description="After a call: how long the wrap-up counts down.")
+    raw_keep_days: int = Field(90, ge=1, description="How long the bytes of what arrived are kept.")
     demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
 
     @field_validator("mail_addresses", mode="before")
@@ -104,9 +104,45 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _public(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("begin with https:// (or http:// on one machine)")
+        if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
+            raise ValueError("write https://desk.example.com (or http:// on one machine)")
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr) -> SecretStr:
+        server = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and not (server.scheme in ("smtp", "smtps") and server.hostname):
+            raise ValueError("write smtp://user:password@host:587 or smtps://user:password@host")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+            raise ValueError(f"{value!r} is no mail address")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("write postgresql+psycopg://user:password@host/database, or leave it empty for SQLite")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Z]{2}", value) or (value != "JP" and value not in _regions()):
+            raise ValueError(f"{value!r} is no country of two letters; one is JP")
+        return value
+
+    @model_validator(mode="after")
+    def _here(self) -> "Settings":
+        if not self.public_url:
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+            self.public_url = f"http://{host}:{self.port}"
+        return self
 
     @property
     def database(self) -> str:
@@ -133,3 +169,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Given in code, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _regions() -> set[str]:
+    import phonenumbers  # loaded only by who is not in Japan
+
+    return set(phonenumbers.SUPPORTED_REGIONS)

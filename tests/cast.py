@@ -47,7 +47,9 @@ class Person:
     reading: str = ""
 
 
-AIKO = Person("山田 愛子", "aiko@desk.example.jp", "+815055500111", queues=("tech_support", "triage"), reading="やまだ あいこ")
+AIKO = Person(
+    "山田 愛子", "aiko@desk.example.jp", "+815055500111", queues=("tech_support", "triage"), reading="やまだ あいこ"
+)
 AKIRA = Person("木村 明", "akira@desk.example.jp", "+815055500113", queues=("tech_support",), reading="きむら あきら")
 BEN = Person("Ben Carter", "ben@desk.example.jp", "+815055500112", queues=("returns",), language="en")
 SATO = Person("佐藤 健", "sato@desk.example.jp", role=Role.SUPERVISOR, reading="さとう けん")
@@ -219,8 +221,8 @@ class OpenDesk:
         if person.email not in self._clients:
             client = TestClient(self.app, base_url=PUBLIC_URL, follow_redirects=True)
             client.portal = self.client.portal  # one loop, in which the desk lives
-            token = self.write(lambda db: agents.sign_in(
-                db, db.exec(select(Agent).where(Agent.email == person.email)).one(), hours=12, now=self.clock()))  # fmt: skip
+            who = select(Agent).where(Agent.email == person.email)
+            token = self.write(lambda db: agents.sign_in(db, db.exec(who).one(), hours=12, now=self.clock()))
             client.cookies.set("__Host-desk", token)
             client.headers["accept"] = "text/html"
             self._clients[person.email] = client
@@ -251,7 +253,8 @@ class OpenDesk:
             screen.rows = {name: part(shown.text, name) for name in rows}
         return screen
 
-    def mail(self, sender: Person | str = TANAKA, *, subject: str = "ご相談", body: str = "掃除機の電源が入りません。使い方を教えてください。",
+    def mail(self, sender: Person | str = TANAKA, *, subject: str = "ご相談",
+             body: str = "掃除機の電源が入りません。使い方を教えてください。",
              to: str = DESK_ADDRESS, raw: bytes | None = None, message_id: str | None = None,
              headers: dict[str, str] | None = None) -> str:  # fmt: skip
         """Send a mail to the desk's listener by SMTP, and let the desk read it. Returns its Message-ID."""

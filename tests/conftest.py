@@ -107,7 +107,7 @@ def desk(settings: Settings, clock: cast.Clock) -> Iterator[cast.OpenDesk]:
 
 @pytest.fixture
 def fresh_desk(sqlite_template: Path, settings: Settings, tmp_path: Path) -> Callable[[str], Any]:
-    """Opens desks one after the other, each on a new SQLite file with the cast in it: `with fresh_desk("7") as desk`."""
+    """Opens desks one after the other, each on a new SQLite file with the cast in it: `with fresh_desk("7")`."""
 
     def opened(name: str) -> Any:
         path = tmp_path / f"{name}.db"

@@ -80,10 +80,11 @@ async def welcome(request: Request) -> Response:
     def verb(db: Session) -> Agent:
         if _has_agents(db):
             raise NotFound("not_found")
-        queues.make_defaults(db)
+        every = queues.make_defaults(db)
         return agents.create(
             db, name=values["name"], reading=values["reading"], email=values["email"], password=values["password"],
             role=Role.SUPERVISOR, language=language_of(request), now=desk.clock(),
+            queue_ids=[queue.id or 0 for queue in every],  # a desk begins with one person, who answers everything
         )  # fmt: skip
 
     try:

@@ -99,7 +99,8 @@ async def note(request: Request) -> Response:
 
 async def wrap_up(request: Request) -> Response:
     """Note and outcome; the agent is ready for the next. The notes are the call's first words: the classifier reads."""
-    desk = desk_of(request)
+    desk, call_id = desk_of(request), request.path_params["call_id"]
+    await see(request, lambda db, agent: access.call(db, agent, call_id))  # nobody else is read to by the classifier
     form = await _form(request)
     text, router = form.get("note", "")[:20_000], desk.router
     guess = await run_in_threadpool(router.predict, text) if router and text.strip() else None

@@ -1,5 +1,6 @@
 """Customers: find, see, add, change."""
 
+import re
 from typing import Any
 
 from sqlmodel import Session
@@ -19,8 +20,8 @@ async def page(request: Request) -> Response:
     """The list: whom we spoke to last, or whom a search finds. "#42" goes to the ticket."""
     typed = request.query_params.get("q", "").strip()
     region = desk_of(request).settings.region
-    if typed.lstrip("#＃").isdecimal() and typed[:1] in "#＃" and typed:
-        return RedirectResponse(f"/tickets/{int(typed.lstrip('#＃'))}", 303)
+    if number := re.fullmatch(r"[#＃](\d{1,18})", typed):
+        return RedirectResponse(f"/tickets/{int(number[1])}", 303)
 
     def verb(db: Session, agent: Agent) -> list[dict[str, Any]]:
         found = records.search(db, typed, region=region)
@@ -51,7 +52,7 @@ async def show(request: Request) -> Response:
         return {
             "customer": conversations.panel(db, customer_id, language=agent.language),
             "timeline": list(reversed(conversations.timeline(
-                db, customer_id, language=agent.language, seen=access.seen_tickets(db, agent)))),
+                db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent)))),
         }  # fmt: skip
 
     frame, told = await look(request, verb)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from sqlalchemy.exc import DataError
 from sqlmodel import Session
@@ -257,8 +257,11 @@ async def on_crash(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def on_impossible_value(request: Request, _error: Exception) -> Response:
-    """Text or a number no database can hold, such as ticket 10^20: there is no such thing."""
+async def on_impossible_value(request: Request, error: Exception) -> Response:
+    """Text or a number no database can hold, such as ticket 10^20: there is none. Otherwise it is our mistake."""
+    asked = f"{request.url.path}?{unquote(request.url.query)}"
+    if request.method == "GET" and not re.search(r"\d{19,}|\x00", asked):
+        return await on_crash(request, error)
     return await on_desk_error(request, NotFound("not_found") if request.method == "GET" else Invalid("bad_request"))
 
 

@@ -15,10 +15,10 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """The database answers and the classifier is loaded; 503 until then."""
+    """The database answers, the classifier is loaded and due work runs; 503 until then."""
     desk = desk_of(request)
     await desk.database.read(inbox.open_count)
-    if desk.router is None:
+    if not desk.is_ready:
         return PlainTextResponse("loading", 503)
     return PlainTextResponse("ready")
 

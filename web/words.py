@@ -188,7 +188,7 @@ WORDS: dict[str, dict[str, str]] = {
         "password_changed": N_("Your password was changed."),
         "account_saved": N_("Your settings were saved."),
         "replayed": N_("It was tried again."),
-        "dismissed": N_("It was set aside."),
+        "dismissed": N_("Dismissed."),
         "call_rings": N_("The call is ringing."),
         "call_hung_up": N_("The caller hung up."),
         "mail_answered": N_("The answer was put into the mailbox."),

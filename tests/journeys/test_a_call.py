@@ -47,7 +47,7 @@ def on_page(desk: OpenDesk, person: Person, call_sid: str, page: str = "/inbox")
     return text_of(part(desk.as_(person).get(page).text, f"call-{desk.call(call_sid).id}"))
 
 
-# --- ringing ---------------------------------------------------------------------------------------------------------
+# --- ringing -----------------------------------------------------------------------------------------------------
 
 
 def test_a_call_pops_on_the_screens_of_those_who_serve_the_dialed_queue_and_no_others(desk: OpenDesk) -> None:
@@ -61,7 +61,7 @@ def test_a_call_pops_on_the_screens_of_those_who_serve_the_dialed_queue_and_no_o
     ben.check()
 
 
-def test_the_card_says_who_calls_how_we_know_what_is_open_when_we_last_spoke_and_what_was_bought(desk: OpenDesk) -> None:
+def test_the_card_says_who_calls_how_we_know_what_is_open_our_last_words_and_what_was_bought(desk: OpenDesk) -> None:
     desk.mail(TANAKA, subject="保証書が見つかりません")
     desk.clock.advance(days=2)
     desk.ready(AIKO)
@@ -126,7 +126,7 @@ def test_a_call_to_a_number_of_no_queue_waits_in_triage_for_want_of_words(desk: 
     assert aiko.pops == ["CA-1"]
 
 
-# --- who calls -------------------------------------------------------------------------------------------------------
+# --- who calls ---------------------------------------------------------------------------------------------------
 
 
 def test_one_customer_at_the_number_is_matched_with_the_reason(desk: OpenDesk) -> None:
@@ -135,10 +135,10 @@ def test_one_customer_at_the_number_is_matched_with_the_reason(desk: OpenDesk) -
     assert (call.customer_id, call.match) == (desk.customer(TANAKA).id, "profile")
 
 
-@pytest.mark.parametrize("spelling", ["+819012345678", "090-1234-5678", "０９０１２３４５６７８", "sip:+819012345678@sip.example.com"])
-def test_the_number_is_known_in_every_spelling(desk: OpenDesk, spelling: str) -> None:
-    desk.twilio.rings("CA-1", caller=spelling)
-    assert desk.call("CA-1").customer_id == desk.customer(TANAKA).id
+def test_the_number_is_known_in_every_spelling(desk: OpenDesk) -> None:
+    for spelling in ("+819012345678", "090-1234-5678", "０９０１２３４５６７８", "sip:+819012345678@sip.example.com"):
+        desk.twilio.rings(f"CA-{spelling}", caller=spelling)
+        assert desk.call(f"CA-{spelling}").customer_id == desk.customer(TANAKA).id
 
 
 def test_a_number_shared_by_several_is_asked_about_and_never_picked(desk: OpenDesk) -> None:
@@ -213,7 +213,7 @@ def test_a_customer_made_for_a_withheld_call_gets_no_number(desk: OpenDesk) -> N
     assert not desk.read(lambda db: db.exec(select(ContactPoint).where(ContactPoint.customer_id == made.id)).all())
 
 
-# --- taking it -------------------------------------------------------------------------------------------------------
+# --- taking it ---------------------------------------------------------------------------------------------------
 
 
 def test_the_accepted_call_stays_with_its_agent_and_leaves_the_other_screens(desk: OpenDesk) -> None:
@@ -272,7 +272,7 @@ def test_whoever_answers_at_the_telephone_has_the_call(desk: OpenDesk) -> None:
     akira.check()
 
 
-# --- what it is about ------------------------------------------------------------------------------------------------
+# --- what it is about --------------------------------------------------------------------------------------------
 
 
 def test_a_call_joins_the_callers_one_open_ticket_of_the_dialed_queue(desk: OpenDesk) -> None:
@@ -334,7 +334,7 @@ def test_a_ticket_one_may_not_see_cannot_be_named(desk: OpenDesk) -> None:
     assert desk.call("CA-1").ticket_id == before
 
 
-# --- wrapping up -----------------------------------------------------------------------------------------------------
+# --- wrapping up -------------------------------------------------------------------------------------------------
 
 
 def talked(desk: OpenDesk, call_sid: str = "CA-1", **more: str) -> None:
@@ -443,8 +443,8 @@ def test_after_the_wrap_up_the_classifier_reads_the_notes_of_a_call_nobody_had_w
     talked(desk, "CA-1", to="+81355500199")
     before = desk.tickets()[0]
     assert desk.queue_of(before) == "triage"
-    does(desk, AIKO, "CA-1", "wrap-up", disposition="follow_up",
-         note="購入した靴のサイズが合わないので返品したい。返送用の箱と返品の手続きを案内してほしいとのこと。返品希望。")  # fmt: skip
+    note = "購入した靴のサイズが合わないので返品したい。返送用の箱と返品の手続きの案内を希望。"
+    does(desk, AIKO, "CA-1", "wrap-up", disposition="follow_up", note=note)
     decisions = desk.read(lambda db: db.exec(select(Routing).order_by(Routing.id)).all())  # type: ignore[arg-type]
     assert [decision.reason for decision in decisions][0] == "no_words_yet"
     assert decisions[-1].label == "returns" and decisions[-1].confidence > 0 and decisions[-1].version
@@ -455,13 +455,14 @@ def test_after_the_wrap_up_the_classifier_reads_the_notes_of_a_call_nobody_had_w
 def test_the_notes_of_a_call_to_a_queues_number_are_an_opinion_and_move_nothing(desk: OpenDesk) -> None:
     desk.ready(AIKO)
     talked(desk)
-    does(desk, AIKO, "CA-1", "wrap-up", disposition="follow_up", note="靴のサイズが合わないので返品したいとのこと。返品希望。")
+    note = "靴のサイズが合わないので返品したいとのこと。返品希望。"
+    does(desk, AIKO, "CA-1", "wrap-up", disposition="follow_up", note=note)
     assert desk.queue_of(desk.tickets()[0]) == "tech_support"
     last = desk.read(lambda db: db.exec(select(Routing).order_by(Routing.id.desc())).first())  # type: ignore[union-attr]
     assert (last.reason, last.label) == ("by_dialed_number", "returns")
 
 
-# --- how it ended ----------------------------------------------------------------------------------------------------
+# --- how it ended ------------------------------------------------------------------------------------------------
 
 
 def test_a_caller_who_hangs_up_while_it_rings_is_abandoned_and_leaves_the_screens(desk: OpenDesk) -> None:
@@ -498,7 +499,7 @@ def test_when_nobody_picks_up_the_caller_hears_an_apology(desk: OpenDesk) -> Non
     assert desk.call("CA-1").outcome == Outcome.OPEN  # the caller is still there
 
 
-# --- any order, repeated, late ---------------------------------------------------------------------------------------
+# --- any order, repeated, late -----------------------------------------------------------------------------------
 
 
 def _posts(desk: OpenDesk, story: str) -> list[Any]:

@@ -68,7 +68,7 @@ def answer_to(mail: Any, body: str, **headers: str) -> dict[str, Any]:
             "headers": {"In-Reply-To": mail["Message-ID"], "References": mail["Message-ID"]} | headers}  # fmt: skip
 
 
-# --- arriving ----------------------------------------------------------------------------------------------------------
+# --- arriving ----------------------------------------------------------------------------------------------------
 
 
 def test_a_mail_to_a_queues_address_appears_live_for_those_who_serve_it(desk: OpenDesk) -> None:
@@ -177,7 +177,7 @@ def test_japanese_in_its_old_charset_is_read(desk: OpenDesk) -> None:
     assert message.subject == "返品のお願い" and "返品をお願いします" in message.text
 
 
-# --- routed ------------------------------------------------------------------------------------------------------------
+# --- routed ------------------------------------------------------------------------------------------------------
 
 
 def test_the_classifier_routes_a_mail_to_the_desks_own_address_and_says_why_on_the_ticket(desk: OpenDesk) -> None:
@@ -238,14 +238,15 @@ def test_a_ticket_of_another_queue_cannot_be_moved(desk: OpenDesk) -> None:
     assert answer.status_code == 404 and desk.queue_of(desk.tickets()[0]) == "returns"
 
 
-# --- answered ----------------------------------------------------------------------------------------------------------
+# --- answered ----------------------------------------------------------------------------------------------------
 
 
 def test_an_agents_reply_goes_out_by_smtp_with_headers_that_thread(desk: OpenDesk, postbox: Postbox) -> None:
     asked = desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
     (ticket,) = desk.tickets()
     ben = desk.screen_of(BEN, f"/tickets/{ticket.id}")
-    message = desk.reply(BEN, ticket.id or 0, "充電台をご確認ください。", files={"attachments": ("図.txt", b"abc", "text/plain")})
+    file = ("図.txt", b"abc", "text/plain")
+    message = desk.reply(BEN, ticket.id or 0, "充電台をご確認ください。", files={"attachments": file})
     assert message.state == MessageState.QUEUED
     ben.check()
     desk.post(message)
@@ -258,8 +259,8 @@ def test_an_agents_reply_goes_out_by_smtp_with_headers_that_thread(desk: OpenDes
     assert mail["From"].addresses[0].addr_spec == RETURNS_ADDRESS and mail["Date"].datetime == desk.clock()
     body = mail.get_body(("plain",)).get_content()
     assert "充電台をご確認ください。" in body and "> 掃除機の電源が入りません。" in body
-    (file,) = mail.iter_attachments()
-    assert (file.get_filename(), file.get_content().strip()) == ("図.txt", "abc")
+    (attached,) = mail.iter_attachments()
+    assert (attached.get_filename(), attached.get_content().strip()) == ("図.txt", "abc")
     assert desk.messages()[-1].state == MessageState.SENT
     assert desk.tickets()[0].assignee_id == desk.agent(BEN).id and not desk.tickets()[0].awaits_us
     ben.check()
@@ -275,7 +276,8 @@ def test_a_sent_mail_is_never_sent_again(desk: OpenDesk, postbox: Postbox) -> No
 
 def test_a_reply_without_words_or_to_no_address_is_refused(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
-    for form in ({"body": "   "}, {"body": "x", "to": "no address"}, {"body": "x", "to": "a@b.example\r\nBcc: c@d.example"}):
+    sly = "a@b.example\r\nBcc: c@d.example"
+    for form in ({"body": "   "}, {"body": "x", "to": "no address"}, {"body": "x", "to": sly}):
         assert desk.as_(BEN).post("/tickets/1/reply", data=form).status_code == 422
     assert len(desk.messages()) == 1
 
@@ -371,10 +373,10 @@ def test_an_automatic_answer_is_shown_but_reopens_and_awaits_nothing(desk: OpenD
     assert "Automatic" in text_of(desk.as_(BEN).get("/tickets/1").text)
 
 
-# --- when it does not go out -------------------------------------------------------------------------------------------
+# --- when it does not go out -------------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_away_or_busy_is_asked_again_and_one_that_refuses_is_not(desk: OpenDesk, postbox: Postbox) -> None:
+def test_a_server_that_is_busy_is_asked_again_and_one_that_refuses_is_not(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     message = desk.reply(BEN, 1, "はい")
     postbox.is_busy = True
@@ -482,12 +484,12 @@ def bounce(message_id: str, status: str, *, action: str = "failed") -> bytes:
         "Content-Type: text/plain", "", "I am sorry to have to inform you.", "--b",
         "Content-Type: message/delivery-status", "", "Reporting-MTA: dns; mx.example.com", "",
         f"Final-Recipient: rfc822; {TANAKA.email}", f"Action: {action}", f"Status: {status}", "--b",
-        "Content-Type: message/rfc822", "", f"Message-ID: {message_id}", f"From: {RETURNS_ADDRESS}", "Subject: Re: x", "",
-        "x", "--b--", "",
+        "Content-Type: message/rfc822", "", f"Message-ID: {message_id}", f"From: {RETURNS_ADDRESS}", "Subject: Re: x",
+        "", "x", "--b--", "",
     ]).encode()  # fmt: skip
 
 
-# --- what cannot be read -----------------------------------------------------------------------------------------------
+# --- what cannot be read -----------------------------------------------------------------------------------------
 
 
 def test_a_mail_nobody_can_read_is_kept_shown_to_a_supervisor_and_replayed_after_mending(
@@ -544,7 +546,7 @@ def test_what_is_dismissed_stays_settled(desk: OpenDesk) -> None:
     sato.check()
 
 
-# --- attachments and HTML ----------------------------------------------------------------------------------------------
+# --- attachments and HTML ----------------------------------------------------------------------------------------
 
 WITH_FILES = (
     'From: tanaka@example.com\r\nTo: returns@desk.example.jp\r\nMessage-ID: <files@example.com>\r\nSubject: files\r\n'
@@ -582,26 +584,25 @@ def test_html_is_shown_only_in_a_sandbox_and_says_nothing_to_anybody_outside(des
     assert "<script>alert" not in page
 
 
-@pytest.mark.parametrize("what", ["/tickets/1", "/tickets/1/region", "/messages/1/html", "/messages/1/text",
-                                  "/messages/1/source", "/attachments/1", "/inbox?view=queue-2"])  # fmt: skip
-def test_agents_of_other_queues_and_the_signed_out_see_nothing_of_it(desk: OpenDesk, what: str) -> None:
+def test_agents_of_other_queues_and_the_signed_out_see_nothing_of_it(desk: OpenDesk) -> None:
     desk.mail(raw=WITH_FILES, to=RETURNS_ADDRESS)
     assert desk.queue("returns").id == 2
-    assert desk.as_(BEN).get(what).status_code == 200
-    assert desk.as_(SATO).get(what).status_code == 200
-    assert desk.as_(AIKO).get(what).status_code == 404
-    answer = desk.client.get(what, headers={"accept": "text/html"})
-    assert answer.status_code == 303 and answer.headers["location"].startswith("/sign-in")
+    for what in ("/tickets/1", "/tickets/1/region", "/messages/1/html", "/messages/1/text", "/messages/1/source",
+                 "/attachments/1", "/inbox?view=queue-2"):  # fmt: skip
+        assert desk.as_(BEN).get(what).status_code == desk.as_(SATO).get(what).status_code == 200, what
+        assert desk.as_(AIKO).get(what).status_code == 404, what
+        answer = desk.client.get(what, headers={"accept": "text/html"})
+        assert answer.status_code == 303 and answer.headers["location"].startswith("/sign-in"), what
 
 
-@pytest.mark.parametrize("verb", ["reply", "note", "assign", "move", "resolve", "reopen", "customer", "customer/new"])
-def test_agents_of_other_queues_can_do_nothing_to_it(desk: OpenDesk, verb: str) -> None:
+def test_agents_of_other_queues_and_the_signed_out_can_do_nothing_to_it(desk: OpenDesk) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     assert desk.as_(AIKO).get("/inbox").status_code == 200
     before = desk.number()
     form = {"body": "x", "queue_id": "1", "agent_id": "1", "customer_id": "1", "name": "x"}
-    assert desk.as_(AIKO).post(f"/tickets/1/{verb}", data=form).status_code == 404
-    assert desk.client.post(f"/tickets/1/{verb}", data=form, headers={"accept": "*/*"}).status_code == 401
+    for verb in ("reply", "note", "assign", "move", "resolve", "reopen", "customer", "customer/new"):
+        assert desk.as_(AIKO).post(f"/tickets/1/{verb}", data=form).status_code == 404, verb
+        assert desk.client.post(f"/tickets/1/{verb}", data=form, headers={"accept": "*/*"}).status_code == 401, verb
     assert desk.number() == before and len(desk.messages()) == 1
 
 
@@ -627,7 +628,7 @@ def test_a_customer_linked_by_an_agent_is_known_by_that_address_from_then_on(des
 
 
 def test_words_no_database_likes_are_kept(desk: OpenDesk) -> None:
-    desk.mail("a\x00b <odd@example.com>", raw=b"From: odd@example.com\r\nSubject: a\x00b\r\n\r\nc\x00d \xf0\x9f\x98\x80\r\n")
+    desk.mail(raw=b"From: odd@example.com\r\nSubject: a\x00b\r\n\r\nc\x00d \xf0\x9f\x98\x80\r\n")
     desk.mail(raw=b"From: odd@example.com\r\nSubject: =?utf-8?b?77+/AA==?=\r\n\r\n" + "😀 \u202e x".encode() + b"\r\n")
     assert len(desk.messages()) == 2 and desk.count(Parked) == 0
     assert all("\x00" not in message.text + message.subject for message in desk.messages())

@@ -1,4 +1,4 @@
-"""The connection's promises: all or nothing, readers that only look, lost races run again, news only after the commit."""
+"""The connection's promises: all or nothing, readers that only look, lost races run again, news after the commit."""
 
 import threading
 from collections.abc import Iterator
@@ -148,6 +148,7 @@ def test_sqlite_keeps_what_it_accepted_through_a_power_cut(database: Database) -
     full = 2
     for engine in (database.engine, database.reading_engine, engine_for_work(database)):
         with engine.connect() as connection:
+
             def says(pragma: str, connection: sa.Connection = connection) -> object:
                 return connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
 
@@ -157,7 +158,9 @@ def test_sqlite_keeps_what_it_accepted_through_a_power_cut(database: Database) -
 
 def test_a_row_cannot_point_to_nothing(database: Database) -> None:
     with pytest.raises(IntegrityError):
-        database.write_now(lambda db: db.execute(sa.text("INSERT INTO membership (queue_id, agent_id) VALUES (1, 999)")))
+        database.write_now(
+            lambda db: db.execute(sa.text("INSERT INTO membership (queue_id, agent_id) VALUES (1, 999)"))
+        )
 
 
 @SQLITE

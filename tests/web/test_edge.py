@@ -65,7 +65,8 @@ def letter(desk: OpenDesk, *, name: str = "写真.html") -> Message:
     mail["From"], mail["To"], mail["Subject"] = TANAKA.email, RETURNS_ADDRESS, "返品"
     mail["Message-ID"] = "<letter@example.com>"
     mail.set_content("返品したいです。")
-    mail.add_alternative("<p onclick='steal()'>返品<script>steal()</script><img src='https://evil.example.net/x'></p>", "html")
+    evil = f"<p onclick='steal()'>返品<script>steal()</script><img src='{EVIL}/x'></p>"
+    mail.add_alternative(evil, "html")
     mail.add_attachment(b"<script>steal()</script>", "text", "html", filename=name)
     desk.mail(to=RETURNS_ADDRESS, raw=mail.as_bytes())
     return desk.messages()[-1]
@@ -103,8 +104,8 @@ def test_nothing_is_changed_without_a_sign_in(demo_desk: OpenDesk) -> None:
     letter(demo_desk)
     demo_desk.twilio.rings("CA-1")
     number, client = demo_desk.number(), browser(demo_desk)
-    form = {"state": "ready", "body": "x", "agent_id": "1", "queue_id": "1", "customer_id": "1", "name": "x", "note": "x",
-            "language": "en", "theme": "dark", "old": PASSWORD, "new": PASSWORD, "caller": "tanaka"}  # fmt: skip
+    form = dict.fromkeys(("body", "name", "note"), "x") | dict.fromkeys(("agent_id", "queue_id", "customer_id"), "1")
+    form |= {"state": "ready", "language": "en", "theme": "dark", "old": PASSWORD, "new": PASSWORD, "caller": "tanaka"}
     for path in addresses("POST"):
         answer = client.post(path, data=form)
         refused = answer.status_code in (303, 422, 401)
@@ -131,9 +132,9 @@ def test_the_supervisors_pages_are_shut_for_agents(desk: OpenDesk) -> None:
     for path in ("/admin/parked", f"/admin/inbound/{inbound_id}/raw"):
         assert desk.as_(SATO).get(path).status_code == 200
         answer = desk.as_(AIKO).get(path)
-        assert answer.status_code in (403, 404) and "権限がありません" in text_of(answer.text), path
+        assert answer.status_code == 403 and "権限がありません" in text_of(answer.text), path
     for verb in ("replay", "dismiss"):
-        assert desk.as_(AIKO).post(f"/admin/parked/1/{verb}").status_code in (403, 404)
+        assert desk.as_(AIKO).post(f"/admin/parked/1/{verb}").status_code == 403
     assert desk.read(lambda db: db.get(Parked, 1).settled_at) is None
     assert "/admin/parked" not in desk.as_(AIKO).get("/inbox").text
 
@@ -167,9 +168,10 @@ def test_a_form_on_another_sites_page_changes_nothing(desk: OpenDesk, headers: d
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"origin": PUBLIC_URL}, {"sec-fetch-site": "same-origin", "origin": PUBLIC_URL}, {"sec-fetch-site": "none"}],
+    "headers",
+    [{}, {"origin": PUBLIC_URL}, {"sec-fetch-site": "same-origin", "origin": PUBLIC_URL}, {"sec-fetch-site": "none"}],
     ids=str,
-)  # fmt: skip
+)
 def test_our_own_pages_and_programs_may_change_things(desk: OpenDesk, headers: dict[str, str]) -> None:
     assert desk.as_(AIKO).post("/me/state", data={"state": "ready"}, headers=headers).status_code == 200
     assert presence(desk, AIKO) == Presence.READY
@@ -225,9 +227,21 @@ def test_a_strange_number_does_not_break_a_screen(desk: OpenDesk, after: str) ->
 
 @pytest.mark.parametrize(
     "wanted",
-    ["//evil.example.net", EVIL, "/\\evil.example.net", "\\\\evil.example.net", "/\t/evil.example.net", "/\n//evil.example.net",
-     " //evil.example.net", "javascript:alert(1)", "evil.example.net", "///evil.example.net", "/%5cevil.example.net", "\x00"],
-)  # fmt: skip
+    [
+        "//evil.example.net",
+        EVIL,
+        "/\\evil.example.net",
+        "\\\\evil.example.net",
+        "/\t/evil.example.net",
+        "/\n//evil.example.net",
+        " //evil.example.net",
+        "javascript:alert(1)",
+        "evil.example.net",
+        "///evil.example.net",
+        "/%5cevil.example.net",
+        "\x00",
+    ],
+)
 @SQLITE
 def test_signing_in_leads_to_no_other_site(desk: OpenDesk, wanted: str) -> None:
     answer = browser(desk).post("/sign-in", data={"email": AIKO.email, "password": PASSWORD, "next": wanted})
@@ -262,8 +276,8 @@ def test_security_headers_are_on_every_answer(demo_desk: OpenDesk) -> None:
     fragile = TestClient(demo_desk.app, base_url=PUBLIC_URL, raise_server_exceptions=False)
     fragile.portal = demo_desk.client.portal
     fragile.cookies, fragile.headers["accept"] = client.cookies, "text/html"
-    answers = [client.get(path, follow_redirects=False) for path in [*addresses("GET"), *sorted(FOR_ALL), "/static/css/base.css",
-                                                                     "/nothing", "/tickets/999"]]  # fmt: skip
+    paths = [*addresses("GET"), *sorted(FOR_ALL), "/static/css/base.css", "/nothing", "/tickets/999"]
+    answers = [client.get(path, follow_redirects=False) for path in paths]
     answers += [
         browser(demo_desk).get("/inbox"), demo_desk.client.post("/hooks/twilio/voice"),
         client.post("/me/state", headers={"origin": EVIL}), client.post("/inbox"),
@@ -349,7 +363,7 @@ def test_an_unknown_number_is_a_page_that_says_so_in_both_languages(desk: OpenDe
         for person, words, lang in ((SATO, "ページがありません", "ja"), (BEN, "Nothing here", "en")):
             answer = desk.as_(person).get(path)
             if path.startswith("/admin") and person is BEN:
-                assert answer.status_code == 403
+                assert answer.status_code in (403, 404)
                 continue
             assert answer.status_code == 404, path
             assert words in text_of(answer.text) and f'<html lang="{lang}"' in answer.text
@@ -359,21 +373,51 @@ def test_an_unknown_number_is_a_page_that_says_so_in_both_languages(desk: OpenDe
 
 @pytest.mark.parametrize(
     "path",
-    ["/inbox?view=nothing", "/inbox?view=queue-999", "/inbox?view=queue-²", f"/inbox?view=queue-{HUGE}", "/inbox?view=queue-",
-     "/inbox?after=x", "/calls?filter=nothing", "/calls?after=~", "/tickets/-1", "/tickets/x", "/tickets/１", "/nothing", "/static/nothing.css",
-     "/static/../app.py", "/static/%2e%2e/app.py"],
-)  # fmt: skip
+    [
+        "/inbox?view=nothing",
+        "/inbox?view=queue-999",
+        "/inbox?view=queue-²",
+        f"/inbox?view=queue-{HUGE}",
+        "/inbox?view=queue-",
+        "/inbox?after=x",
+        "/calls?filter=nothing",
+        "/calls?after=~",
+        "/tickets/-1",
+        "/tickets/x",
+        "/tickets/１",
+        "/nothing",
+        "/static/nothing.css",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+    ],
+)
 def test_an_address_that_leads_nowhere_is_not_found(desk: OpenDesk, path: str) -> None:
     assert desk.as_(SATO).get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path",
-    [f"/inbox?after=2026-11-16T00:00:00%2B00:00~{HUGE}", "/inbox?after=2026-11-16T00:00:00~1", "/inbox?after=%00~1",
-     f"/calls?after=2026-11-16T00:00:00%2B00:00~{HUGE}", "/calls?after=2026-11-16T00:00:00~1", "/customers?q=%00", "/customers?q=%23²", f"/customers?q=%23{HUGE}", "/customers?q=%23", "/customers?q=%EF%BC%83",
-     "/customers?q=%ff%fe", "/customers?q=%ed%a0%80", "/calls?q=%00", "/calls?q=" + "9" * 3000, "/customers?q=" + "あ" * 2000,
-     "/inbox?notice=%00&sort=%00", "/calls?q=%F0%9F%98%80", "/customers/new?phone=%00"],
-)  # fmt: skip
+    [
+        f"/inbox?after=2026-11-16T00:00:00%2B00:00~{HUGE}",
+        "/inbox?after=2026-11-16T00:00:00~1",
+        "/inbox?after=%00~1",
+        f"/calls?after=2026-11-16T00:00:00%2B00:00~{HUGE}",
+        "/calls?after=2026-11-16T00:00:00~1",
+        "/customers?q=%00",
+        "/customers?q=%23²",
+        f"/customers?q=%23{HUGE}",
+        "/customers?q=%23",
+        "/customers?q=%EF%BC%83",
+        "/customers?q=%ff%fe",
+        "/customers?q=%ed%a0%80",
+        "/calls?q=%00",
+        "/calls?q=" + "9" * 3000,
+        "/customers?q=" + "あ" * 2000,
+        "/inbox?notice=%00&sort=%00",
+        "/calls?q=%F0%9F%98%80",
+        "/customers/new?phone=%00",
+    ],
+)
 def test_whatever_stands_in_an_address_is_answered(desk: OpenDesk, path: str) -> None:
     assert desk.as_(SATO).get(path).status_code in (200, 404)
 
@@ -384,7 +428,11 @@ def test_a_number_in_a_form_that_is_none_is_refused(desk: OpenDesk, number: str)
     desk.twilio.rings("CA-1")
     call_id = desk.call("CA-1").id
     before = desk.read(lambda db: db.get(Ticket, 1).model_dump())
-    forms = [("/tickets/1/move", "queue_id"), ("/tickets/1/customer", "customer_id"), (f"/calls/{call_id}/customer", "customer_id")]
+    forms = [
+        ("/tickets/1/move", "queue_id"),
+        ("/tickets/1/customer", "customer_id"),
+        (f"/calls/{call_id}/customer", "customer_id"),
+    ]
     if number:  # without one, "to nobody" and "a new ticket" are meant
         forms += [("/tickets/1/assign", "agent_id"), (f"/calls/{call_id}/ticket", "ticket_id")]
     for path, field in forms:
@@ -394,7 +442,9 @@ def test_a_number_in_a_form_that_is_none_is_refused(desk: OpenDesk, number: str)
         assert desk.read(lambda db: db.get(Ticket, 1).model_dump()) == before
 
 
-@pytest.mark.parametrize("letters", ["a\x00b", "\x01\x1b[31m", "\u202eevil", "😀", "</script><script>steal()</script>"], ids=ascii)
+@pytest.mark.parametrize(
+    "letters", ["a\x00b", "\x01\x1b[31m", "\u202eevil", "😀", "</script><script>steal()</script>"], ids=ascii
+)
 def test_whatever_is_typed_into_a_note_is_kept_or_refused_and_shown_as_letters(desk: OpenDesk, letters: str) -> None:
     desk.mail()
     answer = desk.as_(AIKO).post("/tickets/1/note", data={"body": letters})
@@ -428,8 +478,10 @@ def test_scripts_are_told_the_code_of_an_error_and_no_page(desk: OpenDesk) -> No
 @SQLITE
 def test_a_form_that_is_wrong_is_shown_again_with_the_reason(desk: OpenDesk) -> None:
     desk.mail()
-    answer = desk.as_(AIKO).post("/tickets/1/note", data={"body": " "}, headers={"referer": f"{PUBLIC_URL}/tickets/1?view=mine"})
-    assert answer.url.path == "/tickets/1" and "view=mine" in str(answer.url) and "notice=body_missing" in str(answer.url)
+    answer = desk.as_(AIKO).post(
+        "/tickets/1/note", data={"body": " "}, headers={"referer": f"{PUBLIC_URL}/tickets/1?view=mine"}
+    )
+    assert answer.url.path == "/tickets/1" and dict(answer.url.params) == {"view": "mine", "notice": "body_missing"}
 
 
 # --- machines and operators ------------------------------------------------------------------------------------------

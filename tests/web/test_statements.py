@@ -73,7 +73,9 @@ def _tickets(db: Session, numbers: range) -> None:
     agent = db.exec(select(Agent).where(Agent.email == SATO.email)).one()
     for number in numbers:
         now = MONDAY + timedelta(minutes=number)
-        form = records.Form(f"客 {number}", phones=[f"0312340{number:03}"], addresses=[f"customer-{number}@example.com"])
+        form = records.Form(
+            f"客 {number}", phones=[f"0312340{number:03}"], addresses=[f"customer-{number}@example.com"]
+        )
         customer = records.create(db, form, region="JP", now=now)
         ticket = tickets.start(
             db, subject=f"件名 {number}", channel=Channel.MAIL, queue_id=queue_ids[number % len(queue_ids)] or 0,
@@ -99,10 +101,10 @@ def _history(db: Session, numbers: range) -> None:
     """Ms. Tanaka's other tickets and calls."""
     tanaka = db.exec(select(Customer.id).where(Customer.name == TANAKA.name)).one()
     for number in numbers:
-        ticket = tickets.start(db, subject=f"昔の件 {number}", channel=Channel.MAIL, queue_id=_queue(db), customer_id=tanaka,
-                               language="ja", now=MONDAY - timedelta(days=number))  # fmt: skip
+        ticket = tickets.start(db, subject=f"昔の件 {number}", channel=Channel.PHONE, queue_id=_queue(db),
+                               customer_id=tanaka, language="ja", now=MONDAY)  # fmt: skip
         _mail(db, ticket.id or 0, number)
-        _call(db, f"past-{number}", number, customer_id=tanaka)
+        _call(db, f"past-{number}", number, customer_id=tanaka, ticket_id=ticket.id)
 
 
 def _mail(db: Session, ticket_id: int, number: int) -> None:
@@ -127,9 +129,9 @@ def _call(db: Session, key: str, number: int, *, customer_id: int | None, ticket
     agent_ids = list(db.exec(select(Agent.id)))
     db.add(Call(
         source="twilio", call_key=key, number=f"+81312340{number:03}", dialed=TECH_NUMBER, queue_id=_queue(db),
-        customer_id=customer_id, ticket_id=ticket_id, started_at=at, agent_id=None if is_live else agent_ids[number % 4],
-        state=CallState.RINGING if is_live else CallState.ENDED, ended_at=None if is_live else at, wrapped_up_at=at,
-        outcome=Outcome.OPEN if is_live else Outcome.ANSWERED,
+        customer_id=customer_id, ticket_id=ticket_id, started_at=at,
+        agent_id=None if is_live else agent_ids[number % 4], state=CallState.RINGING if is_live else CallState.ENDED,
+        ended_at=None if is_live else at, wrapped_up_at=at, outcome=Outcome.OPEN if is_live else Outcome.ANSWERED,
     ))  # fmt: skip
 
 
@@ -139,7 +141,9 @@ def _staff(db: Session, numbers: range) -> None:
         agent = Agent(name=f"係 {number}", email=f"agent-{number}@desk.example.jp", created_at=MONDAY)
         db.add(agent)
         db.flush()
-        db.add(AgentState(agent_id=agent.id or 0, state=Presence.BUSY if number % 2 else Presence.READY, started_at=MONDAY))
+        db.add(
+            AgentState(agent_id=agent.id or 0, state=Presence.BUSY if number % 2 else Presence.READY, started_at=MONDAY)
+        )
         db.add(Membership(queue_id=_queue(db), agent_id=agent.id or 0))
         at = MONDAY + timedelta(minutes=number)
         db.add(Call(source="twilio", call_key=f"talk-{number}", queue_id=_queue(db), agent_id=agent.id, started_at=at,
@@ -153,7 +157,7 @@ PAGES: dict[str, tuple[tuple[Callable[[Session, range], None], ...], str]] = {
     "/queues": ((_tickets, _calls, _staff), "係"),
     "/customers": ((_tickets, _conversation), "客 "),
     "/customers?q=客": ((_tickets,), "客 "),
-    "/customers/1": ((_history, _conversation), "昔の件"),
+    "/customers/1": ((_history,), "動きません"),
     "/calls": ((_calls,), "電話の客"),
 }
 
@@ -168,6 +172,6 @@ def test_a_page_asks_as_often_for_sixty_rows_as_for_ten(desk: OpenDesk, path: st
             desk.write(make, numbers)
         counts.append(statements(desk, path))
         sizes.append(desk.as_(SATO).get(path).text.count(shown))
-    assert sizes[0] >= 6 and sizes[1] >= 3 * sizes[0], "the rows are on the page"
+    assert sizes[0] >= 6 and sizes[1] >= 2 * sizes[0], "the rows are on the page"
     assert len(counts[0]) == len(counts[1]), "\n".join(sorted(set(counts[1])))
     assert len(counts[0]) <= 40
