@@ -103,8 +103,8 @@ def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) ->
 def _parse(cursor: str) -> tuple[Any, Any]:
     at, _, call_id = cursor.partition("~")
     try:
-        return datetime.fromisoformat(at).astimezone(UTC), int(call_id[:18])
-    except ValueError as error:
+        return datetime.fromisoformat(at).astimezone(UTC), int(call_id)
+    except (ValueError, OverflowError) as error:
         raise NotFound("not_found", cursor=cursor) from error
 
 

@@ -182,6 +182,6 @@ def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
 def _parse(cursor: str) -> tuple[datetime, int]:
     at, _, ticket_id = cursor.partition("~")
     try:
-        return datetime.fromisoformat(at).astimezone(UTC), int(ticket_id[:18])
-    except ValueError as error:
+        return datetime.fromisoformat(at).astimezone(UTC), int(ticket_id)
+    except (ValueError, OverflowError) as error:
         raise NotFound("not_found", cursor=cursor) from error

@@ -73,9 +73,12 @@ class Bus:
         if number := db.info.pop("last_number", None):
             self.wake()
             if not self._database.is_sqlite:
-                with self._database.engine.connect() as connection:
-                    connection.execute(sa.text("SELECT pg_notify(:c, :n)"), {"c": CHANNEL, "n": str(number)})
-                    connection.commit()
+                try:
+                    with self._database.engine.connect() as connection:
+                        connection.execute(sa.text("SELECT pg_notify(:c, :n)"), {"c": CHANNEL, "n": str(number)})
+                        connection.commit()
+                except sa.exc.DBAPIError as error:  # what happened is committed; the others look by themselves soon
+                    logger.warning("other processes were not told of the news: %s", type(error).__name__)
 
     async def _listen(self) -> None:
         import psycopg  # SQLite's desks never need it
