@@ -8,8 +8,8 @@ class Example:
     """A text whose label is known.
 
     `acceptable` names every label that would have been right (empty: only `label`). Examples of one `situation` are
-    never parted between learning and checking. `source` says who vouches ("shipped", "agent", "accepted"); `weight`
-    is how much it counts in fitting.
+    never parted between learning and checking; with three or more named `author`s, neither are those of one author.
+    `source` says who vouches ("shipped", "agent", "accepted"); `weight` is how much it counts in fitting.
     """
 
     text: str
@@ -18,6 +18,7 @@ class Example:
     subject: str = ""
     acceptable: tuple[str, ...] = ()
     situation: str = ""
+    author: str = ""
     source: str = "shipped"
     weight: float = 1.0
 

@@ -21,12 +21,14 @@ from classifiers import text as texts
 from classifiers.answers import Prediction, Reason
 from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
+from classifiers.phrases import shipped as shipped_phrases
 from classifiers.vectors import Vectors
 
-FORMAT = 1
+FORMAT = 2
 NEVER = 1.01  # a threshold no confidence reaches: too little was known to promise anything
 MOST_BYTES = 400_000_000  # unpacked; more is no model of ours
 MOST_REASONS = 4
+_LONGEST_SAID = 12  # characters; a longer turn of phrase is shown by its words
 _FAINTEST = 0.2  # a reason this much weaker than the first is not worth showing
 
 Floats = NDArray[np.float64]
@@ -61,31 +63,35 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All that was learned. `meaning` is labels x dimensions, `counts` labels x queues with key words, `intercept` a
-    number a label; `thresholds` gives each language the confidence below which the model abstains."""
+    """All that was learned. `meaning` is labels x dimensions, `counts` labels x queues with key words, `phrases` labels x
+    turns of phrase, `intercept` a number a label. `temperatures` are by language; `thresholds` give, by language and
+    label, the confidence below which the model abstains."""
 
     labels: tuple[str, ...]
     grams: Block
     terms: Block
     meaning: Coefficients
     counts: Coefficients
+    phrases: Coefficients
     intercept: Coefficients
-    temperature: float
-    thresholds: Mapping[str, float]
+    temperatures: Mapping[str, float]
+    thresholds: Mapping[str, Mapping[str, float]]
     keywords: Lists
 
 
 class Router:
     """A model held open: its weights, the word vectors and the key words it was fitted with.
 
-    `threshold` is the highest of the thresholds by language, for showing; `Prediction.abstained` is what to act on.
+    `thresholds` are by language and label; `threshold` is the highest that can be reached, for showing, and
+    `Prediction.abstained` is what to act on.
     """
 
     def __init__(self, weights: Weights, *, version: str, vectors: Vectors) -> None:
         self.version = version
         self.labels = weights.labels
-        self.thresholds = dict(weights.thresholds)
-        self.threshold = max(self.thresholds.values(), default=NEVER)
+        self.thresholds = {language: dict(row) for language, row in weights.thresholds.items()}
+        reached = [value for row in self.thresholds.values() for value in row.values() if value <= 1]
+        self.threshold = max(reached, default=NEVER)
         self.weights = weights
         self.vectors = vectors
         self._finder = Finder(weights.keywords)
@@ -93,15 +99,15 @@ class Router:
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
         reading = self.read(text, subject=subject)
-        probabilities = self.probabilities(self.scores(reading))
+        probabilities = self.probabilities(self.scores(reading), language=reading.language)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        language = texts.language(reading.normal.text)
+        label, language = self.labels[best], reading.language
         return Prediction(
-            label=self.labels[best],
+            label=label,
             confidence=confidence,
             probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
-            abstained=confidence < self.thresholds.get(language, NEVER) or not self._understands(reading),
+            abstained=confidence < self.thresholds.get(language, {}).get(label, NEVER) or not self._understands(reading),
             because=tuple(self._because(reading, best, text, subject)),
             version=self.version,
             language=language,
@@ -123,12 +129,15 @@ class Router:
             + weights.terms.scores(features.terms(reading))
             + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
             + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
+            + weights.phrases.astype(np.float64) @ features.phrases(reading)
             + weights.intercept
         )
 
-    def probabilities(self, scores: Floats) -> Floats:
-        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts."""
-        powers = np.exp((scores - scores.max()) / self.weights.temperature)
+    def probabilities(self, scores: Floats, *, language: str) -> Floats:
+        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts of a language."""
+        temperatures = self.weights.temperatures
+        temperature = temperatures.get(language) or max(temperatures.values())
+        powers = np.exp((scores - scores.max()) / temperature)
         return np.asarray(powers / powers.sum())
 
     def _understands(self, reading: Reading) -> bool:
@@ -163,9 +172,9 @@ class Router:
             np.subtract.at(loudness, ends, shares)
 
         grams = features.grams(reading)
-        lengths = range(1, features.LONGEST_GRAM + 1)
-        starts = np.concatenate([np.arange(max(0, count - n + 1)) for n in lengths])
-        ends = np.concatenate([np.arange(max(0, count - n + 1)) + n for n in lengths])
+        lengths = features.gram_lengths(reading)
+        starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
+        ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
         lay(starts, ends, _shares(weights.grams, grams, label))
         tokens = [(token.start, token.end) for token in reading.tokens]
         pairs = [(one[0], two[1]) for one, two in zip(tokens, tokens[1:], strict=False)]
@@ -183,6 +192,12 @@ class Router:
             gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.counts, label)
             places = np.array([(found.start, found.end) for found in reading.keywords])
             lay(places[:, 0], places[:, 1], gain[queues])
+        if said := [each for each in reading.said if each.end > each.start]:
+            names = [each.number for each in said]
+            times = np.bincount(names, minlength=weights.phrases.shape[1])
+            gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.phrases, label)
+            places = np.array([(each.start, each.end) for each in said])
+            lay(places[:, 0], places[:, 1], gain[names])
         return np.cumsum(loudness)[:count]
 
 
@@ -193,8 +208,9 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         "text": texts.VERSION,
         "vectors": vectors.digest,
         "labels": list(weights.labels),
-        "temperature": weights.temperature,
-        "thresholds": dict(sorted(weights.thresholds.items())),
+        "phrases": shipped_phrases().digest,
+        "temperatures": dict(sorted(weights.temperatures.items())),
+        "thresholds": {language: dict(sorted(row.items())) for language, row in sorted(weights.thresholds.items())},
         "keywords": {queue: list(words) for queue, words in sorted(weights.keywords.items())},
     }
     file = io.BytesIO()
@@ -209,6 +225,7 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         terms_coefficients=weights.terms.coefficients,
         meaning=weights.meaning,
         counts=weights.counts,
+        phrases=weights.phrases,
         intercept=weights.intercept,
     )
     return file.getvalue()
@@ -236,6 +253,7 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
         _same(version, "format", settings["format"], FORMAT)
         _same(version, "normal form of text", settings["text"], texts.VERSION)
         _same(version, "word vectors", settings["vectors"], vectors.digest)
+        _same(version, "turns of phrase", settings["phrases"], shipped_phrases().digest)
         labels = tuple(str(label) for label in settings["labels"])
         weights = Weights(
             labels=labels,
@@ -243,13 +261,18 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
             terms=_block(arrays, "terms", labels),
             meaning=_floats(arrays, "meaning", (len(labels), vectors.size)),
             counts=_floats(arrays, "counts", (len(labels), len(settings["keywords"]))),
+            phrases=_floats(arrays, "phrases", (len(labels), len(shipped_phrases().names))),
             intercept=_floats(arrays, "intercept", (len(labels),)),
-            temperature=float(settings["temperature"]),
-            thresholds={str(name): float(value) for name, value in settings["thresholds"].items()},
+            temperatures={str(name): float(value) for name, value in settings["temperatures"].items()},
+            thresholds={
+                str(name): {str(label): float(value) for label, value in row.items()}
+                for name, row in settings["thresholds"].items()
+            },
             keywords={str(queue): tuple(words) for queue, words in settings["keywords"].items()},
         )
-        if len(labels) < 2 or not 0 < weights.temperature < 1e6:
-            raise Refused(f"model {version}: {len(labels)} labels and temperature {weights.temperature} make no model.")
+        temperatures = weights.temperatures.values()
+        if len(labels) < 2 or not temperatures or not all(0 < each < 1e6 for each in temperatures):
+            raise Refused(f"model {version}: {len(labels)} labels and temperatures {[*temperatures]} make no model.")
     except Refused:
         raise
     except (KeyError, ValueError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
@@ -279,6 +302,7 @@ def _spans(reading: Reading) -> list[tuple[int, int]]:
     found = [(word.start, word.end) for word in reading.words]
     found += [(keyword.start, keyword.end) for keyword in reading.keywords]
     found += [(token.start, token.end) for token in reading.tokens if token.word != "0"]
+    found += [(each.start, each.end) for each in reading.said if 0 < each.end - each.start <= _LONGEST_SAID]
     spans: list[tuple[int, int]] = []
     for start, end in sorted(found):
         if spans and start < spans[-1][1]:
