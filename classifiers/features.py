@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers import english
 from classifiers import text as texts
 from classifiers.keywords import Finder, Found
 from classifiers.phrases import Said, shipped
@@ -48,7 +49,7 @@ def read(text: str, *, subject: str, vectors: Vectors, finder: Finder) -> Readin
         normal=normal,
         language=language,
         tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
-        words=tuple(vectors.words(normal.text)),
+        words=tuple(vectors.words(normal.text)) if _JAPANESE.search(normal.text) else (),
         keywords=tuple(finder.find(normal.text)),
         said=tuple(shipped().find(normal.text, language=language)),
     )
@@ -80,6 +81,12 @@ def meaning(reading: Reading, vectors: Vectors) -> NDArray[np.float64]:
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
 
 
+def english_meaning(reading: Reading) -> NDArray[np.float64]:
+    """The meaning of an English text by its words, of length one; all zero for a Japanese one."""
+    table = english.shipped()
+    return table.meaning([token.word for token in reading.tokens] if reading.language == "en" else [])
+
+
 def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
     """log(1 + how many key words speak for it), for every queue with a list."""
     heard = [found.queue for found in reading.keywords]
@@ -91,4 +98,5 @@ def phrases(reading: Reading) -> NDArray[np.float64]:
     return shipped().counts(reading.said)
 
 
+_JAPANESE = re.compile(r"[\u3041-\u9fff]")
 _TOKEN = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|0")

@@ -9,14 +9,14 @@ from corrections alone makes such a model worse. scikit-learn is imported here, 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import features, keywords
+from classifiers import english, features, keywords
 from classifiers import text as texts
 from classifiers.answers import Example
 from classifiers.evaluate import calibration_error
@@ -34,19 +34,21 @@ FOLDS = 5
 FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
 COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned
-WEIGHTS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "counts": 0.15, "phrases": 0.2}
+WEIGHTS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.15, "phrases": 0.2}
 SOFTNESS = 1.0  # LinearSVC's C
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A fitted model, not yet kept anywhere. `router` answers; `pipeline` is the scikit-learn original, which takes
-    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON."""
+    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON. `unseen` holds what models
+    that had not seen them answered to the examples, in their order, `rounds` times over."""
 
     router: Router
     pipeline: Any
     content: bytes
     card: dict[str, Any]
+    unseen: "Unseen"
 
     @property
     def version(self) -> str:
@@ -78,7 +80,7 @@ def fit(
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
     seen = _Seen(readings, vectors, finder)
     scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
-    unseen = _Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
+    unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
     sure = unseen.sure(temperatures)
     languages = sorted({example.language for example in examples})
@@ -87,24 +89,10 @@ def fit(
     pipeline = build(readings)
     pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
     weights = _weights(pipeline, labels, finder, temperatures, thresholds)
-    content = pack(weights, vectors=vectors)
-    digest = hashlib.sha256(content).hexdigest()
-    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
-    router = Router(weights, version=version, vectors=vectors)
     card = {
-        "version": version,
-        "made_at": made_at.astimezone(UTC).isoformat(),
-        "sha256": digest,
-        "format": FORMAT,
-        "normal_form": texts.VERSION,
-        "word_vectors_sha256": vectors.digest,
         "seed": seed,
         "labels": list(labels),
-        "turns_of_phrase_sha256": shipped_phrases().digest,
         "temperatures": {language: round(value, 4) for language, value in temperatures.items()},
-        "thresholds": {
-            language: {label: round(value, 4) for label, value in row.items()} for language, row in thresholds.items()
-        },
         "precision_asked": precision,
         "features": {"grams": len(weights.grams.vocabulary), "terms": len(weights.terms.vocabulary)},
         "examples": _census(examples),
@@ -115,7 +103,38 @@ def fit(
             **{language: unseen.figures(sure, language, row) for language, row in thresholds.items()},
         },
     }
-    return Fit(router, pipeline, content, card)
+    return _sealed(weights, vectors, made_at, pipeline, card, unseen)
+
+
+def with_thresholds(fit: Fit, thresholds: dict[str, dict[str, float]], *, made_at: datetime) -> Fit:
+    """The same model, acting from other confidences on; it is another version."""
+    weights = replace(fit.router.weights, thresholds=thresholds)
+    return _sealed(weights, fit.router.vectors, made_at, fit.pipeline, fit.card, fit.unseen)
+
+
+def _sealed(
+    weights: Weights, vectors: Vectors, made_at: datetime, pipeline: Any, facts: dict[str, Any], unseen: "Unseen"
+) -> Fit:
+    content = pack(weights, vectors=vectors)
+    digest = hashlib.sha256(content).hexdigest()
+    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
+    router = Router(weights, version=version, vectors=vectors)
+    card = {
+        **facts,
+        "version": version,
+        "made_at": made_at.astimezone(UTC).isoformat(),
+        "sha256": digest,
+        "format": FORMAT,
+        "normal_form": texts.VERSION,
+        "word_vectors_sha256": vectors.digest,
+        "english_word_vectors_sha256": english.shipped().digest,
+        "turns_of_phrase_sha256": shipped_phrases().digest,
+        "thresholds": {
+            language: {label: round(value, 4) for label, value in row.items()}
+            for language, row in weights.thresholds.items()
+        },
+    }
+    return Fit(router, pipeline, content, card, unseen)
 
 
 # --- Before --------------------------------------------------------------------------------------------------------
@@ -147,6 +166,9 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
     def meanings(readings: Sequence[Reading]) -> Floats:
         return np.array([features.meaning(reading, vectors) for reading in readings])
 
+    def english_meanings(readings: Sequence[Reading]) -> Floats:
+        return np.array([features.english_meaning(reading) for reading in readings])
+
     def counts(readings: Sequence[Reading]) -> Floats:
         return np.array([features.counts(reading, finder.queues) for reading in readings])
 
@@ -159,8 +181,8 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
         met = Counter(term for reading in readings for term in set(features.terms(reading)))
         if max(met.values(), default=0) >= rarest:  # a desk that has never had a word of English
             parts.append(("terms", TfidfVectorizer(analyzer=features.terms, sublinear_tf=True, min_df=rarest)))
-        parts += [("meaning", FunctionTransformer(meanings)), ("counts", FunctionTransformer(counts))]
-        parts.append(("phrases", FunctionTransformer(phrases)))
+        plain = {"meaning": meanings, "english": english_meanings, "counts": counts, "phrases": phrases}
+        parts += [(name, FunctionTransformer(function)) for name, function in plain.items()]
         chosen = {name: WEIGHTS[name] for name, _ in parts}
         borders = LinearSVC(C=SOFTNESS, random_state=seed)
         return Pipeline([("seen", FeatureUnion(parts, transformer_weights=chosen)), ("borders", borders)])
@@ -190,8 +212,9 @@ def _weights(
             vocabulary = {word: place for place, word in enumerate(words)}
             blocks[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
         else:
-            behind = {"counts": len(finder.queues), "phrases": len(shipped_phrases().names)}
-            size = behind.get(name) or coefficients.shape[1] - at - sum(behind.values())
+            sizes = {"english": english.shipped().size, "counts": len(finder.queues)}
+            sizes["phrases"] = len(shipped_phrases().names)
+            size = sizes[name] if name in sizes else coefficients.shape[1] - at - sum(sizes.values())
             columns = coefficients[:, at : at + size] * WEIGHTS[name]
             plain[name] = columns.astype(np.float32)
         at += columns.shape[1]
@@ -200,6 +223,7 @@ def _weights(
         grams=blocks["grams"],
         terms=blocks["terms"],
         meaning=plain["meaning"],
+        english=plain["english"],
         counts=plain["counts"],
         phrases=plain["phrases"],
         intercept=intercept.astype(np.float32),
@@ -221,6 +245,7 @@ class _Seen:
         self.counted = [_counted([analyze(each) for each in readings]) for analyze in (features.grams, features.terms)]
         self.plain = [
             csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * WEIGHTS["meaning"]),
+            csr_matrix(np.array([features.english_meaning(each) for each in readings]) * WEIGHTS["english"]),
             csr_matrix(np.array([features.counts(each, finder.queues) for each in readings]) * WEIGHTS["counts"]),
             csr_matrix(np.array([features.phrases(each) for each in readings]) * WEIGHTS["phrases"]),
         ]
@@ -325,7 +350,7 @@ def _at_least(shares: Floats, counts: Floats) -> Floats:
     return np.asarray((middle - reach) / (1 + z * z / counts))
 
 
-class _Unseen:
+class Unseen:
     """Examples beside their scores from models that had not seen them, every example once a round."""
 
     def __init__(self, examples: Sequence[Example], scores: Floats, labels: tuple[str, ...], rounds: int) -> None:
@@ -397,6 +422,12 @@ class _Unseen:
         good = (shares >= precision) & (least >= precision - LEEWAY) & (met >= FEWEST_KEPT * self.rounds)
         kept = np.flatnonzero(good)
         return float(sure[mine][order][kept[-1]]) if len(kept) else NEVER
+
+    def probabilities(self, temperatures: dict[str, float]) -> Floats:
+        """The probability of every label, at the temperature of each row's language; examples x labels."""
+        heat = np.array([[temperatures[each]] for each in self.languages])
+        powers = np.exp((self.scores - self.scores.max(axis=1, keepdims=True)) / heat)
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     def by_author(self) -> dict[str, Any]:
         """For every author held out whole, strict and lenient shares by language."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import features
+from classifiers import english, features
 from classifiers import text as texts
 from classifiers.answers import Prediction, Reason
 from classifiers.features import Reading
@@ -63,7 +63,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All that was learned. `meaning` is labels x dimensions, `counts` labels x queues with key words, `phrases` labels x
+    """All that was learned. `meaning` and `english` are labels x dimensions, `counts` labels x queues with key words, `phrases` labels x
     turns of phrase, `intercept` a number a label. `temperatures` are by language; `thresholds` give, by language and
     label, the confidence below which the model abstains."""
 
@@ -71,6 +71,7 @@ class Weights:
     grams: Block
     terms: Block
     meaning: Coefficients
+    english: Coefficients
     counts: Coefficients
     phrases: Coefficients
     intercept: Coefficients
@@ -98,7 +99,10 @@ class Router:
 
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
-        reading = self.read(text, subject=subject)
+        return self.answer(self.read(text, subject=subject), text, subject)
+
+    def answer(self, reading: Reading, text: str, subject: str = "") -> Prediction:
+        """The label for one inquiry that has been read; `text` and `subject` are as it was read from."""
         probabilities = self.probabilities(self.scores(reading), language=reading.language)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
@@ -108,7 +112,7 @@ class Router:
             confidence=confidence,
             probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
             abstained=confidence < self.thresholds.get(language, {}).get(label, NEVER) or not self._understands(reading),
-            because=tuple(self._because(reading, best, text, subject)),
+            because=self.because(reading, label, text, subject),
             version=self.version,
             language=language,
         )
@@ -128,6 +132,7 @@ class Router:
             weights.grams.scores(features.grams(reading))
             + weights.terms.scores(features.terms(reading))
             + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
+            + weights.english.astype(np.float64) @ features.english_meaning(reading)
             + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
             + weights.phrases.astype(np.float64) @ features.phrases(reading)
             + weights.intercept
@@ -146,8 +151,9 @@ class Router:
         strange = sum(token.word != "0" for token in reading.tokens) - known
         return known + 2 * len(reading.words) + 2 * len(reading.keywords) > strange
 
-    def _because(self, reading: Reading, label: int, text: str, subject: str) -> list[Reason]:
-        loudness = self._loudness(reading, label)
+    def because(self, reading: Reading, label: str, text: str, subject: str = "") -> tuple[Reason, ...]:
+        """The words that spoke for a label, loudest first, with their places in the text as given."""
+        loudness = self._loudness(reading, self.labels.index(label))
         spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
         loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -each[1])[:MOST_REASONS]
         reasons = []
@@ -159,7 +165,7 @@ class Router:
                 reasons.append(Reason(subject[first:last], weight, -1, -1))
             else:
                 reasons.append(Reason(text[first:last], weight, first, last))
-        return reasons
+        return tuple(reasons)
 
     def _loudness(self, reading: Reading, label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
@@ -181,6 +187,18 @@ class Router:
         if tokens:
             places = np.array(tokens + pairs)
             lay(places[:, 0], places[:, 1], _shares(weights.terms, features.terms(reading), label))
+        if tokens and reading.language == "en":
+            words = [token.word for token in reading.tokens]
+            table, times = english.shipped(), Counter(words)
+            length = table.total(words)[1]
+            direction = _contrast(weights.english, label) / length
+            shares = {
+                word: float(vector @ direction) * (1 + np.log(count)) / count
+                for word, count in times.items()
+                if (vector := table.of(word)) is not None
+            }
+            places = np.array(tokens)
+            lay(places[:, 0], places[:, 1], np.array([shares.get(word, 0.0) for word in words]))
         if reading.words:
             vectors = self.vectors.of([word.row for word in reading.words]).astype(np.float64)
             length = max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9) * len(vectors)
@@ -208,6 +226,7 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         "text": texts.VERSION,
         "vectors": vectors.digest,
         "labels": list(weights.labels),
+        "english": english.shipped().digest,
         "phrases": shipped_phrases().digest,
         "temperatures": dict(sorted(weights.temperatures.items())),
         "thresholds": {language: dict(sorted(row.items())) for language, row in sorted(weights.thresholds.items())},
@@ -224,6 +243,7 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         terms_idf=weights.terms.idf,
         terms_coefficients=weights.terms.coefficients,
         meaning=weights.meaning,
+        english=weights.english,
         counts=weights.counts,
         phrases=weights.phrases,
         intercept=weights.intercept,
@@ -253,6 +273,7 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
         _same(version, "format", settings["format"], FORMAT)
         _same(version, "normal form of text", settings["text"], texts.VERSION)
         _same(version, "word vectors", settings["vectors"], vectors.digest)
+        _same(version, "English word vectors", settings["english"], english.shipped().digest)
         _same(version, "turns of phrase", settings["phrases"], shipped_phrases().digest)
         labels = tuple(str(label) for label in settings["labels"])
         weights = Weights(
@@ -260,6 +281,7 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
             grams=_block(arrays, "grams", labels),
             terms=_block(arrays, "terms", labels),
             meaning=_floats(arrays, "meaning", (len(labels), vectors.size)),
+            english=_floats(arrays, "english", (len(labels), english.shipped().size)),
             counts=_floats(arrays, "counts", (len(labels), len(settings["keywords"]))),
             phrases=_floats(arrays, "phrases", (len(labels), len(shipped_phrases().names))),
             intercept=_floats(arrays, "intercept", (len(labels),)),
