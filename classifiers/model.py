@@ -8,7 +8,7 @@ from corrections alone makes such a model worse. scikit-learn is imported here, 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -63,8 +63,10 @@ def fit(
     lists: Lists | None = None,
     precision: float = PRECISION,
     vectors: Vectors | None = None,
+    blocks: Mapping[str, float] = WEIGHTS,
 ) -> Fit:
-    """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words.
+    """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words,
+    `blocks` how loud each kind of feature is beside the others.
 
     The same examples in the same order, seed and lists give the same bytes. Takes about a second for 1,000 examples.
     Raises ValueError when there are fewer than two labels, or a label with fewer than two examples.
@@ -74,11 +76,11 @@ def fit(
     _enough(examples)
     finder = Finder(lists)
     readings = [features.read(e.text, subject=e.subject, vectors=vectors, finder=finder) for e in examples]
-    build = _builder(vectors, finder, seed)
+    build = _builder(vectors, finder, seed, blocks)
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    seen = _Seen(readings, vectors, finder)
+    seen = _Seen(readings, vectors, finder, blocks)
     scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
@@ -88,7 +90,7 @@ def fit(
 
     pipeline = build(readings)
     pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
-    weights = _weights(pipeline, labels, finder, temperatures, thresholds)
+    weights = _weights(pipeline, labels, finder, temperatures, thresholds, blocks)
     card = {
         "seed": seed,
         "labels": list(labels),
@@ -156,7 +158,9 @@ def _sample_weights(examples: Sequence[Example]) -> Floats:
 # --- The pipeline --------------------------------------------------------------------------------------------------
 
 
-def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[Reading]], Any]:
+def _builder(
+    vectors: Vectors, finder: Finder, seed: int, blocks: Mapping[str, float]
+) -> Callable[[Sequence[Reading]], Any]:
     """A function that makes an unfitted pipeline for the readings it will be fitted on."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion, Pipeline
@@ -183,7 +187,7 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
             parts.append(("terms", TfidfVectorizer(analyzer=features.terms, sublinear_tf=True, min_df=rarest)))
         plain = {"meaning": meanings, "english": english_meanings, "counts": counts, "phrases": phrases}
         parts += [(name, FunctionTransformer(function)) for name, function in plain.items()]
-        chosen = {name: WEIGHTS[name] for name, _ in parts}
+        chosen = {name: blocks[name] for name, _ in parts}
         borders = LinearSVC(C=SOFTNESS, random_state=seed)
         return Pipeline([("seen", FeatureUnion(parts, transformer_weights=chosen)), ("borders", borders)])
 
@@ -196,32 +200,33 @@ def _weights(
     finder: Finder,
     temperatures: dict[str, float],
     thresholds: dict[str, dict[str, float]],
+    blocks: Mapping[str, float],
 ) -> Weights:
     """The fitted numbers without scikit-learn around them, block weights multiplied in."""
     borders = pipeline.named_steps["borders"]
     coefficients, intercept = borders.coef_, borders.intercept_
     if len(labels) == 2:  # scikit-learn keeps one border between two labels; here each label has its own side
         coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
-    blocks: dict[str, Block] = {"terms": Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))}
+    tables: dict[str, Block] = {"terms": Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))}
     plain: dict[str, NDArray[np.float32]] = {}
     at = 0
     for name, part in pipeline.named_steps["seen"].transformer_list:
         if name in ("grams", "terms"):
             words = part.get_feature_names_out().tolist()
-            columns = coefficients[:, at : at + len(words)] * WEIGHTS[name]
+            columns = coefficients[:, at : at + len(words)] * blocks[name]
             vocabulary = {word: place for place, word in enumerate(words)}
-            blocks[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
+            tables[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
         else:
             sizes = {"english": english.shipped().size, "counts": len(finder.queues)}
             sizes["phrases"] = len(shipped_phrases().names)
             size = sizes[name] if name in sizes else coefficients.shape[1] - at - sum(sizes.values())
-            columns = coefficients[:, at : at + size] * WEIGHTS[name]
+            columns = coefficients[:, at : at + size] * blocks[name]
             plain[name] = columns.astype(np.float32)
         at += columns.shape[1]
     return Weights(
         labels=labels,
-        grams=blocks["grams"],
-        terms=blocks["terms"],
+        grams=tables["grams"],
+        terms=tables["terms"],
         meaning=plain["meaning"],
         english=plain["english"],
         counts=plain["counts"],
@@ -239,15 +244,16 @@ def _weights(
 class _Seen:
     """What all readings hold, counted once; the folds take their rows of it, and give the very numbers of the pipeline."""
 
-    def __init__(self, readings: Sequence[Reading], vectors: Vectors, finder: Finder) -> None:
+    def __init__(self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]) -> None:
         from scipy.sparse import csr_matrix
 
+        self.blocks = blocks
         self.counted = [_counted([analyze(each) for each in readings]) for analyze in (features.grams, features.terms)]
         self.plain = [
-            csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * WEIGHTS["meaning"]),
-            csr_matrix(np.array([features.english_meaning(each) for each in readings]) * WEIGHTS["english"]),
-            csr_matrix(np.array([features.counts(each, finder.queues) for each in readings]) * WEIGHTS["counts"]),
-            csr_matrix(np.array([features.phrases(each) for each in readings]) * WEIGHTS["phrases"]),
+            csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * self.blocks["meaning"]),
+            csr_matrix(np.array([features.english_meaning(each) for each in readings]) * self.blocks["english"]),
+            csr_matrix(np.array([features.counts(each, finder.queues) for each in readings]) * self.blocks["counts"]),
+            csr_matrix(np.array([features.phrases(each) for each in readings]) * self.blocks["phrases"]),
         ]
 
     def fold(self, seen: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Any, Any]:
@@ -261,8 +267,8 @@ class _Seen:
             known = np.flatnonzero(np.bincount(counts[seen].indices, minlength=counts.shape[1]) >= rarest)
             if len(known):
                 scale = TfidfTransformer(sublinear_tf=True)
-                learn.append(scale.fit_transform(counts[seen][:, known]) * WEIGHTS[name])
-                answer.append(scale.transform(counts[held][:, known]) * WEIGHTS[name])
+                learn.append(scale.fit_transform(counts[seen][:, known]) * self.blocks[name])
+                answer.append(scale.transform(counts[held][:, known]) * self.blocks[name])
         return hstack(learn).tocsr(), hstack(answer).tocsr()
 
 

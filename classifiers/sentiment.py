@@ -13,6 +13,7 @@ from classifiers.answers import Example, Reason
 from classifiers.router import Router
 
 LABELS = ("negative", "neutral", "positive")
+BLOCKS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.6, "phrases": 0.2}
 LISTS = Path(__file__).parent / "data" / "sentiment.toml"
 WEIGHTS = {"negative": 1.3, "neutral": 1.0, "positive": 1.6}  # how much an example counts: the rare feelings count more
 

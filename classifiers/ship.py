@@ -72,13 +72,14 @@ def build(made_at: datetime, *, folder: Path = registry.SHIPPED) -> Fit:
 def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus: Path = CORPUS) -> Fit:
     """The same for urgency, from the rows that say whether they are urgent."""
     lists = keywords.read(urgency.LISTS)
-    fit = model.fit(urgency_examples("train", folder=corpus), made_at=made_at, lists=lists)
+    fit = model.fit(urgency_examples("train", folder=corpus), made_at=made_at, lists=lists, blocks=urgency.BLOCKS)
     place = fit.router.labels.index("urgent")
-    said = fit.unseen.probabilities(dict(fit.router.weights.temperatures))[:, place]
-    truth = fit.unseen.truth == "urgent"
+    count = len(fit.unseen.truth) // fit.unseen.rounds  # of several drawings the first: every row once
+    said = fit.unseen.probabilities(dict(fit.router.weights.temperatures))[:count, place]
+    truth = fit.unseen.truth[:count] == "urgent"
     found, figures = {}, {}
     for language in sorted(set(fit.unseen.languages.tolist())):
-        mine = fit.unseen.languages == language
+        mine = fit.unseen.languages[:count] == language
         found[language] = urgency.cut(truth[mine], said[mine])
         figures[language] = _found(truth[mine], said[mine] >= found[language])
     fit = model.with_thresholds(fit, urgency.cuts(fit.router.thresholds, found), made_at=made_at)
@@ -106,7 +107,7 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
 def build_sentiment(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus: Path = CORPUS) -> Fit:
     """The same for sentiment, from inquiries and survey comments whose feeling was noted."""
     examples = sentiment_examples("train", folder=corpus)
-    fit = model.fit(examples, made_at=made_at, lists=keywords.read(sentiment.LISTS))
+    fit = model.fit(examples, made_at=made_at, lists=keywords.read(sentiment.LISTS), blocks=sentiment.BLOCKS)
     best = [fit.router.labels[number] for number in fit.unseen.best]
     comment = np.array([author == "" for author in fit.unseen.authors])
     unseen = {}

@@ -17,6 +17,7 @@ from classifiers.answers import Example, Reason
 from classifiers.router import NEVER, Router
 
 LABELS = ("calm", "urgent")
+BLOCKS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.6, "phrases": 0.2}
 LISTS = Path(__file__).parent / "data" / "urgency.toml"
 CODES = ("deadline", "safety", "legal", "business_stopped", "demand")
 WEIGHT = 3.0  # how much an urgent example counts: they are few, and missing one costs more than a false alarm
