@@ -46,7 +46,8 @@ class Prediction:
     """The most probable label and how sure the model is; `abstained` when it is not sure enough to act on.
 
     `confidence` is the probability of `label` in [0, 1], `probabilities` holds every label, `because` the words that
-    spoke for it, loudest first, `version` the model and `language` the text's.
+    spoke for it, loudest first, `version` the model and `language` the text's. `threshold` is what the
+    confidence had to reach, for this label in this language; over 1 when no confidence would have done.
     """
 
     label: str
@@ -56,3 +57,4 @@ class Prediction:
     because: tuple[Reason, ...]
     version: str
     language: str
+    threshold: float = 1.01

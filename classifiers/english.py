@@ -1,8 +1,9 @@
-"""What English words mean, as vectors: the counterpart of vectors.py, small because English words stand apart by themselves.
+"""What English words mean, as vectors: the counterpart of vectors.py, small because English words stand apart by
+themselves.
 
 The idea: a sentence encoder far too slow and large for a desk was asked once about some 26,000 sentences and words, and
-for every word the vector was found that, summed over a sentence, comes nearest to its answer. A few thousand vectors of 64
-numbers keep most of what the encoder knows about inquiries, at the price of a sum. See data/english_NOTICE.txt.
+for every word the vector was found that, summed over a sentence, comes nearest to its answer. A few thousand vectors
+of 64 numbers keep most of what the encoder knows about inquiries, at the price of a sum. See data/english_NOTICE.txt.
 """
 
 import hashlib
@@ -18,8 +19,8 @@ DATA = Path(__file__).parent / "data" / "english_64_int8.npz"
 
 
 class EnglishVectors:
-    """The table, held open. `size` is the number of dimensions, `digest` the SHA-256 of its file. The vectors are scaled
-    by how much a word says, so that a plain sum is a weighted one."""
+    """The table, held open. `size` is the number of dimensions, `digest` the SHA-256 of its file. The vectors are
+    scaled by how much a word says, so that a plain sum is a weighted one."""
 
     def __init__(self, path: Path = DATA) -> None:
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -62,7 +62,9 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"Router {self.version}", ""]
-        lines.append("language      n  strict  lenient  macro-F1   ECE  coverage  precision at threshold  fault or return")
+        lines.append(
+            "language      n  strict  lenient  macro-F1   ECE  coverage  precision at threshold  fault or return"
+        )
         for name, each in self.languages.items():
             lines.append(
                 f"{name:<8}{each.count:7}{_percent(each.strict):>8}{_percent(each.lenient):>9}{_percent(each.macro_f1):>10}"

@@ -1,9 +1,10 @@
 """Learning: labeled examples in, a calibrated router out.
 
-The idea: letters, words, meanings and key words side by side, one linear border a label, and one temperature a language that turns
-distances from the borders into honest probabilities. Temperature and thresholds are taken from scores on examples the
-model had not seen, folded so that no situation is on both sides. Always fitted afresh from everything known: learning
-from corrections alone makes such a model worse. scikit-learn is imported here, inside `fit`, and nowhere else.
+The idea: letters, words, meanings and key words side by side, one linear border a label, and one temperature a
+language that turns distances from the borders into honest probabilities. Temperature and thresholds are taken from
+scores on examples the model had not seen, folded so that no situation is on both sides. Always fitted afresh from
+everything known: learning from corrections alone makes such a model worse. scikit-learn is imported here, inside
+`fit`, and nowhere else.
 """
 
 import hashlib
@@ -41,8 +42,8 @@ SOFTNESS = 1.0  # LinearSVC's C
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A fitted model, not yet kept anywhere. `router` answers; `pipeline` is the scikit-learn original, which takes
-    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON. `unseen` holds what models
-    that had not seen them answered to the examples, in their order, `rounds` times over."""
+    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON. `unseen` holds what
+    models that had not seen them answered to the examples, in their order, `rounds` times over."""
 
     router: Router
     pipeline: Any
@@ -242,9 +243,12 @@ def _weights(
 
 
 class _Seen:
-    """What all readings hold, counted once; the folds take their rows of it, and give the very numbers of the pipeline."""
+    """What all readings hold, counted once; the folds take their rows of it, and give the very numbers of the
+    pipeline."""
 
-    def __init__(self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]) -> None:
+    def __init__(
+        self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]
+    ) -> None:
         from scipy.sparse import csr_matrix
 
         self.blocks = blocks
@@ -305,9 +309,9 @@ def _unseen_scores(
         got = borders.decision_function(answer)
         if got.ndim == 1:
             got = np.column_stack([-got, got])
-        known = [labels.index(label) for label in borders.classes_]
+        known = np.array([labels.index(label) for label in borders.classes_])
         scores[held] = got.min(axis=1, keepdims=True) - 1.0
-        scores[np.ix_(held, known)] = got
+        scores[held[:, None], known] = got
     return scores
 
 

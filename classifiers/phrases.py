@@ -1,7 +1,7 @@
 """Turns of phrase: what a customer wants or what happened, said in words that are the same in every trade.
 
-The idea: "before I buy", "I'd rather keep it" and "still not on my card" decide an inquiry, and a model that counts letters
-needs hundreds of examples to see them apart from their neighbours. Here each has a name and a few patterns, in
+The idea: "before I buy", "I'd rather keep it" and "still not on my card" decide an inquiry, and a model that counts
+letters needs hundreds of examples to see them apart from their neighbours. Here each has a name and a few patterns, in
 data/phrases.toml; the model learns what a name is worth. Patterns belong to the release, unlike key words: a model made
 for others is refused.
 """

@@ -63,9 +63,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All that was learned. `meaning` and `english` are labels x dimensions, `counts` labels x queues with key words, `phrases` labels x
-    turns of phrase, `intercept` a number a label. `temperatures` are by language; `thresholds` give, by language and
-    label, the confidence below which the model abstains."""
+    """All that was learned. `meaning` and `english` are labels x dimensions, `counts` labels x queues with key words,
+    `phrases` labels x turns of phrase, `intercept` a number a label. `temperatures` are by language; `thresholds`
+    give, by language and label, the confidence below which the model abstains."""
 
     labels: tuple[str, ...]
     grams: Block
@@ -83,16 +83,20 @@ class Weights:
 class Router:
     """A model held open: its weights, the word vectors and the key words it was fitted with.
 
-    `thresholds` are by language and label; `threshold` is the highest that can be reached, for showing, and
-    `Prediction.abstained` is what to act on.
+    `cuts` are the thresholds by language and label, which `Prediction.threshold` quotes; `thresholds` is the highest of
+    them that can be reached in each language and `threshold` in all, for showing. `Prediction.abstained` is what to
+    act on.
     """
 
     def __init__(self, weights: Weights, *, version: str, vectors: Vectors) -> None:
         self.version = version
         self.labels = weights.labels
-        self.thresholds = {language: dict(row) for language, row in weights.thresholds.items()}
-        reached = [value for row in self.thresholds.values() for value in row.values() if value <= 1]
-        self.threshold = max(reached, default=NEVER)
+        self.cuts = {language: dict(row) for language, row in weights.thresholds.items()}
+        self.thresholds = {
+            language: max((value for value in row.values() if value <= 1), default=NEVER)
+            for language, row in self.cuts.items()
+        }
+        self.threshold = max((value for value in self.thresholds.values() if value <= 1), default=NEVER)
         self.weights = weights
         self.vectors = vectors
         self._finder = Finder(weights.keywords)
@@ -107,14 +111,16 @@ class Router:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         label, language = self.labels[best], reading.language
+        threshold = self.cuts.get(language, {}).get(label, NEVER)
         return Prediction(
             label=label,
             confidence=confidence,
             probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
-            abstained=confidence < self.thresholds.get(language, {}).get(label, NEVER) or not self._understands(reading),
+            abstained=confidence < threshold or not self._understands(reading),
             because=self.because(reading, label, text, subject),
             version=self.version,
             language=language,
+            threshold=threshold,
         )
 
     def predict_many(self, inquiries: list[tuple[str, str]]) -> list[Prediction]:
@@ -139,7 +145,8 @@ class Router:
         )
 
     def probabilities(self, scores: Floats, *, language: str) -> Floats:
-        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts of a language."""
+        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts of a
+        language."""
         temperatures = self.weights.temperatures
         temperature = temperatures.get(language) or max(temperatures.values())
         powers = np.exp((scores - scores.max()) / temperature)
@@ -147,8 +154,9 @@ class Router:
 
     def _understands(self, reading: Reading) -> bool:
         """Whether anything in the text is a word to this model; of gibberish it has an opinion, but no knowledge."""
-        known = sum(token.word in self.weights.terms.vocabulary for token in reading.tokens if token.word != "0")
-        strange = sum(token.word != "0" for token in reading.tokens) - known
+        words = [token.word for token in reading.tokens if len(token.word) > 1]  # neither "0" nor a letter alone
+        known = sum(word in self.weights.terms.vocabulary for word in words)
+        strange = len(words) - known
         return known + 2 * len(reading.words) + 2 * len(reading.keywords) > strange
 
     def because(self, reading: Reading, label: str, text: str, subject: str = "") -> tuple[Reason, ...]:
@@ -189,12 +197,12 @@ class Router:
             lay(places[:, 0], places[:, 1], _shares(weights.terms, features.terms(reading), label))
         if tokens and reading.language == "en":
             words = [token.word for token in reading.tokens]
-            table, times = english.shipped(), Counter(words)
+            table = english.shipped()
             length = table.total(words)[1]
             direction = _contrast(weights.english, label) / length
             shares = {
                 word: float(vector @ direction) * (1 + np.log(count)) / count
-                for word, count in times.items()
+                for word, count in Counter(words).items()
                 if (vector := table.of(word)) is not None
             }
             places = np.array(tokens)
@@ -212,8 +220,8 @@ class Router:
             lay(places[:, 0], places[:, 1], gain[queues])
         if said := [each for each in reading.said if each.end > each.start]:
             names = [each.number for each in said]
-            times = np.bincount(names, minlength=weights.phrases.shape[1])
-            gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.phrases, label)
+            said_times = np.bincount(names, minlength=weights.phrases.shape[1])
+            gain = np.log1p(said_times) / np.maximum(said_times, 1) * _contrast(weights.phrases, label)
             places = np.array([(each.start, each.end) for each in said])
             lay(places[:, 0], places[:, 1], gain[names])
         return np.cumsum(loudness)[:count]

@@ -47,7 +47,9 @@ def of(text: str, *, subject: str = "", model: Router | None = None) -> Sentimen
     return Sentiment(found.label, found.confidence, found.probabilities, because, found.version)
 
 
-def example(text: str, feeling: str, *, language: str, subject: str = "", situation: str = "", author: str = "") -> Example:
+def example(
+    text: str, feeling: str, *, language: str, subject: str = "", situation: str = "", author: str = ""
+) -> Example:
     """An example to learn from. Raises ValueError for an unknown feeling."""
     if feeling not in LABELS:
         raise ValueError(f"sentiment {feeling!r}; known are {', '.join(LABELS)}")

@@ -82,7 +82,7 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
         mine = fit.unseen.languages[:count] == language
         found[language] = urgency.cut(truth[mine], said[mine])
         figures[language] = _found(truth[mine], said[mine] >= found[language])
-    fit = model.with_thresholds(fit, urgency.cuts(fit.router.thresholds, found), made_at=made_at)
+    fit = model.with_thresholds(fit, urgency.cuts(fit.router.cuts, found), made_at=made_at)
     tested = urgency_examples("test", folder=corpus)
     verdicts = [urgency.of(e.text, subject=e.subject, model=fit.router) for e in tested]
     facts = {
@@ -126,7 +126,8 @@ def build_sentiment(made_at: datetime, *, folder: Path = registry.SHIPPED, corpu
     answers = [fit.router.predict(e.text, subject=e.subject) for e in tested]
     facts = {
         **{name: fact for name, fact in fit.card.items() if name not in ("precision_asked", "cross_validation")},
-        "purpose": "How a customer feels in a text: positive, neutral or negative. For lists and reports over many texts.",
+        "purpose": "How a customer feels in a text: positive, neutral or negative. For lists and reports over many "
+        "texts.",
         "learned_from": "Inquiries and survey comments of classifiers/corpus whose feeling was noted; train split.",
         "unseen": unseen,
         "test_split": _by_language(
@@ -177,27 +178,34 @@ def card(fit: Fit, measured: Report) -> dict[str, Any]:
 
 
 LIMITS = [
-    "The corpus was written for this project, much of it made to be hard. Cross-validation answers every text by a model "
-    "that had learned nothing from its author; even so all authors worked from one description. Expect other figures on "
+    "The corpus was written for this project, much of it made to be hard. Cross-validation answers every text by a "
+    "model "
+    "that had learned nothing from its author; even so all authors worked from one description. Expect other figures "
+    "on "
     "your own mail, and start by suggesting.",
     "Thresholds by language and queue were chosen so that, on authors not learned from, 97 % of the answers given are "
     "acceptable. A queue in which no confidence kept that word is never acted on.",
     "English is weaker than Japanese, and its threshold leaves more to people: texts are longer and tell stories.",
-    "The turns of phrase were written from the definitions of the queues by someone who had read part of the corpus, and "
-    "the English word vectors were learned on the sentences, not the labels, of part of it: figures lean to the hopeful.",
+    "The turns of phrase were written from the definitions of the queues by someone who had read part of the corpus, "
+    "and "
+    "the English word vectors were learned on the sentences, not the labels, of part of it: figures lean to the "
+    "hopeful.",
     "Words that point to one queue while the wish belongs to another are the usual mistake, above all fault against "
     "return, and two wishes in one message.",
     "Texts in other languages, sarcasm and transcripts with many recognition errors were not measured.",
     "It knows five queues. For others, train with examples of your own.",
 ]
 URGENCY_LIMITS = [
-    "One reader noted the rows; where a deadline begins to be near is a matter of opinion, and nobody noted them twice.",
-    "The cut favors finding over precision: expect about one false alarm to two true ones or worse, where urgency is rare.",
+    "One reader noted the rows; where a deadline begins to be near is a matter of opinion, and nobody noted them "
+    "twice.",
+    "The cut favors finding over precision: expect about one false alarm to two true ones or worse, where urgency is "
+    "rare.",
     "It does not know the date. A deadline without a word of nearness is not seen.",
 ]
 SENTIMENT_LIMITS = [
     "Inquiries are mostly neutral, and few are glad: shares of feelings there say more than single answers.",
-    "Comments were written and noted by one hand, many as pairs of opposites; irony is found only where words betray it.",
+    "Comments were written and noted by one hand, many as pairs of opposites; irony is found only where words betray "
+    "it.",
     "Report over thirty texts or more, never on one person.",
 ]
 

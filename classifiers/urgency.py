@@ -1,8 +1,9 @@
-"""Whether an inquiry cannot wait, how sure that is, and why: a deadline, safety, the law, work at a stop, a plain demand.
+"""Whether an inquiry cannot wait, how sure that is, and why: a deadline, safety, the law, work at a stop, a plain
+demand.
 
-The idea: word lists name the reasons, and a model of the router's kind, which counts them beside everything else, decides
-whether they are meant ("by tomorrow" is; "no rush, tomorrow is fine" is not). The cut is chosen so that little that is
-urgent goes unseen, at the price of some false alarms; it orders a list and never sends anything.
+The idea: word lists name the reasons, and a model of the router's kind, which counts them beside everything else,
+decides whether they are meant ("by tomorrow" is; "no rush, tomorrow is fine" is not). The cut is chosen so that little
+that is urgent goes unseen, at the price of some false alarms; it orders a list and never sends anything.
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,9 @@ RECALL = 0.88  # what the cut is chosen for, on unseen examples
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """`urgent` when `confidence`, the probability of it, reaches the cut of the language. `reasons` are codes, the words
-    of which stand in the text; it may be empty when the model alone says so, and is empty when it is not urgent."""
+    """`urgent` when `confidence`, the probability of it, reaches the cut of the language. `reasons` are codes, the
+    words of which stand in the text; it may be empty when the model alone says so, and is empty when it is not
+    urgent."""
 
     urgent: bool
     confidence: float
@@ -51,7 +53,7 @@ def of(text: str, *, subject: str = "", model: Router | None = None) -> Urgency:
     found = model.answer(reading, text, subject)
     confidence = found.probabilities["urgent"]
     nothing = not text.strip() and not subject.strip()
-    if nothing or confidence < model.thresholds.get(found.language, {}).get("urgent", NEVER):
+    if nothing or confidence < model.cuts.get(found.language, {}).get("urgent", NEVER):
         return Urgency(False, 0.0 if nothing else confidence, (), (), found.version)
     met = {keyword.queue for keyword in reading.keywords}
     because = list(model.because(reading, "urgent", text, subject))
@@ -63,7 +65,9 @@ def of(text: str, *, subject: str = "", model: Router | None = None) -> Urgency:
     return Urgency(True, confidence, tuple(code for code in CODES if code in met), tuple(because), found.version)
 
 
-def example(text: str, urgent: bool, *, language: str, subject: str = "", situation: str = "", author: str = "") -> Example:
+def example(
+    text: str, urgent: bool, *, language: str, subject: str = "", situation: str = "", author: str = ""
+) -> Example:
     """An example to learn from."""
     return Example(
         text,

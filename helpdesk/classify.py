@@ -1,7 +1,7 @@
 """The classifiers at the command line: lines of JSON in, lines of JSON out, one for one and in order.
 
-The idea: a line that cannot be read is answered like any other, with an error and its number, so that a file of a million
-lines is not lost to one. Nothing is kept back: each answer leaves before the next line is waited for.
+The idea: a line that cannot be read is answered like any other, with an error and its number, so that a file of a
+million lines is not lost to one. Nothing is kept back: each answer leaves before the next line is waited for.
 """
 
 import json
