@@ -5,7 +5,7 @@ numpy alone) and explaining. That is why a shipped answer cannot differ from the
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,16 +43,25 @@ class Reading:
 
 def read(text: str, *, subject: str, vectors: Vectors, finder: Finder) -> Reading:
     """Read one inquiry: the subject and the text together, in normal form."""
-    normal = texts.normal(text, subject=subject)
-    language = texts.language(normal.text)
-    return Reading(
-        normal=normal,
-        language=language,
-        tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
-        words=tuple(vectors.words(normal.text)) if _JAPANESE.search(normal.text) else (),
-        keywords=tuple(finder.find(normal.text)),
-        said=tuple(shipped().find(normal.text, language=language)),
-    )
+    return read_many([(subject, text)], vectors=vectors, finder=finder)[0]
+
+
+def read_many(inquiries: Sequence[tuple[str, str]], *, vectors: Vectors, finder: Finder) -> list[Reading]:
+    """Read many inquiries, each given as (subject, text); the same readings as one by one, sooner."""
+    normals = [texts.normal(text, subject=subject) for subject, text in inquiries]
+    readings = []
+    for normal, words in zip(normals, vectors.words_many([normal.text for normal in normals]), strict=True):
+        language = texts.language(normal.text)
+        reading = Reading(
+            normal=normal,
+            language=language,
+            tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
+            words=tuple(words),
+            keywords=tuple(finder.find(normal.text)),
+            said=tuple(shipped().find(normal.text, language=language)),
+        )
+        readings.append(reading)
+    return readings
 
 
 def gram_lengths(reading: Reading) -> range:
@@ -98,5 +107,4 @@ def phrases(reading: Reading) -> NDArray[np.float64]:
     return shipped().counts(reading.said)
 
 
-_JAPANESE = re.compile(r"[\u3041-\u9fff]")
 _TOKEN = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|0")

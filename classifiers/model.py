@@ -76,7 +76,7 @@ def fit(
     lists = lists if lists is not None else keywords.read()
     _enough(examples)
     finder = Finder(lists)
-    readings = [features.read(e.text, subject=e.subject, vectors=vectors, finder=finder) for e in examples]
+    readings = features.read_many([(e.subject, e.text) for e in examples], vectors=vectors, finder=finder)
     build = _builder(vectors, finder, seed, blocks)
     labels = tuple(sorted({example.label for example in examples}))
 

@@ -156,7 +156,7 @@ def test_examples_all_of_one_situation_are_learned_but_never_acted_on(some_examp
 def test_an_author_is_held_out_whole_when_there_are_three():
     """What an author always writes beside a label teaches nothing about others."""
     examples = [
-        Example(f"{sign}{chr(0x4E00 + number)}", "ab"[number % 2], "ja", author=author)
+        Example(f"{sign}{chr(ord(author) * 90 + 0x3000 + number)}", "ab"[number % 2], "ja", author=author)
         for author, signs in {"x": "가나", "y": "다라", "z": "마바"}.items()
         for number in range(40)
         for sign in signs[number % 2]
