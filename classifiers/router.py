@@ -65,8 +65,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Known grams or terms of one text: places in the vocabulary, TF-IDF and counts; `where` says of everything that was
-    found which of them it is, -1 for none."""
+    """Known grams or terms of one text: places in the vocabulary, TF-IDF and counts; `where` says of everything that
+    was found which of them it is, -1 for none."""
 
     places: NDArray[np.intp]
     values: Floats

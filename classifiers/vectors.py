@@ -79,7 +79,8 @@ class Vectors:
         return found
 
     def words_many(self, texts: Sequence[str]) -> list[list[Word]]:
-        """The words of each of many normal forms. They are searched together, divided by line ends no word goes over."""
+        """The words of each of many normal forms. They are searched together, divided by line ends no word goes
+        over."""
         found: list[list[Word]] = [[] for _ in texts]
         batch: list[int] = []
         size = 0
