@@ -32,6 +32,8 @@ FEWEST_TO_PROMISE = 100  # unseen examples of a language; below, the model never
 LEEWAY = 0.015  # how far below the precision asked for chance may have hidden the truth, five times in six
 FEWEST_KEPT = 30  # of them, the fewest a precision may be read from
 FOLDS = 5
+MANY = 10_000  # examples; from here on a desk's own outcomes prevail, and fewer folds keep learning short
+FOLDS_OF_MANY = 3
 FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
 COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned
@@ -318,15 +320,15 @@ def _unseen_scores(
 def _folds(
     examples: Sequence[Example], readings: Sequence[Reading], truth: NDArray[np.str_], seed: int
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to learn from and rows to answer. Authors are held out whole when there are three or more; what has no
-    author is drawn by situation."""
+    """Rows to learn from and rows to answer. Authors are held out whole when there are three or more, and what has no
+    author is drawn by situation; of many examples all are drawn by situation."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     groups = np.array([e.situation or r.normal.text for e, r in zip(examples, readings, strict=True)])
     authors = np.array([example.author for example in examples])
     named = sorted(set(authors.tolist()) - {""})
     folds = []
-    if len(named) >= FEWEST_AUTHORS:
+    if len(named) >= FEWEST_AUTHORS and len(examples) < MANY:
         for author in named:
             held = np.flatnonzero(authors == author)
             strange = ~np.isin(groups, groups[held])
@@ -336,7 +338,8 @@ def _folds(
         drawn = np.arange(len(examples))
     if not len(drawn):
         return folds
-    count = min(FOLDS, len(set(groups[drawn])), min(Counter(truth[drawn].tolist()).values()))
+    most = FOLDS if len(examples) < MANY else FOLDS_OF_MANY
+    count = min(most, len(set(groups[drawn])), min(Counter(truth[drawn].tolist()).values()))
     if count < 2:
         return folds
     splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
