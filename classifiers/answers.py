@@ -8,8 +8,8 @@ class Example:
     """A text whose label is known.
 
     `acceptable` names every label that would have been right (empty: only `label`). Examples of one `situation` are
-    never parted between learning and checking. `source` says who vouches ("shipped", "agent", "accepted"); `weight`
-    is how much it counts in fitting.
+    never parted between learning and checking; with three or more named `author`s, neither are those of one author.
+    `source` says who vouches ("shipped", "agent", "accepted"); `weight` is how much it counts in fitting.
     """
 
     text: str
@@ -18,6 +18,7 @@ class Example:
     subject: str = ""
     acceptable: tuple[str, ...] = ()
     situation: str = ""
+    author: str = ""
     source: str = "shipped"
     weight: float = 1.0
 
@@ -45,7 +46,8 @@ class Prediction:
     """The most probable label and how sure the model is; `abstained` when it is not sure enough to act on.
 
     `confidence` is the probability of `label` in [0, 1], `probabilities` holds every label, `because` the words that
-    spoke for it, loudest first, `version` the model and `language` the text's.
+    spoke for it, loudest first, `version` the model and `language` the text's. `threshold` is what the
+    confidence had to reach, for this label in this language; over 1 when no confidence would have done.
     """
 
     label: str
@@ -55,3 +57,4 @@ class Prediction:
     because: tuple[Reason, ...]
     version: str
     language: str
+    threshold: float = 1.01

@@ -9,9 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from classifiers.answers import Example, Prediction
 
 BINS = 10
+
+Floats = NDArray[np.float64]
 
 
 class Answers(Protocol):
@@ -34,7 +39,8 @@ class LabelFigures:
 class LanguageFigures:
     """One language. All figures are shares in [0, 1]; `calibration_error` is the expected calibration error over ten
     equal bins of confidence (Naeini et al. 2015), an acceptable label counting as right; `precision` is None when the
-    router abstained throughout."""
+    router abstained throughout. `fault_or_return` is the share of the texts of tech_support and returns where the more
+    probable of these two is acceptable, None where the router or the texts lack one."""
 
     count: int
     strict: float
@@ -43,6 +49,7 @@ class LanguageFigures:
     calibration_error: float
     coverage: float
     precision: float | None
+    fault_or_return: float | None
     labels: dict[str, LabelFigures]
 
 
@@ -55,11 +62,13 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"Router {self.version}", ""]
-        lines.append("language      n  strict  lenient  macro-F1   ECE  coverage  precision at threshold")
+        lines.append(
+            "language      n  strict  lenient  macro-F1   ECE  coverage  precision at threshold  fault or return"
+        )
         for name, each in self.languages.items():
             lines.append(
                 f"{name:<8}{each.count:7}{_percent(each.strict):>8}{_percent(each.lenient):>9}{_percent(each.macro_f1):>10}"
-                f"{_percent(each.calibration_error):>6}{_percent(each.coverage):>10}{_percent(each.precision):>11}"
+                f"{_percent(each.calibration_error):>6}{_percent(each.coverage):>10}{_percent(each.precision):>11}{_percent(each.fault_or_return):>29}"
             )
         for name, each in self.languages.items():
             lines += ["", f"{name + ', by label':<24}{'expected':>9}{'predicted':>10}{'precision':>10}{'recall':>8}"]
@@ -96,8 +105,19 @@ def _figures(answered: Answered) -> LanguageFigures:
         calibration_error=_calibration_error(answered),
         coverage=len(dared) / len(answered),
         precision=_share([e.accepts(p.label) for e, p in dared]),
+        fault_or_return=_fault_or_return(answered),
         labels=by_label,
     )
+
+
+def _fault_or_return(answered: Answered) -> float | None:
+    pair = ("tech_support", "returns")
+    right = [
+        e.accepts(max(pair, key=lambda label: p.probabilities[label]))
+        for e, p in answered
+        if e.label in pair and all(label in p.probabilities for label in pair)
+    ]
+    return _share(right)
 
 
 def _label(answered: Answered, label: str) -> LabelFigures:
@@ -116,15 +136,16 @@ def _f1(figures: LabelFigures) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+def calibration_error(said: Floats, held: NDArray[np.bool_]) -> float:
+    """How far confidences are from how often they held: the mean gap over ten equal bins, weighted by their size."""
+    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    gaps = [abs(said[bins == each].mean() - held[bins == each].mean()) * (bins == each).mean() for each in set(bins)]
+    return float(sum(gaps))
+
+
 def _calibration_error(answered: Answered) -> float:
-    error = 0.0
-    for number in range(BINS):
-        inside = [(e, p) for e, p in answered if min(int(p.confidence * BINS), BINS - 1) == number]
-        if inside:
-            said = sum(p.confidence for _, p in inside) / len(inside)
-            held = sum(e.accepts(p.label) for e, p in inside) / len(inside)
-            error += abs(said - held) * len(inside) / len(answered)
-    return error
+    said = np.array([p.confidence for _, p in answered])
+    return calibration_error(said, np.array([e.accepts(p.label) for e, p in answered]))
 
 
 def _share(true: Sequence[bool]) -> float | None:

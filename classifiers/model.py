@@ -1,48 +1,57 @@
 """Learning: labeled examples in, a calibrated router out.
 
-The idea: letters, words, meanings and key words side by side, one linear border a label, and one temperature that turns
-distances from the borders into honest probabilities. Temperature and thresholds are taken from scores on examples the
-model had not seen, folded so that no situation is on both sides. Always fitted afresh from everything known: learning
-from corrections alone makes such a model worse. scikit-learn is imported here, inside `fit`, and nowhere else.
+The idea: letters, words, meanings and key words side by side, one linear border a label, and one temperature a
+language that turns distances from the borders into honest probabilities. Temperature and thresholds are taken from
+scores on examples the model had not seen, folded so that no situation is on both sides. Always fitted afresh from
+everything known: learning from corrections alone makes such a model worse. scikit-learn is imported here, inside
+`fit`, and nowhere else.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import features, keywords
+from classifiers import english, features, keywords
 from classifiers import text as texts
 from classifiers.answers import Example
+from classifiers.evaluate import calibration_error
 from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
+from classifiers.phrases import shipped as shipped_phrases
 from classifiers.router import FORMAT, NEVER, Block, Floats, Router, Weights, pack
 from classifiers.vectors import Vectors, japanese
 
-PRECISION = 0.90  # what the thresholds are chosen for, on unseen examples, any acceptable label counting as right
+PRECISION = 0.97  # what the thresholds are chosen for, on unseen examples, any acceptable label counting as right
 FEWEST_TO_PROMISE = 100  # unseen examples of a language; below, the model never acts in it
+LEEWAY = 0.015  # how far below the precision asked for chance may have hidden the truth, five times in six
 FEWEST_KEPT = 30  # of them, the fewest a precision may be read from
 FOLDS = 5
+MANY = 10_000  # examples; from here on a desk's own outcomes prevail, and fewer folds keep learning short
+FOLDS_OF_MANY = 3
+FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
 COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned
-WEIGHTS = {"grams": 1.0, "terms": 1.0, "meaning": 1.0, "counts": 0.3}
+WEIGHTS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.15, "phrases": 0.2}
 SOFTNESS = 1.0  # LinearSVC's C
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A fitted model, not yet kept anywhere. `router` answers; `pipeline` is the scikit-learn original, which takes
-    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON."""
+    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON. `unseen` holds what
+    models that had not seen them answered to the examples, in their order, `rounds` times over."""
 
     router: Router
     pipeline: Any
     content: bytes
     card: dict[str, Any]
+    unseen: "Unseen"
 
     @property
     def version(self) -> str:
@@ -57,8 +66,10 @@ def fit(
     lists: Lists | None = None,
     precision: float = PRECISION,
     vectors: Vectors | None = None,
+    blocks: Mapping[str, float] = WEIGHTS,
 ) -> Fit:
-    """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words.
+    """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words,
+    `blocks` how loud each kind of feature is beside the others.
 
     The same examples in the same order, seed and lists give the same bytes. Takes about a second for 1,000 examples.
     Raises ValueError when there are fewer than two labels, or a label with fewer than two examples.
@@ -67,48 +78,68 @@ def fit(
     lists = lists if lists is not None else keywords.read()
     _enough(examples)
     finder = Finder(lists)
-    readings = [features.read(e.text, subject=e.subject, vectors=vectors, finder=finder) for e in examples]
-    build = _builder(vectors, finder, seed)
+    readings = features.read_many([(e.subject, e.text) for e in examples], vectors=vectors, finder=finder)
+    build = _builder(vectors, finder, seed, blocks)
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    scores = [_unseen_scores(examples, readings, labels, build, seed + number) for number in range(rounds)]
-    unseen = _Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
-    temperature = unseen.temperature()
-    sure = _softmax_top(unseen.scores, temperature)
-    thresholds = {
-        language: unseen.threshold(sure, language, precision)
-        for language in sorted({example.language for example in examples})
-    }
+    seen = _Seen(readings, vectors, finder, blocks)
+    scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
+    unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
+    temperatures = unseen.temperatures()
+    sure = unseen.sure(temperatures)
+    languages = sorted({example.language for example in examples})
+    thresholds = {language: unseen.thresholds(sure, language, precision) for language in languages}
 
     pipeline = build(readings)
     pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
-    weights = _weights(pipeline, labels, finder, temperature, thresholds)
-    content = pack(weights, vectors=vectors)
-    digest = hashlib.sha256(content).hexdigest()
-    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
-    router = Router(weights, version=version, vectors=vectors)
+    weights = _weights(pipeline, labels, finder, temperatures, thresholds, blocks)
     card = {
-        "version": version,
-        "made_at": made_at.astimezone(UTC).isoformat(),
-        "sha256": digest,
-        "format": FORMAT,
-        "normal_form": texts.VERSION,
-        "word_vectors_sha256": vectors.digest,
         "seed": seed,
         "labels": list(labels),
-        "temperature": round(temperature, 4),
-        "thresholds": {language: round(value, 4) for language, value in thresholds.items()},
+        "temperatures": {language: round(value, 4) for language, value in temperatures.items()},
         "precision_asked": precision,
         "features": {"grams": len(weights.grams.vocabulary), "terms": len(weights.terms.vocabulary)},
         "examples": _census(examples),
         "cross_validation": {
             "folds": FOLDS,
             "rounds": rounds,
-            **{language: unseen.figures(sure, language, threshold) for language, threshold in thresholds.items()},
+            "by_author": unseen.by_author(),
+            **{language: unseen.figures(sure, language, row) for language, row in thresholds.items()},
         },
     }
-    return Fit(router, pipeline, content, card)
+    return _sealed(weights, vectors, made_at, pipeline, card, unseen)
+
+
+def with_thresholds(fit: Fit, thresholds: dict[str, dict[str, float]], *, made_at: datetime) -> Fit:
+    """The same model, acting from other confidences on; it is another version."""
+    weights = replace(fit.router.weights, thresholds=thresholds)
+    return _sealed(weights, fit.router.vectors, made_at, fit.pipeline, fit.card, fit.unseen)
+
+
+def _sealed(
+    weights: Weights, vectors: Vectors, made_at: datetime, pipeline: Any, facts: dict[str, Any], unseen: "Unseen"
+) -> Fit:
+    content = pack(weights, vectors=vectors)
+    digest = hashlib.sha256(content).hexdigest()
+    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
+    router = Router(weights, version=version, vectors=vectors)
+    card = {
+        **facts,
+        "version": version,
+        "made_at": made_at.astimezone(UTC).isoformat(),
+        "sha256": digest,
+        "format": FORMAT,
+        "normal_form": texts.VERSION,
+        "word_vectors_sha256": vectors.digest,
+        "english_word_vectors_sha256": english.shipped().digest,
+        "turns_of_phrase_sha256": shipped_phrases().digest,
+        "thresholds": {
+            language: {label: round(value, 4) for label, value in row.items()}
+            for language, row in weights.thresholds.items()
+        },
+    }
+    return Fit(router, pipeline, content, card, unseen)
 
 
 # --- Before --------------------------------------------------------------------------------------------------------
@@ -130,7 +161,9 @@ def _sample_weights(examples: Sequence[Example]) -> Floats:
 # --- The pipeline --------------------------------------------------------------------------------------------------
 
 
-def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[Reading]], Any]:
+def _builder(
+    vectors: Vectors, finder: Finder, seed: int, blocks: Mapping[str, float]
+) -> Callable[[Sequence[Reading]], Any]:
     """A function that makes an unfitted pipeline for the readings it will be fitted on."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion, Pipeline
@@ -140,8 +173,14 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
     def meanings(readings: Sequence[Reading]) -> Floats:
         return np.array([features.meaning(reading, vectors) for reading in readings])
 
+    def english_meanings(readings: Sequence[Reading]) -> Floats:
+        return np.array([features.english_meaning(reading) for reading in readings])
+
     def counts(readings: Sequence[Reading]) -> Floats:
         return np.array([features.counts(reading, finder.queues) for reading in readings])
+
+    def phrases(readings: Sequence[Reading]) -> Floats:
+        return np.array([features.phrases(reading) for reading in readings])
 
     def build(readings: Sequence[Reading]) -> Any:
         rarest = 2 if len(readings) >= COMMON_FROM else 1
@@ -149,8 +188,9 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
         met = Counter(term for reading in readings for term in set(features.terms(reading)))
         if max(met.values(), default=0) >= rarest:  # a desk that has never had a word of English
             parts.append(("terms", TfidfVectorizer(analyzer=features.terms, sublinear_tf=True, min_df=rarest)))
-        parts += [("meaning", FunctionTransformer(meanings)), ("counts", FunctionTransformer(counts))]
-        chosen = {name: WEIGHTS[name] for name, _ in parts}
+        plain = {"meaning": meanings, "english": english_meanings, "counts": counts, "phrases": phrases}
+        parts += [(name, FunctionTransformer(function)) for name, function in plain.items()]
+        chosen = {name: blocks[name] for name, _ in parts}
         borders = LinearSVC(C=SOFTNESS, random_state=seed)
         return Pipeline([("seen", FeatureUnion(parts, transformer_weights=chosen)), ("borders", borders)])
 
@@ -158,35 +198,44 @@ def _builder(vectors: Vectors, finder: Finder, seed: int) -> Callable[[Sequence[
 
 
 def _weights(
-    pipeline: Any, labels: tuple[str, ...], finder: Finder, temperature: float, thresholds: dict[str, float]
+    pipeline: Any,
+    labels: tuple[str, ...],
+    finder: Finder,
+    temperatures: dict[str, float],
+    thresholds: dict[str, dict[str, float]],
+    blocks: Mapping[str, float],
 ) -> Weights:
     """The fitted numbers without scikit-learn around them, block weights multiplied in."""
     borders = pipeline.named_steps["borders"]
     coefficients, intercept = borders.coef_, borders.intercept_
     if len(labels) == 2:  # scikit-learn keeps one border between two labels; here each label has its own side
         coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
-    blocks: dict[str, Block] = {"terms": Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))}
+    tables: dict[str, Block] = {"terms": Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))}
     plain: dict[str, NDArray[np.float32]] = {}
     at = 0
     for name, part in pipeline.named_steps["seen"].transformer_list:
         if name in ("grams", "terms"):
             words = part.get_feature_names_out().tolist()
-            columns = coefficients[:, at : at + len(words)] * WEIGHTS[name]
+            columns = coefficients[:, at : at + len(words)] * blocks[name]
             vocabulary = {word: place for place, word in enumerate(words)}
-            blocks[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
+            tables[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
         else:
-            size = len(finder.queues) if name == "counts" else coefficients.shape[1] - at - len(finder.queues)
-            columns = coefficients[:, at : at + size] * WEIGHTS[name]
+            sizes = {"english": english.shipped().size, "counts": len(finder.queues)}
+            sizes["phrases"] = len(shipped_phrases().names)
+            size = sizes[name] if name in sizes else coefficients.shape[1] - at - sum(sizes.values())
+            columns = coefficients[:, at : at + size] * blocks[name]
             plain[name] = columns.astype(np.float32)
         at += columns.shape[1]
     return Weights(
         labels=labels,
-        grams=blocks["grams"],
-        terms=blocks["terms"],
+        grams=tables["grams"],
+        terms=tables["terms"],
         meaning=plain["meaning"],
+        english=plain["english"],
         counts=plain["counts"],
+        phrases=plain["phrases"],
         intercept=intercept.astype(np.float32),
-        temperature=temperature,
+        temperatures=temperatures,
         thresholds=thresholds,
         keywords=finder.lists,
     )
@@ -195,72 +244,157 @@ def _weights(
 # --- Honesty -------------------------------------------------------------------------------------------------------
 
 
+class _Seen:
+    """What all readings hold, counted once; the folds take their rows of it, and give the very numbers of the
+    pipeline."""
+
+    def __init__(
+        self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]
+    ) -> None:
+        from scipy.sparse import csr_matrix
+
+        self.blocks = blocks
+        self.counted = [_counted([analyze(each) for each in readings]) for analyze in (features.grams, features.terms)]
+        self.plain = [
+            csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * self.blocks["meaning"]),
+            csr_matrix(np.array([features.english_meaning(each) for each in readings]) * self.blocks["english"]),
+            csr_matrix(np.array([features.counts(each, finder.queues) for each in readings]) * self.blocks["counts"]),
+            csr_matrix(np.array([features.phrases(each) for each in readings]) * self.blocks["phrases"]),
+        ]
+
+    def fold(self, seen: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Any, Any]:
+        """The rows to learn from and the rows to answer, with rarity and weights learned from the former alone."""
+        from scipy.sparse import hstack
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        rarest = 2 if len(seen) >= COMMON_FROM else 1
+        learn, answer = [part[seen] for part in self.plain], [part[held] for part in self.plain]
+        for name, counts in zip(("grams", "terms"), self.counted, strict=True):
+            known = np.flatnonzero(np.bincount(counts[seen].indices, minlength=counts.shape[1]) >= rarest)
+            if len(known):
+                scale = TfidfTransformer(sublinear_tf=True)
+                learn.append(scale.fit_transform(counts[seen][:, known]) * self.blocks[name])
+                answer.append(scale.transform(counts[held][:, known]) * self.blocks[name])
+        return hstack(learn).tocsr(), hstack(answer).tocsr()
+
+
+def _counted(found: list[list[str]]) -> Any:
+    """How often each reading holds each gram or term, as a sparse matrix."""
+    from scipy.sparse import csr_matrix
+
+    places: dict[str, int] = {}
+    indices: list[int] = []
+    data: list[int] = []
+    ends = [0]
+    for each in found:
+        met = Counter(each)
+        indices += [places.setdefault(word, len(places)) for word in met]
+        data += met.values()
+        ends.append(len(indices))
+    return csr_matrix((np.array(data, np.float64), indices, ends), shape=(len(found), max(len(places), 1)))
+
+
 def _unseen_scores(
-    examples: Sequence[Example],
-    readings: Sequence[Reading],
-    labels: tuple[str, ...],
-    build: Callable[[Sequence[Reading]], Any],
-    seed: int,
+    examples: Sequence[Example], readings: Sequence[Reading], labels: tuple[str, ...], seen: _Seen, seed: int
 ) -> Floats:
-    """Scores of every example by a model that saw nothing of its situation; examples x labels."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    """Scores of every example by a model that saw nothing of its situation, nor of its author; examples x labels."""
+    from sklearn.svm import LinearSVC
 
     truth = np.array([example.label for example in examples])
-    groups = [e.situation or r.normal.text for e, r in zip(examples, readings, strict=True)]
     weights = _sample_weights(examples)
-    folds = min(FOLDS, len(set(groups)), min(Counter(truth.tolist()).values()))
-    scores = np.zeros((len(examples), len(labels)))
-    if folds < 2:
-        return scores  # all of one situation: nothing is ever unseen, and nothing will be promised
-    for seen, held in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(truth, truth, groups):
-        if len(set(truth[seen])) < 2:
+    scores = np.zeros((len(examples), len(labels)))  # all of one situation: nothing is ever unseen, nothing promised
+    for learned, held in _folds(examples, readings, truth, seed):
+        if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
-        some = [readings[place] for place in seen]
-        pipeline = build(some)
-        pipeline.fit(some, truth[seen], borders__sample_weight=weights[seen])
-        got = pipeline.decision_function([readings[place] for place in held])
+        learn, answer = seen.fold(learned, held)
+        borders = LinearSVC(C=SOFTNESS, random_state=seed).fit(learn, truth[learned], sample_weight=weights[learned])
+        got = borders.decision_function(answer)
         if got.ndim == 1:
             got = np.column_stack([-got, got])
-        known = [labels.index(label) for label in pipeline.classes_]
+        known = np.array([labels.index(label) for label in borders.classes_])
         scores[held] = got.min(axis=1, keepdims=True) - 1.0
-        scores[np.ix_(held, known)] = got
+        scores[held[:, None], known] = got
     return scores
 
 
-def _softmax_top(scores: Floats, temperature: float) -> Floats:
-    """The probability of the best label of every row."""
+def _folds(
+    examples: Sequence[Example], readings: Sequence[Reading], truth: NDArray[np.str_], seed: int
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows to learn from and rows to answer. Authors are held out whole when there are three or more, and what has no
+    author is drawn by situation; of many examples all are drawn by situation."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.array([e.situation or r.normal.text for e, r in zip(examples, readings, strict=True)])
+    authors = np.array([example.author for example in examples])
+    named = sorted(set(authors.tolist()) - {""})
+    folds = []
+    if len(named) >= FEWEST_AUTHORS and len(examples) < MANY:
+        for author in named:
+            held = np.flatnonzero(authors == author)
+            strange = ~np.isin(groups, groups[held])
+            folds.append((np.flatnonzero((authors != author) & strange), held))
+        drawn = np.flatnonzero(authors == "")
+    else:
+        drawn = np.arange(len(examples))
+    if not len(drawn):
+        return folds
+    most = FOLDS if len(examples) < MANY else FOLDS_OF_MANY
+    count = min(most, len(set(groups[drawn])), min(Counter(truth[drawn].tolist()).values()))
+    if count < 2:
+        return folds
+    splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for _, held in splits.split(truth[drawn], truth[drawn], groups[drawn]):
+        strange = ~np.isin(groups, groups[drawn[held]])
+        folds.append((np.flatnonzero(strange), drawn[held]))
+    return folds
+
+
+def _softmax_top(scores: Floats, temperature: float | Floats) -> Floats:
+    """The probability of the best label of every row; `temperature` is one number, or one a row (n x 1)."""
     gaps = scores - scores.max(axis=1, keepdims=True)
     return np.asarray(1.0 / np.exp(gaps / temperature).sum(axis=1))
 
 
 def _at_least(shares: Floats, counts: Floats) -> Floats:
-    """The lower end of Wilson's interval for shares seen in so many cases: the truth is above it 95 times in 100."""
-    z = 1.645
+    """The lower end of Wilson's interval for shares seen in so many cases: the truth is above it 84 times in 100."""
+    z = 1.0
     middle = shares + z * z / (2 * counts)
     reach = z * np.sqrt(shares * (1 - shares) / counts + z * z / (4 * counts * counts))
     return np.asarray((middle - reach) / (1 + z * z / counts))
 
 
-class _Unseen:
+class Unseen:
     """Examples beside their scores from models that had not seen them, every example once a round."""
 
     def __init__(self, examples: Sequence[Example], scores: Floats, labels: tuple[str, ...], rounds: int) -> None:
-        self.scores, self.rounds = scores, rounds
-        best = [labels[int(row.argmax())] for row in scores]
+        self.scores, self.rounds, self.labels = scores, rounds, labels
+        self.best = scores.argmax(axis=1)
+        best = [labels[number] for number in self.best]
         self.right = np.array([e.accepts(label) for e, label in zip(examples, best, strict=True)])
         self.strictly_right = np.array([e.label == label for e, label in zip(examples, best, strict=True)])
         self.languages = np.array([example.language for example in examples])
+        self.authors = np.array([example.author for example in examples])
+        self.truth = np.array([example.label for example in examples])
 
-    def temperature(self) -> float:
-        """The temperature at which "this sure" comes true most nearly that often.
+    def temperatures(self) -> dict[str, float]:
+        """For every language, the temperature at which "this sure" comes true most nearly that often; a language with
+        too few examples takes that of all."""
+        whole = self.temperature(np.ones(len(self.right), bool))
+        found = {}
+        for language in sorted(set(self.languages.tolist())):
+            mine = self.languages == language
+            enough = mine.sum() >= FEWEST_TO_PROMISE * self.rounds
+            found[language] = self.temperature(mine) if enough else whole
+        return found
 
-        Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), by golden section over
-        the logarithm between 0.02 and 10.
-        """
+    def temperature(self, mine: NDArray[np.bool_]) -> float:
+        """Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), by golden section
+        over the logarithm between 0.02 and 10."""
+        scores, right = self.scores[mine], self.right[mine]
 
         def loss(logarithm: float) -> float:
-            sure = np.clip(_softmax_top(self.scores, float(np.exp(logarithm))), 1e-9, 1 - 1e-9)
-            return float(-np.where(self.right, np.log(sure), np.log(1 - sure)).mean())
+            sure = np.clip(_softmax_top(scores, float(np.exp(logarithm))), 1e-9, 1 - 1e-9)
+            return float(-np.where(right, np.log(sure), np.log(1 - sure)).mean())
 
         low, high = float(np.log(0.02)), float(np.log(10.0))
         ratio = (5**0.5 - 1) / 2
@@ -269,29 +403,69 @@ class _Unseen:
             low, high = (low, two) if loss(one) < loss(two) else (one, high)
         return float(np.exp((low + high) / 2))
 
-    def threshold(self, sure: Floats, language: str, precision: float) -> float:
-        """The lowest confidence from which on answers in a language are right with the `precision` asked for.
+    def sure(self, temperatures: dict[str, float]) -> Floats:
+        """The probability of the best label of every row, at the temperature of its language."""
+        return _softmax_top(self.scores, np.array([[temperatures[each]] for each in self.languages]))
 
-        The share of right answers is not enough on few examples: it is the lower end of its interval (Wilson 1927, one
-        side, 95 %) that must reach `precision`. `NEVER` when none does, or when there are too few examples to say.
-        """
+    def thresholds(self, sure: Floats, language: str, precision: float) -> dict[str, float]:
+        """For every label, the lowest confidence from which on answers in a language are right with the `precision`
+        asked for. A label with few answers of its own takes the threshold of the language, if that is higher."""
         mine = self.languages == language
+        whole = self.threshold(sure, mine, precision)
+        found = {}
+        for number, label in enumerate(self.labels):
+            own = mine & (self.best == number)
+            enough = own.sum() >= FEWEST_TO_PROMISE * self.rounds
+            found[label] = self.threshold(sure, own, precision) if enough and whole <= 1 else whole
+        return found
+
+    def threshold(self, sure: Floats, mine: NDArray[np.bool_], precision: float) -> float:
+        """The lowest confidence from which on the share of right answers is the `precision`, less chance.
+
+        On few answers a share may be luck: from the highest confidence down, the share must also stay above what would
+        be seen once in six times at a true precision 1.5 points lower (Wilson 1927, one side, 84 %). `NEVER` when none
+        does, or when there are too few examples to say.
+        """
         if mine.sum() < FEWEST_TO_PROMISE * self.rounds:
             return NEVER
         order = np.argsort(-sure[mine], kind="stable")
         met = np.arange(1, len(order) + 1)
-        shares = _at_least(np.cumsum(self.right[mine][order]) / met, met / self.rounds)
-        kept = np.flatnonzero((shares >= precision) & (met >= FEWEST_KEPT * self.rounds))
+        shares = np.cumsum(self.right[mine][order]) / met
+        least = _at_least(shares, met / self.rounds)
+        good = (shares >= precision) & (least >= precision - LEEWAY) & (met >= FEWEST_KEPT * self.rounds)
+        kept = np.flatnonzero(good)
         return float(sure[mine][order][kept[-1]]) if len(kept) else NEVER
 
-    def figures(self, sure: Floats, language: str, threshold: float) -> dict[str, Any]:
+    def probabilities(self, temperatures: dict[str, float]) -> Floats:
+        """The probability of every label, at the temperature of each row's language; examples x labels."""
+        heat = np.array([[temperatures[each]] for each in self.languages])
+        powers = np.exp((self.scores - self.scores.max(axis=1, keepdims=True)) / heat)
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    def by_author(self) -> dict[str, Any]:
+        """For every author held out whole, strict and lenient shares by language."""
+        found: dict[str, Any] = {}
+        for author in sorted(set(self.authors.tolist()) - {""}):
+            for language in sorted(set(self.languages.tolist())):
+                mine = (self.authors == author) & (self.languages == language)
+                if mine.any():
+                    found[f"{author}/{language}"] = {
+                        "count": int(mine.sum()) // self.rounds,
+                        "strict": round(float(self.strictly_right[mine].mean()), 4),
+                        "lenient": round(float(self.right[mine].mean()), 4),
+                    }
+        return found
+
+    def figures(self, sure: Floats, language: str, thresholds: dict[str, float]) -> dict[str, Any]:
         """What was found for one language: shares in [0, 1]; precision is None when nothing was kept."""
         mine = self.languages == language
-        kept = mine & (sure >= threshold)
+        asked = np.array([thresholds[label] for label in self.labels])
+        kept = mine & (sure >= asked[self.best])
         return {
             "count": int(mine.sum()) // self.rounds,
             "strict": round(float(self.strictly_right[mine].mean()), 4),
             "lenient": round(float(self.right[mine].mean()), 4),
+            "calibration_error": round(calibration_error(sure[mine], self.right[mine]), 4),
             "coverage": round(float(kept.sum() / mine.sum()), 4),
             "precision": round(float(self.right[kept].mean()), 4) if kept.any() else None,
         }

@@ -16,17 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import features
+from classifiers import english, features
 from classifiers import text as texts
 from classifiers.answers import Prediction, Reason
 from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
+from classifiers.phrases import shipped as shipped_phrases
 from classifiers.vectors import Vectors
 
-FORMAT = 1
+FORMAT = 2
 NEVER = 1.01  # a threshold no confidence reaches: too little was known to promise anything
 MOST_BYTES = 400_000_000  # unpacked; more is no model of ours
 MOST_REASONS = 4
+_LONGEST_SAID = 12  # characters; a longer turn of phrase is shown by its words
 _FAINTEST = 0.2  # a reason this much weaker than the first is not worth showing
 
 Floats = NDArray[np.float64]
@@ -46,70 +48,102 @@ class Block:
     idf: Floats
     coefficients: Coefficients
 
-    def values(self, found: Sequence[str]) -> tuple[NDArray[np.intp], Floats, Floats]:
-        """Of the known ones among what was found: their places in the vocabulary, their TF-IDF and their counts."""
-        known = Counter(place for each in found if (place := self.vocabulary.get(each)) is not None)
-        places = np.fromiter(known.keys(), np.intp, len(known))
-        counts = np.fromiter(known.values(), np.float64, len(known))
+    def met(self, found: Sequence[str]) -> "Met":
+        """What of the grams or terms found is known, and how much each weighs."""
+        known = self.vocabulary.get
+        every = np.fromiter((known(each, -1) for each in found), np.intp, len(found))
+        places, where, counts = np.unique(every, return_inverse=True, return_counts=True)
+        if len(places) and places[0] < 0:
+            places, where, counts = places[1:], where - 1, counts[1:]
         values = (1.0 + np.log(counts)) * self.idf[places]
-        return places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts
+        return Met(places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts, where)
 
-    def scores(self, found: Sequence[str]) -> Floats:
-        places, values, _ = self.values(found)
-        return self.coefficients[:, places].astype(np.float64) @ values
+    def scores(self, met: "Met") -> Floats:
+        """What it adds to the score of every label."""
+        return self.coefficients[:, met.places].astype(np.float64) @ met.values
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Known grams or terms of one text: places in the vocabulary, TF-IDF and counts; `where` says of everything that
+    was found which of them it is, -1 for none."""
+
+    places: NDArray[np.intp]
+    values: Floats
+    counts: NDArray[np.intp]
+    where: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All that was learned. `meaning` is labels x dimensions, `counts` labels x queues with key words, `intercept` a
-    number a label; `thresholds` gives each language the confidence below which the model abstains."""
+    """All that was learned. `meaning` and `english` are labels x dimensions, `counts` labels x queues with key words,
+    `phrases` labels x turns of phrase, `intercept` a number a label. `temperatures` are by language; `thresholds`
+    give, by language and label, the confidence below which the model abstains."""
 
     labels: tuple[str, ...]
     grams: Block
     terms: Block
     meaning: Coefficients
+    english: Coefficients
     counts: Coefficients
+    phrases: Coefficients
     intercept: Coefficients
-    temperature: float
-    thresholds: Mapping[str, float]
+    temperatures: Mapping[str, float]
+    thresholds: Mapping[str, Mapping[str, float]]
     keywords: Lists
 
 
 class Router:
     """A model held open: its weights, the word vectors and the key words it was fitted with.
 
-    `threshold` is the highest of the thresholds by language, for showing; `Prediction.abstained` is what to act on.
+    `cuts` are the thresholds by language and label, which `Prediction.threshold` quotes; `thresholds` is the highest of
+    them that can be reached in each language and `threshold` in all, for showing. `Prediction.abstained` is what to
+    act on.
     """
 
     def __init__(self, weights: Weights, *, version: str, vectors: Vectors) -> None:
         self.version = version
         self.labels = weights.labels
-        self.thresholds = dict(weights.thresholds)
-        self.threshold = max(self.thresholds.values(), default=NEVER)
+        self.cuts = {language: dict(row) for language, row in weights.thresholds.items()}
+        self.thresholds = {
+            language: max((value for value in row.values() if value <= 1), default=NEVER)
+            for language, row in self.cuts.items()
+        }
+        self.threshold = max((value for value in self.thresholds.values() if value <= 1), default=NEVER)
         self.weights = weights
         self.vectors = vectors
         self._finder = Finder(weights.keywords)
 
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
-        reading = self.read(text, subject=subject)
-        probabilities = self.probabilities(self.scores(reading))
+        return self.answer(self.read(text, subject=subject), text, subject)
+
+    def answer(self, reading: Reading, text: str, subject: str = "", *, explain: bool = True) -> Prediction:
+        """The label for one inquiry that has been read; `text` and `subject` are as it was read from."""
+        met = self._met(reading)
+        probabilities = self.probabilities(self._scores(reading, met), language=reading.language)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
-        language = texts.language(reading.normal.text)
+        label, language = self.labels[best], reading.language
+        threshold = self.cuts.get(language, {}).get(label, NEVER)
         return Prediction(
-            label=self.labels[best],
+            label=label,
             confidence=confidence,
             probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
-            abstained=confidence < self.thresholds.get(language, NEVER) or not self._understands(reading),
-            because=tuple(self._because(reading, best, text, subject)),
+            abstained=confidence < threshold or not self._understands(reading),
+            because=self._because(reading, met, label, text, subject) if explain else (),
             version=self.version,
             language=language,
+            threshold=threshold,
         )
 
-    def predict_many(self, inquiries: list[tuple[str, str]]) -> list[Prediction]:
-        """The labels for many inquiries, each given as (subject, text)."""
-        return [self.predict(text, subject=subject) for subject, text in inquiries]
+    def predict_many(self, inquiries: list[tuple[str, str]], *, explain: bool = True) -> list[Prediction]:
+        """The labels for many inquiries, each given as (subject, text). Without reasons it takes half the time."""
+        readings = features.read_many(inquiries, vectors=self.vectors, finder=self._finder)
+        return [
+            self.answer(reading, text, subject, explain=explain)
+            for reading, (subject, text) in zip(readings, inquiries, strict=True)
+        ]
 
     def read(self, text: str, *, subject: str = "") -> Reading:
         """What this model sees of an inquiry."""
@@ -117,28 +151,46 @@ class Router:
 
     def scores(self, reading: Reading) -> Floats:
         """One number a label, the distance from the border between it and all others."""
+        return self._scores(reading, self._met(reading))
+
+    def _met(self, reading: Reading) -> tuple[Met, Met]:
+        return self.weights.grams.met(features.grams(reading)), self.weights.terms.met(features.terms(reading))
+
+    def _scores(self, reading: Reading, met: tuple[Met, Met]) -> Floats:
         weights = self.weights
         return (
-            weights.grams.scores(features.grams(reading))
-            + weights.terms.scores(features.terms(reading))
+            weights.grams.scores(met[0])
+            + weights.terms.scores(met[1])
             + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
+            + weights.english.astype(np.float64) @ features.english_meaning(reading)
             + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
+            + weights.phrases.astype(np.float64) @ features.phrases(reading)
             + weights.intercept
         )
 
-    def probabilities(self, scores: Floats) -> Floats:
-        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts."""
-        powers = np.exp((scores - scores.max()) / self.weights.temperature)
+    def probabilities(self, scores: Floats, *, language: str) -> Floats:
+        """Scores as probabilities that add up to one: softmax at the temperature found on unseen texts of a
+        language."""
+        temperatures = self.weights.temperatures
+        temperature = temperatures.get(language) or max(temperatures.values())
+        powers = np.exp((scores - scores.max()) / temperature)
         return np.asarray(powers / powers.sum())
 
     def _understands(self, reading: Reading) -> bool:
         """Whether anything in the text is a word to this model; of gibberish it has an opinion, but no knowledge."""
-        known = sum(token.word in self.weights.terms.vocabulary for token in reading.tokens if token.word != "0")
-        strange = sum(token.word != "0" for token in reading.tokens) - known
+        words = [token.word for token in reading.tokens if len(token.word) > 1]  # neither "0" nor a letter alone
+        known = sum(word in self.weights.terms.vocabulary for word in words)
+        strange = len(words) - known
         return known + 2 * len(reading.words) + 2 * len(reading.keywords) > strange
 
-    def _because(self, reading: Reading, label: int, text: str, subject: str) -> list[Reason]:
-        loudness = self._loudness(reading, label)
+    def because(self, reading: Reading, label: str, text: str, subject: str = "") -> tuple[Reason, ...]:
+        """The words that spoke for a label, loudest first, with their places in the text as given."""
+        return self._because(reading, self._met(reading), label, text, subject)
+
+    def _because(
+        self, reading: Reading, met: tuple[Met, Met], label: str, text: str, subject: str
+    ) -> tuple[Reason, ...]:
+        loudness = self._loudness(reading, met, self.labels.index(label))
         spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
         loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -each[1])[:MOST_REASONS]
         reasons = []
@@ -150,9 +202,9 @@ class Router:
                 reasons.append(Reason(subject[first:last], weight, -1, -1))
             else:
                 reasons.append(Reason(text[first:last], weight, first, last))
-        return reasons
+        return tuple(reasons)
 
-    def _loudness(self, reading: Reading, label: int) -> Floats:
+    def _loudness(self, reading: Reading, met: tuple[Met, Met], label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
         weights, count = self.weights, len(reading.normal.text)
         loudness = np.zeros(count + 1)  # a difference array: summed up at the end
@@ -162,16 +214,27 @@ class Router:
             np.add.at(loudness, starts, shares)
             np.subtract.at(loudness, ends, shares)
 
-        grams = features.grams(reading)
-        lengths = range(1, features.LONGEST_GRAM + 1)
-        starts = np.concatenate([np.arange(max(0, count - n + 1)) for n in lengths])
-        ends = np.concatenate([np.arange(max(0, count - n + 1)) + n for n in lengths])
-        lay(starts, ends, _shares(weights.grams, grams, label))
+        lengths = features.gram_lengths(reading)
+        starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
+        ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
+        lay(starts, ends, _shares(weights.grams, met[0], label))
         tokens = [(token.start, token.end) for token in reading.tokens]
         pairs = [(one[0], two[1]) for one, two in zip(tokens, tokens[1:], strict=False)]
         if tokens:
             places = np.array(tokens + pairs)
-            lay(places[:, 0], places[:, 1], _shares(weights.terms, features.terms(reading), label))
+            lay(places[:, 0], places[:, 1], _shares(weights.terms, met[1], label))
+        if tokens and reading.language == "en":
+            words = [token.word for token in reading.tokens]
+            table = english.shipped()
+            length = table.total(words)[1]
+            direction = _contrast(weights.english, label) / length
+            shares = {
+                word: float(vector @ direction) * (1 + np.log(count)) / count
+                for word, count in Counter(words).items()
+                if (vector := table.of(word)) is not None
+            }
+            places = np.array(tokens)
+            lay(places[:, 0], places[:, 1], np.array([shares.get(word, 0.0) for word in words]))
         if reading.words:
             vectors = self.vectors.of([word.row for word in reading.words]).astype(np.float64)
             length = max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9) * len(vectors)
@@ -183,6 +246,12 @@ class Router:
             gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.counts, label)
             places = np.array([(found.start, found.end) for found in reading.keywords])
             lay(places[:, 0], places[:, 1], gain[queues])
+        if said := [each for each in reading.said if each.end > each.start]:
+            names = [each.number for each in said]
+            said_times = np.bincount(names, minlength=weights.phrases.shape[1])
+            gain = np.log1p(said_times) / np.maximum(said_times, 1) * _contrast(weights.phrases, label)
+            places = np.array([(each.start, each.end) for each in said])
+            lay(places[:, 0], places[:, 1], gain[names])
         return np.cumsum(loudness)[:count]
 
 
@@ -193,8 +262,10 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         "text": texts.VERSION,
         "vectors": vectors.digest,
         "labels": list(weights.labels),
-        "temperature": weights.temperature,
-        "thresholds": dict(sorted(weights.thresholds.items())),
+        "english": english.shipped().digest,
+        "phrases": shipped_phrases().digest,
+        "temperatures": dict(sorted(weights.temperatures.items())),
+        "thresholds": {language: dict(sorted(row.items())) for language, row in sorted(weights.thresholds.items())},
         "keywords": {queue: list(words) for queue, words in sorted(weights.keywords.items())},
     }
     file = io.BytesIO()
@@ -208,7 +279,9 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         terms_idf=weights.terms.idf,
         terms_coefficients=weights.terms.coefficients,
         meaning=weights.meaning,
+        english=weights.english,
         counts=weights.counts,
+        phrases=weights.phrases,
         intercept=weights.intercept,
     )
     return file.getvalue()
@@ -236,20 +309,28 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
         _same(version, "format", settings["format"], FORMAT)
         _same(version, "normal form of text", settings["text"], texts.VERSION)
         _same(version, "word vectors", settings["vectors"], vectors.digest)
+        _same(version, "English word vectors", settings["english"], english.shipped().digest)
+        _same(version, "turns of phrase", settings["phrases"], shipped_phrases().digest)
         labels = tuple(str(label) for label in settings["labels"])
         weights = Weights(
             labels=labels,
             grams=_block(arrays, "grams", labels),
             terms=_block(arrays, "terms", labels),
             meaning=_floats(arrays, "meaning", (len(labels), vectors.size)),
+            english=_floats(arrays, "english", (len(labels), english.shipped().size)),
             counts=_floats(arrays, "counts", (len(labels), len(settings["keywords"]))),
+            phrases=_floats(arrays, "phrases", (len(labels), len(shipped_phrases().names))),
             intercept=_floats(arrays, "intercept", (len(labels),)),
-            temperature=float(settings["temperature"]),
-            thresholds={str(name): float(value) for name, value in settings["thresholds"].items()},
+            temperatures={str(name): float(value) for name, value in settings["temperatures"].items()},
+            thresholds={
+                str(name): {str(label): float(value) for label, value in row.items()}
+                for name, row in settings["thresholds"].items()
+            },
             keywords={str(queue): tuple(words) for queue, words in settings["keywords"].items()},
         )
-        if len(labels) < 2 or not 0 < weights.temperature < 1e6:
-            raise Refused(f"model {version}: {len(labels)} labels and temperature {weights.temperature} make no model.")
+        temperatures = weights.temperatures.values()
+        if len(labels) < 2 or not temperatures or not all(0 < each < 1e6 for each in temperatures):
+            raise Refused(f"model {version}: {len(labels)} labels and temperatures {[*temperatures]} make no model.")
     except Refused:
         raise
     except (KeyError, ValueError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
@@ -266,12 +347,10 @@ def _contrast(coefficients: Coefficients, label: int) -> Floats:
     return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
 
 
-def _shares(block: Block, found: Sequence[str], label: int) -> Floats:
+def _shares(block: Block, met: Met, label: int) -> Floats:
     """What each of the grams or terms found, in their order, added to the contrast; repeats share evenly."""
-    places, values, counts = block.values(found)
-    columns = block.coefficients[:, places]
-    share = dict(zip(places.tolist(), (values / counts * _contrast(columns, label)).tolist(), strict=True))
-    return np.array([share.get(block.vocabulary.get(each, -1), 0.0) for each in found])
+    share = met.values / met.counts * _contrast(block.coefficients[:, met.places], label)
+    return np.append(share, 0.0)[met.where]  # -1, the last, is what nobody knows
 
 
 def _spans(reading: Reading) -> list[tuple[int, int]]:
@@ -279,6 +358,7 @@ def _spans(reading: Reading) -> list[tuple[int, int]]:
     found = [(word.start, word.end) for word in reading.words]
     found += [(keyword.start, keyword.end) for keyword in reading.keywords]
     found += [(token.start, token.end) for token in reading.tokens if token.word != "0"]
+    found += [(each.start, each.end) for each in reading.said if 0 < each.end - each.start <= _LONGEST_SAID]
     spans: list[tuple[int, int]] = []
     for start, end in sorted(found):
         if spans and start < spans[-1][1]:

@@ -12,8 +12,9 @@ The table is chiVe (NINJAL and Works Applications, Apache-2.0), see data/chive_N
 """
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,9 @@ from numpy.typing import NDArray
 DATA = Path(__file__).parent / "data" / "chive_pca128_int8.npz"
 LISTS = Path(__file__).parent / "data" / "words_ja.toml"
 LONGEST_WORD = 10  # characters, as in the table
+LONGEST_BATCH = 50_000  # characters searched together
+
+_JAPANESE = re.compile(r"[\u3041-\u9fff]")
 
 Hashes = NDArray[np.uint64]
 
@@ -73,6 +77,36 @@ class Vectors:
                 found.append(Word(at, at + length, rows[at]))
             at += length
         return found
+
+    def words_many(self, texts: Sequence[str]) -> list[list[Word]]:
+        """The words of each of many normal forms. They are searched together, divided by line ends no word goes
+        over."""
+        found: list[list[Word]] = [[] for _ in texts]
+        batch: list[int] = []
+        size = 0
+        for number, text in enumerate(texts):
+            if _JAPANESE.search(text):
+                batch.append(number)
+                size += len(text)
+            if batch and (size > LONGEST_BATCH or number == len(texts) - 1):
+                self._search(texts, batch, found)
+                batch, size = [], 0
+        if batch:
+            self._search(texts, batch, found)
+        return found
+
+    def _search(self, texts: Sequence[str], batch: list[int], found: list[list[Word]]) -> None:
+        starts, at = [], 0
+        for number in batch:
+            starts.append(at)
+            at += len(texts[number]) + 1
+        starts.append(at)
+        place = 0
+        for word in self.words("\n".join(texts[number] for number in batch)):
+            while word.start >= starts[place + 1]:
+                place += 1
+            first = starts[place]
+            found[batch[place]].append(Word(word.start - first, word.end - first, word.row))
 
     def of(self, rows: list[int]) -> NDArray[np.float32]:
         """The vectors of the given rows, one a line, not scaled to length one."""

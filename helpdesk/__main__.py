@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from helpdesk.settings import Settings
 
 if TYPE_CHECKING:
+    from classifiers import Router
     from models import Queue
     from models.database import Database
 
@@ -171,6 +172,38 @@ def set_queue(
     _changed(verb, "Set.")
 
 
+@app.command()
+def classify() -> None:
+    """Guess queue, urgency and feeling of inquiries: JSON lines {"text", "subject"?} in, JSON lines out, in order."""
+    from helpdesk import classify as classifying
+
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    router = _router()
+    for answer in classifying.answers(sys.stdin, router=router):
+        sys.stdout.write(json.dumps(answer, ensure_ascii=True) + "\n")
+        sys.stdout.flush()
+
+
+@app.command()
+def evaluate(file: Path) -> None:
+    """How right the queue guesses are on a file of JSON lines {"text", "label", "subject"?, "acceptable"?}."""
+    from helpdesk import classify as classifying
+
+    mistakes: list[dict[str, Any]] = []
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            report = classifying.report(lines, router=_router(), mistakes=mistakes)
+    except OSError as error:
+        typer.echo(f"{file} cannot be read: {error.strerror}", err=True)
+        raise typer.Exit(2) from error
+    for mistake in mistakes:
+        typer.echo(json.dumps(mistake, ensure_ascii=True))
+    if report is None:
+        typer.echo(f'No line of {file} has a "text" and a "label".', err=True)
+        raise typer.Exit(1)
+    typer.echo(str(report))
+
+
 @agents_app.command("add")
 def add_agent(
     email: str,
@@ -313,6 +346,13 @@ def read_settings(**given: Any) -> Settings:
             for fault in error.errors()
         ]
         _refuse("\n".join(["The settings cannot be used:", *faults]), code=2)
+
+
+def _router() -> "Router":
+    """The classifier that speaks at this desk; the shipped one where nothing was promoted."""
+    from classifiers.registry import Registry
+
+    return Registry(read_settings().data / "classifiers").current()
 
 
 def open_database(settings: Settings) -> "Database":

@@ -28,8 +28,9 @@ def test_answers_equal_the_scikit_learn_pipeline(small_fit):
     ours = np.array([router.scores(reading) for reading in readings])
     assert list(small_fit.pipeline.classes_) == list(router.labels)
     np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=0)
-    powers = np.exp(theirs / router.weights.temperature)
-    for text, row in zip(TEXTS, powers / powers.sum(axis=1, keepdims=True), strict=True):
+    for text, reading, row in zip(TEXTS, readings, theirs, strict=True):
+        row = np.exp(row / router.weights.temperatures[reading.language])
+        row /= row.sum()
         prediction = router.predict(text, subject="件名")
         np.testing.assert_allclose(list(prediction.probabilities.values()), row, atol=1e-5, rtol=0)
 
@@ -85,7 +86,7 @@ def test_labels_of_the_desks_own_are_learned_with_its_own_words():
 
 def test_few_examples_promise_nothing(small_fit):
     assert small_fit.card["cross_validation"]["en"]["count"] < model.FEWEST_TO_PROMISE
-    assert small_fit.router.thresholds["en"] == NEVER
+    assert set(small_fit.router.cuts["en"].values()) == {NEVER}
     prediction = small_fit.router.predict("I want to return these shoes and get a refund, please.")
     assert prediction.abstained and prediction.label == "returns"
 
@@ -105,20 +106,20 @@ def test_the_threshold_keeps_the_precision_asked_for_with_room_for_chance():
     labels = ("a", "b")
     scores = np.array([[gap, 0.0] for gap in np.linspace(0.0, 4.0, 400)])
     examples = [Example("", "a" if place >= 200 or place % 2 else "b", "ja") for place in range(400)]
-    unseen = model._Unseen(examples, scores, labels, 1)
+    unseen = model.Unseen(examples, scores, labels, 1)
     sure = model._softmax_top(scores, 1.0)
-    thresholds = [unseen.threshold(sure, "ja", precision) for precision in (0.8, 0.9, 0.95)]
+    thresholds = [unseen.threshold(sure, unseen.languages == "ja", precision) for precision in (0.8, 0.9, 0.95)]
     assert thresholds == sorted(thresholds)
     for precision, threshold in zip((0.8, 0.9, 0.95), thresholds, strict=True):
-        assert precision < unseen.right[sure >= threshold].mean() < precision + 0.05
-    assert unseen.threshold(sure, "en", 0.9) == NEVER
+        assert precision <= unseen.right[sure >= threshold].mean() < precision + 0.05
+    assert unseen.threshold(sure, unseen.languages == "en", 0.9) == NEVER
 
 
 def test_fewer_examples_ask_for_more_than_the_precision():
     few, many = model._at_least(np.array([0.95, 0.95]), np.array([40.0, 4_000.0]))
-    assert 0.8 < few < 0.9 < many < 0.95
-    for count, least in ((40, few), (4_000, many)):  # as Wilson defines it: 0.95 is just 1.645 deviations away
-        assert 0.95 - least == pytest.approx(1.645 * (least * (1 - least) / count) ** 0.5)
+    assert 0.85 < few < 0.92 < many < 0.95
+    for count, least in ((40, few), (4_000, many)):  # as Wilson defines it: 0.95 is just one deviation away
+        assert 0.95 - least == pytest.approx((least * (1 - least) / count) ** 0.5)
 
 
 def test_the_temperature_makes_confidence_come_true():
@@ -128,12 +129,12 @@ def test_the_temperature_makes_confidence_come_true():
     right = dice.uniform(size=5_000) < honest
     examples = [Example("", "a" if each else "b", "ja") for each in right]
     scores = np.column_stack([gaps * 7, np.zeros(5_000)])  # stretched sevenfold
-    assert model._Unseen(examples, scores, ("a", "b"), 1).temperature() == pytest.approx(7, rel=0.1)
+    assert model.Unseen(examples, scores, ("a", "b"), 1).temperature(np.ones(5_000, bool)) == pytest.approx(7, rel=0.1)
 
 
 def test_other_acceptable_labels_count_as_right():
     examples = [Example("", "a", "ja", acceptable=("a", "b"))] * 3
-    unseen = model._Unseen(examples, np.array([[0.0, 1.0]] * 3), ("a", "b"), 1)
+    unseen = model.Unseen(examples, np.array([[0.0, 1.0]] * 3), ("a", "b"), 1)
     assert unseen.right.all() and not unseen.strictly_right.any()
 
 
@@ -148,7 +149,35 @@ def test_too_little_to_learn_from_is_explained(labels, complaint):
 
 def test_examples_all_of_one_situation_are_learned_but_never_acted_on(some_examples):
     same = [replace(example, situation="one") for example in some_examples]
-    assert set(model.fit(same, made_at=MADE_AT).router.thresholds.values()) == {NEVER}
+    thresholds = model.fit(same, made_at=MADE_AT).router.cuts
+    assert {value for row in thresholds.values() for value in row.values()} == {NEVER}
+
+
+def test_an_author_is_held_out_whole_when_there_are_three():
+    """What an author always writes beside a label teaches nothing about others."""
+    examples = [
+        Example(f"{sign}{chr(ord(author) * 90 + 0x3000 + number)}", "ab"[number % 2], "ja", author=author)
+        for author, signs in {"x": "가나", "y": "다라", "z": "마바"}.items()
+        for number in range(40)
+        for sign in signs[number % 2]
+    ]
+    card = model.fit(examples, made_at=MADE_AT).card["cross_validation"]
+    assert set(card["by_author"]) == {"x/ja", "y/ja", "z/ja"}
+    assert all(figures["strict"] < 0.7 for figures in card["by_author"].values())
+    together = model.fit([replace(example, author="") for example in examples], made_at=MADE_AT)
+    assert together.card["cross_validation"]["ja"]["strict"] == 1.0
+
+
+def test_a_label_with_enough_answers_has_a_threshold_of_its_own():
+    dice = np.random.default_rng(5)
+    gaps = dice.uniform(0, 4, 2_000)
+    best = np.arange(2_000) % 2
+    honest = 1 / (1 + np.exp(-gaps))
+    right = (best == 0) | (dice.uniform(size=2_000) < honest)  # "a" is always right, "b" as often as it says
+    examples = [Example("", "ab"[b if ok else 1 - b], "ja") for b, ok in zip(best, right, strict=True)]
+    unseen = model.Unseen(examples, np.column_stack([gaps * (best == 0), gaps * (best == 1)]), ("a", "b"), 1)
+    thresholds = unseen.thresholds(unseen.sure({"ja": 1.0}), "ja", 0.95)
+    assert thresholds["a"] < 0.55 and thresholds["b"] > 0.7
 
 
 def test_everything_learned_is_finite_and_small(small_fit):

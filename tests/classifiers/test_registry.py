@@ -182,7 +182,7 @@ def test_what_is_no_model_is_refused_even_with_the_right_checksum(small_fit):
         "another kind": remade(good, intercept=np.zeros(5, np.float64)),
         "not a number": remade(good, intercept=np.full(5, np.nan, np.float32)),
         "no labels": with_settings(good, labels=[]),
-        "no temperature": with_settings(good, temperature=0),
+        "no temperature": with_settings(good, temperatures={"ja": 0}),
         "another format": with_settings(good, format=99),
         "other word vectors": with_settings(good, vectors="0" * 64),
     }

@@ -42,7 +42,7 @@ def test_the_loudness_of_the_letters_adds_up_to_the_score(router):
     scores = router.scores(reading) - router.weights.intercept
     for label, score in enumerate(scores):
         contrast = score - (scores.sum() - score) / (len(scores) - 1)
-        assert router._loudness(reading, label).sum() == pytest.approx(contrast, abs=1e-6)
+        assert router._loudness(reading, router._met(reading), label).sum() == pytest.approx(contrast, abs=1e-6)
 
 
 @pytest.mark.parametrize("nothing", ["", "   \n", "？？？", "😀😀", "12345", "。", "a"])
@@ -106,3 +106,18 @@ def test_answering_needs_no_scikit_learn():
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_many_at_once_are_answered_as_one_by_one(router):
+    inquiries = [
+        ("", "返品したい"),
+        ("件名", "荷物が届きません"),
+        ("", ""),
+        ("", "Where is it?"),
+        ("", "ログイン\nできない"),
+    ] * 7
+    together = router.predict_many(inquiries)
+    assert together == [router.predict(text, subject=subject) for subject, text in inquiries]
+    bare = router.predict_many(inquiries, explain=False)
+    assert [each.probabilities for each in bare] == [each.probabilities for each in together]
+    assert not any(each.because for each in bare)

@@ -41,7 +41,7 @@ def test_the_shipped_files_are_what_the_corpus_makes(tmp_path, router):
     assert made.card["examples"] == card["examples"], stale
     assert made.router.weights.grams.vocabulary == router.weights.grams.vocabulary, stale
     assert made.router.weights.keywords == router.weights.keywords, stale
-    for example in ship.seeds("test")[::5]:
+    for example in ship.seeds("test")[::20]:
         again, shipped = (each.predict(example.text, subject=example.subject) for each in (made.router, router))
         assert list(again.probabilities.values()) == pytest.approx(list(shipped.probabilities.values()), abs=1e-3), (
             stale
@@ -52,25 +52,38 @@ def test_the_card_tells_the_measured_figures_and_the_limits(measured):
     card = json.loads((registry.SHIPPED / "router.json").read_text(encoding="utf-8"))
     for language in ("ja", "en"):
         assert card["test_split"][language]["lenient"] == pytest.approx(measured.languages[language].lenient, abs=1e-3)
-    assert card["cross_validation"]["ja"]["precision"] >= card["precision_asked"] - 1e-3
+        assert card["cross_validation"][language]["precision"] >= card["precision_asked"] - 1e-3
     assert card["limits"]
 
 
-@pytest.mark.parametrize(("language", "least"), [("ja", 0.70), ("en", 0.42)])
+@pytest.mark.parametrize(("language", "least"), [("ja", 0.87), ("en", 0.79)])
 def test_unseen_inquiries_made_to_be_hard_find_an_acceptable_queue(measured, language, least):
     """Some points under what was measured; one queue in five would be chance."""
     assert measured.languages[language].lenient >= least
 
 
-def test_answers_it_dares_to_give_in_japanese_are_right_nine_times_in_ten(measured):
-    assert measured.languages["ja"].precision >= 0.9
-    assert measured.languages["ja"].coverage >= 0.3
+@pytest.mark.parametrize(("language", "precision", "coverage"), [("ja", 0.95, 0.65), ("en", 0.92, 0.35)])
+def test_answers_it_dares_to_give_are_nearly_always_right(measured, language, precision, coverage):
+    assert measured.languages[language].precision >= precision
+    assert measured.languages[language].coverage >= coverage
 
 
-def test_in_english_it_would_rather_ask_than_err(measured):
-    english = measured.languages["en"]
-    wrong_and_sure = english.coverage * (1 - (english.precision or 0.0))
-    assert wrong_and_sure <= 0.05
+@pytest.mark.parametrize(("language", "most"), [("ja", 0.05), ("en", 0.06)])
+def test_confidence_comes_true(measured, language, most):
+    assert measured.languages[language].calibration_error <= most
+
+
+@pytest.mark.parametrize(("language", "least"), [("ja", 0.95), ("en", 0.92)])
+def test_a_fault_is_told_from_a_return(measured, language, least):
+    assert measured.languages[language].fault_or_return >= least
+
+
+def test_authors_never_met_are_understood_too():
+    figures = registry.read_card(registry.SHIPPED / "router.json")["cross_validation"]
+    assert len(figures["by_author"]) >= 7
+    assert all(
+        each["lenient"] >= (0.85 if name.endswith("ja") else 0.81) for name, each in figures["by_author"].items()
+    )
 
 
 @pytest.mark.parametrize(
