@@ -14,9 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
-__all__ = ["CAUSES", "CallEvent", "Cause", "Direction", "Kind", "Rejected", "Unproven", "Unreachable", "is_withheld"]
+__all__ = [
+    "CAUSES", "CallEvent", "Cause", "Direction", "Kind", "LONGEST_ID", "LONGEST_NAME", "LONGEST_VALUE", "Rejected",
+    "Unproven", "Unreachable", "is_withheld", "legible",
+]  # fmt: skip
+
+LONGEST_NAME: Final = 64
+"""Characters of a number or a name; what is longer is neither, and would fill a card."""
+LONGEST_ID: Final = 250
+LONGEST_VALUE: Final = 2000
 
 Kind = Literal["ring", "answer", "hangup", "transfer", "hold", "resume", "dtmf", "queued", "recording"]
 Direction = Literal["in", "out", "internal", ""]
@@ -92,6 +100,15 @@ def is_withheld(caller: str) -> bool:
     return word in _WITHHELD or word in _LETTERS
 
 
+def legible(text: str, *, most: int = LONGEST_VALUE) -> str:
+    """What a telephone system wrote, as any database can keep it and any page can show it: at most `most` characters.
+
+    NUL is left out, since PostgreSQL stores none; half a surrogate pair, which no UTF-8 can spell, becomes U+FFFD.
+    """
+    return _SURROGATES.sub("\ufffd", text[:most]).replace("\x00", "")
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"\+?[0-9]+")
 _BLANKS = re.compile(r"[\s\"'()_.\-‐–・ー]+")
 _SIP = re.compile(r"(?:(?P<display>[^<>]*)<)?\s*sips?:(?P<user>[^@;>:]*)(?:[^@;>]*@(?P<host>[^;>:]*))?[^>]*>?.*")

@@ -24,12 +24,23 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape, quoteattr
 
-from cti import CAUSES, CallEvent, Cause, Direction, Kind, Rejected, Unproven, is_withheld
+from cti import (
+    CAUSES,
+    LONGEST_ID,
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    CallEvent,
+    Cause,
+    Direction,
+    Kind,
+    Rejected,
+    Unproven,
+    is_withheld,
+    legible,
+)
 
-__all__ = ["LONGEST_CALL_ID", "answer", "answer_xml", "prove", "read"]
+__all__ = ["answer", "answer_xml", "prove", "read"]
 
-LONGEST_CALL_ID: Final = 250
-_LONGEST_VALUE: Final = 2000
 _MOST_AGENTS: Final = 100
 
 Answer = Literal["", "reject", "dial"]
@@ -64,8 +75,8 @@ def read(data: Any, *, source: str) -> tuple[CallEvent, ...]:
         raise Rejected(f"{said}: say ring, answer, hangup, transfer, hold, resume, dtmf, queued or recording")
     kind, implied = _EVENTS[_folded(event)]
     call_id = _first(fields, "callid")
-    if not call_id or len(call_id) > LONGEST_CALL_ID:
-        raise Rejected(f"call_id is {'too long' if call_id else 'missing'}: give 1 to {LONGEST_CALL_ID} characters")
+    if not call_id or len(call_id) > LONGEST_ID:
+        raise Rejected(f"call_id is {'too long' if call_id else 'missing'}: give 1 to {LONGEST_ID} characters")
     direction = _direction(fields, implied, kind)
     agents = _agents(fields, kind)
     cause = _cause(fields) if kind == "hangup" else ""
@@ -76,17 +87,17 @@ def read(data: Any, *, source: str) -> tuple[CallEvent, ...]:
     hidden = _folded(_first(fields, "presentation")) in _HIDDEN
     unsaid = not caller and not (kind == "ring" and direction == "in")
     withheld = direction != "out" and (hidden or not unsaid and is_withheld(caller))
-    leg_id = _first(fields, "legid") or call_id
+    leg_id = _first(fields, "legid")[:LONGEST_ID] or call_id
     return (
         CallEvent(
             source=f"push:{source}", call_id=call_id, leg_id=leg_id, kind=kind, direction=direction,
             event_id=f"push:{source}:{call_id}:{kind}:{_fingerprint(fields)}",
-            caller="" if withheld else caller,
-            called=_first(fields, "to", "tonumber", "called", "callednumber"),
-            caller_name="" if withheld else _first(fields, "fromname", "callername"),
-            withheld=withheld, agents=agents, queue=_first(fields, "queue", "queuename"), cause=cause,
-            digits=_first(fields, "digits", "dtmf"),
-            duration_seconds=_whole(_first(fields, "duration", "durationseconds")),
+            caller="" if withheld else caller[:LONGEST_NAME],
+            called=_first(fields, "to", "tonumber", "called", "callednumber")[:LONGEST_NAME],
+            caller_name="" if withheld else _first(fields, "fromname", "callername")[:LONGEST_NAME],
+            withheld=withheld, agents=agents, queue=_first(fields, "queue", "queuename")[:LONGEST_NAME], cause=cause,
+            digits=_first(fields, "digits", "dtmf")[:LONGEST_NAME],
+            duration_seconds=_whole(_first(fields, "duration", "durationseconds"), most_digits=9),
             recording_url=_first(fields, "recordingurl", "recording"),
             at=_time(_first(fields, "at", "timestamp")), sequence=_whole(_first(fields, "seq", "sequence")),
             extra=_extra(fields, withheld=withheld),
@@ -172,7 +183,7 @@ def _fields(data: Any) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         texts = [_text(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
-        fields.setdefault(_folded(re.sub(r"\[.*\]$", "", str(name))), []).extend(text for text in texts if text)
+        fields.setdefault(_folded(re.sub(r"\[.*\]$", "", _text(name))), []).extend(text for text in texts if text)
     return fields
 
 
@@ -185,7 +196,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip()[:_LONGEST_VALUE].replace("\x00", "")
+    return legible(str(value)).strip()
 
 
 def _first(fields: Mapping[str, list[str]], *names: str) -> str:
@@ -205,15 +216,15 @@ def _direction(fields: Mapping[str, list[str]], implied: Direction, kind: Kind) 
 def _agents(fields: Mapping[str, list[str]], kind: Kind) -> tuple[str, ...]:
     """Zammad's examples of `answer` name the agent `caller`; when it rings that is the one who calls."""
     names = _AGENTS if kind == "ring" else (*_AGENTS, "caller")
-    return tuple(dict.fromkeys(agent for name in names for agent in fields.get(name, ())))[:_MOST_AGENTS]
+    return tuple(dict.fromkeys(agent[:LONGEST_ID] for name in names for agent in fields.get(name, ())))[:_MOST_AGENTS]
 
 
 def _cause(fields: Mapping[str, list[str]]) -> Cause:
     return _CAUSE.get(_folded(_first(fields, "cause", "type")), "")
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+def _whole(text: str, *, most_digits: int = 15) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= most_digits else None
 
 
 def _time(text: str) -> datetime | None:
@@ -232,7 +243,7 @@ def _extra(fields: Mapping[str, list[str]], *, withheld: bool) -> dict[str, str]
     """What no field of ours took; of a withheld caller nothing, since any of it may be the number."""
     if withheld:
         return {}
-    return {name: ",".join(values)[:_LONGEST_VALUE] for name, values in fields.items() if values and name not in _READ}
+    return {name: ",".join(values)[:LONGEST_VALUE] for name, values in fields.items() if values and name not in _READ}
 
 
 def _fingerprint(fields: Mapping[str, list[str]]) -> str:

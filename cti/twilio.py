@@ -24,7 +24,20 @@ from twilio.http.response import Response
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
-from cti import CallEvent, Cause, Direction, Kind, Rejected, Unproven, Unreachable, is_withheld
+from cti import (
+    LONGEST_ID,
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    CallEvent,
+    Cause,
+    Direction,
+    Kind,
+    Rejected,
+    Unproven,
+    Unreachable,
+    is_withheld,
+    legible,
+)
 
 __all__ = [
     "Account", "DIALED_PATH", "LEFT_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back", "connect", "form",
@@ -102,8 +115,14 @@ def prove(
 
 
 def form(body: bytes) -> dict[str, str]:
-    """The fields of a posted form, blank ones kept; of a repeated name the first value, as Twilio repeats none."""
-    return {name: values[0] for name, values in _fields(body).items()}
+    """The fields of a posted form, blank ones kept; of a repeated name the first value, as Twilio repeats none.
+
+    Values are `legible`, so they are no longer what was signed: prove the body, not these.
+    """
+    return {
+        name: legible(values[0], most=LONGEST_ID if name.endswith("Sid") else LONGEST_VALUE)
+        for name, values in _fields(body).items()
+    }
 
 
 def read(params: Mapping[str, str], *, path: str = "") -> tuple[CallEvent, ...]:
@@ -336,7 +355,7 @@ def _recording(params: Mapping[str, str], path: str) -> tuple[CallEvent, ...]:
 def _pressed(params: Mapping[str, str], path: str) -> tuple[CallEvent, ...]:
     """Keys, or words, given to a `<Gather>`."""
     name = f"pressed:{path}:{params.get('Digits', '')}:{params.get('SpeechResult', '')}"
-    return (_event(params, "dtmf", name, digits=params.get("Digits", "")),)
+    return (_event(params, "dtmf", name, digits=params.get("Digits", "")[:LONGEST_NAME]),)
 
 
 _READERS = (
@@ -361,9 +380,9 @@ def _event(params: Mapping[str, str], kind: Kind, name: str, **facts: Any) -> Ca
     withheld = direction != "out" and ("From" in params or "Caller" in params) and is_withheld(caller)
     told: dict[str, Any] = {
         "direction": direction,
-        "caller": "" if withheld else caller,
-        "called": params.get("To") or params.get("Called", ""),
-        "caller_name": "" if withheld else params.get("CallerName", ""),
+        "caller": "" if withheld else caller[:LONGEST_NAME],
+        "called": (params.get("To") or params.get("Called", ""))[:LONGEST_NAME],
+        "caller_name": "" if withheld else params.get("CallerName", "")[:LONGEST_NAME],
         "withheld": withheld,
         "agents": (_identity(caller),) if direction == "out" and caller.startswith("client:") else (),
         "duration_seconds": _whole(params.get("CallDuration", "")),
@@ -374,8 +393,15 @@ def _event(params: Mapping[str, str], kind: Kind, name: str, **facts: Any) -> Ca
     }
     return CallEvent(
         source="twilio", call_id=params.get("ParentCallSid") or leg_id, leg_id=leg_id, kind=kind,
-        event_id=f"twilio:{leg_id}:{name}:{params.get('SequenceNumber', '')}", **(told | facts),
+        event_id=_short(f"twilio:{leg_id}:{name}:{params.get('SequenceNumber', '')}"), **(told | facts),
     )  # fmt: skip
+
+
+def _short(event_id: str) -> str:
+    """Of an id that says too much, for instance all that was spoken, the end becomes a fingerprint of the whole."""
+    if len(event_id) <= LONGEST_ID:
+        return event_id
+    return event_id[: LONGEST_ID - 64] + hashlib.sha256(event_id.encode("utf-8", "replace")).hexdigest()
 
 
 def _no_parties() -> dict[str, Any]:
@@ -390,7 +416,7 @@ def _direction(params: Mapping[str, str]) -> Direction:
 
 
 def _identity(address: str) -> str:
-    return address.removeprefix("client:")
+    return address.removeprefix("client:")[:LONGEST_ID]
 
 
 def _whole(text: str) -> int | None:

@@ -6,7 +6,7 @@ a greeting. It is computed from what the transaction wrote, so a callback that T
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
@@ -21,6 +21,8 @@ from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
 from models import Agent, Call, CallOffer, Inbound, InboundKind, Queue
 
+TRUSTED = timedelta(days=1)
+"""How far a telephone system's clock may be from ours before its time says nothing."""
 GREETING = {
     "ja": "お電話ありがとうございます。担当者におつなぎしますので、少々お待ちください。",
     "en": "Thank you for calling. Please hold while we connect you to an agent.",
@@ -57,7 +59,7 @@ def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> 
         return None
     call: Call | None = None
     for event in told:
-        event = replace(event, at=event.at or inbound.received_at)  # what waited here was not said late
+        event = replace(event, at=_when(event, inbound))
         call = calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
     inbox.done(
         inbound,
@@ -83,7 +85,7 @@ def read_push(raw: bytes, content_type: str, *, source: str) -> tuple[CallEvent,
     if "json" in content_type or (not content_type and text.lstrip().startswith("{")):
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the second of brackets within brackets within brackets
             raise Rejected("not_json") from error
         if not isinstance(data, dict):
             raise Rejected("not_an_object")
@@ -92,6 +94,16 @@ def read_push(raw: bytes, content_type: str, *, source: str) -> tuple[CallEvent,
     for name, value in parse_qsl(text, keep_blank_values=True):
         fields.setdefault(name, []).append(value)
     return cti.push.read(fields, source=source)
+
+
+def _when(event: CallEvent, inbound: Inbound) -> datetime:
+    """The sender's time where it can be true, or else when it reached us: what waited here was not said late.
+
+    A clock that is years off would keep a call ringing for years, and count its seconds past what a row can hold.
+    """
+    if event.at is None or abs(event.at - inbound.received_at) > TRUSTED:
+        return inbound.received_at
+    return event.at
 
 
 def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:

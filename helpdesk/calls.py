@@ -26,6 +26,7 @@ from models import (
     CallState,
     Channel,
     Customer,
+    Message,
     Outcome,
     PointKind,
     Presence,
@@ -132,6 +133,7 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
 
     With `rings` the desk can command the telephone system, and the caller is put through to the agent's telephone.
     """
+    _hold_still(db, call)
     if call.agent_id == agent.id:
         return
     if call.agent_id is not None:
@@ -141,7 +143,7 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
     assert agent.id is not None
     call.agent_id, call.accepted_at = agent.id, now
     _refold(db, call)
-    _give_ticket(db, call, agent, now=now)
+    _give_ticket(db, _ticket_of(db, call), agent, now=now)
     agents.set_state(db, agent.id, Presence.BUSY, now=now)
     if rings and agent.phone:
         work.enqueue(db, "connect_call", call.id, agent.phone, key=f"connect:{call.id}")
@@ -164,26 +166,46 @@ def choose_customer(db: Session, call: Call, customer: Customer, *, by: Agent, n
     if call.number:
         records.learn(db, customer, PointKind.PHONE, call.number, call.number, now=now)
     customer.last_contact_at = now
-    if call.ticket_id and (ticket := db.get(Ticket, call.ticket_id)) and ticket.customer_id != customer.id:
+    ticket = _ticket_of(db, call)
+    if ticket and (ticket.customer_id in (None, customer.id) or _holds_only(db, ticket, call)):
         tickets.link_customer(db, ticket, customer, by=None, now=now)
+    elif ticket:  # it is another customer's matter, which the call joined by mistake
+        move_to_ticket(db, call, None, by=by, now=now)
     _say(db, call, CallChanged, what="customer", now=now, by_id=by.id)
 
 
 def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent, now: datetime) -> Ticket:
-    """Say which matter the call is about: another ticket, or None for a new one."""
+    """Say which matter the call is about: another ticket, or None for one of its own, made if it has none yet.
+
+    The ticket it opened itself is resolved when it leaves, or it would wait for an answer with nothing in it.
+    """
+    _hold_still(db, call)
+    own = _ticket_of(db, call)
+    if own and own.id == (ticket.id if ticket else None):
+        return own
+    if ticket is None and own and _holds_only(db, own, call):
+        tickets.reopen(db, own, by_id=by.id, now=now)
+        tickets.touch(own, "", awaits_us=True, now=now)
+        return own
     if ticket is None:
-        assert call.queue_id is not None
+        queue_id = call.queue_id or (own.queue_id if own else None) or queues.triage(db).id
+        assert queue_id is not None
         ticket = tickets.start(
             db,
             subject=subject_of(call),
             channel=Channel.PHONE,
-            queue_id=call.queue_id,
+            queue_id=queue_id,
             customer_id=call.customer_id,
             language="ja",
             now=now,
         )
-        routing.keep(db, ticket, routing.Decision(call.queue_id, "by_dialed_number"), now=now)
+        routing.keep(db, ticket, routing.Decision(queue_id, "by_dialed_number"), now=now)
         tickets.announce(db, ticket, by_id=by.id, now=now)
+        if taker := db.get(Agent, call.agent_id) if call.agent_id else None:
+            _give_ticket(db, ticket, taker, now=now)
+    if own and _holds_only(db, own, call):
+        tickets.note(db, own, f"→ #{ticket.id}", by=by, now=now)
+        tickets.resolve(db, own, by=by, now=now)
     call.ticket_id = ticket.id
     tickets.touch(ticket, "", awaits_us=True, now=now)
     _say(db, call, CallChanged, what="ticket", now=now, by_id=by.id)
@@ -192,8 +214,11 @@ def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent,
 
 def write_note(db: Session, call: Call, note: str, *, by: Agent) -> None:
     """Keep what is typed while talking. Nobody else's screen needs it yet, so nothing is stated."""
+    _hold_still(db, call)
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
+    if call.wrapped_up_at is not None:
+        raise Conflict("call_is_over", call_id=call.id)
     call.note = note
 
 
@@ -215,6 +240,7 @@ def wrap_up(
     """
     if disposition not in DISPOSITIONS:
         raise Invalid("disposition_missing", field="disposition")
+    _hold_still(db, call)
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
     if call.wrapped_up_at is not None:
@@ -223,7 +249,7 @@ def wrap_up(
         _end_by_hand(db, call, now=now)
     call.note, call.disposition, call.wrapped_up_at = note.strip(), disposition, now
     call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
-    ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
+    ticket = _ticket_of(db, call)
     if ticket:
         if call.note and ticket.subject == subject_of(call):
             ticket.subject = call.note.splitlines()[0][: tickets.SUBJECT_MAX].strip()
@@ -297,6 +323,24 @@ def showing(db: Session, call_id: int | None) -> list[int]:
 def subject_of(call: Call) -> str:
     """A telephone ticket's subject until its first note gives it a better one."""
     return f"☎ {contact_points.national(call.number, 'JP') if call.number else call.number_typed or '—'}"
+
+
+def _hold_still(db: Session, call: Call) -> None:
+    """Lock the call's row and read it again: what two agents press at once must be decided one after the other."""
+    db.refresh(call, with_for_update=True)
+
+
+def _ticket_of(db: Session, call: Call) -> Ticket | None:
+    return db.get(Ticket, call.ticket_id) if call.ticket_id else None
+
+
+def _holds_only(db: Session, ticket: Ticket, call: Call) -> bool:
+    """Whether the ticket is this call's alone: opened by it, and nothing of anybody else's has come to it since."""
+    if ticket.channel != Channel.PHONE:
+        return False
+    mail = select(Message.id).where(Message.ticket_id == ticket.id).limit(1)
+    other = select(Call.id).where(Call.ticket_id == ticket.id, Call.id != call.id).limit(1)
+    return db.exec(mail).first() is None and db.exec(other).first() is None
 
 
 def _new(event: CallEvent, *, now: datetime) -> Call:
@@ -440,22 +484,21 @@ def _turned(db: Session, call: Call, *, now: datetime) -> None:
     agent = db.get(Agent, call.agent_id) if call.agent_id else None
     if call.state == CallState.ENDED:
         if agent and agent.id is not None:
-            _give_ticket(db, call, agent, now=now)
+            _give_ticket(db, _ticket_of(db, call), agent, now=now)
             if call.wrapped_up_at is None:
                 agents.set_state(db, agent.id, Presence.WRAP_UP, now=now)
-        elif call.ticket_id and (ticket := db.get(Ticket, call.ticket_id)):
+        elif ticket := _ticket_of(db, call):
             tickets.touch(ticket, "", awaits_us=True, now=now)
         _say(db, call, CallEnded, outcome=call.outcome.value, now=now)
         return
     if agent and agent.id is not None:
-        _give_ticket(db, call, agent, now=now)
+        _give_ticket(db, _ticket_of(db, call), agent, now=now)
         agents.set_state(db, agent.id, Presence.BUSY, now=now)
     _say(db, call, CallChanged, what=call.state.value, now=now)
 
 
-def _give_ticket(db: Session, call: Call, agent: Agent, *, now: datetime) -> None:
+def _give_ticket(db: Session, ticket: Ticket | None, agent: Agent, *, now: datetime) -> None:
     """Whoever talks is answerable for the ticket, unless somebody already is."""
-    ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
     if ticket and ticket.assignee_id is None and agents.serves(db, agent, ticket.queue_id):
         tickets.assign(db, ticket, agent, by=agent, now=now)
 

@@ -425,7 +425,7 @@ def _routing(
         current.reason,
         names.get(current.queue_id, ""),
         guess.confidence,
-        guess.threshold,
+        guess.threshold if guess.threshold is not None and guess.threshold <= 1 else None,  # above 1: never
         by_slug.get(guess.label, guess.label),
         guess.version,
         guess.because,

@@ -95,7 +95,7 @@ class CallFact(Row, table=True):
     agents: list[str] = json_column(default_factory=list)
     cause: str = ""
     detail: dict[str, Any] = json_column(default_factory=dict)
-    sequence: int | None = None
+    sequence: int | None = Field(default=None, sa_type=sa.BigInteger)  # of the system's making, as large as it likes
     at: datetime  # the system's clock where it told, ours otherwise
     received_at: datetime
 

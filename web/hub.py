@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -142,7 +143,7 @@ class Hub:
         """The frame with all the line has missed; None when that is nothing."""
         number, ops = await self._desk.database.read(self._missed, line)
         if ops is None:
-            return json.dumps({"n": number, "do": [{"reload": True}]})
+            return _reload(number)
         return _encode(number, ops) if ops or number > line.seen else None
 
     def _missed(self, db: Session, line: Line) -> tuple[int, list[Op] | None]:
@@ -154,6 +155,8 @@ class Hub:
             return newest, None
         audience = Audience(frozenset((topic, line.lang) for topic in line.topics))
         ops = self._show(db, [fact for _, fact in told], audience)
+        if ops is None:
+            return newest, None
         return (told[-1][0] if told else line.seen), [op for op in ops if _hears(line, op)]
 
     async def _warm_up(self) -> None:
@@ -187,6 +190,9 @@ class Hub:
         self._number = told[-1][0]
         texts: dict[tuple[int, ...], str] = {}
         for line in self._lines:
+            if ops is None:
+                line.put(_reload(self._number))
+                continue
             mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
             if mine:
                 if mine not in texts:
@@ -199,13 +205,26 @@ class Hub:
                 await self._check_logins()
         return len(told) == BATCH
 
-    def _read(self, db: Session, number: int, audience: Audience) -> tuple[list[tuple[int, Fact]], list[Op]]:
+    def _read(
+        self, db: Session, number: int, audience: Audience
+    ) -> tuple[list[tuple[int, Fact]], list[Op] | None]:
         told = log.after(db, number, limit=BATCH)
         return told, (self._show(db, [fact for _, fact in told], audience) if audience.heard else [])
 
-    def _show(self, db: Session, told: list[Fact], audience: Audience) -> list[Op]:
-        return live.show(db, told, audience=audience, renderer=self._renderer, settings=self._desk.settings,
-                         now=self._desk.clock())  # fmt: skip
+    def _show(self, db: Session, told: list[Fact], audience: Audience) -> list[Op] | None:
+        """What these facts change on screens; None when that cannot be rendered, so that pages must look themselves.
+
+        It would break again however often it is tried, and keep all that comes after it from everybody. Only a
+        database that is away is worth another try.
+        """
+        try:
+            return live.show(db, told, audience=audience, renderer=self._renderer, settings=self._desk.settings,
+                             now=self._desk.clock())  # fmt: skip
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            logger.exception("what happened could not be rendered; every page is told to reload")
+            return None
 
     async def _check_logins(self) -> None:
         """Close the sockets of browsers that are signed out."""
@@ -257,6 +276,10 @@ def topics_of(db: Session, agent: Agent) -> frozenset[str]:
 
 def _hears(line: Line, op: Op) -> bool:
     return (op.lang is None or op.lang == line.lang) and not line.topics.isdisjoint(op.topics)
+
+
+def _reload(number: int) -> str:
+    return json.dumps({"n": number, "do": [{"reload": True}]})
 
 
 def _encode(number: int, ops: Iterable[Op]) -> str:

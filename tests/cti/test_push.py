@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import FormData, ImmutableMultiDict, QueryParams
 
-from cti import Rejected, Unproven, push
+from cti import LONGEST_ID, Rejected, Unproven, push
 
 TANAKA, DESK = "090-1234-0001", "03-5550-0100"
 RING = {"event": "ring", "call_id": "c-1", "direction": "in", "from": TANAKA, "to": DESK}
@@ -274,6 +274,6 @@ def test_reading_gives_an_event_or_a_reason_and_never_fails(data):
     except Rejected as reason:
         assert str(reason)
     else:
-        assert event.call_id and len(event.call_id) <= push.LONGEST_CALL_ID
+        assert event.call_id and len(event.call_id) <= LONGEST_ID
         assert event.event_id == read(data).event_id
         assert "\x00" not in repr(event.caller) + event.call_id
