@@ -311,7 +311,7 @@ class Desk:
             self.database.write_now(_sent, message_id, error=str(error), now=self.clock())
             raise
         told = ", ".join(f"{address}: {words}" for address, words in refused.items())
-        self.database.write_now(_sent, message_id, error=told, now=self.clock())
+        self.database.write_now(_sent, message_id, refused=told, now=self.clock())
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
@@ -321,10 +321,16 @@ class Desk:
         callbacks.connect(self.settings, call.call_key, target)
 
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
+        """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
-        self.database.write_now(inbox.park_work, name, error, message_id=message_id, now=self.clock())
-        if message_id is not None and isinstance(error, Unreachable):
-            self.database.write_now(_sent, message_id, error=str(error), now=self.clock())
+        code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
+
+        def give_up(db: Session) -> None:
+            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            if message_id is not None:
+                _sent(db, message_id, error=code, now=self.clock())
+
+        self.database.write_now(give_up)
 
 
 def _prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> tuple[Any, str, list[str]] | None:
@@ -341,16 +347,18 @@ def _prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> 
     author = db.get(Agent, message.author_id) if message.author_id else None
     signature = (queue.signature if queue else "").replace("{agent}", author.name if author else "")
     mail = compose.compose(message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone)
-    return mail, compose.tagged(message.sender_address, ticket), [*message.to, *message.cc]
+    recipients = [compose.specification(address) for address in (*message.to, *message.cc)]
+    return mail, compose.tagged(message.sender_address, ticket), recipients
 
 
-def _sent(db: Session, message_id: int, *, error: str, now: datetime) -> None:
+def _sent(db: Session, message_id: int, *, error: str = "", refused: str = "", now: datetime) -> None:
+    """The mail left, or with an `error` it never will. `refused` names those of several who did not get it."""
     message = db.get(Message, message_id)
     if message is None or message.state != MessageState.QUEUED:
         return
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket is not None and ticket.id is not None
     message.state = MessageState.FAILED if error else MessageState.SENT
-    message.error, message.sent_at = error[:500], None if error else now
+    message.error, message.sent_at = (error or refused)[:500], None if error else now
     told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message_id, "at": now}
     emit(db, MessageFailed(error=error[:80], **told) if error else MessageSent(**told))

@@ -29,6 +29,7 @@ _KEEP: dict[str, sa.Executable] = {
     "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
 }
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
+_TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 _CLAIM = {wait: _WAITING.with_for_update(skip_locked=not wait) for wait in (False, True)}
 
 logger = logging.getLogger(__name__)
@@ -66,15 +67,19 @@ def keep(
 
 
 def mail_key(raw: bytes) -> str:
-    """What makes two deliveries the same mail: its Message-ID and its body, or all its bytes when it has none.
+    """What makes two deliveries the same mail: its Message-ID, From, Subject, Date and body.
 
-    The trace headers above may differ between two attempts of a sender that did not hear our "yes".
+    The trace headers above, their order and the folding may differ between two attempts of a sender that did not hear
+    our "yes". Some forms give every mail the same id, which is why it is not enough. A mail without one, or without a
+    blank line below its head, is compared by all its bytes.
     """
-    head, _, body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
-    found = re.search(rb"^message-id:\s*(?:\n[ \t]+)?(<[^>\n]{1,500}>)", head[:200_000], re.IGNORECASE | re.MULTILINE)
-    if not found:
+    head, below, body = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
+    found = re.search(rb"^message-id:\s*(?:\n[ \t]+)?(<[^>\n]{1,500}>)", head, re.IGNORECASE | re.MULTILINE)
+    if not found or not below:
         return "sha256:" + hashlib.sha256(raw).hexdigest()
-    return hashlib.sha256(found[1].strip() + b"\n" + hashlib.sha256(body).digest()).hexdigest()
+    told = sorted(b" ".join(field[0].split()) for field in _TOLD.finditer(head))
+    parts = (found[1].strip(), hashlib.sha256(b"\n".join(told)).digest(), hashlib.sha256(body).digest())
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
 def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None = None) -> list[int]:

@@ -39,6 +39,14 @@ from models import (
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
+RECIPIENTS_MAX = 100
+
+# What can be written into a head and an envelope; stricter rules would refuse carriers' old addresses (a..b@, .a@).
+_PART = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\\ud800-\udfff'
+_ADDRESS = re.compile(
+    rf'(?:{_PART}]{{1,128}}|"[^\x00-\x1f\x7f-\x9f"\\\u2028\u2029\ud800-\udfff]{{1,126}}")'
+    rf"@(?=.{{1,253}}\Z)(?:{_PART}.]+(?:\.{_PART}.]+)*|\[[0-9A-Za-z.:]{{2,60}}\])"
+)
 
 _OPEN = (
     select(Ticket)
@@ -130,8 +138,10 @@ def reply(
         raise Invalid("body_missing", field="body")
     if not draft.to:
         raise Invalid("not_an_address", field="to")
+    if len(draft.to) + len(draft.cc) > RECIPIENTS_MAX:
+        raise Invalid("too_many_recipients", field="to")
     for address in (*draft.to, *draft.cc):
-        if "@" not in address.strip("@") or re.search(r"[\s,;<>]", address):
+        if not _ADDRESS.fullmatch(address):
             raise Invalid("not_an_address", field="to", typed=address)
     assert ticket.id is not None
     last = last_received(db, ticket.id)

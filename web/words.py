@@ -203,6 +203,7 @@ WORDS: dict[str, dict[str, str]] = {
         "reading_not_kana": N_("Please write the reading in hiragana or katakana."),
         "not_a_phone_number": N_("This is not a phone number."),
         "not_an_address": N_("This is not an e-mail address."),
+        "too_many_recipients": N_("A reply can go to 100 addresses at most."),
         "password_too_short": N_("Please choose a password of at least 10 characters."),
         "password_too_common": N_("This password is too easy to guess."),
         "wrong_password": N_("The present password is not correct."),

@@ -18,11 +18,15 @@ _SAMPLE = 20_000  # characters of a text that are searched
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """Whether the mail reports a failed or delayed delivery, of which mail, with which RFC 3463 status ("" unknown)."""
+    """Whether the mail reports a failed or delayed delivery, of which mail, with which RFC 3463 status ("" unknown).
+
+    `is_certain` when a machine's own field says so; a notice in words alone might be a person's.
+    """
 
     is_bounce: bool = False
     message_id: str = ""
     status: str = ""
+    is_certain: bool = True
 
 
 _ROBOT = re.compile(
@@ -101,7 +105,7 @@ def bounce(
         and answers_nobody
         and ((about_delivery and (reads_so or _is_daemon(sender, head))) or (_is_daemon(sender, head) and reads_so))
     ):
-        return Bounce(True, _original(leaves, text, head), _status(text))
+        return Bounce(True, _original(leaves, text, head), _status(text), is_certain=False)
     return Bounce()
 
 
@@ -219,7 +223,7 @@ def _told_by_service(text: str) -> Bounce | None:
         headers = told.get("mail", {}).get("commonHeaders") or {}
         identity = charsets.nfc(str(headers.get("messageId") or told["mail"].get("messageId") or ""))[:500]
         recipients = told.get("bounce", {}).get("bouncedRecipients") or [{}]
-        status = str(recipients[0].get("status") or "")[:12]
+        status = charsets.nfc(str(recipients[0].get("status") or ""))[:12]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
     return Bounce(True, identity if identity.startswith("<") or not identity else f"<{identity}>", status)

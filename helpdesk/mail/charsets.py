@@ -48,6 +48,7 @@ _MULTI_BYTE = {"utf-8", "cp932", "eucjp", "gb18030", "cp949", "big5hkscs"}
 _STATEFUL = {"jis", "utf-16", "utf-16-le", "utf-16-be", "utf-7", "iso2022_kr"}
 
 _JIS_ESCAPE = re.compile(rb"\x1b(\$[@AB]|\$\([@ABCDOPQ]|\([BJIHAT]|&@|[.N].)")
+_HALF = re.compile("[\ud800-\udfff]")
 _GETA = "\u3013"  # the printer's sign for a character he does not have
 _SAMPLE_BYTES = 4096  # what the guesser of last resort is shown
 
@@ -66,13 +67,22 @@ def decode(data: bytes, declared: str = "", *, hint: str = "", carrier: str = ""
     characters become Unicode emoji or "〓". Linear in `data`; never raises.
     """
     text, problem = _decode(data, declared, hint, carrier)
+    if (whole := _whole(text)) != text:
+        text, problem = whole, "bytes_replaced"
     return (_emoji(text, carrier) if carrier else text), problem
 
 
 def nfc(text: str) -> str:
-    """Unicode normal form C, with line ends as "\\n" and without NUL and other control characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
+    """Unicode normal form C, with line ends as "\\n" and without control characters and halves of surrogate pairs."""
+    text = _whole(text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS))
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def _whole(text: str) -> str:
+    """Halves of surrogate pairs (UTF-7, JSON), which no database and no page can hold: joined, or U+FFFD if alone."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def carrier_of(domain: str) -> str:

@@ -1,5 +1,6 @@
 """A message of ours as RFC 5322: headers, threading, the quoted mail below, attachments."""
 
+import re
 from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -8,9 +9,12 @@ from email.utils import format_datetime, make_msgid
 from zoneinfo import ZoneInfo
 
 from helpdesk.mail import threads
+from helpdesk.mail.files import safe_name
 from models import Attachment, Message, Ticket
 
 QUOTE_MAX = 20_000
+_ATOM = r'[^\x00-\x20\x7f"(),.:;<>@\[\]\\]+'
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 
 
 def new_id(domain: str) -> str:
@@ -30,10 +34,10 @@ def compose(
     """The mail to hand to SMTP. Its reply address carries the ticket's tag, so an answer finds its way home."""
     mail = EmailMessage(policy=SMTP.clone(max_line_length=78, cte_type="7bit"))
     mail["From"] = _address(message.sender_name, message.sender_address)
-    mail["To"] = [_address("", address) for address in message.to]
+    mail["To"] = ", ".join(map(specification, message.to))
     if message.cc:
-        mail["Cc"] = [_address("", address) for address in message.cc]
-    mail["Subject"] = message.subject.replace("\r", " ").replace("\n", " ")
+        mail["Cc"] = ", ".join(map(specification, message.cc))
+    mail["Subject"] = " ".join(message.subject.splitlines())
     mail["Date"] = format_datetime(message.created_at.astimezone(ZoneInfo(timezone)))
     mail["Message-ID"] = message.internet_id
     mail["Reply-To"] = _address(message.sender_name, tagged(message.sender_address, ticket))
@@ -42,11 +46,10 @@ def compose(
         # Newest first in our table; RFC 5322 wants the oldest first.
         mail["References"] = " ".join(reversed(message.references))
     mail.set_content(body(message.text, signature, quoted, timezone), cte="base64")
-    for attachment, content in files:
-        kind, _, subtype = attachment.content_type.partition("/")
-        mail.add_attachment(
-            content, maintype=kind or "application", subtype=subtype or "octet-stream", filename=attachment.name
-        )
+    for number, (attachment, content) in enumerate(files, 1):
+        kind, _, subtype = _media_type(attachment.content_type).partition("/")
+        name = safe_name(attachment.name, attachment.content_type, number=number)
+        mail.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
     return mail
 
 
@@ -68,10 +71,22 @@ def tagged(address: str, ticket: Ticket) -> str:
     return f"{local}+{threads.tag_of(ticket)}@{domain}"
 
 
-def _address(name: str, address: str) -> Address | str:
+def specification(address: str) -> str:
+    """An address as RFC 5321 spells it. The old ones of Japanese carriers (a..b@, .a@) are none unless quoted."""
     local, _, domain = address.rpartition("@")
-    try:
-        # The old addresses of Japanese carriers (a..b@, .a@) are no RFC 5321 addresses; quoted they are.
-        return Address(name, username=local, domain=domain)
-    except (ValueError, IndexError):
+    if _DOT_ATOM.fullmatch(local) or (len(local) > 2 and local[0] == local[-1] == '"'):
         return address
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + f'"@{domain}'
+
+
+def _media_type(told: str) -> str:
+    """What a browser called a file. RFC 2046 forbids base64 inside message/* and multipart/*, so those are bytes."""
+    is_plain = re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,90}", told, re.A) is not None
+    return told if is_plain and not told.lower().startswith(("message/", "multipart/")) else "application/octet-stream"
+
+
+def _address(name: str, address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    if not _DOT_ATOM.fullmatch(local):
+        return specification(address)
+    return str(Address(name, username=local, domain=domain))

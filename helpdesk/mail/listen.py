@@ -82,14 +82,15 @@ class _Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content or b""
+        recipients = [_storable(address) for address in envelope.rcpt_tos]
         answer = "250 2.0.0 Kept"
         try:
             await self._keep(
                 raw,
                 {
-                    "recipients": list(envelope.rcpt_tos),
-                    "sender": envelope.mail_from or "",
-                    "tag": _tag(envelope.rcpt_tos),
+                    "recipients": recipients,
+                    "sender": _storable(envelope.mail_from or ""),
+                    "tag": _tag(recipients),
                     "peer": str(session.peer),
                 },
             )
@@ -98,6 +99,11 @@ class _Handler:
             answer = "451 4.3.0 Cannot store it just now, try again"
         # LMTP wants an answer for each recipient (RFC 2033); it is the same mail for all, kept or not kept once.
         return "\r\n".join([answer] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else answer
+
+
+def _storable(address: str) -> str:
+    """An address of the envelope as every database takes it: no NUL, and "?" for bytes that were no UTF-8."""
+    return address.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
 
 
 def _tag(recipients: list[str]) -> str:

@@ -50,6 +50,7 @@ class Email:
     is_bounce: bool = False
     bounced_message_id: str = ""
     bounce_status: str = ""
+    is_certain_bounce: bool = False  # a report says so, not only the words
     is_automatic: bool = False
     automatic_reason: str = ""
     may_answer_automatically: bool = False
@@ -153,6 +154,7 @@ def _read(raw: bytes) -> Email:
         is_bounce=bounce.is_bounce,
         bounced_message_id=bounce.message_id if bounce.is_bounce else "",
         bounce_status=bounce.status if bounce.is_bounce else "",
+        is_certain_bounce=bounce.is_bounce and bounce.is_certain,
         is_automatic=bool(why),
         automatic_reason=why,
         may_answer_automatically=automatic.may_answer(head, address, why_automatic=why),

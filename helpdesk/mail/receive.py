@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
@@ -45,9 +45,9 @@ def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understo
         return Understood(email, "ja", None, None, ())
     words = email.reply_text[:CLASSIFY_MAX]
     prediction, threshold = None, None
-    if router is not None and (words.strip() or email.subject.strip()) and not email.is_bounce:
+    if router is not None and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
         prediction = router.predict(words, subject=parse.subject_stem(email.subject))
-        threshold = router.thresholds.get(prediction.language)
+        threshold = prediction.threshold
     files = tuple(
         attachments.store(
             folder,
@@ -80,13 +80,20 @@ def take(
     if email.unreadable:
         inbox.park(db, inbound, email.unreadable, ", ".join(email.problems), now=now)
         return None
-    if email.is_bounce:
-        return _bounced(db, inbound, email, now=now)
-    assert email.sender is not None
+    if email.is_bounce and (sent := _sent_one(db, email)):
+        return _bounced(db, inbound, sent, email, now=now)
+    if email.is_certain_bounce:
+        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
+        return None
+    if email.sender is None:  # reads like a bounce of nothing we sent, and names nobody who wrote it
+        inbox.park(db, inbound, "no_sender", ", ".join(email.problems), now=now)
+        return None
     thread = threads.find(db, email, tag=inbound.envelope.get("tag", ""), reopen_days=settings.reopen_days, now=now)
     if thread.ticket is not None and (thread.is_stranger or email.is_automatic):
-        # A stranger's words, or a robot's answer: on the ticket for agents to see, but nothing follows from them.
+        # A stranger's words, or a robot's answer: on the ticket for agents to see. Only a person's wait for a look.
         message = _message(db, inbound, thread.ticket, mail, is_stranger=thread.is_stranger, now=now)
+        if not email.is_automatic:
+            tickets.touch(thread.ticket, "", awaits_us=True, now=now)
         _heard(db, thread.ticket, message, inbound, "by_stranger" if thread.is_stranger else "automatic", now=now)
         return thread.ticket.id
     taken = intake.take_in(
@@ -175,21 +182,19 @@ def _follows(db: Session, ticket: Ticket, old_id: int, *, now: datetime) -> None
     tickets.note(db, ticket, f"→ #{old_id}", by=None, now=now)
 
 
-def _bounced(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int | None:
-    """A bounce never opens a ticket: it belongs to the mail it is about, or to nobody."""
-    from sqlmodel import select
-
-    named = [email.bounced_message_id, *email.in_reply_to, *email.references]
-    sent = None
-    for internet_id in filter(None, named):
+def _sent_one(db: Session, email: Email) -> Message | None:
+    """The mail of ours that came back."""
+    for internet_id in filter(None, [email.bounced_message_id, *email.in_reply_to, *email.references]):
         sent = db.exec(
             select(Message).where(Message.internet_id == internet_id, Message.direction == Direction.OUT)
         ).first()
-        if sent:
-            break
-    if sent is None:
-        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
-        return None
+        if sent is not None:
+            return sent
+    return None
+
+
+def _bounced(db: Session, inbound: Inbound, sent: Message, email: Email, *, now: datetime) -> int:
+    """A bounce opens no ticket: it belongs to the mail it is about."""
     ticket = db.get(Ticket, sent.ticket_id)
     assert ticket is not None and ticket.id is not None and sent.id is not None
     inbox.done(inbound, "bounce", ticket_id=ticket.id, now=now)

@@ -7,7 +7,9 @@ text, so a megabyte costs a megabyte's time. Forwards are never cut, and quotes 
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 LINES = 10_000  # lines looked at; whatever follows stays with the last of them
 _LOOKED_AT = 300  # characters of one line looked at
@@ -34,20 +36,21 @@ def split(text: str, *, is_reply: bool, is_forward: bool) -> Split:
     keys = [_key(line) for line in lines]
     if is_forward:
         return Split(text.strip("\n"), "", "", True)
-    cut, forwarded = _unmarked_quote(keys, is_reply)
+    attribution_end = lru_cache(maxsize=None)(partial(_attribution_end, keys))  # asked for three times a line
+    cut, forwarded = _unmarked_quote(keys, attribution_end, is_reply)
     if forwarded:
         return Split(text.strip("\n"), "", "", True)
 
     body, quoted = list(range(cut)), list(range(cut, len(lines)))
     signature: list[int] = []
     body, below = _without_signature(lines, keys, body)
-    segments = _segments(keys, body)
+    segments = _segments(keys, attribution_end, body)
     while segments and segments[-1].is_quote and (segments[-1].is_attributed or is_reply):
         quoted = segments.pop().indexes + quoted
     body = [index for segment in segments for index in segment.indexes]
     if not any(keys[index] for index in below):
         body, below = _without_signature(lines, keys, body)
-        segments = _segments(keys, body)
+        segments = _segments(keys, attribution_end, body)
     signature = below
     if [segment.is_quote for segment in segments] == [True, False] and segments[0].is_attributed:
         quoted = segments[0].indexes + quoted
@@ -132,7 +135,7 @@ _OUTLOOK_RULE = re.compile(r"_{5,}|-{5,}")  # a rule of ━ or ＊ more likely c
 _RULE_CHARACTERS = set("-_=*~+#.:/|\\━─＝＊■□◆◇☆★○●◎△▲▽▼…‥・･～〜ー―‐–—┃┏┓┗┛┳┻╋═◢◤◥◣♪°+※ﾟ*:｡.:゜★。,oO0∞≪≫《》「」〓")
 
 
-def _unmarked_quote(keys: list[str], is_reply: bool) -> tuple[int, bool]:
+def _unmarked_quote(keys: list[str], attribution_end: Callable[[int], int], is_reply: bool) -> tuple[int, bool]:
     """Where a quote without marks of its own begins, or the end of the text; and whether this is a forward."""
     for index, key in enumerate(keys):
         if not key or _MARKED.match(key):
@@ -146,7 +149,7 @@ def _unmarked_quote(keys: list[str], is_reply: bool) -> tuple[int, bool]:
                 return _with_rule_above(keys, index), False
         if _BELOW.search(key) and len(key) < 120:
             return index, False
-        if (end := _attribution_end(keys, index)) and is_reply:
+        if is_reply and (end := attribution_end(index)):
             following = next((later for later in keys[end : end + 6] if later), "")
             if following and not _MARKED.match(following):
                 return index, False
@@ -217,14 +220,14 @@ class _Segment:
     is_attributed: bool = False
 
 
-def _segments(keys: list[str], body: list[int]) -> list[_Segment]:
+def _segments(keys: list[str], attribution_end: Callable[[int], int], body: list[int]) -> list[_Segment]:
     """Runs of quoted and of own lines; blank lines join the run before them, an attribution joins its quote."""
     segments: list[_Segment] = []
     position = 0
     while position < len(body):
         index = body[position]
         key = keys[index]
-        end = 0 if not key or _MARKED.match(key) else _attribution_end(keys, index)
+        end = 0 if not key or _MARKED.match(key) else attribution_end(index)
         width = 1
         introduces = False
         if end:

@@ -1,8 +1,10 @@
 """Which ticket an e-mail continues: by the ids it answers, then by the subject's token, then none.
 
-Ids are looked up among those the desk itself stored, so a made-up id joins nothing. The token in the subject counts
-only for an address that already takes part in that ticket. Whoever quotes a real id without taking part is a stranger:
-the words are kept on the ticket for agents to see, but a stranger reopens nothing and is never answered.
+Ids are looked up among those the desk itself stored, so a made-up id joins nothing. Whoever writes to the ticket's own
+unguessable address takes part, from any address; the token in the subject counts only for one that does already.
+Whoever quotes a real id without taking part is a stranger: the words are kept on the open ticket for agents to see, but
+a stranger reopens nothing and is never answered. One who quotes a resolved ticket opens a new one that names it, where
+the words are not hidden; a stranger's robot does not.
 """
 
 import re
@@ -21,7 +23,7 @@ REFERENCES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """`ticket` is continued; `follows` is a ticket too old to reopen; `is_stranger` as above."""
+    """`ticket` is continued; `follows` is named but not continued; `is_stranger` as above."""
 
     ticket: Ticket | None = None
     is_stranger: bool = False
@@ -30,14 +32,18 @@ class Thread:
 
 def find(db: Session, email: Email, *, tag: str = "", reopen_days: int, now: datetime) -> Thread:
     """The ticket this e-mail belongs to. `tag` is what stood after the plus in the desk's address."""
-    ticket = _by_tag(db, tag) or _by_ids(db, email)
+    own = _by_tag(db, tag)
+    ticket = own or _by_ids(db, email)
     if ticket is None:
         ticket = _by_token(db, email)
         if ticket is None or not takes_part(db, ticket, email):
             return Thread()
     if ticket.state == TicketState.RESOLVED and (ticket.resolved_at or now) < now - timedelta(days=reopen_days):
         return Thread(follows=ticket.id)
-    return Thread(ticket, is_stranger=not takes_part(db, ticket, email))
+    is_stranger = own is None and not takes_part(db, ticket, email)
+    if is_stranger and ticket.state == TicketState.RESOLVED and not email.is_automatic:
+        return Thread(follows=ticket.id)
+    return Thread(ticket, is_stranger=is_stranger)
 
 
 def takes_part(db: Session, ticket: Ticket, email: Email) -> bool:
