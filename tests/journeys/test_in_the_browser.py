@@ -406,7 +406,7 @@ def test_an_unknown_caller_becomes_a_customer_in_the_card_with_the_number_filled
     office.is_ready(aiko)
     caller = STRANGERS[1]
     call = office.rings(caller=caller)
-    expect(card(aiko).locator("h2")).to_have_text("不明な発信者")
+    expect(card(aiko).locator("h2")).to_have_text("未登録の発信者")
     card(aiko).locator(".new-customer summary").click()
     expect(card(aiko).locator(".new-customer")).to_contain_text("090-1234-9902")
     card(aiko).locator("[name=name]").fill("高橋 直子")
@@ -553,7 +553,7 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
         page.get_by_role("button", name="窓口を開設").click()
         page.wait_for_url("**/inbox")
         expect(page.locator("#me > summary")).to_contain_text("佐藤 健")
-        expect(page.get_by_role("link", name="処理待ち")).to_be_visible()
+        expect(page.get_by_role("link", name="要確認")).to_be_visible()
         assert page.goto("/welcome").status == 404  # type: ignore[union-attr]
 
         again = browser.new_context(locale="ja-JP", base_url=desk.url).new_page()
