@@ -102,7 +102,7 @@ def change(
     if is_active is not None:
         agent.is_active = is_active
     if password is not None or not agent.is_active:
-        sign_out_everywhere(db, agent)
+        sign_out_everywhere(db, agent, now=now)
         set_state(db, agent.id, Presence.OFFLINE, now=now)
     if queue_ids is not None:
         db.execute(sa.delete(Membership).where(col(Membership.agent_id) == agent.id))
@@ -192,8 +192,10 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
         set_state(db, agent_id, Presence.OFFLINE, now=now)
 
 
-def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "") -> None:
-    """End every login of the agent except the one with the token `but`."""
+def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", now: datetime) -> None:
+    """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
+    assert agent.id is not None
+    emit(db, AgentChanged(agent_id=agent.id, at=now))
     db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != _token_hash(but)))
 
 

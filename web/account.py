@@ -121,7 +121,7 @@ async def password(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> None:
         agents.change_password(agent, old=old, new=new)
         db.add(agent)
-        agents.sign_out_everywhere(db, agent, but=token_of(request))
+        agents.sign_out_everywhere(db, agent, but=token_of(request), now=desk_of(request).clock())
 
     try:
         await act(request, verb)

@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 from helpdesk import inbox, operations
 from web.edge import desk_of
 
-PRIVATE = ("127.0.0.1", "::1", "testclient")
+PRIVATE = ("127.0.0.1", "::1")
 
 
 async def health(request: Request) -> Response:

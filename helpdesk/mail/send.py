@@ -36,6 +36,8 @@ def send(url: str, mail: EmailMessage, *, sender: str, recipients: list[str]) ->
         if 400 <= error.smtp_code < 500:
             raise Unreachable("smtp_unreachable") from error
         raise Rejected("smtp_refused") from error
+    except smtplib.SMTPNotSupportedError as error:  # the server cannot carry this address, today or tomorrow
+        raise Rejected("smtp_refused") from error
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable("smtp_unreachable") from error
     return {address: words.decode("utf-8", "replace") for address, (_, words) in refused.items()}

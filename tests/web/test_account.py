@@ -246,6 +246,16 @@ def test_a_new_password_signs_the_other_browsers_out(desk: OpenDesk) -> None:
     assert signs_in(other, AIKO, NEW_PASSWORD).status_code == 303
 
 
+def test_pages_open_in_other_browsers_hear_of_a_new_password_at_once(desk: OpenDesk) -> None:
+    screen, one = desk.screen_of(AIKO), browser(desk)
+    signs_in(one, AIKO)
+    one.post("/account/password", data={"old": PASSWORD, "new": NEW_PASSWORD})
+    with pytest.raises(WebSocketDisconnect) as closed:
+        while True:
+            screen.apply(screen.socket.receive_json())
+    assert closed.value.code == 4409  # it comes back at once, and is sent to the sign-in page then
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("wrong horse battery", NEW_PASSWORD), (PASSWORD, "short"), (PASSWORD, ""), ("", "")]
 )
