@@ -184,7 +184,8 @@ class Desk:
         try:
             raws = self.database.read_now(lambda db: [inbox.bytes_of(db, inbound_id)[1] for inbound_id in ids])
             return [receive.understand(raw, router=self.router, folder=self.attachments) for raw in raws]
-        except Exception:
+        except Exception as error:
+            logger.warning("understanding %s mails together failed (%s); one by one", len(ids), type(error).__name__)
             return None
 
     async def _take_together(self, ids: list[int], mails: list[receive.Understood] | None) -> None:

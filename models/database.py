@@ -25,6 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Verb = Callable[Concatenate[Session, P], T]
 
+# Every engine hides parameters: an error that reaches a log names the statement, never a customer's words or numbers.
+
 TRIES = 4
 """How often a write is attempted on PostgreSQL when it loses against another."""
 
@@ -43,7 +45,9 @@ class Database:
             self.reading_engine = _sqlite(self.url, begin="BEGIN", read_only=True)
             writers = 1
         else:
-            self.engine = sa.create_engine(self.url, pool_size=writers + readers, max_overflow=4, pool_pre_ping=True)
+            self.engine = sa.create_engine(
+                self.url, hide_parameters=True, pool_size=writers + readers, max_overflow=4, pool_pre_ping=True
+            )
             self.reading_engine = self.engine
         self.info: dict[str, Any] = {}
         """Laid into `db.info` of every session: what verbs need besides rows, such as the work engine's client."""
@@ -128,8 +132,8 @@ class Database:
 def engine_for_work(database: Database) -> Engine:
     """An engine for the work engine, which opens its own transactions in its own way, on the same database."""
     if not database.is_sqlite:
-        return sa.create_engine(database.url, pool_size=6, max_overflow=6, pool_pre_ping=True)
-    engine = sa.create_engine(database.url, poolclass=NullPool, connect_args={"timeout": 30})
+        return sa.create_engine(database.url, hide_parameters=True, pool_size=6, max_overflow=6, pool_pre_ping=True)
+    engine = sa.create_engine(database.url, hide_parameters=True, poolclass=NullPool, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -141,7 +145,7 @@ def engine_for_work(database: Database) -> Engine:
 
 def _sqlite(url: sa.URL, *, begin: str, read_only: bool) -> Engine:
     engine = sa.create_engine(
-        url, pool_size=6, max_overflow=4, connect_args={"timeout": 30, "check_same_thread": False}
+        url, hide_parameters=True, pool_size=6, max_overflow=4, connect_args={"timeout": 30, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")

@@ -168,3 +168,12 @@ def test_sqlite_without_a_file_is_refused(database_url: str) -> None:
     for url in ("sqlite://", "sqlite:///:memory:"):
         with pytest.raises(ValueError, match="needs a file"):
             Database(url)
+
+
+def test_an_error_that_reaches_a_log_tells_nothing_that_a_customer_said(database: Database) -> None:
+    def says(db: Session) -> None:
+        db.execute(sa.text("INSERT INTO nowhere (words) VALUES (:words)"), {"words": "暗証番号は一二三四です"})
+
+    with pytest.raises(sa.exc.SQLAlchemyError) as failed:
+        database.write_now(says)
+    assert "nowhere" in str(failed.value) and "暗証番号" not in str(failed.value)
