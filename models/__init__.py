@@ -5,6 +5,16 @@ from models.calls import Call, CallFact, CallOffer, CallState, Outcome
 from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
 from models.events import Event
 from models.inbox import Inbound, InboundKind, InboundState
+from models.learning import (
+    CaseTerm,
+    Impression,
+    Preference,
+    SolvedCase,
+    TermCount,
+    Training,
+    TrainingState,
+    Turn,
+)
 from models.leases import Lease
 from models.parked import Parked, ParkedKind
 from models.queues import Membership, Queue
@@ -28,11 +38,13 @@ __all__ = [
     "CallFact",
     "CallOffer",
     "CallState",
+    "CaseTerm",
     "Channel",
     "ContactPoint",
     "Customer",
     "Direction",
     "Event",
+    "Impression",
     "Inbound",
     "InboundKind",
     "InboundState",
@@ -47,11 +59,17 @@ __all__ = [
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Preference",
     "Presence",
     "Purchase",
     "Queue",
     "Role",
     "Routing",
+    "SolvedCase",
+    "TermCount",
     "Ticket",
     "TicketState",
+    "Training",
+    "TrainingState",
+    "Turn",
 ]

@@ -2,7 +2,7 @@
 
 from sqlmodel import Field
 
-from models.base import Row, points_to
+from models.base import Row, json_column, points_to
 
 
 class Queue(Row, table=True):
@@ -15,6 +15,9 @@ class Queue(Row, table=True):
     language: str = "ja"  # in which its callers are greeted
     greeting: str = ""  # said to a caller; "" says the desk's own words
     signature: str = ""  # below every reply
+    keywords: list[str] = json_column(default_factory=list)  # of its inquiries, until the classifier has learned them
+    thresholds: dict[str, float] = json_column(default_factory=dict)
+    """Language -> the confidence a supervisor asks for; where none is given, the one the model was measured for."""
     is_triage: bool = False  # where inquiries wait that nobody was sure about
     position: int = 0
 

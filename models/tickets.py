@@ -49,6 +49,8 @@ class Ticket(Row, table=True):
     language: str = "ja"
     routed_by: str = ""  # the reason of the decision in force, see Routing
     confidence: float | None = None  # the classifier's, of that decision
+    is_urgent: bool = False  # a guess about the customer's latest words, see Impression
+    sentiment: str = ""
     snippet: str = ""  # the first words of the last thing said
     awaits_us: bool = True  # the customer spoke last
     token: str = ""  # unguessable part of the reply address
@@ -59,6 +61,8 @@ class Ticket(Row, table=True):
 
 class Routing(Row, table=True):
     """Why a ticket is in its queue: one row a decision, the newest in force. An agent's row is a correction."""
+
+    __table_args__ = (sa.Index("ix_routing_decided", "decided_at", "id"),)  # what a period's accuracy is read from
 
     id: int | None = Field(default=None, primary_key=True)
     ticket_id: int = points_to("ticket.id", index=True, ondelete="CASCADE")
