@@ -48,6 +48,21 @@ class Guess:
     language_confidence: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How good a guess was found to be in one language, on `count` texts its model had not seen; shares in [0, 1].
+
+    Of urgency `first` is the share found of what is urgent and `second` the share that is urgent of what is called so;
+    of feelings `first` is the share of three feelings told right and `second` that of gladness told from anger.
+    """
+
+    guess: str
+    language: str
+    count: int
+    first: float
+    second: float
+
+
 def ready() -> frozenset[str]:
     """Load the models, once a process; what can be guessed from now on. One that is damaged is reported and left out:
     mail is read without it."""
@@ -154,9 +169,30 @@ def judge(db: Session, ticket: Ticket, impression_id: int, *, urgent: bool, by: 
     )
 
 
-def all_of(db: Session, ticket_id: int) -> list[Impression]:
-    """What was guessed of a ticket's texts, oldest first."""
-    return list(db.exec(select(Impression).where(Impression.ticket_id == ticket_id).order_by(col(Impression.id))))
+def all_of(db: Session, ticket_id: int, *, limit: int = 500) -> list[Impression]:
+    """What was guessed of a ticket's newest texts, oldest first."""
+    newest = select(Impression).where(Impression.ticket_id == ticket_id).order_by(col(Impression.id).desc())
+    return list(db.exec(newest.limit(limit)))[::-1]
+
+
+def measured() -> list[Measured]:
+    """What the cards of the shipped models say about inquiries; nothing about a model whose card cannot be read."""
+    from classifiers import Refused, registry
+
+    found = []
+    for guess, group, ending, names in (
+        ("urgency", "unseen_authors", "", ("recall", "precision")),
+        ("sentiment", "unseen", "/inquiries", ("accuracy", "poles")),
+    ):
+        try:
+            figures = registry.read_card(registry.SHIPPED / f"{guess}.json").get(group, {})
+        except Refused as error:
+            logger.error("no figures of %s: %s", guess, error)
+            continue
+        for language in ("ja", "en"):
+            if told := figures.get(language + ending):
+                found.append(Measured(guess, language, told["count"], told[names[0]], told[names[1]]))
+    return found
 
 
 def _columns(guess: Guess) -> dict[str, Any]:

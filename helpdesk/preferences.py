@@ -16,7 +16,9 @@ from models import Agent, Preference
 
 GUESSES = ("urgency", "sentiment", "language", "similar")
 
-_ALL = sa.select(col(Preference.name), col(Preference.value))
+_CHOSEN = sa.select(col(Preference.name), col(Preference.value)).where(
+    col(Preference.name).in_([f"show_{name}" for name in GUESSES])
+)
 
 
 def shown(db: Session, name: str) -> bool:
@@ -28,7 +30,7 @@ def all_shown(db: Session) -> frozenset[str]:
     """Those of `GUESSES` that are made and shown. Asked once a transaction, however often it is needed."""
     found = db.info.get("guesses_shown")
     if found is None:
-        chosen = dict(db.execute(_ALL).tuples().all())
+        chosen = {name: value for name, value in db.execute(_CHOSEN)}
         found = frozenset(name for name in GUESSES if chosen.get(_row(name), True))
         db.info["guesses_shown"] = found
     return found

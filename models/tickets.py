@@ -42,7 +42,7 @@ class Ticket(Row, table=True):
             "last_contact_at",
             "id",
             "queue_id",
-            sqlite_where=sa.text("state = 'open' AND is_urgent"),
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
             postgresql_where=sa.text("state = 'open' AND is_urgent"),
         ),
     )

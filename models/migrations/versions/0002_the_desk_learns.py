@@ -184,7 +184,7 @@ def upgrade() -> None:
             "ix_ticket_urgent",
             ["last_contact_at", "id", "queue_id"],
             unique=False,
-            sqlite_where=sa.text("state = 'open' AND is_urgent"),
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
             postgresql_where=sa.text("state = 'open' AND is_urgent"),
         )
 
@@ -193,7 +193,7 @@ def downgrade() -> None:
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_ticket_urgent",
-            sqlite_where=sa.text("state = 'open' AND is_urgent"),
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
             postgresql_where=sa.text("state = 'open' AND is_urgent"),
         )
         batch_op.drop_column("sentiment")
