@@ -53,7 +53,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(subject="返品したい", to=RETURNS_ADDRESS)
     desk.mail("山本 <yamamoto@example.net>", subject="もう一つ", to=RETURNS_ADDRESS)
     for _ in range(2):  # the second stays urgent
-        desk.mail("井上 <inoue@example.net>", subject="至急", body="本日中に交換してください。店が開けません。", to=RETURNS_ADDRESS)
+        desk.mail(subject="至急", body="本日中に交換してください。店が開けません。", to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/3/urgency", data={"impression": 3, "urgent": "no"})
     desk.as_(BEN).post("/tickets/1/note", data={"body": "確認中"})
     desk.post(desk.reply(BEN, 1, "承りました。"))
@@ -83,7 +83,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
-    (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"), (AKIRA, "/inbox"),
+    (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
+    (AKIRA, "/inbox"),
 ]  # fmt: skip
 
 
