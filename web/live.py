@@ -89,6 +89,15 @@ def _call(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
+def _customer(touched: Touched, fact: Any) -> None:
+    """Their name stands in rows, beside conversations and on cards."""
+    for ticket_id in fact.ticket_ids:
+        touched.rows.setdefault(ticket_id, set())
+        touched.tickets.setdefault(ticket_id, set())
+    for call_id in fact.call_ids:
+        touched.cards.setdefault(call_id, set()).update(fact.agent_ids)
+
+
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
     touched.stale.setdefault("board", set()).add(EVERYONE)
@@ -106,6 +115,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
     facts.CustomerLinked: _ticket,
+    facts.CustomerChanged: _customer,
     facts.MessageReceived: _ticket,
     facts.MessageQueued: _ticket,
     facts.MessageSent: _conversation,

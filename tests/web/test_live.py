@@ -26,6 +26,7 @@ from tests.cast import (
     OpenDesk,
     Person,
     Screen,
+    text_of,
 )
 from tests.postbox import Postbox
 from web import live
@@ -73,6 +74,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.says("CA-leg", "in-progress", sequence=2, caller=TECH_NUMBER, to=AIKO.phone, parent="CA-2")
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)
     desk.as_(AIKO).post(f"/calls/{second}/wrap-up", data={"note": "説明した", "disposition": "solved"})
+    desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data={"name": "田中 改め"})
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.as_(SATO).post("/admin/parked/1/dismiss")
@@ -143,6 +145,19 @@ def test_a_ringing_call_s_card_comes_before_everything_else_and_once(desk: OpenD
         done = [next(iter(step)) for frame in screen.frames for step in frame["do"]]
         assert done[0] == "put" and done.count("put") == 1 and "row" in done
         screen.check()
+
+
+def test_a_record_edited_elsewhere_is_drawn_anew_in_rows_and_on_the_ringing_card(desk: OpenDesk) -> None:
+    desk.ready(BEN)
+    desk.mail(to=RETURNS_ADDRESS)
+    screen, elsewhere = desk.screen_of(BEN), desk.screen_of(AKIRA)
+    desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
+    form = {"name": "田中 改め", "phones": TANAKA.phone, "addresses": TANAKA.email}
+    assert desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data=form).status_code == 200
+    assert "田中 改め" in screen.card("CA-1")
+    assert screen.rows and all("田中 改め" in text_of(row) for row in screen.rows.values())
+    screen.check()
+    assert elsewhere.tickets == [] and elsewhere.cards == {}
 
 
 def test_the_next_word_about_a_call_draws_its_card_again(desk: OpenDesk) -> None:
