@@ -18,7 +18,7 @@ from models import Agent, AgentState, Login, Membership, Presence, Queue, Role
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
 _READY = (
-    select(Agent)
+    select(Agent.id)
     .join(Membership, col(Membership.agent_id) == Agent.id)
     .join(AgentState, col(AgentState.agent_id) == Agent.id)
     .where(
@@ -240,9 +240,9 @@ def queue_ids(db: Session, agent: Agent) -> list[int]:
     return [found for found in db.exec(query) if found is not None]
 
 
-def ready_for(db: Session, queue_id: int) -> list[Agent]:
-    """Who serves the queue and is ready, longest idle first."""
-    return list(db.exec(_READY, params={"queue_id": queue_id}))
+def ready_for(db: Session, queue_id: int) -> list[int]:
+    """The ids of who serves the queue and is ready, longest idle first."""
+    return list(db.scalars(_READY, {"queue_id": queue_id}))
 
 
 def named(db: Session, names: Iterable[str]) -> Agent | None:

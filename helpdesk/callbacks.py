@@ -19,7 +19,7 @@ from cti.twilio import Target
 from helpdesk import calls, inbox
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
-from models import Agent, Call, CallOffer, Inbound, InboundKind, Queue
+from models import Agent, Call, CallOffer, Inbound, InboundKind, InboundState, Queue
 
 TRUSTED = timedelta(days=1)
 """How far a telephone system's clock may be from ours before its time says nothing."""
@@ -50,7 +50,12 @@ def take(db: Session, inbound_id: int, *, settings: Settings, now: datetime) -> 
     What cannot be understood is parked.
     """
     inbound = inbox.claim(db, inbound_id, wait=True)  # a repeat is answered from what the first one wrote
-    if inbound is None:
+    return read(db, inbound, settings=settings, now=now) if inbound else None
+
+
+def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) -> int | None:
+    """`take`, for who holds the row already."""
+    if inbound.state != InboundState.WAITING:
         return None
     try:
         told = events_of(inbound)

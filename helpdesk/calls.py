@@ -106,21 +106,23 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
 
 def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int, now: datetime) -> Call:
     """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents."""
+    is_ring = event.kind == "ring"
     call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
+    is_new = call is None
     if call is None:
         call = _new(event, now=now)
     elif _knows(db, call, event):
         return call
     before = (call.state, call.agent_id, call.ticket_id)
     with db.no_autoflush:  # what is learned step by step is written once
-        _learn(db, call, event, region=region)
+        queue = _learn(db, call, event, region=region)
         if _is_inquiry(call, event):
-            _take_in(db, call, open_ticket_days=open_ticket_days, now=now)
-    named = [agent for name in event.agents if (agent := agents.named(db, [name]))] if event.kind == "ring" else []
+            _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
+    named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     _remember(db, call, event, now=now)
     if call.state == CallState.RINGING and call.direction == "in":
         if call.queue_id is not None:
-            _offer(db, call, named, now=now)
+            _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
         _turned(db, call, now=now)
     elif event.kind in {"hold", "resume", "transfer"}:
@@ -275,7 +277,7 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
     )
     for call in ringing.all():
         if call.queue_id is not None and agents.serves_as_member(db, agent, call.queue_id):
-            _offer(db, call, [agent], now=now)
+            _offer(db, call, [agent.id or 0], now=now)
 
 
 def live_for(db: Session, agent: Agent) -> list[Call]:
@@ -389,8 +391,8 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
         _refold(db, call)
 
 
-def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> None:
-    """Take from an event what the call does not know yet. Silence never overwrites."""
+def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> Queue | None:
+    """Take from an event what the call does not know yet. Silence never overwrites. Returns the queue called."""
     if event.direction and event.kind in {"ring", "queued"}:
         call.direction = event.direction
     other, ours = (event.called, event.caller) if call.direction == "out" else (event.caller, event.called)
@@ -406,11 +408,14 @@ def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> None:
         dialed = contact_points.read_number(ours, region=region)
         call.dialed = dialed.e164 or ours
     if call.queue_id is None:
-        found = queues.dialed(db, call.dialed) or _queue_named(db, event.queue)
-        call.queue_id = found.id if found else None
+        queue = queues.dialed(db, call.dialed) or _queue_named(db, event.queue)
+        call.queue_id = queue.id if queue else None
+    else:
+        queue = db.get(Queue, call.queue_id)
     if call.customer_id is None and call.number and call.match == "nobody":
         match = matching.by_phone(db, call.number)
         call.match, call.customer_id = match.reason, match.customer_id
+    return queue
 
 
 def _is_inquiry(call: Call, event: CallEvent) -> bool:
@@ -431,7 +436,7 @@ def _queue_named(db: Session, name: str) -> Queue | None:
     ).first()
 
 
-def _take_in(db: Session, call: Call, *, open_ticket_days: int, now: datetime) -> None:
+def _take_in(db: Session, call: Call, *, dialed: Queue | None, open_ticket_days: int, now: datetime) -> None:
     match = matching.Match(call.match, call.customer_id)  # type: ignore[arg-type]
     customer = db.get(Customer, call.customer_id) if call.customer_id else None
     taken = intake.take_in(
@@ -441,7 +446,7 @@ def _take_in(db: Session, call: Call, *, open_ticket_days: int, now: datetime) -
             subject=subject_of(call),
             match=match,
             language=customer.language if customer else "ja",
-            dialed=db.get(Queue, call.queue_id) if call.queue_id else None,
+            dialed=dialed,
         ),
         open_ticket_days=open_ticket_days,
         now=now,
@@ -467,12 +472,12 @@ def _apply(db: Session, call: Call, told: Folded) -> None:
         call.agent_id = agent.id
 
 
-def _offer(db: Session, call: Call, named: Sequence[Agent], *, now: datetime) -> None:
-    """Show a ringing call to those its system rings, or else to who serves its queue and is ready."""
+def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = False, now: datetime) -> None:
+    """Show a ringing call to the agents its system rings, or else to who serves its queue and is ready."""
     assert call.id is not None and call.queue_id is not None
-    shown = set(offered_to(db, call.id))
+    shown = set() if is_new else set(offered_to(db, call.id))
     to = list(named) if named else ([] if shown else agents.ready_for(db, call.queue_id))
-    new = [agent.id for agent in to if agent.id is not None and agent.id not in shown]
+    new = [agent_id for agent_id in to if agent_id not in shown]
     if new:
         db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now} for agent_id in new])
     if new or not shown:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
@@ -25,8 +26,21 @@ from helpdesk.mail import attachments, compose, listen, receive, send
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
-from models import Agent, Attachment, Call, CallState, InboundKind, Message, MessageState, Queue, Ticket
-from models.database import Database
+from models import (
+    Agent,
+    Attachment,
+    Call,
+    CallState,
+    ContactPoint,
+    Inbound,
+    InboundKind,
+    Message,
+    MessageState,
+    PointKind,
+    Queue,
+    Ticket,
+)
+from models.database import Database, Unfinished
 
 if TYPE_CHECKING:
     from classifiers import Router
@@ -38,6 +52,10 @@ SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
+
+
+class _Rehearsed(Exception):
+    """Nothing of it was meant."""
 
 
 def now() -> datetime:
@@ -54,7 +72,6 @@ class Desk:
         *,
         clock: Callable[[], datetime] = now,
         works: bool = True,
-        on_ready: Callable[[], object] = lambda: None,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -65,7 +82,6 @@ class Desk:
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.mail_port = 0
         self._works = works
-        self._on_ready = on_ready
         self._listener: listen.Listener | None = None
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
@@ -123,28 +139,47 @@ class Desk:
     async def keep_callback(
         self, kind: InboundKind, source: str, sender_key: str, raw: bytes, envelope: dict[str, Any]
     ) -> int:
-        """Commit the bytes of a callback, then read it, both in one turn of the writer: a telephone is ringing.
+        """Store the bytes of a callback and read it, in one transaction where that goes well: a telephone is ringing,
+        and a commit is what costs most. Where reading breaks, the bytes are committed alone.
 
-        Returns its id. What breaks in reading is counted, and tried again by the loop.
+        Returns its id. What broke in reading is counted, and tried again by the loop.
         """
-        kept: list[int] = []
 
-        def keep(db: Session) -> int:
-            kept.append(inbox.keep(db, kind, source, sender_key, raw, envelope=envelope, now=self.clock())[0])
-            return kept[-1]
+        def keep(db: Session) -> Inbound:
+            return inbox.keep_row(db, kind, source, sender_key, raw, envelope=envelope, now=self.clock())
 
-        def take(db: Session, inbound_id: int) -> None:
-            callbacks.take(db, inbound_id, settings=self.settings, now=self.clock())
+        def take(db: Session, inbound: Inbound) -> None:
+            callbacks.read(db, inbound, settings=self.settings, now=self.clock())
 
         try:
-            return await self.database.write_in_turn(keep, take)
-        except Exception as error:
-            if not kept:
-                raise
-            logger.exception("reading inbound %s failed", kept[-1])
-            await self.database.write(inbox.failed, kept[-1], error, now=self.clock())
+            return (await self.database.write_in_turn(keep, take)).id or 0
+        except Unfinished as unfinished:
+            inbound_id = unfinished.answer.id
+            logger.exception("reading inbound %s failed", inbound_id)
+            await self.database.write(inbox.failed, inbound_id, unfinished.cause, now=self.clock())
             self.settle()
-            return kept[-1]
+            return int(inbound_id)
+
+    async def rehearse(self, draw: Callable[[Session], object]) -> None:
+        """Take in a call that nobody made, draw what it would show, and take it all back: what the first real call
+        needs is then at hand, and it pops up as quickly as the next."""
+        at = self.clock()
+
+        def call(db: Session) -> None:
+            caller = db.exec(select(ContactPoint.key).where(ContactPoint.kind == PointKind.PHONE).limit(1)).first()
+            dialed = db.exec(select(Queue.phone).where(col(Queue.phone).is_not(None)).limit(1)).first()
+            form = {"CallSid": "rehearsal", "CallStatus": "ringing", "Direction": "inbound",
+                    "From": caller or "", "To": dialed or ""}  # fmt: skip
+            inbound = inbox.keep_row(
+                db, InboundKind.TWILIO, "twilio", "rehearsal", urlencode(form).encode(),
+                envelope={"path": "/hooks/twilio/voice"}, now=at,
+            )  # fmt: skip
+            callbacks.read(db, inbound, settings=self.settings, now=at)
+            draw(db)
+            raise _Rehearsed
+
+        with contextlib.suppress(_Rehearsed):
+            await self.database.write(call)
 
     async def addresses(self) -> set[str]:
         """The addresses mail is accepted for; looked up at most once in two seconds."""
@@ -264,7 +299,6 @@ class Desk:
         if self._works:
             # In this thread's order after the classifier, so that the first page waits for neither.
             await asyncio.to_thread(self.worker.start, self.jobs(), failed=self._gave_up)
-        self._on_ready()
         self._ready.set()
         while True:
             self._mail_waits.clear()

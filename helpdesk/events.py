@@ -87,6 +87,16 @@ class CustomerLinked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CustomerChanged(Fact):
+    """The record was edited. `ticket_ids` and `call_ids` are what of the customer's stands on screens now."""
+
+    customer_id: int
+    ticket_ids: list[int]
+    call_ids: list[int]
+    agent_ids: list[int]  # on whose screens the calls are
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageReceived(Fact):
     ticket_id: int
     queue_id: int

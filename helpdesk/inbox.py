@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -28,6 +29,7 @@ _KEEP: dict[str, sa.Executable] = {
     "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
     "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
 }
+_ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
 _TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 _CLAIM = {wait: _WAITING.with_for_update(skip_locked=not wait) for wait in (False, True)}
@@ -64,6 +66,28 @@ def keep(
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
     return first, False
+
+
+def keep_row(
+    db: Session,
+    kind: InboundKind,
+    source: str,
+    sender_key: str,
+    raw: bytes,
+    *,
+    envelope: dict[str, Any],
+    now: datetime,
+) -> Inbound:
+    """`keep`, for who reads it in the same transaction: the row itself, locked; a repeat gets the first one's."""
+    inbound_id, is_new = keep(db, kind, source, sender_key, raw, envelope=envelope, now=now)
+    if not is_new:
+        return db.exec(_ROW, params={"id": inbound_id}).one()
+    row = Inbound(
+        id=inbound_id, kind=kind, source=source, sender_key=sender_key, raw=raw, envelope=envelope, received_at=now
+    )
+    make_transient_to_detached(row)  # it is what was just written: reading it back would only cost time
+    db.add(row)
+    return row
 
 
 def mail_key(raw: bytes) -> str:

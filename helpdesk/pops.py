@@ -17,15 +17,17 @@ OPEN_TICKETS = 3
 PURCHASES = 3
 
 # Built once: a telephone is ringing.
-_CALLED_BEFORE = (
-    select(Call.started_at)
+_SPOKE_BEFORE = sa.select(
+    sa.select(col(Call.started_at))
     .where(
-        Call.customer_id == sa.bindparam("customer_id"),
-        Call.id != sa.bindparam("call_id"),
-        Call.started_at < sa.bindparam("at"),
+        col(Call.customer_id) == sa.bindparam("customer_id"),
+        col(Call.id) != sa.bindparam("call_id"),
+        col(Call.started_at) < sa.bindparam("at"),
     )
     .order_by(col(Call.started_at).desc())
     .limit(1)
+    .scalar_subquery(),
+    tickets.last_contact_before().scalar_subquery(),
 )
 _PURCHASED = (
     select(Purchase)
@@ -78,7 +80,8 @@ def shown_to(db: Session, call: Call) -> frozenset[int]:
 def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
     """The card of one call."""
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
-    candidates = matching.by_phone(db, call.number).candidates if call.number else ()
+    # Whom else the number may mean is asked only while nobody has said who calls.
+    candidates = matching.by_phone(db, call.number).candidates if call.number and call.customer_id is None else ()
     ids = list(dict.fromkeys([*([call.customer_id] if call.customer_id else []), *candidates]))
     briefs = {brief.id: brief for brief in conversations.briefs(db, ids)}
     customer = briefs.get(call.customer_id or 0)
@@ -129,9 +132,7 @@ def _last_contact(db: Session, call: Call) -> datetime | None:
     if call.customer_id is None:
         return None
     asked = {"customer_id": call.customer_id, "call_id": call.id, "at": call.started_at}
-    earlier = db.exec(_CALLED_BEFORE, params=asked).first()
-    moved = tickets.last_contact_before(db, call.customer_id, call.started_at)
-    return max((at for at in (earlier, moved) if at), default=None)
+    return max((at for at in db.execute(_SPOKE_BEFORE, asked).one() if at), default=None)
 
 
 def _purchases(db: Session, customer_id: int | None) -> Sequence[Purchase]:

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -40,6 +40,8 @@ from models import (
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
 RECIPIENTS_MAX = 100
+TWICE = timedelta(minutes=1)
+"""The same answer sent again within this time is the same answer."""
 
 # What can be written into a head and an envelope; stricter rules would refuse carriers' old addresses (a..b@, .a@).
 _PART = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\\ud800-\udfff'
@@ -57,12 +59,6 @@ _OPEN = (
     )
     .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
     .limit(sa.bindparam("most"))
-)
-_CONTACT_BEFORE = (
-    select(Ticket.last_contact_at)
-    .where(Ticket.customer_id == sa.bindparam("customer_id"), Ticket.last_contact_at < sa.bindparam("at"))
-    .order_by(col(Ticket.last_contact_at).desc())
-    .limit(1)
 )
 
 
@@ -148,6 +144,9 @@ def reply(
         if not _ADDRESS.fullmatch(address):
             raise Invalid("not_an_address", field="to", typed=address)
     assert ticket.id is not None
+    db.refresh(ticket, with_for_update=True)
+    if twin := _said_just_now(db, ticket.id, draft, text, by=by, now=now):
+        return twin
     last = last_received(db, ticket.id)
     previous = [last.internet_id] if last and last.internet_id else []
     message = Message(
@@ -180,6 +179,19 @@ def reply(
     touch(ticket, text, awaits_us=False, now=now)
     emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))
     return message
+
+
+def _said_just_now(
+    db: Session, ticket_id: int, draft: Draft, text: str, *, by: Agent, now: datetime
+) -> Message | None:
+    """The same words to the same people with the same files, a moment ago: a button that was pressed twice."""
+    newest = select(Message).where(Message.ticket_id == ticket_id).order_by(col(Message.id).desc()).limit(1)
+    last = db.exec(newest).first()
+    if last is None or last.author_id != by.id or now - last.created_at > TWICE:
+        return None
+    files = db.exec(select(Attachment.sha256).where(Attachment.message_id == last.id))
+    said = (last.text, list(last.to), list(last.cc), sorted(files))
+    return last if said == (text, list(draft.to), list(draft.cc), sorted(file.sha256 for file in draft.files)) else None
 
 
 def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datetime) -> Note:
@@ -274,9 +286,14 @@ def open_of(db: Session, customer_id: int, *, since: datetime, limit: int = 20) 
     return list(db.exec(_OPEN, params={"customer_id": customer_id, "since": since, "most": limit}))
 
 
-def last_contact_before(db: Session, customer_id: int, at: datetime) -> datetime | None:
-    """When the customer's newest ticket of before that time moved."""
-    return db.exec(_CONTACT_BEFORE, params={"customer_id": customer_id, "at": at}).first()
+def last_contact_before() -> sa.Select[datetime]:
+    """When the newest ticket of customer :customer_id of before the time :at moved."""
+    return (
+        sa.select(col(Ticket.last_contact_at))
+        .where(col(Ticket.customer_id) == sa.bindparam("customer_id"), col(Ticket.last_contact_at) < sa.bindparam("at"))
+        .order_by(col(Ticket.last_contact_at).desc())
+        .limit(1)
+    )
 
 
 def reply_subject(ticket: Ticket) -> str:

@@ -31,6 +31,14 @@ TRIES = 4
 """How often a write is attempted on PostgreSQL when it loses against another."""
 
 
+class Unfinished(Exception):
+    """Of two verbs the first is committed, and the second broke; `answer` is the first one's, `cause` says why."""
+
+    def __init__(self, answer: Any, cause: Exception) -> None:
+        super().__init__("the first verb is committed, the second broke")
+        self.answer, self.cause = answer, cause
+
+
 class Database:
     """An open database. `close` it when done."""
 
@@ -51,6 +59,8 @@ class Database:
             self.reading_engine = self.engine
         self.info: dict[str, Any] = {}
         """Laid into `db.info` of every session: what verbs need besides rows, such as the work engine's client."""
+        self.before_commit: list[Callable[[Session], None]] = []
+        """Called in the writing thread with each session whose verb is done; may look, through the same transaction."""
         self.after_commit: list[Callable[[Session], None]] = []
         """Called in the writing thread with each session that has committed."""
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
@@ -61,13 +71,23 @@ class Database:
         return await asyncio.wrap_future(self._submit_write(verb, *args, **kwargs))
 
     async def write_in_turn(self, first: Callable[[Session], T], then: Callable[[Session, T], object]) -> T:
-        """Two verbs, each in a transaction of its own, in one turn of the writer: the second is handed what the first
-        answered, which is committed whatever becomes of the second. Returns the first one's answer."""
+        """Two verbs in one turn of the writer and, when all goes well, in one transaction, which saves a commit. The
+        second is handed what the first answered. Where they break together the first is written alone: it must be one
+        that changes nothing when repeated.
+
+        Returns the first one's answer. Raises `Unfinished` when only the first is committed, or what it raised itself.
+        """
+
+        def together(db: Session) -> T:
+            answer = first(db)
+            then(db, answer)
+            return answer
 
         def both() -> T:
-            answer = self._write(first)
-            self._write(then, answer)
-            return answer
+            try:
+                return self._write(together)
+            except Exception as error:
+                raise Unfinished(self._write(first), error) from error
 
         return await asyncio.wrap_future(self._writers.submit(both))
 
@@ -107,6 +127,8 @@ class Database:
                 with Session(self.engine, expire_on_commit=False, info=self.info) as db:
                     with db.begin():
                         result = verb(db, *args, **kwargs)
+                        for listener in self.before_commit:
+                            listener(db)
                     for listener in self.after_commit:
                         listener(db)
                     return result
@@ -127,6 +149,13 @@ class Database:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
             return verb(db, *args, **kwargs)
+
+
+@event.listens_for(Session, "loaded_as_persistent")
+@event.listens_for(Session, "pending_to_persistent")
+def _hold(db: Session, row: object) -> None:
+    """A session forgets rows nobody points at any more; ours lives for one verb, which shall not read a row twice."""
+    db.info.setdefault("held", []).append(row)
 
 
 def engine_for_work(database: Database) -> Engine:

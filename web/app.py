@@ -122,18 +122,19 @@ def create(
     *,
     clock: Callable[[], datetime] = now,
     works: bool = True,
-    on_ready: Callable[[], object] = lambda: None,
+    on_ready: Callable[[], object] | None = None,
 ) -> Starlette:
     """The application. The desk opens and closes with it; `works` False leaves due work to other processes.
 
-    `on_ready` is called once, when the classifier is loaded and due work runs.
+    `on_ready` is called once, when the classifier is loaded, due work runs and a first call has been rehearsed; nothing
+    is rehearsed where nobody waits for it.
     """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Desk(settings, clock=clock, works=works, on_ready=on_ready) as desk:
+        async with Desk(settings, clock=clock, works=works) as desk:
             app.state.desk = desk
-            app.state.hub = Hub(desk, app.state.renderer)
+            app.state.hub = Hub(desk, app.state.renderer, on_ready=on_ready)
             await app.state.hub.start()
             try:
                 yield

@@ -87,8 +87,8 @@ async def edit(request: Request) -> Response:
     values = await _values(request)
 
     def verb(db: Session, agent: Agent) -> None:
-        records.change(db, access.customer(db, agent, customer_id), _typed(values), region=desk.settings.region,
-                       now=desk.clock())  # fmt: skip
+        records.change(db, access.customer(db, agent, customer_id), _typed(values), by=agent,
+                       region=desk.settings.region, now=desk.clock())  # fmt: skip
 
     try:
         await act(request, verb)

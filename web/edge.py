@@ -44,6 +44,8 @@ HEADERS = {
 }
 MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, and no browser's cookie counts there
 STAY = timedelta(minutes=5)
+BODY_MAX = 26_000_000
+"""Bytes of a request: an answer with all its attachments, and its words."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 STATUS = {NotFound: 404, NotAllowed: 403, Conflict: 409, Invalid: 422}
 
@@ -315,7 +317,7 @@ class Edge:
         if self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
             await self._refuse(scope, receive, send_with_headers)
         else:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, _bounded(receive), send_with_headers)
 
     def _must_be_ours(self, scope: Scope) -> bool:
         if scope["type"] == "websocket":
@@ -328,6 +330,21 @@ class Edge:
             await send({"type": "websocket.close", "code": 4403})
             return
         await PlainTextResponse("forbidden_origin", 403)(scope, receive, send)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """No more of a body than any form of ours may hold; the rest is not even read."""
+    size = 0
+
+    async def part() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > BODY_MAX:
+            raise HTTPException(413)
+        return message
+
+    return part
 
 
 def protect(answer: MutableHeaders, settings: Settings) -> None:

@@ -1,9 +1,11 @@
 """Who is connected, what each may hear, and how what happened reaches them.
 
 One follower a process reads the log and hands every socket what its topics say; what is the same for many is rendered
-and encoded once. The browser names only the last number it has seen. What it may hear comes from the agent's role and
-queues, read when it connects; when those change the socket is closed and opens again with the new ones. Buffers are
-bounded: a socket that cannot keep up is closed, and catches up when it comes back.
+and encoded once. Only the card of a call that begins to ring does not wait for it: it is drawn in the transaction that
+heard of the call, which has all it shows at hand, and leaves when that has committed. The browser names only the last
+number it has seen. What it may hear comes from the agent's role and queues, read when it connects; when those change
+the socket is closed and opens again with the new ones. Buffers are bounded: a socket that cannot keep up is closed, and
+catches up when it comes back.
 """
 
 import asyncio
@@ -11,23 +13,23 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from helpdesk import agents
 from helpdesk.desk import Desk
-from helpdesk.events import AgentChanged, AgentStateChanged, Fact, last_number
+from helpdesk.events import AgentChanged, AgentStateChanged, CallRinging, Fact, last_number
 from helpdesk.runtime import log
 from models import Agent, Role
 from web import live
 from web.edge import token_of
 from web.live import Audience, Op
-from web.render import Renderer
+from web.render import LANGUAGES, Renderer
 
 BATCH = 200
 """More than this behind, a page is told to reload instead."""
@@ -73,11 +75,15 @@ class Line:
 class Hub:
     """The sockets of one process."""
 
-    def __init__(self, desk: Desk, renderer: Renderer) -> None:
+    def __init__(self, desk: Desk, renderer: Renderer, *, on_ready: Callable[[], object] | None = None) -> None:
         self._desk = desk
         self._renderer = renderer
+        self._on_ready = on_ready
         self._lines: set[Line] = set()
         self._number = 0
+        self._audience = Audience(frozenset())
+        self._popped: dict[int, tuple[CallRinging, Audience]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._follower: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._passing = asyncio.Lock()
@@ -85,11 +91,16 @@ class Hub:
     async def start(self) -> None:
         """Begin to follow the log from where it is now."""
         self._number = await self._desk.database.read(last_number)
+        self._loop = asyncio.get_running_loop()
+        self._desk.database.before_commit.append(self._draw)
+        self._desk.database.after_commit.insert(0, self._hand_over)  # before the log is said to have grown
         self._follower = asyncio.create_task(self._follow(), name="hub")
         self._warming = asyncio.create_task(self._warm_up(), name="warm-up")
 
     async def stop(self) -> None:
         """Stop following, and let every page know that it should come back."""
+        self._desk.database.before_commit.remove(self._draw)
+        self._desk.database.after_commit.remove(self._hand_over)
         for task in filter(None, (self._follower, self._warming)):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -116,11 +127,13 @@ class Hub:
         # now on is held until then, and doing a thing twice on a page changes nothing.
         line.held = []
         self._lines.add(line)
+        self._listening()
         try:
             line.begin(await self._catch_up(line))
             await _first(self._listen(socket), self._send(socket, line))
         finally:
             self._lines.discard(line)
+            self._listening()
 
     async def tell_number(self) -> None:
         """Pass on what is committed, then tell every page the number it is up to date with.
@@ -163,6 +176,19 @@ class Hub:
         """What the first call needs is made ready before it rings."""
         await self._desk.ready()
         await asyncio.to_thread(self._renderer.prepare, live.CARD, live.ROW)
+        if self._on_ready is not None:
+            try:
+                await self._desk.rehearse(self._draw_for_nobody)
+            except Exception:
+                logger.exception("the first call could not be rehearsed; it will take a little longer")
+            self._on_ready()
+
+    def _draw_for_nobody(self, db: Session) -> None:
+        for fact in db.info.get("facts", ()):
+            if isinstance(fact, CallRinging):
+                everybody = Audience(frozenset((live.agent_topic(0), lang) for lang in LANGUAGES))
+                live.pops_of(db, [replace(fact, agent_ids=[0])], audience=everybody, renderer=self._renderer,
+                             settings=self._desk.settings, now=self._desk.clock())  # fmt: skip
 
     async def _follow(self) -> None:
         said = time.monotonic()
@@ -183,21 +209,18 @@ class Hub:
             return await self._pass_on_one()
 
     async def _pass_on_one(self) -> bool:
-        audience = Audience(frozenset((topic, line.lang) for line in self._lines for topic in line.topics))
-        told, ops = await self._desk.database.read(self._read, self._number, audience)
+        told, ops = await self._desk.database.read(self._read, self._number, self._audience, dict(self._popped))
         if not told:
             return False
         self._number = told[-1][0]
-        texts: dict[tuple[int, ...], str] = {}
-        for line in self._lines:
-            if ops is None:
+        if ops is None:
+            for line in self._lines:
                 line.put(_reload(self._number))
-                continue
-            mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
-            if mine:
-                if mine not in texts:
-                    texts[mine] = _encode(self._number, [ops[index] for index in mine])
-                line.put(texts[mine])
+        else:
+            self._send_out(ops)
+        for _, fact in told:
+            if isinstance(fact, CallRinging):
+                self._popped.pop(fact.call_id, None)
         for _, fact in told:
             if isinstance(fact, AgentChanged):
                 self._close(fact.agent_id, CHANGED)
@@ -205,13 +228,59 @@ class Hub:
                 await self._check_logins()
         return len(told) == BATCH
 
-    def _read(
-        self, db: Session, number: int, audience: Audience
-    ) -> tuple[list[tuple[int, Fact]], list[Op] | None]:
-        told = log.after(db, number, limit=BATCH)
-        return told, (self._show(db, [fact for _, fact in told], audience) if audience.heard else [])
+    def _send_out(self, ops: list[Op]) -> None:
+        """Give every line what it hears of these; what is the same for many is encoded once."""
+        texts: dict[tuple[int, ...], str] = {}
+        for line in self._lines:
+            mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
+            if mine:
+                if mine not in texts:
+                    texts[mine] = _encode(self._number, [ops[index] for index in mine])
+                line.put(texts[mine])
 
-    def _show(self, db: Session, told: list[Fact], audience: Audience) -> list[Op] | None:
+    def _listening(self) -> None:
+        """Who listens has changed."""
+        self._audience = Audience(frozenset((topic, line.lang) for line in self._lines for topic in line.topics))
+
+    def _draw(self, db: Session) -> None:
+        """In the writing thread, before the commit: the cards of calls that begin to ring."""
+        ringing = [fact for fact in db.info.get("facts", ()) if isinstance(fact, CallRinging)]
+        audience = self._audience
+        if ringing and audience.heard:
+            try:
+                ops = live.pops_of(db, ringing, audience=audience, renderer=self._renderer,
+                                   settings=self._desk.settings, now=self._desk.clock())  # fmt: skip
+            except DBAPIError:
+                raise
+            except Exception:
+                logger.exception("a card could not be drawn at once; it follows by the log")
+                return
+            db.info["pops"] = ringing, ops, audience
+
+    def _hand_over(self, db: Session) -> None:
+        """In the writing thread, after the commit."""
+        if (drawn := db.info.pop("pops", None)) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._pop, *drawn)
+
+    def _pop(self, ringing: list[CallRinging], ops: list[Op], audience: Audience) -> None:
+        """Send the cards. The log brings them again only to who could not have heard them here.
+
+        A page that connects meanwhile either is among the lines already, or reads the log after the commit.
+        """
+        for fact in ringing:
+            self._popped[fact.call_id] = fact, audience
+        self._send_out(ops)
+
+    def _read(
+        self, db: Session, number: int, audience: Audience, popped: dict[int, tuple[CallRinging, Audience]]
+    ) -> tuple[list[tuple[int, Fact]], list[Op] | None]:
+        numbered = log.after(db, number, limit=BATCH)
+        told = [fact for _, fact in numbered]
+        there = [call_id for call_id, (fact, heard) in popped.items()
+                 if audience.heard <= heard.heard and [fact] == _about_call(told, call_id)]  # fmt: skip
+        return numbered, (self._show(db, told, audience, there) if audience.heard else [])
+
+    def _show(self, db: Session, told: list[Fact], audience: Audience, popped: Iterable[int] = ()) -> list[Op] | None:
         """What these facts change on screens; None when that cannot be rendered, so that pages must look themselves.
 
         It would break again however often it is tried, and keep all that comes after it from everybody. Only a
@@ -219,7 +288,7 @@ class Hub:
         """
         try:
             return live.show(db, told, audience=audience, renderer=self._renderer, settings=self._desk.settings,
-                             now=self._desk.clock())  # fmt: skip
+                             now=self._desk.clock(), popped=popped)  # fmt: skip
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -272,6 +341,10 @@ def topics_of(db: Session, agent: Agent) -> frozenset[str]:
     if agent.role == Role.SUPERVISOR:
         topics |= {live.SUPERVISORS, live.queue_topic(0)}
     return frozenset(topics)
+
+
+def _about_call(told: Iterable[Fact], call_id: int) -> list[Fact]:
+    return [fact for fact in told if getattr(fact, "call_id", None) == call_id]
 
 
 def _hears(line: Line, op: Op) -> bool:

@@ -90,6 +90,15 @@ def _call(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
+def _customer(touched: Touched, fact: Any) -> None:
+    """Their name stands in rows, beside conversations and on cards."""
+    for ticket_id in fact.ticket_ids:
+        touched.rows.setdefault(ticket_id, set())
+        touched.tickets.setdefault(ticket_id, set())
+    for call_id in fact.call_ids:
+        touched.cards.setdefault(call_id, set()).update(fact.agent_ids)
+
+
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
     touched.stale.setdefault("board", set()).add(EVERYONE)
@@ -112,6 +121,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
     facts.CustomerLinked: _ticket,
+    facts.CustomerChanged: _customer,
     facts.MessageReceived: _ticket,
     facts.MessageQueued: _ticket,
     facts.MessageSent: _conversation,
@@ -141,13 +151,27 @@ class Audience:
         return [lang for lang in LANGUAGES if any((topic, lang) in self.heard for topic in wanted)]
 
 
+def pops_of(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Renderer, settings: Settings,
+            now: datetime) -> list[Op]:  # fmt: skip
+    """The cards of calls that begin to ring, and nothing else of what these facts change: the part that is urgent."""
+    ops: list[Op] = []
+    for fact in told:
+        if isinstance(fact, facts.CallRinging) and (call := db.get(Call, fact.call_id)):
+            shown = frozenset(agent_topic(agent_id) for agent_id in fact.agent_ids)
+            ops += _card(db, call, shown, audience, renderer, settings, now)
+    return ops
+
+
 def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Renderer, settings: Settings,
-         now: datetime) -> list[Op]:  # fmt: skip
-    """What these facts change on the screens of this audience, in the order in which browsers must do it."""
+         now: datetime, popped: Iterable[int] = ()) -> list[Op]:  # fmt: skip
+    """What these facts change on the screens of this audience, in the order in which browsers must do it, without the
+    cards of the calls in `popped`, which are there already."""
     touched = Touched()
     for fact in told:
         if touch := TOUCHES.get(type(fact)):
             touch(touched, fact)
+    for call_id in popped:
+        touched.cards.pop(call_id, None)
     seeing = _seeing(db, {*touched.rows, *touched.tickets})
     for ticket_id, topics in touched.tickets.items():
         touched.stale[f"ticket-{ticket_id}"] = topics | seeing.get(ticket_id, frozenset())
@@ -180,12 +204,17 @@ def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, render
             continue
         shown = frozenset(agent_topic(agent_id) for agent_id in agent_ids & pops.shown_to(db, call))
         gone = frozenset(agent_topic(agent_id) for agent_id in agent_ids) - shown
-        for lang in audience.languages(shown):
-            card = pops.card(db, call, language=lang, settings=settings)
-            text = renderer.fragment(CARD, lang, card=card, now=now)
-            yield Op(shown, lang, {"put": f"call-{call_id}", "into": "pops", "html": text})
+        yield from _card(db, call, shown, audience, renderer, settings, now)
         if audience.languages(gone):
             yield Op(gone, None, {"drop": f"call-{call_id}"})
+
+
+def _card(db: Session, call: Call, shown: frozenset[str], audience: Audience, renderer: Renderer, settings: Settings,
+          now: datetime) -> Iterable[Op]:  # fmt: skip
+    for lang in audience.languages(shown):
+        card = pops.card(db, call, language=lang, settings=settings)
+        text = renderer.fragment(CARD, lang, card=card, now=now)
+        yield Op(shown, lang, {"put": f"call-{call.id}", "into": "pops", "html": text})
 
 
 def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset[str]], audience: Audience,

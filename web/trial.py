@@ -19,7 +19,7 @@ SHOWN = 8
 async def page(request: Request) -> Response:
     """The buttons."""
     desk = desk_of(request)
-    frame, _ = await look(request, lambda db, agent: None)
+    frame, own = await look(request, _own_queues)
     lang = frame["me"]["language"]
     frame |= {
         "view": "try",
@@ -32,10 +32,17 @@ async def page(request: Request) -> Response:
             {"id": number, "to": to, "subject": subject, "sent_at": at}
             for number, to, subject, at in sink.sent(desk.settings.data / "sent")[:SHOWN]
         ],
+        "serves": bool(own),
         "live": request.app.state.simulated,
         "log": [],
     }
     return html(request, "try.html", lang, **frame)
+
+
+def _own_queues(db: Session, agent: Agent) -> list[str]:
+    """The numbers whose calls the visitor's own screen shows."""
+    return [queue.phone for queue in queues.everyone(db) if queue.phone and queue.id is not None
+            and agents.serves_as_member(db, agent, queue.id)]  # fmt: skip
 
 
 async def call(request: Request) -> Response:
@@ -48,8 +55,7 @@ async def call(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> str | None:
         """The visitor wants to see a card, so the visitor is ready, and a number is dialed whose calls are theirs."""
         assert agent.id is not None
-        own = [queue.phone for queue in queues.everyone(db) if queue.phone and queue.id is not None
-               and agents.serves_as_member(db, agent, queue.id)]  # fmt: skip
+        own = _own_queues(db, agent)
         if own and not calls.live_for(db, agent):
             agents.set_state(db, agent.id, Presence.READY, by_id=agent.id, now=desk.clock())
         usual = sample.CALLERS[caller].called

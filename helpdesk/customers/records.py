@@ -2,14 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid
-from models import ContactPoint, Customer, PointKind, PointSource
+from helpdesk.events import CustomerChanged, emit
+from models import (
+    Agent,
+    Call,
+    CallOffer,
+    CallState,
+    ContactPoint,
+    Customer,
+    PointKind,
+    PointSource,
+    Ticket,
+)
+
+SHOWN_MOST = 50
+"""Of a customer's tickets so many are drawn anew at once when the record is edited: older ones stand on no list."""
 
 
 @dataclass(slots=True)
@@ -42,7 +56,7 @@ def create(
     return customer
 
 
-def change(db: Session, customer: Customer, form: Form, *, region: str, now: datetime) -> None:
+def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: str, now: datetime) -> None:
     """Rewrite the record; numbers and addresses that stay keep how they are known."""
     points = _check(form, region)
     _fill(customer, form)
@@ -57,6 +71,35 @@ def change(db: Session, customer: Customer, form: Form, *, region: str, now: dat
     for gone in there.values():
         db.delete(gone)
     db.flush()
+    _say_changed(db, customer, by=by, now=now)
+
+
+def _say_changed(db: Session, customer: Customer, *, by: Agent, now: datetime) -> None:
+    newest = (
+        select(Ticket.id)
+        .where(Ticket.customer_id == customer.id)
+        .order_by(col(Ticket.last_contact_at).desc())
+        .limit(SHOWN_MOST)
+    )
+    live = select(Call.id).where(
+        Call.customer_id == customer.id, sa.or_(col(Call.state) != CallState.ENDED, col(Call.wrapped_up_at).is_(None)),
+        Call.started_at > now - timedelta(days=1),
+    ).limit(SHOWN_MOST)  # fmt: skip
+    call_ids = [found for found in db.exec(live) if found is not None]
+    shown = sa.select(col(CallOffer.agent_id)).where(col(CallOffer.call_id).in_(call_ids))
+    taken = sa.select(col(Call.agent_id)).where(col(Call.id).in_(call_ids), col(Call.agent_id).is_not(None))
+    assert customer.id is not None
+    emit(
+        db,
+        CustomerChanged(
+            customer_id=customer.id,
+            ticket_ids=[found for found in db.exec(newest) if found is not None],
+            call_ids=call_ids,
+            agent_ids=sorted(set(db.scalars(shown.union(taken)))),
+            by_id=by.id,
+            at=now,
+        ),
+    )
 
 
 def learn(db: Session, customer: Customer, kind: PointKind, key: str, value: str, *, now: datetime) -> None:

@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 CALLER = re.compile(r"0800-?\d{3}-?\d{4}|\+81800\d{7}")
 
-heard: dict[str, list[tuple[int, str | bytes]]] = {}
-"""Group -> when, and what."""
+heard: dict[str, list[tuple[int, int, str | bytes]]] = {}
+"""Group -> which socket, when, and what."""
 
 
 async def main() -> None:
@@ -31,7 +31,7 @@ async def main() -> None:
                 headers = {"cookie": each["cookie"]} if each["cookie"] else {}
                 socket = await connect(each["url"], additional_headers=headers, compression=None)
                 sockets.append(socket)
-                tasks.append(asyncio.create_task(_listen(socket, heard.setdefault(each["group"], []))))
+                tasks.append(asyncio.create_task(_listen(socket, len(tasks), heard.setdefault(each["group"], []))))
             await asyncio.sleep(0.5)
             for notes in heard.values():
                 notes.clear()
@@ -46,18 +46,18 @@ async def main() -> None:
             _answer({"connected": 0})
 
 
-async def _listen(socket: ClientConnection, notes: list[tuple[int, str | bytes]]) -> None:
+async def _listen(socket: ClientConnection, place: int, notes: list[tuple[int, int, str | bytes]]) -> None:
     async for frame in socket:
-        notes.append((time.monotonic_ns(), frame))
+        notes.append((place, time.monotonic_ns(), frame))
 
 
-def _by_caller(notes: list[tuple[int, str | bytes]]) -> dict[str, list[int]]:
-    """When the frames about each caller came: one time a socket, its first."""
-    told: dict[str, list[int]] = {}
-    for at, frame in notes:
+def _by_caller(notes: list[tuple[int, int, str | bytes]]) -> dict[str, list[int]]:
+    """When the frames about each caller came: one time a socket, its first, which holds the card."""
+    told: dict[str, dict[int, int]] = {}
+    for place, at, frame in notes:
         if found := CALLER.search(str(frame)):
-            told.setdefault(re.sub(r"\D", "", found[0])[-7:], []).append(at)
-    return told
+            told.setdefault(re.sub(r"\D", "", found[0])[-7:], {}).setdefault(place, at)
+    return {caller: list(times.values()) for caller, times in told.items()}
 
 
 def _answer(value: dict[str, Any]) -> None:

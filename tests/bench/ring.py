@@ -1,6 +1,7 @@
 """A call: from the signed webhook to the frame at an agent's socket, with one, five and two hundred agents told.
 
-Five calls a second are posted to the desk and, between them, five to the floor, so both meet the same machine.
+Five calls a second are posted to the desk and, between them, five to the floor, so both meet the same machine. A second
+floor stores the form durably before it tells the sockets: no desk that loses nothing can do less.
 """
 
 import http.client
@@ -27,7 +28,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
     """Tell p50 and p99 for each number of agents."""
     data = folder / "ring"
     tokens = company.open_for_business(data, customers=customers)
-    with servers.desk(data) as desk, servers.floor() as floor:
+    with servers.desk(data) as desk, servers.floor(data) as floor:
         desk.wait_until_ready()
         listeners = _Listeners()
         try:
@@ -49,33 +50,41 @@ def _measure(
         *({"group": "desk", "url": f"ws://127.0.0.1:{desk.port}/live", "cookie": f"desk={token}"} for token in team),
         *({"group": "floor", "url": f"ws://127.0.0.1:{floor.port}/live", "cookie": ""} for _ in team),
     ]})  # fmt: skip
-    sent: dict[str, dict[str, int]] = {"desk": {}, "floor": {}}
+    sent: dict[str, dict[str, int]] = {"desk": {}, "floor": {}, "kept": {}}
     answered: list[float] = []
     lines = [
         threading.Thread(target=_call, args=(desk, PATH, slug, callers, sent["desk"], answered)),
         threading.Thread(target=_call, args=(floor, "/ring", slug, callers, sent["floor"], [])),
+        threading.Thread(target=_call, args=(floor, "/ring-kept", slug, _others(callers), sent["kept"], [])),
     ]
     for line in lines:
         line.start()
-        time.sleep(PAUSE / 2)
+        time.sleep(PAUSE / 3)
     for line in lines:
         line.join()
     time.sleep(3.0)
     told = listeners.ask({"report": True})
     listeners.ask({"leave": True})
     each, last = {}, {}
-    for side in ("desk", "floor"):
-        waits = [[(at - began) / 1e6 for at in told[side].get(key, ())] for key, began in sent[side].items()]
+    for side in ("desk", "floor", "kept"):
+        heard = told["floor" if side == "kept" else side]
+        waits = [[(at - began) / 1e6 for at in heard.get(key, ())] for key, began in sent[side].items()]
         each[side], last[side] = [ms for wait in waits for ms in wait], [max(wait) for wait in waits if wait]
     lost = len(callers) * len(team) - len(each["desk"])
     agents = len(team)
     tell(f"ring_to_frame_p50_{agents}_agents", percentile(each["desk"], 0.5), "ms",
          floor=percentile(each["floor"], 0.5), bar="ratio <= 3" if agents <= 5 else "",
-         lost=lost, calls=len(callers))  # fmt: skip
+         lost=lost, calls=len(callers), floor_with_a_commit=percentile(each["kept"], 0.5),
+         ratio_to_it=percentile(each["desk"], 0.5) / percentile(each["kept"], 0.5))  # fmt: skip
     tell(f"ring_to_frame_p99_{agents}_agents", percentile(each["desk"], 0.99), "ms",
          floor=percentile(each["floor"], 0.99), bar="value < 150" if agents <= 5 else "",
          last_agent_p50=percentile(last["desk"], 0.5), webhook_answer_p50=percentile(answered, 0.5),
          webhook_answer_p99=percentile(answered, 0.99), first_call=_first(sent["desk"], told["desk"]))  # fmt: skip
+
+
+def _others(callers: range) -> range:
+    """As many callers whom nobody else is."""
+    return range(callers.start + 5_000, callers.stop + 5_000)
 
 
 def _first(sent: dict[str, int], told: dict[str, list[int]]) -> float:

@@ -82,11 +82,11 @@ def desk(data: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def floor() -> Iterator[Server]:
-    """The bare server, up to its first page."""
+def floor(folder: Path = ROOT) -> Iterator[Server]:
+    """The bare server, up to its first page; what it stores lies in `folder`."""
     port = free_port()
     command = [sys.executable, "-m", "tests.bench.floor", str(port)]
-    with _running(command, port, {**os.environ, "PYTHONPATH": str(ROOT)}, ROOT) as server:
+    with _running(command, port, {**os.environ, "PYTHONPATH": str(ROOT)}, folder) as server:
         yield server
 
 

@@ -274,6 +274,17 @@ def test_a_sent_mail_is_never_sent_again(desk: OpenDesk, postbox: Postbox) -> No
     assert len(postbox.mails) == 1
 
 
+def test_a_button_pressed_twice_sends_one_mail_and_the_same_words_later_are_another(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    file = {"attachments": ("図.txt", b"abc", "text/plain")}
+    first = desk.reply(BEN, 1, "はい", files=file)
+    assert desk.reply(BEN, 1, "はい", files=file).id == first.id
+    others = [desk.reply(BEN, 1, "はい"), desk.reply(BEN, 1, "はい、どうぞ"), desk.reply(SATO, 1, "はい、どうぞ")]
+    desk.clock.advance(minutes=2)
+    others.append(desk.reply(SATO, 1, "はい、どうぞ"))
+    assert len({first.id, *(other.id for other in others)}) == 5
+
+
 def test_a_reply_without_words_or_to_no_address_is_refused(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     sly = "a@b.example\r\nBcc: c@d.example"

@@ -1,5 +1,6 @@
 """The connection's promises: all or nothing, readers that only look, lost races run again, news after the commit."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Queue
-from models.database import TRIES, Database
+from models.database import TRIES, Database, Unfinished
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -43,6 +44,54 @@ def test_what_a_verb_wrote_before_it_failed_is_not_there(database: Database) -> 
     assert "repairs" not in database.read_now(slugs)
     database.write_now(open_line, "repairs")
     assert "repairs" in database.read_now(slugs)
+
+
+def test_two_verbs_in_turn_are_one_transaction_when_all_goes_well(database: Database) -> None:
+    commits: list[Session] = []
+    database.after_commit.append(commits.append)
+
+    async def write() -> set[str]:
+        return await database.write_in_turn(
+            lambda db: (open_line(db, "repairs"), slugs(db))[1], lambda db, known: open_line(db, f"after-{len(known)}")
+        )
+
+    assert "repairs" in asyncio.run(write())
+    made = database.read_now(slugs)
+    assert "repairs" in made and any(slug.startswith("after-") for slug in made)
+    assert len(commits) == 1
+
+
+def test_of_two_verbs_in_turn_the_first_stays_when_the_second_breaks(database: Database) -> None:
+    def first(db: Session) -> str:
+        if "repairs" not in slugs(db):
+            open_line(db, "repairs")
+        return "kept"
+
+    def then(db: Session, answer: str) -> None:
+        open_line(db, "half-done")
+        db.flush()
+        raise ValueError("the second broke")
+
+    async def write() -> str:
+        return await database.write_in_turn(first, then)
+
+    with pytest.raises(Unfinished) as told:
+        asyncio.run(write())
+    assert told.value.answer == "kept" and str(told.value.cause) == "the second broke"
+    assert database.read_now(slugs) & {"repairs", "half-done"} == {"repairs"}
+
+
+def test_of_two_verbs_in_turn_nothing_stays_when_the_first_breaks(database: Database) -> None:
+    def first(db: Session) -> None:
+        open_line(db, "repairs")
+        raise ValueError("the first broke")
+
+    async def write() -> None:
+        await database.write_in_turn(first, lambda db, _: open_line(db, "after"))
+
+    with pytest.raises(ValueError, match="the first broke"):
+        asyncio.run(write())
+    assert not database.read_now(slugs) & {"repairs", "after"}
 
 
 def test_a_reader_cannot_write(database: Database) -> None:

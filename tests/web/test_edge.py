@@ -503,6 +503,20 @@ def test_health_and_readiness_are_told_to_everybody_and_tell_nothing_else(desk: 
 
 
 @SQLITE
+def test_an_upload_beyond_all_measure_is_refused_before_it_fills_the_disk(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="attachments"; filename="a.bin"\r\n\r\n'
+        for _ in range(60):
+            yield b"x" * 1_000_000
+
+    sent = {"content-type": "multipart/form-data; boundary=x"}
+    assert desk.as_(BEN).post("/tickets/1/reply", content=endless(), headers=sent).status_code == 413
+    assert desk.count(Attachment) == 0 and len(desk.messages()) == 1
+
+
+@SQLITE
 def test_a_body_beyond_all_measure_is_refused_though_its_length_is_not_told(desk: OpenDesk) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(20):

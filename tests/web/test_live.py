@@ -9,8 +9,8 @@ from sqlmodel import Session, select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from helpdesk.events import AgentChanged, Fact, emit
-from models import Event, Membership
+from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from models import Call, Event, Inbound, Membership, Ticket
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -26,8 +26,10 @@ from tests.cast import (
     OpenDesk,
     Person,
     Screen,
+    text_of,
 )
 from tests.postbox import Postbox
+from web import live
 from web.hub import BATCH, BUFFER, SLOW, Line
 
 
@@ -75,6 +77,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.says("CA-leg", "in-progress", sequence=2, caller=TECH_NUMBER, to=AIKO.phone, parent="CA-2")
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)
     desk.as_(AIKO).post(f"/calls/{second}/wrap-up", data={"note": "説明した", "disposition": "solved"})
+    desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data={"name": "田中 改め"})
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.as_(SATO).post("/admin/parked/1/dismiss")
@@ -140,6 +143,65 @@ def test_what_happens_while_the_page_is_on_its_way_arrives_by_the_socket(desk: O
     desk.twilio.rings("CA-1")
     late = desk.screen_of(AIKO, after=before)
     assert late.pops == ["CA-1"]
+
+
+def test_a_ringing_call_s_card_comes_before_everything_else_and_once(desk: OpenDesk) -> None:
+    desk.ready(AIKO, AKIRA)
+    first, second = desk.screen_of(AIKO), desk.screen_of(AKIRA, "/calls")
+    desk.twilio.rings("CA-1")
+    for screen in (first, second):
+        assert screen.pops == ["CA-1"]
+        done = [next(iter(step)) for frame in screen.frames for step in frame["do"]]
+        assert done[0] == "put" and done.count("put") == 1 and "row" in done
+        screen.check()
+
+
+def test_a_record_edited_elsewhere_is_drawn_anew_in_rows_and_on_the_ringing_card(desk: OpenDesk) -> None:
+    desk.ready(BEN)
+    desk.mail(to=RETURNS_ADDRESS)
+    screen, elsewhere = desk.screen_of(BEN), desk.screen_of(AKIRA)
+    desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
+    form = {"name": "田中 改め", "phones": TANAKA.phone, "addresses": TANAKA.email}
+    assert desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data=form).status_code == 200
+    assert "田中 改め" in screen.card("CA-1")
+    assert screen.rows and all("田中 改め" in text_of(row) for row in screen.rows.values())
+    screen.check()
+    assert elsewhere.tickets == [] and elsewhere.cards == {}
+
+
+def test_the_next_word_about_a_call_draws_its_card_again(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    screen = desk.screen_of(AIKO)
+    desk.twilio.rings("CA-1")
+    ringing = screen.card("CA-1")
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/accept")
+    assert screen.card("CA-1") != ringing
+    screen.check()
+
+
+def test_a_card_that_cannot_be_drawn_at_once_neither_stops_the_call_nor_is_lost(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ready(AIKO)
+    screen = desk.screen_of(AIKO)
+
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ValueError("a template went wrong")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(live, "pops_of", breaks)
+        assert desk.twilio.rings("CA-1").status_code == 200
+    assert screen.pops == ["CA-1"]
+    screen.check()
+
+
+def test_a_rehearsed_call_leaves_nothing_behind(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    screen, number = desk.screen_of(AIKO), desk.number()
+    drawn: list[Fact] = []
+    desk.client.portal.call(desk.app.state.desk.rehearse, lambda db: drawn.extend(db.info["facts"]))
+    assert any(isinstance(fact, CallRinging) for fact in drawn) and desk.number() == number and screen.pops == []
+    assert desk.read(lambda db: [*db.exec(select(Call)), *db.exec(select(Inbound)), *db.exec(select(Ticket))]) == []
 
 
 def test_a_screen_too_far_behind_is_told_to_reload(desk: OpenDesk) -> None:
