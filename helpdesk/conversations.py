@@ -319,8 +319,8 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
 
 def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> list[TicketBrief]:
     """A customer's tickets, newest contact first."""
-    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit})
-    shown = preferences.all_shown(db)
+    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit}).all()
+    shown = preferences.all_shown(db) if rows else ()
     return [
         TicketBrief(
             number, subject, state, queue, at, "urgency" in shown and urgent, feels if "sentiment" in shown else ""

@@ -451,7 +451,8 @@ def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     page.goto("/customers")
     customer = page.locator("tbody a").first.get_attribute("href")
     paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new",
-             "/calls", "/queues", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent, "/account"]  # fmt: skip
+             "/calls", "/queues", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
+             "/account"]  # fmt: skip
     faults = []
     for path in paths:
         faults += faults_of(page, str(path), lang)
