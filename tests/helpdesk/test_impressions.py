@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from classifiers import registry, sentiment, urgency
 from helpdesk import impressions
 from helpdesk.mail import receive
-from models import Event, Impression, Message, Ticket
+from models import Event, Impression, Message
 from models.base import metadata
 from tests.bench.mail import letters
 from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, STRANGER, OpenDesk
