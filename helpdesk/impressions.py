@@ -190,7 +190,8 @@ def measured() -> list[Measured]:
             logger.error("no figures of %s: %s", guess, error)
             continue
         for language in ("ja", "en"):
-            if told := figures.get(language + ending):
+            told = figures.get(language + ending, {})
+            if {"count", *names} <= told.keys():
                 found.append(Measured(guess, language, told["count"], told[names[0]], told[names[1]]))
     return found
 
