@@ -41,7 +41,6 @@ COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be lea
 AT_ONCE = 500  # examples read together
 WEIGHTS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.15, "phrases": 0.2}
 SOFTNESS = 1.0  # LinearSVC's C
-EXACTNESS, EXACTNESS_OF_MANY = 1e-4, 1e-2  # when fitting stops; many examples settle the borders long before
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +198,6 @@ def _enough(examples: Sequence[Example]) -> None:
         raise ValueError(f"only one example of {', '.join(scarce)}; add more, or leave the label out")
 
 
-def _exactness(count: int) -> float:
-    return EXACTNESS if count < MANY else EXACTNESS_OF_MANY
-
-
 def _sample_weights(examples: Sequence[Example]) -> Floats:
     return np.array([example.weight for example in examples], np.float64)
 
@@ -240,7 +235,7 @@ def _builder(
         plain = {"meaning": meanings, "english": english_meanings, "counts": counts, "phrases": phrases}
         parts += [(name, FunctionTransformer(function)) for name, function in plain.items()]
         chosen = {name: blocks[name] for name, _ in parts}
-        borders = LinearSVC(C=SOFTNESS, tol=_exactness(len(readings)), random_state=seed)
+        borders = LinearSVC(C=SOFTNESS, random_state=seed)
         return Pipeline([("seen", FeatureUnion(parts, transformer_weights=chosen)), ("borders", borders)])
 
     return build
@@ -355,9 +350,7 @@ def _unseen_scores(
         if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
         learn, answer = seen.fold(learned, held)
-        borders = LinearSVC(C=SOFTNESS, tol=_exactness(len(examples)), random_state=seed).fit(
-            learn, truth[learned], sample_weight=weights[learned]
-        )
+        borders = LinearSVC(C=SOFTNESS, random_state=seed).fit(learn, truth[learned], sample_weight=weights[learned])
         got = borders.decision_function(answer)
         if got.ndim == 1:
             got = np.column_stack([-got, got])
