@@ -52,10 +52,11 @@ def decide(
 
     `subject` and `text` are the inquiry's own words, read for the key words of queues that the model does not know.
     """
-    every = queues.everyone(db)
+    rule = written_to or dialed
+    every = queues.everyone(db) if prediction or not rule else []  # a ringing call needs none of them
     guessed = next((queue for queue in every if prediction and queue.slug == prediction.label), None)
     threshold = threshold_in_force(guessed, prediction) if prediction else None
-    if rule := written_to or dialed:
+    if rule:
         assert rule.id is not None
         return Decision(rule.id, "by_address" if written_to else "by_dialed_number", prediction, threshold)
     is_sure = guessed is not None and prediction is not None and _is_sure(prediction, threshold)
