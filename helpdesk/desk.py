@@ -8,10 +8,11 @@ that took them, and by the same loop when a crash left them waiting.
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, impressions, inbox, preferences, tickets
+from helpdesk import callbacks, calls, impressions, inbox, learning, preferences, tickets, training
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, listen, receive, send
@@ -44,12 +45,14 @@ from models.database import Database, Unfinished
 
 if TYPE_CHECKING:
     from classifiers import Router
+    from classifiers.registry import Registry
 
 BATCH = 50
 HANDFUL = 8
 """Mails written in one transaction: a ring that comes meanwhile waits for so many."""
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
+NIGHT_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,13 @@ class Desk:
         self.worker = Worker(self.database)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
+        self.corpus: Path | None = None
+        """The shipped texts that trainings mix in; None: those that ship with the desk."""
+        self.niceness: int | None = None
+        """How far the process that learns stands back; None: as it thinks right."""
+        self._registry: Registry | None = None
+        self._heard_of: tuple[int, int] | None = None
+        self._closing = threading.Event()
         self.mail_port = 0
         self._works = works
         self._listener: listen.Listener | None = None
@@ -95,6 +105,15 @@ class Desk:
     def attachments(self) -> Path:
         """The folder of attachments."""
         return self.settings.data / "attachments"
+
+    @property
+    def registry(self) -> "Registry":
+        """The versions of the classifier. Its modules are heavy, so they are loaded when first asked for."""
+        if self._registry is None:
+            from classifiers.registry import Registry
+
+            self._registry = Registry(self.settings.data / "classifiers")
+        return self._registry
 
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
@@ -113,10 +132,13 @@ class Desk:
             asyncio.create_task(self._read_forever(), name="inbox"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._tidy(), name="tidying"),
+            asyncio.create_task(self._follow_router(), name="router"),
+            asyncio.create_task(self._learn_at_night(), name="nights"),
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
         if self._listener:
             await self._listener.stop()
         for task in self._tasks:
@@ -283,9 +305,23 @@ class Desk:
 
     def _load_router(self) -> "Router":
         """The classifier in force. Its modules are heavy, so they too are loaded here, beside the first page."""
-        from classifiers.registry import Registry
+        self._heard_of = self.registry.mark()
+        return self.registry.current()
 
-        return Registry(self.settings.data / "classifiers").current()
+    async def _follow_router(self) -> None:
+        """Whenever there is news: look whether another version speaks, and load it while the old one serves.
+
+        `RouterChanged` is the news; what is looked at is the registry's pointer, which costs nothing, is right even
+        where a word was lost, and spares a look into the log at every ring.
+        """
+        await self._ready.wait()
+        async for _ in self.bus.news():
+            try:
+                if self.registry.mark() != self._heard_of:
+                    self.router = await asyncio.to_thread(self._load_router)
+                    logger.info("classifier %s speaks", self.router.version)
+            except Exception:
+                logger.exception("another classifier could not be loaded; the present one goes on")
 
     async def _read_forever(self) -> None:
         try:
@@ -321,6 +357,19 @@ class Desk:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)
 
+    async def _learn_at_night(self) -> None:
+        """Once a night, from the time that was set on: whoever opens later catches up, and nobody does so twice."""
+        asked: date | None = None
+        while self._works and self.settings.train_at:
+            await asyncio.sleep(NIGHT_SECONDS)
+            try:
+                night = learning.night_of(self.clock(), self.settings)
+                if night != asked:
+                    await self.database.write(learning.ask_tonight, night)
+                    asked = night
+            except Exception:
+                logger.exception("the nightly training could not be asked for; trying again")
+
     async def _tidy(self) -> None:
         """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
         while True:
@@ -341,7 +390,12 @@ class Desk:
 
     def jobs(self) -> dict[str, Callable[..., None]]:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
-        return {"send_mail": self._send_mail, "connect_call": self._connect_call}
+        return {
+            "send_mail": self._send_mail,
+            "connect_call": self._connect_call,
+            "train_router": self._train_router,
+            "train_nightly": self._train_nightly,
+        }
 
     def _send_mail(self, message_id: int) -> None:
         """Send one queued mail. A row marked sent is never sent again; a crash between the server's "yes" and that
@@ -366,6 +420,21 @@ class Desk:
         if call is None or call.state == CallState.ENDED or self.database.read_now(calls.is_answered, call_id):
             return
         callbacks.connect(self.settings, call.call_key, target)
+
+    def _train_router(self, training_id: int) -> None:
+        """Learn from the desk's own outcomes; see helpdesk/training.py."""
+        training.run(self.means_to_train(), training_id)
+
+    def _train_nightly(self) -> None:
+        """Once a night; the training itself is work of its own, so that either may be run again."""
+        self.database.write_now(learning.ask, by=None, now=self.clock(), is_nightly=True)
+
+    def means_to_train(self) -> training.Means:
+        """What a training in this process needs."""
+        return training.Means(
+            self.database, self.registry, self.clock, holder=f"training:{self.worker.executor}", corpus=self.corpus,
+            niceness=self.niceness, stops=self._closing.is_set,
+        )  # fmt: skip
 
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""

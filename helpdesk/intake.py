@@ -31,7 +31,6 @@ class Inquiry:
     continues: Ticket | None = None  # the ticket its threading names
     impression: Guess | None = None  # shown on a new ticket, and of no other effect
     prediction: Prediction | None = None
-    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,8 @@ def _open(db: Session, inquiry: Inquiry, *, now: datetime) -> Taken:
         written_to=inquiry.written_to,
         dialed=inquiry.dialed,
         prediction=inquiry.prediction,
-        threshold=inquiry.threshold,
+        subject=inquiry.subject if inquiry.text else "",  # a call's is our own
+        text=inquiry.text,
     )
     ticket = tickets.start(
         db,

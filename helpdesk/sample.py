@@ -425,8 +425,7 @@ def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Gene
     guess = stage.router.predict(note)
     done = bool(told.get("resolve"))
     calls.wrap_up(
-        db, call, note=note, disposition=told["outcome"], by=by, guess=guess,
-        threshold=guess.threshold, now=at,
+        db, call, note=note, disposition=told["outcome"], by=by, guess=guess, now=at,
     )  # fmt: skip
     impressions.hear_note(db, call, note, impressions.of(note, asked=impressions.OF_NOTES & stage.asked), now=at)
     if done and (ticket := db.get(Ticket, call.ticket_id)):

@@ -132,6 +132,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "several": (AGENT, several),
     "unknown": (AGENT, unknown),
     "queues": (SUPERVISOR, "/queues"),
+    "every-queue": (SUPERVISOR, "/admin/queues"),
+    "queue-form": (SUPERVISOR, "/admin/queues/2"),
     "parked": (SUPERVISOR, "/admin/parked"),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }

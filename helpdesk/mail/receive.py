@@ -36,7 +36,6 @@ class Understood:
     email: Email
     language: str
     prediction: Prediction | None
-    threshold: float | None  # the confidence from which this prediction decides
     files: tuple[Attachment, ...]
     impression: impressions.Guess | None = None  # what a person's own words tell besides
 
@@ -61,15 +60,14 @@ def understand_all(
     found = []
     for email, (subject, words), reading in zip(emails, inquiries, readings, strict=True):
         if email.unreadable:
-            found.append(Understood(email, "ja", None, None, ()))
+            found.append(Understood(email, "ja", None, ()))
             continue
-        prediction, threshold = None, None
+        prediction = None
         if router and reading and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
             prediction = router.answer(reading, words, subject)
-            threshold = prediction.threshold
         language = language_of(f"{email.subject}\n{words}")
         impression = _impression(email, subject, words, reading, asked)
-        found.append(Understood(email, language, prediction, threshold, _stored(email, folder), impression))
+        found.append(Understood(email, language, prediction, _stored(email, folder), impression))
     return found
 
 
@@ -145,7 +143,6 @@ def take(
             continues=thread.ticket,
             impression=mail.impression,
             prediction=mail.prediction,
-            threshold=mail.threshold,
         ),
         open_ticket_days=settings.open_ticket_days,
         now=now,
