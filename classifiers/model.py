@@ -111,6 +111,25 @@ def fit(
     return _sealed(weights, vectors, made_at, pipeline, card, unseen)
 
 
+def twin(fit: Fit, examples: Sequence[Example], *, lists: Lists | None = None, seed: int = 0) -> Router:
+    """The same model learned from other examples, with the temperatures and thresholds of `fit`: what `fit` would
+    have answered had it not seen the rest. It costs one fitting, no folds.
+
+    Raises ValueError when the examples have fewer than two labels, or one that `fit` does not know.
+    """
+    finder = Finder(lists if lists is not None else keywords.read())
+    vectors = fit.router.vectors
+    readings = features.read_many([(e.subject, e.text) for e in examples], vectors=vectors, finder=finder)
+    labels = tuple(sorted({example.label for example in examples}))
+    if len(labels) < 2 or not set(labels) <= set(fit.router.labels):
+        raise ValueError(f"a twin chooses between two or more labels of its model, not {', '.join(labels)}")
+    pipeline = _builder(vectors, finder, seed, WEIGHTS)(readings)
+    pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
+    known = fit.router.weights
+    weights = _weights(pipeline, labels, finder, dict(known.temperatures), {**fit.router.cuts}, WEIGHTS)
+    return Router(weights, version=f"{fit.version}-twin", vectors=vectors)
+
+
 def with_thresholds(fit: Fit, thresholds: dict[str, dict[str, float]], *, made_at: datetime) -> Fit:
     """The same model, acting from other confidences on; it is another version."""
     weights = replace(fit.router.weights, thresholds=thresholds)

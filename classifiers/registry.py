@@ -5,6 +5,7 @@ Promoting and rolling back replace the pointer in a single step, so a reader fin
 never half of either. A file whose checksum is not the one on its card is refused, and whoever spoke before goes on.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -29,6 +30,12 @@ _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,80}")
 def shipped() -> Router:
     """The model that comes with the desk, read once a process. Raises `Refused` when its file was changed."""
     return load(SHIPPED / "router.npz", SHIPPED / "router.json")
+
+
+@lru_cache(maxsize=1)
+def shipped_version() -> str:
+    """The version of the model that comes with the desk, without loading it."""
+    return str(read_card(SHIPPED / "router.json")["version"])
 
 
 def load(model: Path, card: Path) -> Router:
@@ -66,36 +73,63 @@ class Registry:
 
     def save(self, fit: Fit) -> str:
         """Keep a fitted model; it does not speak until promoted. Returns its version. Saving twice changes nothing."""
+        return self.keep(fit.content, fit.card)
+
+    def keep(self, content: bytes, card: dict[str, Any]) -> str:
+        """`save`, for a model that another process fitted: the bytes of its file and its card."""
+        version = str(card["version"])
+        file = self._path(version, ".npz")
         self.folder.mkdir(parents=True, exist_ok=True)
-        _replace(self.folder / f"{fit.version}.npz", fit.content)
-        _replace(self.folder / f"{fit.version}.json", as_json(fit.card))
-        self._forget_old(but=fit.version)
-        return fit.version
+        _replace(file, content)
+        _replace(self._path(version, ".json"), as_json(card))
+        self._forget_old(but=version)
+        return version
+
+    def files(self, version: str) -> tuple[Path, Path]:
+        """Where a version's model and card lie, for a process that loads them itself. Raises `Refused`."""
+        if version == shipped_version():
+            return SHIPPED / "router.npz", SHIPPED / "router.json"
+        return self._path(version, ".npz"), self._path(version, ".json")
 
     def versions(self) -> list[str]:
         """All kept versions, the newest first; the shipped one always stands last."""
         kept = {path.stem for path in self.folder.glob("*.npz") if path.with_suffix(".json").exists()}
-        return [*sorted(kept - {shipped().version}, reverse=True), shipped().version]
+        return [*sorted(kept - {shipped_version()}, reverse=True), shipped_version()]
 
     def card(self, version: str) -> dict[str, Any]:
         """A version's model card. Raises `Refused` when there is no such version."""
-        if version == shipped().version:
+        if version == shipped_version():
             return read_card(SHIPPED / "router.json")
         return read_card(self._path(version, ".json"))
 
     def load(self, version: str) -> Router:
         """One version, checked, whether it speaks or not. Raises `Refused`."""
-        if version == shipped().version:
+        if version == shipped_version():
             return shipped()
         return load(self._path(version, ".npz"), self._path(version, ".json"))
 
     def promote(self, version: str) -> None:
         """Let a version speak from now on. One that does not load is `Refused`, and the present one goes on."""
         router = self.load(version)
+        self.point_at(version)
+        self._speaking, self._read_for, self.refused = router, self._history(), None
+
+    def point_at(self, version: str) -> None:
+        """`promote` without loading, for who has seen that the version is `sound`: whoever answers loads it."""
         history = self._history()
         if not history or history[0] != version:
             self._point((version, *history))
-        self._speaking, self._read_for, self.refused = router, self._history(), None
+
+    def sound(self, version: str) -> None:
+        """Return when a version's file is the one on its card, without unpacking it. Raises `Refused`."""
+        model, card = self.files(version)
+        facts = read_card(card)
+        try:
+            found = hashlib.sha256(model.read_bytes()).hexdigest()
+        except OSError as error:
+            raise Refused(f"model {version}: {model.name} cannot be read ({error.strerror}).") from error
+        if found != facts["sha256"]:
+            raise Refused(f"model {version}: SHA-256 {found[:12]}…, expected {facts['sha256'][:12]}…")
 
     def current(self) -> Router:
         """The version that speaks: the one promoted last, and the shipped one before any was.
@@ -108,10 +142,45 @@ class Registry:
             self._speaking, self._read_for = self._first_sound(history), history
         return self._speaking
 
+    def points_at(self) -> str:
+        """The version promoted last, whether it loads or not; the shipped one before any was."""
+        history = self._history()
+        return history[0] if history else shipped_version()
+
+    def sound_one(self) -> str:
+        """The first of the promoted versions whose file is as it was made; the shipped one where none is."""
+        for version in self._history():
+            try:
+                self.sound(version)
+                return version
+            except Refused:
+                continue
+        return shipped_version()
+
+    def before(self) -> str | None:
+        """The version a roll-back leads to; None when no version was ever promoted, or all were rolled back."""
+        history = self._history()
+        return None if not history else history[1] if len(history) > 1 else shipped_version()
+
+    def mark(self) -> tuple[int, int] | None:
+        """Changes whenever another version is promoted, by whatever process: the pointer's time and inode.
+
+        Costs one look at the folder and reads nothing, so that it may be asked for at every piece of news.
+        """
+        try:
+            seen = os.stat(self.folder / _POINTER)
+        except OSError:
+            return None
+        return seen.st_mtime_ns, seen.st_ino
+
     def roll_back(self) -> str:
         """Let the version speak that spoke before; at the end of the list, the shipped one. Returns its version."""
-        self._point(self._history()[1:])
+        self.point_back()
         return self.current().version
+
+    def point_back(self) -> None:
+        """`roll_back` without loading."""
+        self._point(self._history()[1:])
 
     def _first_sound(self, history: tuple[str, ...]) -> Router:
         self.refused = None

@@ -66,6 +66,7 @@ def build(made_at: datetime, *, folder: Path = registry.SHIPPED) -> Fit:
     measured = evaluate.report(fit.router, seeds("test"))
     _write(folder, "router", fit, card(fit, measured))
     registry.shipped.cache_clear()
+    registry.shipped_version.cache_clear()
     return fit
 
 

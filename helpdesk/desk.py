@@ -8,6 +8,7 @@ that took them, and by the same loop when a crash left them waiting.
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, inbox, tickets
+from helpdesk import callbacks, calls, inbox, learning, tickets, training
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, listen, receive, send
@@ -30,6 +31,7 @@ from models.database import Database
 
 if TYPE_CHECKING:
     from classifiers import Router
+    from classifiers.registry import Registry
 
 BATCH = 50
 HANDFUL = 8
@@ -62,6 +64,11 @@ class Desk:
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
         self.router: Router | None = None
+        self.corpus: Path | None = None
+        """The shipped texts that trainings mix in; None: those that ship with the desk."""
+        self._registry: Registry | None = None
+        self._heard_of: tuple[int, int] | None = None
+        self._closing = threading.Event()
         self.mail_port = 0
         self._works = works
         self._on_ready = on_ready
@@ -78,6 +85,15 @@ class Desk:
     def attachments(self) -> Path:
         """The folder of attachments."""
         return self.settings.data / "attachments"
+
+    @property
+    def registry(self) -> "Registry":
+        """The versions of the classifier. Its modules are heavy, so they are loaded when first asked for."""
+        if self._registry is None:
+            from classifiers.registry import Registry
+
+            self._registry = Registry(self.settings.data / "classifiers")
+        return self._registry
 
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
@@ -96,10 +112,12 @@ class Desk:
             asyncio.create_task(self._read_forever(), name="inbox"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._tidy(), name="tidying"),
+            asyncio.create_task(self._follow_router(), name="router"),
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
         if self._listener:
             await self._listener.stop()
         for task in self._tasks:
@@ -240,9 +258,23 @@ class Desk:
 
     def _load_router(self) -> "Router":
         """The classifier in force. Its modules are heavy, so they too are loaded here, beside the first page."""
-        from classifiers.registry import Registry
+        self._heard_of = self.registry.mark()
+        return self.registry.current()
 
-        return Registry(self.settings.data / "classifiers").current()
+    async def _follow_router(self) -> None:
+        """Whenever there is news: look whether another version speaks, and load it while the old one serves.
+
+        `RouterChanged` is the news; what is looked at is the registry's pointer, which costs nothing, is right even
+        where a word was lost, and spares a look into the log at every ring.
+        """
+        await self._ready.wait()
+        async for _ in self.bus.news():
+            try:
+                if self.registry.mark() != self._heard_of:
+                    self.router = await asyncio.to_thread(self._load_router)
+                    logger.info("classifier %s speaks", self.router.version)
+            except Exception:
+                logger.exception("another classifier could not be loaded; the present one goes on")
 
     async def _read_forever(self) -> None:
         try:
@@ -295,7 +327,12 @@ class Desk:
 
     def jobs(self) -> dict[str, Callable[..., None]]:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
-        return {"send_mail": self._send_mail, "connect_call": self._connect_call}
+        return {
+            "send_mail": self._send_mail,
+            "connect_call": self._connect_call,
+            "train_router": self._train_router,
+            "train_nightly": self._train_nightly,
+        }
 
     def _send_mail(self, message_id: int) -> None:
         """Send one queued mail. A row marked sent is never sent again; a crash between the server's "yes" and that
@@ -320,6 +357,21 @@ class Desk:
         if call is None or call.state == CallState.ENDED or self.database.read_now(calls.is_answered, call_id):
             return
         callbacks.connect(self.settings, call.call_key, target)
+
+    def _train_router(self, training_id: int) -> None:
+        """Learn from the desk's own outcomes; see helpdesk/training.py."""
+        training.run(self.means_to_train(), training_id)
+
+    def _train_nightly(self) -> None:
+        """Once a night; the training itself is work of its own, so that either may be run again."""
+        self.database.write_now(learning.ask, by=None, now=self.clock())
+
+    def means_to_train(self) -> training.Means:
+        """What a training in this process needs."""
+        return training.Means(
+            self.database, self.registry, self.clock, holder=f"training:{self.worker.executor}", corpus=self.corpus,
+            stops=self._closing.is_set,
+        )  # fmt: skip
 
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""

@@ -189,6 +189,32 @@ class ParkedSettled(Fact):
     settlement: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueueChanged(Fact):
+    """Its name, number, words or thresholds; `what` names them: "made", "changed", "threshold"."""
+
+    queue_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingChanged(Fact):
+    """A training was asked for, begun or ended."""
+
+    training_id: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterChanged(Fact):
+    """Another version of the classifier speaks from now on; `reason` is its Turn's."""
+
+    version: str
+    before: str
+    reason: str
+
+
 def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions

@@ -99,6 +99,16 @@ def _parked(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("parked", set()).add(SUPERVISORS)
 
 
+def _learned(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
+
+
+def _queue(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("rail", set()).add(EVERYONE)
+    touched.stale.setdefault("board", set()).add(EVERYONE)
+    touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -118,6 +128,9 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AgentStateChanged: _state,
     facts.SomethingParked: _parked,
     facts.ParkedSettled: _parked,
+    facts.QueueChanged: _queue,
+    facts.TrainingChanged: _learned,
+    facts.RouterChanged: _learned,
 }
 
 

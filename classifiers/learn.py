@@ -1,0 +1,329 @@
+"""Learning again from what a desk has found out, and judging fairly whether the new model may speak.
+
+The idea: the shipped texts and the desk's own examples are learned together, never the corrections alone. Before that a
+twin that has seen nothing of the newest examples is asked about them beside the model in force; both are asked about
+the shipped test texts. The new model may speak where it is worse in neither language on either. It runs in a process
+of its own, so that fitting takes no breath from a desk that answers telephones:
+
+    python -m classifiers.learn FOLDER < job
+
+The first line of the job is its `Order` as JSON, each further one an example, the oldest first; an empty line ends it.
+Whoever gave the order keeps the pipe open while it wants the answer: when it closes, the work is dropped. FOLDER then
+holds `report.json`, and with a model `router.npz` and `router.json`.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from math import comb
+from pathlib import Path
+from typing import Any, TextIO
+
+from classifiers import keywords, model, registry, ship
+from classifiers import text as texts
+from classifiers.answers import Example, Prediction
+from classifiers.keywords import Lists
+from classifiers.model import Fit
+from classifiers.router import Router
+
+FEWEST_OF_A_LABEL = 8
+"""Examples of its own from which on a queue that no shipped text knows becomes a label; keywords serve it till then."""
+HELD_OUT = 0.2
+MOST_HELD_OUT = 500
+MARGIN = 0.01
+CHANCE = 0.1
+OWN_WEIGHT = 1.0
+"""A correction and a silent acceptance weigh alike: learning from corrections alone makes a model worse, because what
+was right all along is then forgotten."""
+LOWEST_PRIORITY = 19
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to learn, besides the examples. `labels` are the queues there are; `lists` the key words of those that have
+    some of their own; `model` and `card` the files of the version in force; `floor` those of the shipped one, so that
+    many small steps down do not add up to a fall; `corpus` the folder of shipped texts."""
+
+    made_at: str
+    labels: tuple[str, ...]
+    lists: Mapping[str, Sequence[str]]
+    model: str
+    card: str
+    floor: tuple[str, str] | None = None
+    corpus: str = str(ship.CORPUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An example of the desk's own, and when it became known (ISO 8601, UTC)."""
+
+    example: Example
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two models asked about the same texts of one language. `right` are shares by the new and the present model;
+    `better` and `worse` count the texts only one of them answered acceptably; `harmful` the texts that only the new
+    one would have sent to a wrong queue by itself, `spared` those only the present one would have."""
+
+    count: int
+    right: float
+    right_before: float
+    better: int
+    worse: int
+    harmful: int
+    spared: int
+    coverage: float
+    coverage_before: float
+    precision: float | None
+    precision_before: float | None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether fewer answers are right, or more go wrong unseen, by more than a margin and more than chance.
+
+        The margin is one answer in a hundred. Chance is an exact sign test over the texts on which the two differ
+        (McNemar 1947, one-sided): what a coin would do once in ten times is no finding. So two held-out examples can
+        neither stop a model nor make one, and five hundred notice a loss of some two points.
+        """
+        return is_worse(self.worse, self.better, self.count) or is_worse(self.harmful, self.spared, self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of it. `reason` is a code: "not_worse"; "worse_on_own", "worse_on_test", "worse_than_shipped";
+    "no_examples", "one_label", "nothing_readable" when no model was made. `figures`, ready for JSON, hold `Compared`
+    by language under "own" (held-out examples of the desk), "test" (shipped test texts) and "floor" (the same, beside
+    the shipped model), and under "worse" which of them stood in the way."""
+
+    promote: bool
+    reason: str
+    figures: dict[str, Any]
+
+
+def is_worse(losses: int, gains: int, count: int) -> bool:
+    """Whether so many losses against so many gains, among `count` texts, are more than the margin and chance."""
+    return losses - gains > MARGIN * count and sign_test(losses, gains) <= CHANCE
+
+
+def sign_test(losses: int, gains: int) -> float:
+    """How often a coin tossed `losses + gains` times would fall on loss at least so often; 1 where nothing differs."""
+    tosses = losses + gains
+    return sum(comb(tosses, k) for k in range(losses, tosses + 1)) / 2**tosses if tosses else 1.0
+
+
+def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
+    """A new model from the shipped texts and the desk's own examples, oldest first, and whether it may speak.
+
+    Takes about half a minute for the shipped texts alone. Raises `Refused` when the model in force cannot be loaded.
+    """
+    made_at = datetime.fromisoformat(order.made_at)
+    began = time.monotonic()
+    known = set(order.labels)
+    shipped = [e for e in ship.seeds("train", folder=Path(order.corpus)) if e.label in known]
+    test = [e for e in ship.seeds("test", folder=Path(order.corpus)) if e.label in known]
+    usable, figures = _usable(own, shipped, known)
+    figures["shipped"] = len(shipped)
+    everything = [*shipped, *(each.example for each in usable)]
+    if why := _too_little(everything):
+        return Report(False, why if own or why == "one_label" else "no_examples", figures), None
+    present = registry.load(Path(order.model), Path(order.card))
+    until = str(registry.read_card(Path(order.card)).get("learned_until", ""))
+    older, newest = _split(usable, until)
+    lists = _lists(order.lists, {e.label for e in everything})
+
+    fit = model.fit(everything, made_at=made_at, lists=lists)
+    fit = _carded(fit, usable, figures)
+    own_asked = [each.example for each in newest]
+    compared: dict[str, dict[str, Compared]] = {"own": {}, "test": {}, "floor": {}}
+    if own_asked:
+        twin = model.twin(fit, [*shipped, *(each.example for each in older)], lists=lists)
+        compared["own"] = compare(twin, present, own_asked)
+    compared["test"] = compare(fit.router, present, test)
+    if order.floor and order.floor != (order.model, order.card):
+        floor = registry.load(Path(order.floor[0]), Path(order.floor[1]))
+        compared["floor"] = compare(fit.router, floor, test)
+    worse = [
+        f"{name}:{language}"
+        for name, by_language in compared.items()
+        for language, each in by_language.items()
+        if each.is_worse
+    ]
+    reasons = {"own": "worse_on_own", "test": "worse_on_test", "floor": "worse_than_shipped"}
+    figures |= {
+        "held_out": len(own_asked),
+        "worse": worse,
+        "seconds": round(time.monotonic() - began, 1),
+        **{
+            name: {language: _rounded(asdict(each)) for language, each in by_language.items()}
+            for name, by_language in compared.items()
+        },
+        "labels": {"new": sorted(set(fit.router.labels) - set(present.labels)),
+                   "gone": sorted(set(present.labels) - set(fit.router.labels))},
+    }  # fmt: skip
+    return Report(not worse, reasons[worse[0].partition(":")[0]] if worse else "not_worse", figures), fit
+
+
+def compare(new: Router, present: Router, examples: Sequence[Example]) -> dict[str, Compared]:
+    """Both asked about the same texts, by language."""
+    asked = [(example.subject, example.text) for example in examples]
+    ours, theirs = (each.predict_many(asked, explain=False) for each in (new, present))
+    found = {}
+    for language in sorted({example.language for example in examples}):
+        rows = [(e, o, t) for e, o, t in zip(examples, ours, theirs, strict=True) if e.language == language]
+        found[language] = _compared(rows)
+    return found
+
+
+def _compared(rows: list[tuple[Example, Prediction, Prediction]]) -> Compared:
+    right = [(e.accepts(o.label), e.accepts(t.label)) for e, o, t in rows]
+    dared = [(not o.abstained, not t.abstained) for _, o, t in rows]
+    harm = [(c and not a, d and not b) for (a, b), (c, d) in zip(right, dared, strict=True)]
+    count = len(rows)
+
+    def precision(place: int) -> float | None:
+        kept = [each[place] for each, dare in zip(right, dared, strict=True) if dare[place]]
+        return sum(kept) / len(kept) if kept else None
+
+    return Compared(
+        count=count,
+        right=sum(ours for ours, _ in right) / count,
+        right_before=sum(theirs for _, theirs in right) / count,
+        better=sum(ours and not theirs for ours, theirs in right),
+        worse=sum(theirs and not ours for ours, theirs in right),
+        harmful=sum(ours and not theirs for ours, theirs in harm),
+        spared=sum(theirs and not ours for ours, theirs in harm),
+        coverage=sum(ours for ours, _ in dared) / count,
+        coverage_before=sum(theirs for _, theirs in dared) / count,
+        precision=precision(0),
+        precision_before=precision(1),
+    )
+
+
+# --- What is learned from ------------------------------------------------------------------------------------------
+
+
+def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> tuple[list[Own], dict[str, Any]]:
+    """The examples that can teach: with letters in them, of a queue there is, each text once with its newest label.
+
+    A label that neither the shipped texts nor enough examples know is left to its keywords.
+    """
+    newest: dict[str, Own] = {}
+    blank = 0
+    for each in own:
+        spelled = texts.normal(each.example.text, subject=each.example.subject).text
+        if sum(letter.isalpha() for letter in spelled) < 2:
+            blank += 1
+            continue
+        newest.pop(spelled, None)  # so that it stands where it was said last
+        newest[spelled] = Own(replace(each.example, situation=f"own:{spelled}", author=""), each.at)
+    counted = Counter(each.example.label for each in newest.values())
+    taught = {example.label for example in shipped}
+    labels = {
+        label for label in known if counted[label] and (label in taught or counted[label] >= FEWEST_OF_A_LABEL)
+    }
+    usable = [each for each in newest.values() if each.example.label in labels]
+    return usable, {
+        "own": len(usable),
+        "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
+        "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
+        "left_out": {
+            "unreadable": blank,
+            "repeated": len(own) - blank - len(newest),
+            "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
+            "queue_gone": sum(count for label, count in counted.items() if label not in known),
+        },
+    }
+
+
+def _too_little(examples: Sequence[Example]) -> str:
+    """Why nothing can be learned from these; "" when something can."""
+    labels = Counter(example.label for example in examples)
+    if not labels:
+        return "nothing_readable"
+    return "one_label" if len(labels) < 2 or min(labels.values()) < 2 else ""
+
+
+def _split(usable: list[Own], until: str) -> tuple[list[Own], list[Own]]:
+    """The older examples, and the newest that judge: a fifth, five hundred at most, and none that the model in force
+    has learned from, or it would be asked what it was told."""
+    count = min(MOST_HELD_OUT, max(1, round(len(usable) * HELD_OUT))) if usable else 0
+    newest = [each for each in usable[len(usable) - count :] if each.at > until]
+    return usable[: len(usable) - len(newest)], newest
+
+
+def _lists(own: Mapping[str, Sequence[str]], labels: set[str]) -> Lists:
+    """The shipped key words of the labels there are, and the desk's own before them."""
+    lists = {queue: list(words) for queue, words in keywords.read().items() if queue in labels}
+    for queue, words in own.items():
+        if queue in labels:
+            mine = [texts.folded(word.strip()) for word in words if word.strip()]
+            for others in lists.values():
+                others[:] = [word for word in others if word not in mine]
+            lists[queue] = [*mine, *lists.get(queue, [])]
+    return lists
+
+
+def _carded(fit: Fit, usable: list[Own], figures: dict[str, Any]) -> Fit:
+    """The model card with what a desk's own model adds to it."""
+    card = fit.card | {
+        "purpose": "Suggests a queue of this desk for a customer's inquiry in Japanese or English.",
+        "learned_from": "The train split of classifiers/corpus and the desk's own outcomes.",
+        "learned_until": max((each.at for each in usable), default=""),
+        "own": {name: figures[name] for name in ("own", "own_by_label", "own_by_source")},
+    }
+    return replace(fit, card=card)
+
+
+def _rounded(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: round(each, 4) if isinstance(each, float) else each for name, each in told.items()}
+
+
+# --- The process ---------------------------------------------------------------------------------------------------
+
+
+def read(lines: TextIO) -> tuple[Order, list[Own]]:
+    """An order and its examples, up to the empty line. Raises ValueError when they are not of the described form."""
+    told = json.loads(lines.readline())
+    floor = told.pop("floor", None)
+    order = Order(**{**told, "labels": tuple(told["labels"]), "floor": tuple(floor) if floor else None})
+    own = []
+    while line := lines.readline().strip():
+        row = json.loads(line)
+        example = Example(
+            text=row["text"], label=row["label"], language=row["language"], subject=row["subject"],
+            source=row["source"], weight=OWN_WEIGHT,
+        )  # fmt: skip
+        own.append(Own(example, row["at"]))
+    return order, own
+
+
+def main(folder: Path, lines: TextIO) -> None:
+    """Read the order, learn, write what came of it."""
+    if hasattr(os, "nice"):
+        os.nice(LOWEST_PRIORITY)
+    order, own = read(lines)
+    threading.Thread(target=_end_with, args=(lines,), daemon=True).start()
+    report, fit = learn(order, own)
+    if fit is not None:
+        (folder / "router.npz").write_bytes(fit.content)
+        (folder / "router.json").write_bytes(registry.as_json(fit.card))
+    (folder / "report.json").write_bytes(registry.as_json(asdict(report)))
+
+
+def _end_with(lines: TextIO) -> None:
+    """End when the pipe closes: nobody waits for the answer any more."""
+    while lines.read(1):
+        pass
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.stdin)
