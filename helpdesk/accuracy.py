@@ -166,6 +166,12 @@ class LanguageReport:
     rows: list[Row]
     calibration: Calibration
 
+    @property
+    def usual_hundredths(self) -> int:
+        """The mean of the thresholds that can be reached, for a form to begin with."""
+        reachable = [row.at for row in self.rows if row.at is not None and row.acts]
+        return round(100 * sum(reachable) / len(reachable)) if reachable else 90
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -5,10 +5,12 @@ point is a link one can send. Only what is saved is a POST.
 """
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -50,7 +52,8 @@ async def page(request: Request) -> Response:
     names = {queue["slug"]: queue["name"] for queue in told["queues"]}
     return html(request, "queues/accuracy.html", frame["me"]["language"],
                 **(frame | told | came | {"view": "accuracy", "days": days, "periods": PERIODS, "names": names,
-                                          "charts": charts, "few": FEW, "curve": accuracy.curve}))  # fmt: skip
+                                          "charts": charts, "few": FEW, "curve": accuracy.curve,
+                                          "matrix": _matrix(told)}))  # fmt: skip
 
 
 async def answers(request: Request) -> Response:
@@ -152,10 +155,34 @@ def _preview(request: Request, db: Session, told: Report) -> Preview | None:
     return accuracy.preview(told.piles, language, slug, at)
 
 
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The confusion matrix in the desk's order of queues: what was said down, what it was across."""
+
+    rows: list[str]
+    columns: list[str]
+    cells: Mapping[tuple[str, str], int]
+
+    def level(self, said: str, was: str) -> int:
+        """How much of what was said went wrong this way: 0 nothing, 1 less than a tenth, 2 more."""
+        count = self.cells.get((said, was), 0)
+        whole = sum(self.cells.get((said, each), 0) for each in self.columns)
+        return 0 if not count else 1 if count < whole / 10 else 2
+
+
+def _matrix(told: dict[str, Any]) -> Matrix:
+    """Labels of queues that are gone come last."""
+    cells, slugs = told["report"].cells, [queue["slug"] for queue in told["queues"] if not queue["is_triage"]]
+    gone = sorted({said for said, _ in cells} - set(slugs))
+    return Matrix(slugs + gone, slugs, cells)
+
+
 def _versions(db: Session, desk: Desk) -> dict[str, Any]:
-    staff = {agent.id: agent.name for agent in db.query(Agent)}
+    trainings = learning.trainings(db, TRAININGS)
     return {
-        "trainings": learning.trainings(db, TRAININGS), "turns": learning.turns(db, TRAININGS), "staff": staff,
+        "trainings": trainings, "is_learning": any(each.state in learning.UNDECIDED for each in trainings),
+        "turns": learning.turns(db, TRAININGS),
+        "staff": {agent.id: agent.name for agent in db.exec(select(Agent))},
         "speaking": desk.router.version if desk.router else "", "before": desk.registry.before(),
         "kept": set(desk.registry.versions()),
     }  # fmt: skip

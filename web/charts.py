@@ -102,9 +102,15 @@ def bars(counts: Sequence[int], *, label: str) -> Markup:
             )
         )  # fmt: skip
     width = len(counts) * (wide + 2)
-    return Markup('<svg class="chart-bars" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        width, high, width, high, label, Markup("").join(drawn)
-    )  # fmt: skip
+    frame = '<svg class="chart-bars" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
+    return Markup(frame + "{drawn}</svg>").format(w=width, h=high, label=label, drawn=Markup("").join(drawn))
+
+
+def thinned(points: Sequence[Point], most: int = 20) -> list[Point]:
+    """Some of the points, evenly, the first and the last among them: as many as a table is read for."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
@@ -112,7 +118,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
 
 
 def _dot(x: float, y: float, size: float, words: str, kind: str) -> Markup:
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(kind, x, y, size, words)
+    dot = '<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>'
+    return Markup(dot).format(kind, x, y, size, words)
 
 
 def _ring(x: float, y: float, words: str) -> Markup:
