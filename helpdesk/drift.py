@@ -30,6 +30,7 @@ ENOUGH = 100  # texts in each of two periods; of fewer nothing is said about wor
 RARE = 5  # texts; a word in fewer of both periods together is not looked at, and nobody is known by it
 FALSE_SHARE = 0.10  # of the words shown so many may be chance
 SHOWN = 12  # words in each direction
+USUAL_WEEKS = 3  # at least, before a week can be called unusual
 SURPRISE = 0.01  # how unlikely a week must be to be pointed out
 CUT = 2_000  # characters of a text read
 REMEMBERED = 6_000  # texts whose words are kept in this process, by hash
@@ -112,12 +113,15 @@ def volumes(db: Session, *, weeks: int, until: datetime) -> list[Volume]:
         )  # fmt: skip
         for queue_id, count in rows:
             counts[queue_id][week] = count
-    return [_volume(queue.slug, counts[queue.id or 0]) for queue in queues.everyone(db)]
+    # Before the desk's first ticket there was no usual week.
+    begun = next((week for week in range(weeks) if any(each[week] for each in counts.values())), weeks - 1)
+    return [_volume(queue.slug, counts[queue.id or 0][begun:]) for queue in queues.everyone(db)]
 
 
 def _volume(slug: str, weeks: list[int]) -> Volume:
     before = weeks[:-1]
-    return Volume(slug, weeks, sum(before) / max(1, len(before)), surprise(weeks[-1], sum(weeks), 1 / len(weeks)))
+    p = surprise(weeks[-1], sum(weeks), 1 / len(weeks)) if len(before) >= USUAL_WEEKS else 1.0
+    return Volume(slug, weeks, sum(before) / max(1, len(before)), p)
 
 
 def surprise(count: int, of: int, share: float) -> float:

@@ -106,10 +106,9 @@ def whole(path: str) -> Callable[[Page, Running], None]:
     """A long page from top to bottom: the window grows to it."""
 
     def way(page: Page, desk: Running) -> None:
+        page.goto(desk.url + path)
         size = page.viewport_size
         assert size is not None
-        page.set_viewport_size({"width": size["width"], "height": SIZES[size["width"]]})
-        page.goto(desk.url + path)
         height = page.evaluate("document.querySelector('main').scrollHeight")
         page.set_viewport_size({"width": size["width"], "height": min(height + 80, 12_000)})
 
@@ -200,6 +199,7 @@ class _Camera:
 
     def take(self, name: str, way: str | Callable[[Page, Running], None], *, kind: str = "") -> None:
         """One picture."""
+        self.page.set_viewport_size({"width": self.width, "height": SIZES[self.width]})
         if callable(way):
             way(self.page, self.desk)
         else:

@@ -50,8 +50,9 @@ async def page(request: Request) -> Response:
 
     (frame, told), (_, came) = await asyncio.gather(look(request, figures), see(request, arrivals))
     names = {queue["slug"]: queue["name"] for queue in told["queues"]}
+    hues = {queue["slug"]: queue["id"] % 6 for queue in told["queues"]}
     return html(request, "queues/accuracy.html", frame["me"]["language"],
-                **(frame | told | came | {"view": "accuracy", "days": days, "periods": PERIODS, "names": names,
+                **(frame | told | came | {"view": "accuracy", "days": days, "periods": PERIODS, "names": names, "hues": hues,
                                           "charts": charts, "few": FEW, "curve": accuracy.curve,
                                           "matrix": _matrix(told)}))  # fmt: skip
 

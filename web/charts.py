@@ -13,7 +13,7 @@ from helpdesk.accuracy import Bin, Point, QueueFigures
 from web.render import percent
 
 WIDTH, HEIGHT = 520, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 24, 14, 40
 
 
 class _Frame:
