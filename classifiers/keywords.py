@@ -4,15 +4,19 @@ The idea: an administrator knows which words a queue hears. The lists in data/ke
 queue's count becomes one number beside the others a model reads, and the model learns how far to trust it.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from classifiers import text as texts
+from classifiers.answers import Reason
 
 DATA = Path(__file__).parent / "data" / "keywords.toml"
 
+LONGEST = 50  # characters of one key word of a desk's own
 Lists = Mapping[str, Sequence[str]]  # queue -> its words, both languages together, in normal form
 
 
@@ -39,7 +43,7 @@ def read(path: Path = DATA) -> dict[str, tuple[str, ...]]:
     for queue, by_language in tables.items():
         if not isinstance(by_language, dict) or not all(isinstance(each, list) for each in by_language.values()):
             raise ValueError(f"{path.name}: [{queue}] must hold one list of words a language, such as ja = [...]")
-        words = [_normal(str(word)) for each in by_language.values() for word in each]
+        words = [spelled(str(word)) for each in by_language.values() for word in each]
         for word in words:
             if not word.rstrip("*"):
                 raise ValueError(f"{path.name}: [{queue}] has an empty word")
@@ -47,6 +51,43 @@ def read(path: Path = DATA) -> dict[str, tuple[str, ...]]:
                 raise ValueError(f"{path.name}: {word!r} stands in [{owner[word]}] and in [{queue}]; keep one")
         lists[queue] = tuple(dict.fromkeys(words))
     return lists
+
+
+def cleaned(words: Sequence[str]) -> list[str]:
+    """A desk's own key words as they are kept: without blanks and repeats, widths and kana notwithstanding.
+
+    Raises ValueError with the word that would be met everywhere, being a single kana or letter, or that is too long.
+    """
+    found: dict[str, str] = {}
+    for word in (each.strip() for each in words):
+        folded = spelled(word)
+        bare = folded.rstrip("*")
+        if not bare:
+            continue
+        if len(word) > LONGEST or (len(bare) < 2 and not "\u3400" <= bare <= "\u9fff"):
+            raise ValueError(word)
+        found.setdefault(folded.translate(_HIRAGANA), word)
+    return list(found.values())
+
+
+def spoken(
+    lists: tuple[tuple[str, tuple[str, ...]], ...], text: str, *, subject: str = ""
+) -> dict[str, tuple[Reason, ...]]:
+    """For every queue whose key words stand in a message, those words where each is met first, as it was written.
+
+    Matching is blind to widths, letter case and the two kanas; greeting, quotation and signature are not read.
+    `start` and `end` are -1 in the subject. `lists` are words as people type them, by queue.
+    """
+    normal = texts.normal(text, subject=subject)
+    met: dict[str, dict[str, Reason]] = {}
+    for found in _finder(lists).find(normal.text):
+        first, last = normal.place(found.start, found.end)
+        in_subject = found.start < normal.body
+        words = (subject if in_subject else text)[first:last]
+        reason = Reason(words, 1.0, -1, -1) if in_subject else Reason(words, 1.0, first, last)
+        word = normal.text[found.start : found.end].translate(_HIRAGANA)
+        met.setdefault(found.queue, {}).setdefault(word, reason)
+    return {queue: tuple(words.values()) for queue, words in met.items()}
 
 
 class Finder:
@@ -88,12 +129,20 @@ class Finder:
 # --- Private -------------------------------------------------------------------------------------------------------
 
 
+_DIGITS, _BLANKS = re.compile(r"\d+"), re.compile(r"\s+")
 _HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}  # letter for letter, length unchanged
 
 
-def _normal(word: str) -> str:
-    # A key word is no message: only its letters are folded, nothing is taken for a greeting.
-    return texts.folded(word.strip())
+@lru_cache(maxsize=8)
+def _finder(lists: tuple[tuple[str, tuple[str, ...]], ...]) -> Finder:
+    return Finder({queue: [spelled(word) for word in words if spelled(word).rstrip("*")] for queue, words in lists})
+
+
+def spelled(word: str) -> str:
+    """A key word in normal form, which the lists of a model hold."""
+    # A key word is no message: its letters are folded and its digits masked as a text's are, nothing is taken for a
+    # greeting.
+    return _BLANKS.sub(" ", _DIGITS.sub("0", texts.folded(word.strip())))
 
 
 def _stands_alone(text: str, start: int, end: int, goes_on: bool) -> bool:

@@ -264,7 +264,7 @@ def _lists(own: Mapping[str, Sequence[str]], labels: set[str]) -> Lists:
     lists = {queue: list(words) for queue, words in keywords.read().items() if queue in labels}
     for queue, words in own.items():
         if queue in labels:
-            mine = [texts.folded(word.strip()) for word in words if word.strip()]
+            mine = [keywords.spelled(word) for word in words]
             for others in lists.values():
                 others[:] = [word for word in others if word not in mine]
             lists[queue] = [*mine, *lists.get(queue, [])]

@@ -7,6 +7,8 @@ import errno
 import gc
 import json
 import logging
+import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from helpdesk.settings import Settings
 
 if TYPE_CHECKING:
     from classifiers import Router
-    from models import Queue
+    from models import Queue, Training
     from models.database import Database
 
 app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_is_help=True, add_completion=False,
@@ -150,6 +152,19 @@ def list_queues() -> None:
             typer.echo(f"{queue.slug:<14}  {queue.phone or '-':<16}  {queue.address or '-':<32}  {queue.name}")
 
 
+@queues_app.command("add")
+def add_queue(
+    queue: Annotated[str, typer.Argument(help="Its short name: small letters, digits and _.")],
+    name: Annotated[str, typer.Option(help="Japanese name.")],
+    name_en: Annotated[str, typer.Option(help="English name.")],
+) -> None:
+    """Make a queue; the rest is said with `queues set`, and who serves it with `agents set`."""
+    from helpdesk import queues
+    from helpdesk.desk import now
+
+    _changed(lambda db: queues.make(db, slug=queue, name=name, name_en=name_en, by=None, now=now()), "Made.")
+
+
 @queues_app.command("set")
 def set_queue(
     queue: Annotated[str, typer.Argument(help="Its short name, see `queues list`.")],
@@ -159,15 +174,18 @@ def set_queue(
     name_en: Annotated[str | None, typer.Option(help="English name.")] = None,
     greeting: Annotated[str | None, typer.Option(help='Said to callers; "" says the usual words.')] = None,
     signature: Annotated[str | None, typer.Option(help="Below replies; {agent} is the agent's name.")] = None,
+    keywords: Annotated[str | None, typer.Option(help="Words that lead there until it is learned, by commas.")] = None,
 ) -> None:
     """Say which number and address lead to a queue, and what it is called."""
     from helpdesk import queues
+    from helpdesk.desk import now
 
     settings = read_settings()
+    words = None if keywords is None else [word for word in re.split("[,、，]", keywords) if word.strip()]
 
     def verb(db: Any) -> None:
-        queues.change(db, _queue(db, queue), region=settings.region, phone=phone, address=address, name=name,
-                      name_en=name_en, greeting=greeting, signature=signature)  # fmt: skip
+        queues.change(db, _queue(db, queue), region=settings.region, now=now(), phone=phone, address=address, name=name,
+                      name_en=name_en, greeting=greeting, signature=signature, keywords=words)  # fmt: skip
 
     _changed(verb, "Set.")
 
@@ -202,6 +220,40 @@ def evaluate(file: Path) -> None:
         typer.echo(f'No line of {file} has a "text" and a "label".', err=True)
         raise typer.Exit(1)
     typer.echo(str(report))
+
+
+@app.command()
+def train() -> None:
+    """Have the classifier learn from what agents decided; waits, and says what came of it."""
+    import time
+
+    from classifiers.registry import Registry
+    from helpdesk import learning, training
+    from helpdesk.desk import now
+    from helpdesk.errors import Unreachable
+    from helpdesk.runtime.work import Worker
+    from models import Training, TrainingState
+
+    settings = read_settings()
+    with _database() as database:
+        Worker(database).connect()
+        asked = database.write_now(learning.ask, by=None, now=now())
+        means = training.Means(
+            database, Registry(settings.data / "classifiers"), now, holder=f"training:command-{os.getpid()}"
+        )
+        done: Training | None = asked
+        typer.echo("Learning. This takes about half a minute and more the more there is to learn from.", err=True)
+        while done and done.state in learning.UNDECIDED:
+            try:
+                training.run(means, asked.id or 0)  # here and now, unless a running desk has begun with it
+            except Unreachable:
+                time.sleep(1.0)
+            done = database.read_now(lambda db: db.get(Training, asked.id))
+    if done is None:
+        _refuse("The training is gone.")
+    typer.echo(_came_of(done))
+    if done.state == TrainingState.FAILED:
+        raise typer.Exit(1)
 
 
 @agents_app.command("add")
@@ -348,6 +400,31 @@ def read_settings(**given: Any) -> Settings:
         _refuse("\n".join(["The settings cannot be used:", *faults]), code=2)
 
 
+def _came_of(done: "Training") -> str:
+    """A training as a table: the new model's shares and, in brackets, those of the model it was compared with."""
+    from web import words
+
+    def say(group: str, code: str) -> str:
+        return words.sentence(lambda text: text, group, code)
+
+    told = done.figures
+    lines = [f"{say('training_state', done.state.value)}. {say('training_reason', done.reason)}"]
+    lines += [f"made {done.version}, compared with {done.compared_with}"] if done.version else []
+    lines.append(f"learned from {told.get('shipped', 0)} shipped texts and {told.get('own', 0)} of this desk's own")
+    sets = {"own": "this desk's newest", "test": "test texts", "floor": "test texts, shipped model"}
+    lines.append(f"{'asked':<30}{'texts':>6}{'right':>18}{'decided':>18}{'of these right':>18}")
+    for name, title in sets.items():
+        for language, each in told.get(name, {}).items():
+            asked = ("right", "coverage", "precision")
+            shares = [f"{_share(each[share])} ({_share(each[f'{share}_before'])})" for share in asked]
+            lines.append(f"{title + ', ' + language:<30}{each['count']:>6}" + "".join(f"{each:>18}" for each in shares))
+    return "\n".join(lines)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def _router() -> "Router":
     """The classifier that speaks at this desk; the shipped one where nothing was promoted."""
     from classifiers.registry import Registry
@@ -489,7 +566,7 @@ def _queue(db: Any, slug: str) -> "Queue":
     return known[slug]
 
 
-def _changed(verb: Callable[[Any], None], said: str) -> None:
+def _changed(verb: Callable[[Any], object], said: str) -> None:
     """Run a verb in a transaction and say so, or say in a sentence why not."""
     from helpdesk.errors import DeskError
     from helpdesk.runtime.work import Worker

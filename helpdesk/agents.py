@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -110,6 +111,39 @@ def change(
             db.add(Membership(queue_id=queue_id, agent_id=agent.id))
     db.flush()
     emit(db, AgentChanged(agent_id=agent.id, at=now))
+
+
+def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, now: datetime) -> None:
+    """These agents serve the queue, and no others. Who joins or leaves hears other things from now on."""
+    assert queue.id is not None
+    known = set(db.exec(select(Agent.id).where(col(Agent.id).in_(list(agent_ids)))))
+    before = set(db.exec(select(Membership.agent_id).where(Membership.queue_id == queue.id)))
+    db.execute(sa.delete(Membership).where(col(Membership.queue_id) == queue.id,
+                                           col(Membership.agent_id).in_(before - known)))  # fmt: skip
+    for agent_id in sorted(known - before):  # type: ignore[type-var]
+        db.add(Membership(queue_id=queue.id, agent_id=agent_id or 0))
+    db.flush()
+    for agent_id in sorted(known ^ before):  # type: ignore[type-var]
+        emit(db, AgentChanged(agent_id=agent_id or 0, at=now))
+
+
+def everyone(db: Session) -> list[Agent]:
+    """All agents, those who may no longer sign in included, in the order of their accounts."""
+    return list(db.exec(select(Agent).order_by(col(Agent.id))))
+
+
+def served_by(db: Session) -> dict[int, list[dict[str, Any]]]:
+    """Who serves each queue, by queue id: the ids and names of agents who may sign in."""
+    rows = db.execute(
+        sa.select(col(Membership.queue_id), col(Agent.id), col(Agent.name))
+        .join(Agent, col(Agent.id) == col(Membership.agent_id))
+        .where(col(Agent.is_active))
+        .order_by(col(Agent.id))
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for queue_id, agent_id, name in rows:
+        found.setdefault(queue_id, []).append({"id": agent_id, "name": name})
+    return found
 
 
 def hash_password(password: str) -> str:

@@ -230,7 +230,6 @@ def wrap_up(
     disposition: str,
     by: Agent,
     guess: Prediction | None,
-    threshold: float | None,
     now: datetime,
 ) -> None:
     """Close the agent's part: what it was about and what came of it. The agent is ready again.
@@ -254,8 +253,8 @@ def wrap_up(
         if call.note and ticket.subject == subject_of(call):
             ticket.subject = call.note.splitlines()[0][: tickets.SUBJECT_MAX].strip()
         tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
-        if guess is not None and threshold is not None and call.note:
-            routing.hear_notes(db, ticket, guess, threshold, now=now)
+        if guess is not None and call.note:
+            routing.hear_notes(db, ticket, guess, note=call.note, now=now)
         if disposition == "solved" and ticket.channel == Channel.PHONE:
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None

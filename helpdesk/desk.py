@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ HANDFUL = 8
 """Mails written in one transaction: a ring that comes meanwhile waits for so many."""
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
+NIGHT_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ class Desk:
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._tidy(), name="tidying"),
             asyncio.create_task(self._follow_router(), name="router"),
+            asyncio.create_task(self._learn_at_night(), name="nights"),
         ]
         return self
 
@@ -307,6 +309,19 @@ class Desk:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)
 
+    async def _learn_at_night(self) -> None:
+        """Once a night, from the time that was set on: whoever opens later catches up, and nobody does so twice."""
+        asked: date | None = None
+        while self._works and self.settings.train_at:
+            await asyncio.sleep(NIGHT_SECONDS)
+            try:
+                night = learning.night_of(self.clock(), self.settings)
+                if night != asked:
+                    await self.database.write(learning.ask_tonight, night)
+                    asked = night
+            except Exception:
+                logger.exception("the nightly training could not be asked for; trying again")
+
     async def _tidy(self) -> None:
         """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
         while True:
@@ -364,7 +379,7 @@ class Desk:
 
     def _train_nightly(self) -> None:
         """Once a night; the training itself is work of its own, so that either may be run again."""
-        self.database.write_now(learning.ask, by=None, now=self.clock())
+        self.database.write_now(learning.ask, by=None, now=self.clock(), is_nightly=True)
 
     def means_to_train(self) -> training.Means:
         """What a training in this process needs."""

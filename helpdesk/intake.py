@@ -29,7 +29,6 @@ class Inquiry:
     dialed: Queue | None = None  # the queue whose number was called
     continues: Ticket | None = None  # the ticket its threading names
     prediction: Prediction | None = None
-    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,8 @@ def _open(db: Session, inquiry: Inquiry, *, now: datetime) -> Taken:
         written_to=inquiry.written_to,
         dialed=inquiry.dialed,
         prediction=inquiry.prediction,
-        threshold=inquiry.threshold,
+        subject=inquiry.subject if inquiry.text else "",  # a call's is our own
+        text=inquiry.text,
     )
     ticket = tickets.start(
         db,

@@ -9,8 +9,9 @@ every process that answers.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -21,6 +22,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import QueueChanged, RouterChanged, TrainingChanged, emit
 from helpdesk.mail.parse import subject_stem
 from helpdesk.runtime import work
+from helpdesk.settings import Settings
 from models import Agent, Call, Message, Queue, Routing, Ticket, TicketState, Training, TrainingState, Turn
 
 if TYPE_CHECKING:
@@ -59,21 +61,29 @@ class _Outcome:
     at: datetime
 
 
-def ask(db: Session, *, by: Agent | None, now: datetime) -> Training:
-    """Have the classifier trained soon, by whichever process takes up due work. `by` None: the nightly one.
+def ask(db: Session, *, by: Agent | None, now: datetime, is_nightly: bool = False) -> Training:
+    """Have the classifier trained soon, by whichever process takes up due work. `by` None: the clock or a command.
 
-    Returns the training, or the one that waits or runs already.
+    The nightly one ends at once where there is too little that is new. Returns the training, or the one that waits or
+    runs already.
     """
     undecided = select(Training).where(col(Training.state).in_(UNDECIDED)).order_by(col(Training.id).desc())
     if known := db.exec(undecided).first():
+        known.is_nightly = known.is_nightly and is_nightly
         return known
-    training = Training(asked_by_id=by.id if by else None, asked_at=now)
+    training = Training(asked_by_id=by.id if by else None, is_nightly=is_nightly, asked_at=now)
     db.add(training)
     db.flush()
     assert training.id is not None
     work.enqueue(db, "train_router", training.id, key=f"train:{training.id}")
     tell(db, training, now=now)
     return training
+
+
+def night_of(now: datetime, settings: Settings) -> date:
+    """The night whose training is due at `now`: that of today from the set time on, and before it yesterday's."""
+    here = now.astimezone(ZoneInfo(settings.timezone))
+    return here.date() if f"{here:%H:%M}" >= settings.train_at else here.date() - timedelta(days=1)
 
 
 def ask_tonight(db: Session, night: date) -> None:

@@ -1,14 +1,20 @@
 """The desk's waiting lines: which one a number or address means, and what waits in them now."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from classifiers import keywords as key_words
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
-from models import Queue, Ticket, TicketState
+from helpdesk.events import QueueChanged, emit
+from models import Agent, Queue, Ticket, TicketState
+
+MOST_KEYWORDS = 200
 
 DEFAULTS = (  # slug, Japanese, English, is_triage
     ("tech_support", "技術サポート", "Tech support", False),
@@ -41,17 +47,43 @@ def make_defaults(db: Session) -> list[Queue]:
     return everyone(db)
 
 
+def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, now: datetime) -> Queue:
+    """A new waiting line, the last but triage. `slug` is its short name for commands and the classifier's label.
+
+    Its key words lead inquiries there until the classifier has learned it from agents' moves. Raises `Invalid` with
+    the field, or `Conflict("taken")`.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", slug):
+        raise Invalid("not_a_short_name", field="slug")
+    for field, value in (("name", name), ("name_en", name_en)):
+        if not value.strip():
+            raise Invalid("name_missing", field=field)
+    if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is not None:
+        raise Conflict("taken", field="slug")
+    last = max((queue.position for queue in everyone(db) if not queue.is_triage), default=-1)
+    for queue in everyone(db):
+        queue.position += queue.position > last
+    made = Queue(slug=slug, name=name.strip(), name_en=name_en.strip(), position=last + 1)
+    db.add(made)
+    db.flush()
+    _say(db, made, "made", by=by, now=now)
+    return made
+
+
 def change(
     db: Session,
     queue: Queue,
     *,
     region: str,
+    now: datetime,
+    by: Agent | None = None,
     phone: str | None = None,
     address: str | None = None,
     name: str | None = None,
     name_en: str | None = None,
     greeting: str | None = None,
     signature: str | None = None,
+    keywords: Sequence[str] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
@@ -60,14 +92,33 @@ def change(
         if address and not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
             raise Invalid("not_an_address", field="address")
         queue.address = address.lower() or None
-    for field, value in (("phone", queue.phone), ("address", queue.address)):
-        other = select(Queue.id).where(getattr(Queue, field) == value, col(Queue.id) != queue.id)
-        if value and db.exec(other).first() is not None:
-            raise Conflict("taken", field=field)
+    with db.no_autoflush:  # asked before it is written, or the database would answer first
+        for field, value in (("phone", queue.phone), ("address", queue.address)):
+            other = select(Queue.id).where(getattr(Queue, field) == value, col(Queue.id) != queue.id)
+            if value and db.exec(other).first() is not None:
+                raise Conflict("taken", field=field)
     queue.name, queue.name_en = name or queue.name, name_en or queue.name_en
     queue.greeting = queue.greeting if greeting is None else greeting
     queue.signature = queue.signature if signature is None else signature
-    db.flush()
+    if keywords is not None:
+        queue.keywords = _keywords(keywords)
+    if db.is_modified(queue):
+        db.flush()
+        _say(db, queue, "changed", by=by, now=now)
+
+
+def _keywords(words: Sequence[str]) -> list[str]:
+    if len(words) > MOST_KEYWORDS:
+        raise Invalid("too_many_keywords", field="keywords")
+    try:
+        return key_words.cleaned(words)
+    except ValueError as error:
+        raise Invalid("not_a_keyword", field="keywords") from error
+
+
+def _say(db: Session, queue: Queue, what: str, *, by: Agent | None, now: datetime) -> None:
+    assert queue.id is not None
+    emit(db, QueueChanged(queue_id=queue.id, what=what, at=now, by_id=by.id if by else None))
 
 
 def everyone(db: Session) -> list[Queue]:

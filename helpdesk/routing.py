@@ -1,23 +1,25 @@
 """Which queue an inquiry belongs to, and why.
 
 The first voice that is sure decides: the address written to or the number dialed, then the caller's open ticket, then
-the classifier. Doubt has a queue of its own. Every decision is kept with its reason, the classifier's opinion beside
-it even where it was not asked, so that its worth can be measured later.
+the classifier. A queue that the classifier has not learned yet speaks by its key words. Doubt has a queue of its own.
+Every decision is kept with its reason, the classifier's opinion beside it even where it was not asked, so that its
+worth can be measured later.
 """
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Session, col, select
 
-from classifiers import Prediction
+from classifiers import Prediction, Reason, keywords
 from helpdesk import agents, queues
 from helpdesk.errors import NotAllowed
 from helpdesk.events import TicketMoved, emit
 from models import Agent, Queue, Routing, Ticket
 
 KEPT_REASONS = 8  # words kept beside a decision
+KEYWORDS_READ = 4_000  # characters; who writes more has said by then what it is about
 _GUESSED = {"by_classifier", "nobody_sure"}
 
 
@@ -26,10 +28,10 @@ class Decision:
     """A queue and the voice that chose it."""
 
     queue_id: int
-    reason: str  # by_address, by_dialed_number, by_open_ticket, by_classifier, nobody_sure, no_words_yet, by_agent
+    reason: str  # by_address, by_dialed_number, by_classifier, by_keywords, nobody_sure, no_words_yet, by_agent
     prediction: Prediction | None = None
-    threshold: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    threshold: float | None = None  # the one in force when it was decided; None where nothing was predicted
+    words: tuple[Reason, ...] = ()  # key words that decided, where they did
 
     @property
     def confidence(self) -> float | None:
@@ -43,19 +45,66 @@ def decide(
     written_to: Queue | None = None,
     dialed: Queue | None = None,
     prediction: Prediction | None = None,
-    threshold: float | None = None,
+    subject: str = "",
+    text: str = "",
 ) -> Decision:
-    """Choose the queue of a new ticket. Without a rule and without words it waits in triage."""
+    """Choose the queue of a new ticket. Without a rule and without words it waits in triage.
+
+    `subject` and `text` are the inquiry's own words, read for the key words of queues that the model does not know.
+    """
+    every = queues.everyone(db)
+    guessed = next((queue for queue in every if prediction and queue.slug == prediction.label), None)
+    threshold = threshold_in_force(guessed, prediction) if prediction else None
     if rule := written_to or dialed:
         assert rule.id is not None
         return Decision(rule.id, "by_address" if written_to else "by_dialed_number", prediction, threshold)
-    by_slug = {queue.slug: queue for queue in queues.everyone(db)}
-    if prediction and not prediction.abstained and (chosen := by_slug.get(prediction.label)):
-        assert chosen.id is not None
-        return Decision(chosen.id, "by_classifier", prediction, threshold)
+    is_sure = guessed is not None and prediction is not None and _is_sure(prediction, threshold)
+    if spoken := _by_keywords(every, prediction, subject, text, is_sure=is_sure):
+        queue, words = spoken
+        assert queue.id is not None
+        return Decision(queue.id, "by_keywords", prediction, threshold, words)
+    if is_sure and guessed is not None:
+        assert guessed.id is not None
+        return Decision(guessed.id, "by_classifier", prediction, threshold)
     triage = queues.triage(db)
     assert triage.id is not None
     return Decision(triage.id, "nobody_sure" if prediction else "no_words_yet", prediction, threshold)
+
+
+def threshold_in_force(queue: Queue | None, prediction: Prediction) -> float:
+    """From which confidence on a prediction decides: what a supervisor asked of the queue it names, or as measured."""
+    chosen = queue.thresholds.get(prediction.language) if queue else None
+    return prediction.threshold if chosen is None else chosen
+
+
+def _is_sure(prediction: Prediction, threshold: float | None) -> bool:
+    # It may abstain although its confidence would do: of gibberish it has an opinion, but no knowledge.
+    knows_nothing = prediction.abstained and prediction.confidence >= prediction.threshold
+    return threshold is not None and prediction.confidence >= threshold and not knows_nothing
+
+
+def _by_keywords(
+    every: Sequence[Queue], prediction: Prediction | None, subject: str, text: str, *, is_sure: bool
+) -> tuple[Queue, tuple[Reason, ...]] | None:
+    """A queue whose key words stand in the inquiry, among those the model does not know, and the words.
+
+    The confidence of a model that has never heard of a queue says nothing against it, but one word may be said in
+    passing. So where the model is sure of another queue, two different key words must stand there, or one in the
+    subject; where it is not, one is enough. Of several queues the one with the most different words speaks.
+    """
+    known = set(prediction.probabilities) if prediction else set()
+    new = [queue for queue in every if queue.keywords and not queue.is_triage and queue.slug not in known]
+    if not new or not (subject or text):
+        return None
+    lists = tuple((queue.slug, tuple(queue.keywords)) for queue in new)
+    met = keywords.spoken(lists, text[:KEYWORDS_READ], subject=subject)
+    if not met:
+        return None
+    best = max((queue for queue in new if queue.slug in met), key=lambda queue: len(met[queue.slug]))
+    words = met[best.slug]
+    if is_sure and len(words) < 2 and all(word.start >= 0 for word in words):
+        return None
+    return best, words
 
 
 def keep(
@@ -78,7 +127,7 @@ def keep(
         confidence=guess.confidence if guess else None,
         version=guess.version if guess else "",
         probabilities={label: round(p, 4) for label, p in guess.probabilities.items()} if guess else {},
-        because=[asdict(reason) for reason in guess.because[:KEPT_REASONS]] if guess else [],
+        because=[asdict(reason) for reason in (decision.words or (guess.because if guess else ()))[:KEPT_REASONS]],
         message_id=message_id,
         by_id=by_id,
         decided_at=now,
@@ -111,7 +160,7 @@ def move(db: Session, ticket: Ticket, to: Queue, *, by: Agent, now: datetime) ->
     )
 
 
-def hear_notes(db: Session, ticket: Ticket, guess: Prediction, threshold: float, *, now: datetime) -> None:
+def hear_notes(db: Session, ticket: Ticket, guess: Prediction, *, note: str, now: datetime) -> None:
     """The classifier's opinion of an agent's notes, once a call has words.
 
     It decides only where nothing else has: a ticket in triage for want of words moves when the classifier is sure.
@@ -119,12 +168,12 @@ def hear_notes(db: Session, ticket: Ticket, guess: Prediction, threshold: float,
     """
     if ticket.routed_by == "by_agent":
         return
-    heard = decide(db, prediction=guess, threshold=threshold)
+    heard = decide(db, prediction=guess, text=note)
     before = ticket.queue_id
     if ticket.routed_by in {"no_words_yet", "nobody_sure"}:
         keep(db, ticket, heard, now=now)
     else:
-        keep(db, ticket, Decision(before, ticket.routed_by, guess, threshold), now=now)
+        keep(db, ticket, Decision(before, ticket.routed_by, guess, heard.threshold), now=now)
     if ticket.queue_id != before:
         emit(
             db,

@@ -424,8 +424,7 @@ def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Gene
     guess = stage.router.predict(note)
     done = bool(told.get("resolve"))
     calls.wrap_up(
-        db, call, note=note, disposition=told["outcome"], by=by, guess=guess,
-        threshold=guess.threshold, now=at,
+        db, call, note=note, disposition=told["outcome"], by=by, guess=guess, now=at,
     )  # fmt: skip
     if done and (ticket := db.get(Ticket, call.ticket_id)):
         tickets.resolve(db, ticket, by=by, now=at)  # a wrong number is over, too

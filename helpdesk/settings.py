@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     open_ticket_days: int = Field(14, ge=0, description="A call joins an open ticket that moved this recently.")
     wrap_up_seconds: int = Field(180, ge=0, description="After a call: how long the wrap-up counts down.")
     raw_keep_days: int = Field(90, ge=1, description="How long the bytes of what arrived are kept.")
+    train_at: str = Field(
+        "03:30", description="When the classifier learns every night, in the desk's time zone. Empty: only when asked."
+    )
     demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
 
     @field_validator("mail_addresses", mode="before")
@@ -92,6 +95,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is no time zone; one is Asia/Tokyo") from error
+        return value
+
+    @field_validator("train_at")
+    @classmethod
+    def _time_of_day(cls, value: str) -> str:
+        if value and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("write a time of day such as 03:30, or leave it empty")
         return value
 
     @field_validator("language")

@@ -110,7 +110,7 @@ def _begin(db: Session, training_id: int, *, means: Means) -> _Task | None:
     examples = learning.own_examples(db)
     training.examples, training.compared_with = len(examples), means.registry.points_at()
     fresh = _fresh(db, training, examples)
-    if training.asked_by_id is None and fresh < NEW_OUTCOMES and not _labels_changed(db, means, examples):
+    if training.is_nightly and fresh < NEW_OUTCOMES and not _labels_changed(db, means, examples):
         _close(db, training, TrainingState.UNCHANGED, "few_new_outcomes", {"fresh": fresh}, means=means)
         return None
     training.state, training.started_at = TrainingState.RUNNING, now

@@ -44,7 +44,8 @@ class Training(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     state: TrainingState = choice(TrainingState, TrainingState.WAITING)
-    asked_by_id: int | None = points_to("agent.id", default=None)  # None: the nightly one
+    asked_by_id: int | None = points_to("agent.id", default=None)  # None: the clock, or a command
+    is_nightly: bool = False  # and so ends at once where there is too little that is new
     asked_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -104,11 +104,10 @@ async def wrap_up(request: Request) -> Response:
     form = await _form(request)
     text, router = form.get("note", "")[:20_000], desk.router
     guess = await run_in_threadpool(router.predict, text) if router and text.strip() else None
-    threshold = guess.threshold if guess else None
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
         calls.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
-                      threshold=threshold, now=desk.clock())  # fmt: skip
+                      now=desk.clock())  # fmt: skip
 
     return await _change(request, verb)
 

@@ -1,14 +1,15 @@
-"""The live view, the rail, and the agent's own state."""
+"""The live view, the rail, the agent's own state, and the queues as supervisors make them."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from helpdesk import agents, board, calls, views
-from helpdesk.errors import Invalid
+from helpdesk import access, agents, board, calls, queues, views
+from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
@@ -56,6 +57,98 @@ async def state(request: Request) -> Response:
 
     await act(request, verb)
     return back(request, "/inbox")
+
+
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature")
+
+
+async def every(request: Request) -> Response:
+    """All queues, for supervisors: what leads there, and whether the classifier knows them."""
+    desk = desk_of(request)
+    labels = set(desk.router.labels) if desk.router else set()
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        counts, served = queues.counts(db), agents.served_by(db)
+        rows = [
+            {
+                "id": queue.id, "slug": queue.slug, "name": queue.called(agent.language), "phone": queue.phone,
+                "address": queue.address, "keywords": queue.keywords, "is_triage": queue.is_triage,
+                "is_known": queue.slug in labels, "agents": served.get(queue.id or 0, []),
+                "open": counts.get(queue.id or 0, queues.Count()).open,
+            }
+            for queue in queues.everyone(db)
+        ]  # fmt: skip
+        return {"rows": rows}
+
+    frame, told = await look(request, verb)
+    return html(request, "queues/every.html", frame["me"]["language"], **(frame | told | {"view": "every-queue"}))
+
+
+async def new(request: Request) -> Response:
+    """An empty form, or a new queue."""
+    if request.method == "GET":
+        return await _form(request, None, dict.fromkeys(FIELDS, ""), [], {})
+    return await _save(request, None)
+
+
+async def edit(request: Request) -> Response:
+    """The queue as a form, or the changed queue."""
+    queue_id = request.path_params["queue_id"]
+    return await (_form(request, queue_id, None, [], {}) if request.method == "GET" else _save(request, queue_id))
+
+
+async def _save(request: Request, queue_id: int | None) -> Response:
+    desk, form = desk_of(request), await request.form()
+    values = {name: str(form.get(name, ""))[:10_000] for name in FIELDS}
+    ticked = [str(each) for each in form.getlist("agent_id")]
+    chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        queue = queues.get(db, queue_id) if queue_id else queues.make(
+            db, slug=values["slug"].strip(), name=values["name"], name_en=values["name_en"], by=agent, now=desk.clock()
+        )  # fmt: skip
+        queues.change(
+            db, queue, region=desk.settings.region, by=agent, now=desk.clock(), name=values["name"].strip(),
+            name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
+            greeting=values["greeting"].strip(), signature=values["signature"].strip(),
+            keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
+        )  # fmt: skip
+        agents.serve(db, queue, chosen, now=desk.clock())
+
+    try:
+        await act(request, verb)
+    except (Invalid, Conflict) as error:
+        field = str(error.facts.get("field", ""))
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422)
+    return RedirectResponse("/admin/queues?notice=saved", 303)
+
+
+async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
+                errors: dict[str, str], status: int = 200) -> Response:  # fmt: skip
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        queue = queues.get(db, queue_id) if queue_id else None
+        serving = chosen
+        if queue and values is None:
+            serving = [each["id"] for each in agents.served_by(db).get(queue.id or 0, [])]
+        return {
+            "values": values if values is not None or queue is None else {
+                "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
+                "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
+                "signature": queue.signature,
+            },
+            "is_triage": bool(queue and queue.is_triage),
+            "people": [
+                {"id": each.id, "name": each.name, "serves": each.id in serving}
+                for each in agents.everyone(db) if each.is_active
+            ],
+        }  # fmt: skip
+
+    frame, shown = await look(request, verb)
+    frame |= {"view": "every-queue", "errors": errors, "queue_id": queue_id} | shown
+    return html(request, "queues/form.html", frame["me"]["language"], status, **frame)
 
 
 def _board(db: Session, agent: Agent) -> dict[str, Any]:

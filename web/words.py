@@ -279,6 +279,9 @@ WORDS: dict[str, dict[str, str]] = {
         "no_such_model": N_("This version of the classifier is no longer kept."),
         "model_unusable": N_("The file of this version was changed or damaged, so it cannot be used."),
         "nothing_before": N_("There is no earlier version to go back to."),
+        "not_a_short_name": N_("Please use 2 to 40 small letters, digits and underscores, beginning with a letter."),
+        "not_a_keyword": N_("A key word has two characters or more, or is one kanji, and 50 at most."),
+        "too_many_keywords": N_("A queue can have 200 key words at most."),
         "not_a_share": N_("Please enter a number from 0 to 100."),
     },
     "status": {

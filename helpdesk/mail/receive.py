@@ -34,7 +34,6 @@ class Understood:
     email: Email
     language: str
     prediction: Prediction | None
-    threshold: float | None  # the confidence from which this prediction decides
     files: tuple[Attachment, ...]
 
 
@@ -42,12 +41,11 @@ def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understo
     """Read the bytes, ask the classifier, store the attachments. Touches no database."""
     email = parse.read(raw)
     if email.unreadable:
-        return Understood(email, "ja", None, None, ())
+        return Understood(email, "ja", None, ())
     words = email.reply_text[:CLASSIFY_MAX]
-    prediction, threshold = None, None
+    prediction = None
     if router is not None and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
         prediction = router.predict(words, subject=parse.subject_stem(email.subject))
-        threshold = prediction.threshold
     files = tuple(
         attachments.store(
             folder,
@@ -59,7 +57,7 @@ def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understo
         )
         for file in email.attachments
     )
-    return Understood(email, language_of(f"{email.subject}\n{words}"), prediction, threshold, files)
+    return Understood(email, language_of(f"{email.subject}\n{words}"), prediction, files)
 
 
 def take_all(
@@ -107,7 +105,6 @@ def take(
             written_to=queues.written_to(db, _addresses(inbound, email)),
             continues=thread.ticket,
             prediction=mail.prediction,
-            threshold=mail.threshold,
         ),
         open_ticket_days=settings.open_ticket_days,
         now=now,

@@ -50,6 +50,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("asked_by_id", sa.Integer(), nullable=True),
+        sa.Column("is_nightly", sa.Boolean(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
