@@ -158,7 +158,7 @@ def misroutes(db: Session, *, since: datetime, until: datetime, limit: int = MIS
         .where(
             col(Guess.reason) == "by_classifier",
             col(Last.queue_id) != col(Guess.queue_id),
-            sa.tuple_(col(Guess.queue_id), col(Guess.label)).in_(list(slugs.items())),
+            col(Guess.label) == sa.case(slugs, value=col(Guess.queue_id), else_=""),
         )
         .order_by(col(Guess.decided_at).desc(), col(Guess.id).desc())
         .limit(limit)
@@ -173,12 +173,16 @@ def misroutes(db: Session, *, since: datetime, until: datetime, limit: int = MIS
 
 
 def _mails(db: Session, ids: list[int]) -> dict[int, str]:
+    if not ids:
+        return {}
     rows = db.execute(sa.select(col(Message.id), col(Message.reply_text)).where(col(Message.id).in_(ids)))
     return {message_id: text for message_id, text in rows}
 
 
 def _notes(db: Session, ticket_ids: list[int]) -> dict[int, str]:
     """The last note of a ticket's calls, which is what was read."""
+    if not ticket_ids:
+        return {}
     rows = db.execute(
         sa.select(col(Call.ticket_id), col(Call.note))
         .where(col(Call.ticket_id).in_(ticket_ids), col(Call.note) != "")

@@ -1,8 +1,8 @@
 """Answers of the classifier and what became of them, written down by the hundred as a desk would have written them."""
 
 import random
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, select
 
@@ -88,3 +88,9 @@ def at_random(seed: int, many: int) -> list[Given]:
             version=chance.choice(["v1", "v2"]), at=MONDAY - timedelta(days=chance.random() * 60),
         ))  # fmt: skip
     return given
+
+
+def recently(many: int) -> list[Given]:
+    """The same, of the last minutes of the world's own time, for a desk that is not told the time."""
+    now = datetime.now(UTC)
+    return [replace(each, at=now - timedelta(minutes=n)) for n, each in enumerate(at_random(11, many), 1)]

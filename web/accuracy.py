@@ -52,8 +52,8 @@ async def page(request: Request) -> Response:
     names = {queue["slug"]: queue["name"] for queue in told["queues"]}
     hues = {queue["slug"]: queue["id"] % 6 for queue in told["queues"]}
     return html(request, "queues/accuracy.html", frame["me"]["language"],
-                **(frame | told | came | {"view": "accuracy", "days": days, "periods": PERIODS, "names": names, "hues": hues,
-                                          "charts": charts, "few": FEW, "curve": accuracy.curve,
+                **(frame | told | came | {"view": "accuracy", "days": days, "periods": PERIODS, "names": names,
+                                          "hues": hues, "charts": charts, "few": FEW, "curve": accuracy.curve,
                                           "matrix": _matrix(told)}))  # fmt: skip
 
 

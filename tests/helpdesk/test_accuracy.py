@@ -140,9 +140,8 @@ def sure(each: dict[str, Any], cuts: Any) -> bool:
     return not each["unread"] and (row.confidence or 0) >= cuts.get((each["language"], row.label), 9)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_figure_equals_what_counting_each_ticket_gives(desk: OpenDesk, seed: int) -> None:
-    desk.write(write, at_random(seed, 400))
+def test_every_figure_equals_what_counting_each_ticket_gives(desk: OpenDesk) -> None:
+    desk.write(write, at_random(1, 300))
     piles, every = tally(desk), brute(desk)
     assert sum(each.count for each in piles) == len(every) > 100
 
@@ -171,9 +170,9 @@ def test_every_figure_equals_what_counting_each_ticket_gives(desk: OpenDesk, see
 
 @pytest.mark.parametrize("slug", ["", "returns"])
 def test_a_preview_is_what_the_figures_are_once_it_is_saved(desk: OpenDesk, slug: str) -> None:
-    desk.write(write, at_random(3, 300))
+    desk.write(write, at_random(3, 200))
     piles = tally(desk)
-    for hundredths in range(0, 101, 5):
+    for hundredths in range(0, 101, 10):
         at = hundredths / 100
         saved = CUTS | {("ja", each): at for each in SLUGS if slug in ("", each)}
         then = accuracy.preview(piles, "ja", slug, at).then
