@@ -91,6 +91,6 @@ def at_random(seed: int, many: int) -> list[Given]:
 
 
 def recently(many: int) -> list[Given]:
-    """The same, of the last minutes of the world's own time, for a desk that is not told the time."""
-    now = datetime.now(UTC)
-    return [replace(each, at=now - timedelta(minutes=n)) for n, each in enumerate(at_random(11, many), 1)]
+    """The same, of yesterday by the world's own time, for a desk that is not told the time."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    return [replace(each, at=yesterday - timedelta(minutes=n)) for n, each in enumerate(at_random(11, many), 1)]
