@@ -12,7 +12,7 @@ from classifiers import text as texts
 from classifiers.vectors import Vectors
 
 SHORTEST = 3  # letters of a Latin word
-_LATIN = re.compile(r"[a-z][a-z0-9-]*(?:'[a-z]+)?")
+_LATIN = re.compile(r"[a-z]+(?:[-'][a-z]+)*")  # order numbers fall apart into pieces too short to count
 _OWN_MASKS = {"url"}
 
 

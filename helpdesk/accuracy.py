@@ -278,9 +278,9 @@ def tally(db: Session, *, since: datetime, until: datetime, cuts: Cuts) -> list[
         for (language, slug), at in cuts.items()
     ]
     is_sure = sa.and_(sa.not_(unread), sa.or_(sa.false(), *reached))
-    kinds = (
-        col(Ticket.language), col(Guess.label), col(Last.queue_id), col(Guess.reason), col(Guess.queue_id),
-        col(Guess.version), hundredth, sa.case((unread, 0), else_=1), sa.case((is_sure, 1), else_=0),
+    kinds = (  # what tells most apart first, which is quicker to sort
+        hundredth, col(Last.queue_id), col(Guess.queue_id), col(Guess.label), col(Ticket.language), col(Guess.version),
+        col(Guess.reason), sa.case((unread, 0), else_=1), sa.case((is_sure, 1), else_=0),
     )  # fmt: skip
     asked = query(db, since, until, *kinds, sa.func.count(), sa.func.sum(col(Guess.confidence))).group_by(
         *(sa.text(str(place)) for place in range(1, len(kinds) + 1))
@@ -288,7 +288,7 @@ def tally(db: Session, *, since: datetime, until: datetime, cuts: Cuts) -> list[
     return [
         Pile(language, said, slugs[was], _voice(reason, said, slugs.get(put, "")), version, hundredths, bool(read),
              bool(sure), count, confidence)
-        for language, said, was, reason, put, version, hundredths, read, sure, count, confidence in db.execute(asked)
+        for hundredths, was, put, said, language, version, reason, read, sure, count, confidence in db.execute(asked)
     ]  # fmt: skip
 
 

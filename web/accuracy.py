@@ -165,10 +165,10 @@ class Matrix:
     cells: Mapping[tuple[str, str], int]
 
     def level(self, said: str, was: str) -> int:
-        """How much of what was said went wrong this way: 0 nothing, 1 less than a tenth, 2 more."""
+        """How much of what was said went wrong this way: 0 less than a twentieth, 1 less than a tenth, 2 more."""
         count = self.cells.get((said, was), 0)
         whole = sum(self.cells.get((said, each), 0) for each in self.columns)
-        return 0 if not count else 1 if count < whole / 10 else 2
+        return 0 if count < max(1, whole / 20) else 1 if count < whole / 10 else 2
 
 
 def _matrix(told: dict[str, Any]) -> Matrix:

@@ -13,7 +13,7 @@ from helpdesk.accuracy import Bin, Point, QueueFigures
 from web.render import percent
 
 WIDTH, HEIGHT = 520, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 24, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 24, 30, 40
 
 
 class _Frame:
@@ -34,10 +34,10 @@ class _Frame:
         return Markup(
             '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">{grid}'
             '<text class="chart-name" x="{mid}" y="{foot}" text-anchor="middle">{x}</text>'
-            '<text class="chart-name" x="{left}" y="{top}" dominant-baseline="hanging">{y}</text>{parts}</svg>'
+            '<text class="chart-name" x="2" y="13">{y}</text>{parts}</svg>'
         ).format(
             w=self.width, h=HEIGHT, label=label, grid=self._grid(), mid=(LEFT + self.width - RIGHT) / 2,
-            foot=HEIGHT - 6, left=LEFT + 6, top=TOP + 4, x=x, y=y, parts=Markup("").join(parts),
+            foot=HEIGHT - 6, x=x, y=y, parts=Markup("").join(parts),
         )  # fmt: skip
 
     def _grid(self) -> Markup:
