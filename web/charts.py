@@ -13,7 +13,7 @@ from helpdesk.accuracy import Bin, Point, QueueFigures
 from web.render import percent
 
 WIDTH, HEIGHT = 520, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 24, 30, 40
+LEFT, RIGHT, TOP, BOTTOM = 54, 26, 30, 42
 
 
 class _Frame:
