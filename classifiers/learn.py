@@ -99,7 +99,7 @@ class Compared:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What came of it. `reason` is a code: "not_worse"; "worse_on_own", "worse_on_test", "worse_than_shipped";
-    "no_examples", "one_label", "nothing_readable" when no model was made. `figures`, ready for JSON, hold `Compared`
+    "no_examples", "nothing_usable", "one_label" when no model was made. `figures`, ready for JSON, hold `Compared`
     by language under "own" (held-out examples of the desk), "test" (shipped test texts) and "floor" (the same, beside
     the shipped model), and under "worse" which of them stood in the way."""
 
@@ -132,9 +132,11 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     usable, figures = _usable(own, shipped, known)
     figures["shipped"] = len(shipped)
     everything = [*shipped, *(each.example for each in usable)]
-    if why := _too_little(everything):
-        return Report(False, why if own or why == "one_label" else "no_examples", figures), None
     present = registry.load(Path(order.model), Path(order.card))
+    if not usable and set(present.labels) <= known:
+        return Report(False, "nothing_usable" if own else "no_examples", figures), None
+    if _is_too_little(everything):
+        return Report(False, "one_label", figures), None
     until = str(registry.read_card(Path(order.card)).get("learned_until", ""))
     older, newest = _split(usable, until)
     lists = _lists(order.lists, {e.label for e in everything})
@@ -231,7 +233,7 @@ def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> 
     }
     usable = [each for each in newest.values() if each.example.label in labels]
     return usable, {
-        "own": len(usable),
+        "own_count": len(usable),
         "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
         "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
         "left_out": {
@@ -243,12 +245,9 @@ def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> 
     }
 
 
-def _too_little(examples: Sequence[Example]) -> str:
-    """Why nothing can be learned from these; "" when something can."""
+def _is_too_little(examples: Sequence[Example]) -> bool:
     labels = Counter(example.label for example in examples)
-    if not labels:
-        return "nothing_readable"
-    return "one_label" if len(labels) < 2 or min(labels.values()) < 2 else ""
+    return len(labels) < 2 or min(labels.values()) < 2
 
 
 def _split(usable: list[Own], until: str) -> tuple[list[Own], list[Own]]:
@@ -277,7 +276,7 @@ def _carded(fit: Fit, usable: list[Own], figures: dict[str, Any]) -> Fit:
         "purpose": "Suggests a queue of this desk for a customer's inquiry in Japanese or English.",
         "learned_from": "The train split of classifiers/corpus and the desk's own outcomes.",
         "learned_until": max((each.at for each in usable), default=""),
-        "own": {name: figures[name] for name in ("own", "own_by_label", "own_by_source")},
+        "own": {name: figures[name] for name in ("own_count", "own_by_label", "own_by_source")},
     }
     return replace(fit, card=card)
 

@@ -410,7 +410,8 @@ def _came_of(done: "Training") -> str:
     told = done.figures
     lines = [f"{say('training_state', done.state.value)}. {say('training_reason', done.reason)}"]
     lines += [f"made {done.version}, compared with {done.compared_with}"] if done.version else []
-    lines.append(f"learned from {told.get('shipped', 0)} shipped texts and {told.get('own', 0)} of this desk's own")
+    shipped, own = told.get("shipped", 0), told.get("own_count", 0)
+    lines.append(f"learned from {shipped} shipped texts and {own} of this desk's own")
     sets = {"own": "this desk's newest", "test": "test texts", "floor": "test texts, shipped model"}
     lines.append(f"{'asked':<30}{'texts':>6}{'right':>18}{'decided':>18}{'of these right':>18}")
     for name, title in sets.items():

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 from classifiers import keywords as key_words
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import QueueChanged, emit
-from models import Agent, Queue, Ticket, TicketState
+from helpdesk.events import AgentChanged, QueueChanged, emit
+from models import Agent, Queue, Role, Ticket, TicketState
 
 MOST_KEYWORDS = 200
 
@@ -57,7 +57,7 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
         raise Invalid("not_a_short_name", field="slug")
     for field, value in (("name", name), ("name_en", name_en)):
         if not value.strip():
-            raise Invalid("name_missing", field=field)
+            raise Invalid("queue_name_missing", field=field)
     if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is not None:
         raise Conflict("taken", field="slug")
     last = max((queue.position for queue in everyone(db) if not queue.is_triage), default=-1)
@@ -67,6 +67,8 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
     db.add(made)
     db.flush()
     _say(db, made, "made", by=by, now=now)
+    for agent_id in db.exec(select(Agent.id).where(Agent.role == Role.SUPERVISOR, col(Agent.is_active))):
+        emit(db, AgentChanged(agent_id=agent_id or 0, at=now))  # who sees every queue hears this one from now on
     return made
 
 

@@ -239,7 +239,8 @@ def _settle(means: Means, training_id: int, report: dict[str, Any], folder: Path
     """Keep the model, let it speak if it may, and say so."""
     model = folder / "router.npz"
     if not model.exists():
-        state = TrainingState.UNCHANGED if report["reason"] == "no_examples" else TrainingState.FAILED
+        nothing = report["reason"] in ("no_examples", "nothing_usable")
+        state = TrainingState.UNCHANGED if nothing else TrainingState.FAILED
         _end(means, training_id, state, report["reason"], report["figures"])
         return
     card = json.loads((folder / "router.json").read_text(encoding="utf-8"))

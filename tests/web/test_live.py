@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from helpdesk import learning
 from helpdesk.events import AgentChanged, Fact, emit
 from models import Event, Membership
 from tests.cast import (
@@ -75,6 +76,13 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.as_(SATO).post("/admin/parked/1/dismiss")
+    desk.as_(SATO).post(f"/admin/queues/{tech}", data={"name": "技術サポート", "name_en": "Tech support",
+                                                      "phone": TECH_NUMBER, "keywords": "異音"})  # fmt: skip
+    registry = desk.app.state.desk.registry
+    model, card = registry.files(registry.points_at())
+    other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
+    desk.write(lambda db: learning.ask(db, by=desk.agent(SATO), now=desk.clock()))
+    desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
 
 
 SCREENS: list[tuple[Person, str]] = [
