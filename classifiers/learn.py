@@ -141,12 +141,14 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     older, newest = _split(usable, until)
     lists = _lists(order.lists, {e.label for e in everything})
 
-    fit = model.fit(everything, made_at=made_at, lists=lists)
+    readings = model.read(everything, lists=lists)
+    fit = model.fit(everything, made_at=made_at, lists=lists, readings=readings)
     fit = _carded(fit, usable, figures)
     own_asked = [each.example for each in newest]
     compared: dict[str, dict[str, Compared]] = {"own": {}, "test": {}, "floor": {}}
     if own_asked:
-        twin = model.twin(fit, [*shipped, *(each.example for each in older)], lists=lists)
+        learned = [*shipped, *(each.example for each in older)]  # the newest stand last
+        twin = model.twin(fit, learned, lists=lists, readings=readings[: len(learned)])
         compared["own"] = compare(twin, present, own_asked)
     compared["test"] = compare(fit.router, present, test)
     if order.floor and order.floor != (order.model, order.card):
@@ -311,10 +313,21 @@ def main(folder: Path, lines: TextIO) -> None:
     order, own = read(lines)
     threading.Thread(target=_end_with, args=(lines,), daemon=True).start()
     report, fit = learn(order, own)
+    report.figures["memory_mb"] = _memory_mb()
     if fit is not None:
         (folder / "router.npz").write_bytes(fit.content)
         (folder / "router.json").write_bytes(registry.as_json(fit.card))
     (folder / "report.json").write_bytes(registry.as_json(asdict(report)))
+
+
+def _memory_mb() -> int | None:
+    """The most this process ever held, in 10^6 bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def _end_with(lines: TextIO) -> None:

@@ -67,9 +67,11 @@ def fit(
     precision: float = PRECISION,
     vectors: Vectors | None = None,
     blocks: Mapping[str, float] = WEIGHTS,
+    readings: Sequence[Reading] | None = None,
 ) -> Fit:
     """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words,
-    `blocks` how loud each kind of feature is beside the others.
+    `blocks` how loud each kind of feature is beside the others, `readings` the examples as `read` with the same lists
+    where they were read before.
 
     The same examples in the same order, seed and lists give the same bytes. Takes about a second for 1,000 examples.
     Raises ValueError when there are fewer than two labels, or a label with fewer than two examples.
@@ -78,7 +80,7 @@ def fit(
     lists = lists if lists is not None else keywords.read()
     _enough(examples)
     finder = Finder(lists)
-    readings = features.read_many([(e.subject, e.text) for e in examples], vectors=vectors, finder=finder)
+    readings = readings if readings is not None else read(examples, lists=lists, vectors=vectors)
     build = _builder(vectors, finder, seed, blocks)
     labels = tuple(sorted({example.label for example in examples}))
 
@@ -111,7 +113,21 @@ def fit(
     return _sealed(weights, vectors, made_at, pipeline, card, unseen)
 
 
-def twin(fit: Fit, examples: Sequence[Example], *, lists: Lists | None = None, seed: int = 0) -> Router:
+def read(examples: Sequence[Example], *, lists: Lists | None = None, vectors: Vectors | None = None) -> list[Reading]:
+    """What a model with these key words sees of the examples, for fitting several on the same."""
+    finder = Finder(lists if lists is not None else keywords.read())
+    asked = [(example.subject, example.text) for example in examples]
+    return features.read_many(asked, vectors=vectors or japanese(), finder=finder)
+
+
+def twin(
+    fit: Fit,
+    examples: Sequence[Example],
+    *,
+    lists: Lists | None = None,
+    seed: int = 0,
+    readings: Sequence[Reading] | None = None,
+) -> Router:
     """The same model learned from other examples, with the temperatures and thresholds of `fit`: what `fit` would
     have answered had it not seen the rest. It costs one fitting, no folds.
 
@@ -119,7 +135,7 @@ def twin(fit: Fit, examples: Sequence[Example], *, lists: Lists | None = None, s
     """
     finder = Finder(lists if lists is not None else keywords.read())
     vectors = fit.router.vectors
-    readings = features.read_many([(e.subject, e.text) for e in examples], vectors=vectors, finder=finder)
+    readings = readings if readings is not None else read(examples, lists=lists, vectors=vectors)
     labels = tuple(sorted({example.label for example in examples}))
     if len(labels) < 2 or not set(labels) <= set(fit.router.labels):
         raise ValueError(f"a twin chooses between two or more labels of its model, not {', '.join(labels)}")

@@ -68,10 +68,13 @@ def run(means: Means, training_id: int) -> None:
 
     Raises `Unreachable` when another process trains, or this one is closing: it is tried again then.
     """
-    task = means.database.write_now(_begin, training_id, means=means)
-    if task is None:
+    if not means.database.write_now(_claim, training_id, means=means):
         return
     try:
+        # Read beside the writer, which a telephone may need meanwhile: there may be fifty thousand.
+        task, fresh = means.database.read_now(_task, training_id, means=means)
+        if not means.database.write_now(_is_due, training_id, task, fresh, means=means):
+            return
         with _folder(means.registry.folder) as folder:
             report = _learn(means, task, folder)
             _settle(means, training_id, report, folder)
@@ -94,31 +97,45 @@ class _Failed(Exception):
 # --- Before --------------------------------------------------------------------------------------------------------
 
 
-def _begin(db: Session, training_id: int, *, means: Means) -> _Task | None:
-    """Take the lease, gather what is to be learned, and say that it runs; None when there is nothing to do."""
+def _claim(db: Session, training_id: int, *, means: Means) -> bool:
+    """Take the lease and say that it runs; False when there is nothing to run."""
     now = means.clock()
     training = db.get(Training, training_id)
     if training is None or training.state not in learning.UNDECIDED:
-        return None
+        return False
     if not leases.renew(db, LEASE, means.holder, seconds=LEASE_SECONDS, now=now):
         raise Unreachable("another_training_runs")
     attempts = int(training.figures.get("attempts", 0)) + 1
     training.figures = {"attempts": attempts}
     if attempts > ATTEMPTS:
         _close(db, training, TrainingState.FAILED, "crashed", {}, means=means)
-        return None
-    examples = learning.own_examples(db)
-    training.examples, training.compared_with = len(examples), means.registry.points_at()
-    fresh = _fresh(db, training, examples)
-    if training.is_nightly and fresh < NEW_OUTCOMES and not _labels_changed(db, means, examples):
-        _close(db, training, TrainingState.UNCHANGED, "few_new_outcomes", {"fresh": fresh}, means=means)
-        return None
+        return False
     training.state, training.started_at = TrainingState.RUNNING, now
     learning.tell(db, training, now=now)
-    return _Task(_order(db, means, now), examples)
+    return True
 
 
-def _fresh(db: Session, training: Training, examples: list[LearnedExample]) -> int:
+def _task(db: Session, training_id: int, *, means: Means) -> tuple[_Task, int | None]:
+    """What is to be learned, and how many outcomes are new to it; None where their number does not matter."""
+    examples = learning.own_examples(db)
+    training = db.get(Training, training_id)
+    matters = training is not None and training.is_nightly and not _has_label_of_the_gone(db, means)
+    return _Task(_order(db, means, means.clock()), examples), _fresh(db, examples) if matters else None
+
+
+def _is_due(db: Session, training_id: int, task: _Task, fresh: int | None, *, means: Means) -> bool:
+    """Note what is compared; False where too little is new, which ends it."""
+    training = db.get(Training, training_id)
+    assert training is not None
+    training.examples, training.compared_with = len(task.examples), means.registry.points_at()
+    db.add(training)
+    if fresh is None or fresh >= NEW_OUTCOMES:
+        return True
+    _close(db, training, TrainingState.UNCHANGED, "few_new_outcomes", {"fresh": fresh}, means=means)
+    return False
+
+
+def _fresh(db: Session, examples: list[LearnedExample]) -> int:
     """How many outcomes came since the last training that made a model."""
     last = db.exec(
         select(Training).where(col(Training.state).in_(MADE)).order_by(col(Training.id).desc()).limit(1)
@@ -127,7 +144,7 @@ def _fresh(db: Session, training: Training, examples: list[LearnedExample]) -> i
     return len(examples) if since is None else sum(example.at > since for example in examples)
 
 
-def _labels_changed(db: Session, means: Means, examples: list[LearnedExample]) -> bool:
+def _has_label_of_the_gone(db: Session, means: Means) -> bool:
     """Whether the version in force names a queue that is gone."""
     slugs = {queue.slug for queue in queues.everyone(db)}
     with contextlib.suppress(ValueError, KeyError):  # a card that cannot be read names nothing

@@ -81,7 +81,7 @@ def at_random(seed: int, many: int) -> list[Given]:
         said = chance.choice(SLUGS)
         was = said if chance.random() < confidence else chance.choice((*SLUGS, ""))
         reason = "by_classifier" if confidence >= 0.85 else chance.choice(["nobody_sure", "nobody_sure", "by_address"])
-        if chance.random() < 0.05:
+        if chance.random() < (0.3 if confidence >= 0.85 else 0.05):
             reason = "nobody_sure"  # sure, and yet too little of the text was understood
         given.append(Given(
             said, was, confidence, language=chance.choice(["ja", "ja", "en"]), reason=reason,

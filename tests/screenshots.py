@@ -138,6 +138,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "accuracy": (SUPERVISOR, whole("/queues/accuracy?days=90")),
     "accuracy-preview": (SUPERVISOR, "/queues/accuracy?days=90&language=ja&queue=&at=75#points-ja"),
     "accuracy-answers": (SUPERVISOR, "/queues/accuracy/answers?days=90&said=returns&was=returns"),
+    "every-queue": (SUPERVISOR, "/admin/queues"),
+    "queue-form": (SUPERVISOR, "/admin/queues/2"),
     "parked": (SUPERVISOR, "/admin/parked"),
 }
 

@@ -29,22 +29,23 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
     tokens = company.open_for_business(data, customers=customers)
     with servers.desk(data) as desk, servers.floor() as floor:
         desk.wait_until_ready()
-        listeners = _Listeners()
+        listeners = Listeners()
         try:
             first = 1
             for slug, team in tokens.items():
                 if team:
                     calls = (20 if quick else 100) if len(team) < 100 else (10 if quick else 50)
                     say(f"ringing {calls} calls at {len(team)} agents ...")
-                    _measure(desk, floor, listeners, slug, team, range(first, first + calls))
+                    ring_at(desk, floor, listeners, slug, team, range(first, first + calls))
                     first += calls
         finally:
             listeners.close()
 
 
-def _measure(
-    desk: servers.Server, floor: servers.Server, listeners: "_Listeners", slug: str, team: list[str], callers: range
-) -> None:
+def ring_at(
+    desk: servers.Server, floor: servers.Server, listeners: "Listeners", slug: str, team: list[str], callers: range,
+    *, name: str = "ring_to_frame",
+) -> None:  # fmt: skip
     listeners.ask({"connect": [
         *({"group": "desk", "url": f"ws://127.0.0.1:{desk.port}/live", "cookie": f"desk={token}"} for token in team),
         *({"group": "floor", "url": f"ws://127.0.0.1:{floor.port}/live", "cookie": ""} for _ in team),
@@ -69,10 +70,10 @@ def _measure(
         each[side], last[side] = [ms for wait in waits for ms in wait], [max(wait) for wait in waits if wait]
     lost = len(callers) * len(team) - len(each["desk"])
     agents = len(team)
-    tell(f"ring_to_frame_p50_{agents}_agents", percentile(each["desk"], 0.5), "ms",
+    tell(f"{name}_p50_{agents}_agents", percentile(each["desk"], 0.5), "ms",
          floor=percentile(each["floor"], 0.5), bar="ratio <= 3" if agents <= 5 else "",
          lost=lost, calls=len(callers))  # fmt: skip
-    tell(f"ring_to_frame_p99_{agents}_agents", percentile(each["desk"], 0.99), "ms",
+    tell(f"{name}_p99_{agents}_agents", percentile(each["desk"], 0.99), "ms",
          floor=percentile(each["floor"], 0.99), bar="value < 150" if agents <= 5 else "",
          last_agent_p50=percentile(last["desk"], 0.5), webhook_answer_p50=percentile(answered, 0.5),
          webhook_answer_p99=percentile(answered, 0.99), first_call=_first(sent["desk"], told["desk"]))  # fmt: skip
@@ -118,7 +119,7 @@ def _paced(callers: range) -> Any:
         yield number
 
 
-class _Listeners:
+class Listeners:
     """The process that listens."""
 
     def __init__(self) -> None:

@@ -325,7 +325,7 @@ def dies_in_the_middle(desk: OpenDesk, training_id: int, *, holder: str) -> None
     """A process takes a training up and is gone."""
     means = desk.app.state.desk.means_to_train()
     means = training.Means(means.database, means.registry, means.clock, holder=holder, corpus=means.corpus)
-    desk.write(lambda db: training._begin(db, training_id, means=means))
+    desk.write(lambda db: training._claim(db, training_id, means=means))
 
 
 def test_a_training_whose_process_died_is_taken_up_by_another_and_given_up_in_the_end(small: OpenDesk) -> None:

@@ -77,7 +77,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.as_(SATO).post("/admin/parked/1/dismiss")
     desk.as_(SATO).post(f"/admin/queues/{tech}", data={"name": "技術サポート", "name_en": "Tech support",
-                                                      "phone": TECH_NUMBER, "keywords": "異音"})  # fmt: skip
+                                                      "phone": TECH_NUMBER, "keywords": "異音",
+                                                      "agent_id": [desk.agent(each).id for each in (AIKO, AKIRA)],
+                                                      })  # fmt: skip
     registry = desk.app.state.desk.registry
     model, card = registry.files(registry.points_at())
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
