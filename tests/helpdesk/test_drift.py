@@ -1,5 +1,6 @@
 """What changes: weeks and words, each held against an independent count or the textbook's own test."""
 
+import random
 from datetime import timedelta
 
 import pytest
@@ -38,10 +39,18 @@ def test_words_that_rise_and_fall_are_told_from_chance() -> None:
     assert [change.word for change in found.rising] == ["電源"]
     assert [change.word for change in found.falling] == ["返品"]
     assert found.tested == 42  # 稀 stands in fewer than five texts
-    ps = [change.p for change in (*found.rising, *found.falling)]
-    calm_ps = [drift.p_of(noise[word], 200, calm[word], 200) for word in noise]
-    adjusted = stats.false_discovery_control([*ps, *calm_ps])
-    assert sum(adjusted <= drift.FALSE_SHARE) == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_words_shown_are_those_benjamini_and_hochberg_let_pass(seed: int) -> None:
+    chance = random.Random(seed)
+    ps = [chance.random() * chance.choice([1, 1, 0.05, 0.005]) for _ in range(80)]
+    none = drift.Share(0, 1)
+    shown = drift.surest([drift.Change(f"word{n}", none, none, p) for n, p in enumerate(ps)])
+    adjusted = stats.false_discovery_control(ps)
+    assert {change.word for change in shown} == {f"word{n}" for n, p in enumerate(adjusted) if p <= drift.FALSE_SHARE}
+    assert 0 < len(shown) < sum(p <= drift.FALSE_SHARE for p in ps)
+    assert [change.p for change in shown] == sorted(change.p for change in shown)
 
 
 def test_of_too_few_texts_nothing_is_said() -> None:
