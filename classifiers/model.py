@@ -8,8 +8,9 @@ everything known: learning from corrections alone makes such a model worse. scik
 """
 
 import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,7 @@ FOLDS_OF_MANY = 3
 FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
 COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned
+AT_ONCE = 500  # examples read together
 WEIGHTS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.15, "phrases": 0.2}
 SOFTNESS = 1.0  # LinearSVC's C
 
@@ -114,10 +116,17 @@ def fit(
 
 
 def read(examples: Sequence[Example], *, lists: Lists | None = None, vectors: Vectors | None = None) -> list[Reading]:
-    """What a model with these key words sees of the examples, for fitting several on the same."""
-    finder = Finder(lists if lists is not None else keywords.read())
-    asked = [(example.subject, example.text) for example in examples]
-    return features.read_many(asked, vectors=vectors or japanese(), finder=finder)
+    """What a model with these key words sees of the examples, for fitting several on the same.
+
+    Where each letter stood is left out: nothing is explained here, and it would take most of the memory.
+    """
+    finder, vectors = Finder(lists if lists is not None else keywords.read()), vectors or japanese()
+    readings: list[Reading] = []
+    for start in range(0, len(examples), AT_ONCE):
+        asked = [(example.subject, example.text) for example in examples[start : start + AT_ONCE]]
+        for each in features.read_many(asked, vectors=vectors, finder=finder):
+            readings.append(replace(each, normal=replace(each.normal, starts=[], ends=[])))
+    return readings
 
 
 def twin(
@@ -289,7 +298,7 @@ class _Seen:
         from scipy.sparse import csr_matrix
 
         self.blocks = blocks
-        self.counted = [_counted([analyze(each) for each in readings]) for analyze in (features.grams, features.terms)]
+        self.counted = [_counted(analyze(each) for each in readings) for analyze in (features.grams, features.terms)]
         self.plain = [
             csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * self.blocks["meaning"]),
             csr_matrix(np.array([features.english_meaning(each) for each in readings]) * self.blocks["english"]),
@@ -313,20 +322,19 @@ class _Seen:
         return hstack(learn).tocsr(), hstack(answer).tocsr()
 
 
-def _counted(found: list[list[str]]) -> Any:
-    """How often each reading holds each gram or term, as a sparse matrix."""
+def _counted(found: Iterable[list[str]]) -> Any:
+    """How often each reading holds each gram or term, as a sparse matrix. One reading's grams are held at a time."""
     from scipy.sparse import csr_matrix
 
     places: dict[str, int] = {}
-    indices: list[int] = []
-    data: list[int] = []
-    ends = [0]
+    indices, data, ends = array("i"), array("i"), array("q", [0])
     for each in found:
         met = Counter(each)
-        indices += [places.setdefault(word, len(places)) for word in met]
-        data += met.values()
+        indices.extend(places.setdefault(word, len(places)) for word in met)
+        data.extend(met.values())
         ends.append(len(indices))
-    return csr_matrix((np.array(data, np.float64), indices, ends), shape=(len(found), max(len(places), 1)))
+    counts = (np.array(data, np.float64), np.array(indices, np.int32), np.array(ends, np.int64))
+    return csr_matrix(counts, shape=(len(ends) - 1, max(len(places), 1)))
 
 
 def _unseen_scores(

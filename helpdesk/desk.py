@@ -67,6 +67,8 @@ class Desk:
         self.router: Router | None = None
         self.corpus: Path | None = None
         """The shipped texts that trainings mix in; None: those that ship with the desk."""
+        self.niceness: int | None = None
+        """How far the process that learns stands back; None: as it thinks right."""
         self._registry: Registry | None = None
         self._heard_of: tuple[int, int] | None = None
         self._closing = threading.Event()
@@ -385,7 +387,7 @@ class Desk:
         """What a training in this process needs."""
         return training.Means(
             self.database, self.registry, self.clock, holder=f"training:{self.worker.executor}", corpus=self.corpus,
-            stops=self._closing.is_set,
+            niceness=self.niceness, stops=self._closing.is_set,
         )  # fmt: skip
 
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:

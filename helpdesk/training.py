@@ -1,6 +1,6 @@
 """One training, from the examples in the database to the version that speaks, or to the reason why none does.
 
-The idea: fitting happens in a process of its own with the lowest priority, `classifiers.learn`, which is told the
+The idea: fitting happens in a process of its own with a low priority, `classifiers.learn`, which is told the
 examples through a pipe; this module hands them over, waits, and states the outcome. Only one training runs at a time,
 whatever processes there are, by a lease that is kept while it runs. Whatever goes wrong ends in the training's row: the
 version in force goes on, and nothing is parked. A process that dies in the middle leaves a row that is taken up again,
@@ -45,8 +45,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a training needs of the process that runs it. `corpus` are the shipped texts (None: those that ship),
-    `holder` names the process in the lease, `stops` says that it is closing."""
+    """What a training needs of the process that runs it. `holder` names that process in the lease, `stops` says that it
+    is closing. `corpus` are the shipped texts (None: those that ship), `niceness` is how far the process that learns
+    stands back (None: as far as it thinks right)."""
 
     database: Database
     registry: "Registry"
@@ -54,6 +55,7 @@ class Means:
     holder: str
     limit_seconds: float = 1800.0
     corpus: Path | None = None
+    niceness: int | None = None
     stops: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -163,6 +165,8 @@ def _order(db: Session, means: Means, now: datetime) -> dict[str, Any]:
         "model": str(model.absolute()),
         "card": str(card.absolute()),
     }
+    if means.niceness is not None:
+        order["niceness"] = means.niceness
     if means.corpus is not None:
         return order | {"corpus": str(means.corpus)}
     floor = means.registry.files(means.registry.versions()[-1])

@@ -27,7 +27,7 @@ def order(corpus, tmp_path_factory) -> Order:
     versions = Registry(tmp_path_factory.mktemp("models"))
     present, card = versions.files(versions.save(school.first_model(corpus)))
     return Order(made_at="2026-11-16T01:00:00+00:00", labels=QUEUES, lists={}, model=str(present), card=str(card),
-                 corpus=str(corpus))  # fmt: skip
+                 corpus=str(corpus), niceness=0)  # fmt: skip
 
 
 def own(text: str, label: str, *, at: int = 0, language: str = "ja", source: str = "agent") -> Own:

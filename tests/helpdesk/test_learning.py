@@ -51,7 +51,7 @@ def first(corpus: Path) -> Fit:
 def small(desk: OpenDesk, corpus: Path, first: Fit) -> Iterator[OpenDesk]:
     """A desk that learns from few texts, and answers by a model made from them."""
     own = desk.app.state.desk
-    own.corpus = corpus
+    own.corpus, own.niceness = corpus, 0
     own.registry.promote(own.registry.save(first))
     speaks(desk, first.version)
     yield desk
