@@ -24,7 +24,7 @@ from tests.running import ROOT, Running, running
 FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 390: 844}
-IN_THE_DARK = {"inbox", "ticket", "queues", "ringing"}
+IN_THE_DARK = {"inbox", "ticket", "queues", "ringing", "accuracy"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -111,6 +111,19 @@ def menu(page: Page, desk: Running) -> None:
     page.locator("#me > summary").click()
 
 
+def whole(path: str) -> Callable[[Page, Running], None]:
+    """A long page from top to bottom: the window grows to it."""
+
+    def way(page: Page, desk: Running) -> None:
+        page.goto(desk.url + path)
+        size = page.viewport_size
+        assert size is not None
+        height = page.evaluate("document.querySelector('main').scrollHeight")
+        page.set_viewport_size({"width": size["width"], "height": min(height + 80, 12_000)})
+
+    return way
+
+
 PAGES: Pages = {  # those that ring come last, so that the lists before them show the sample company alone
     "sign-in": (None, "/sign-in"),
     "inbox": (AGENT, "/inbox"),
@@ -132,6 +145,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "several": (AGENT, several),
     "unknown": (AGENT, unknown),
     "queues": (SUPERVISOR, "/queues"),
+    "accuracy": (SUPERVISOR, whole("/queues/accuracy?days=90")),
+    "accuracy-preview": (SUPERVISOR, "/queues/accuracy?days=90&language=ja&queue=&at=75#points-ja"),
+    "accuracy-answers": (SUPERVISOR, "/queues/accuracy/answers?days=90&said=returns&was=returns"),
     "every-queue": (SUPERVISOR, "/admin/queues"),
     "queue-form": (SUPERVISOR, "/admin/queues/2"),
     "parked": (SUPERVISOR, "/admin/parked"),
@@ -196,6 +212,7 @@ class _Camera:
 
     def take(self, name: str, way: str | Callable[[Page, Running], None], *, kind: str = "") -> None:
         """One picture."""
+        self.page.set_viewport_size({"width": self.width, "height": SIZES[self.width]})
         if callable(way):
             way(self.page, self.desk)
         else:

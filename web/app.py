@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
 from helpdesk.settings import Settings
-from web import account, admin, calls, customers, edge, hooks, ops, queues, tickets
+from web import account, accuracy, admin, calls, customers, edge, hooks, ops, queues, tickets
 from web.hub import Hub
 from web.render import Renderer
 
@@ -71,6 +71,12 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/customers/{customer_id:id}/edit", customers.edit, methods=BOTH),
         Route("/queues", queues.page),
         Route("/queues/board", queues.region),
+        Route("/queues/accuracy", accuracy.page),
+        Route("/queues/accuracy/answers", accuracy.answers),
+        Route("/queues/accuracy/threshold", accuracy.threshold, methods=POST),
+        Route("/queues/accuracy/learn", accuracy.learn, methods=POST),
+        Route("/queues/accuracy/promote", accuracy.promote, methods=POST),
+        Route("/queues/accuracy/roll-back", accuracy.roll_back, methods=POST),
         Route("/rail", queues.rail),
         Route("/me/state", queues.state, methods=POST),
         Route("/admin/queues", queues.every),

@@ -240,6 +240,8 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_answered": N_("The answer was put into the mailbox."),
         "mail_dropped": N_("The e-mail was put into the mailbox."),
         "signed_out": N_("You are signed out."),
+        "training_asked": N_("The desk will learn from its tickets now. This takes a minute or two."),
+        "model_changed": N_("Another version decides from now on."),
     },
     "error": {
         "wrong_sign_in": N_("This address and password do not belong together."),

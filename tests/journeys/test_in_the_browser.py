@@ -32,7 +32,7 @@ from sqlmodel import col
 from cti import replay
 from models import Queue
 from models.database import Database
-from tests import cast
+from tests import answers, cast
 from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
 from tests.postbox import Postbox
 from tests.running import Running, running
@@ -451,7 +451,7 @@ def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     page.goto("/customers")
     customer = page.locator("tbody a").first.get_attribute("href")
     paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new",
-             "/calls", "/queues", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
+             "/calls", "/queues", "/queues/accuracy", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
              "/account"]  # fmt: skip
     faults = []
     for path in paths:
@@ -463,6 +463,40 @@ def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     faults += faults_of(outside, f"/sign-in?lang={lang}", lang)
     window.request.post("/account", form={"language": "ja", "theme": ""})
     assert faults == []
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
+def test_the_figures_of_accuracy_keep_nobody_out(lang: str, theme: str, office: Office) -> None:
+    fill = Database(office.desk.settings.database)
+    fill.write_now(answers.write, answers.recently(40))
+    fill.close()
+    window = office.window(SATO)
+    window.request.post("/account", form={"language": lang, "theme": theme})
+    page = window.new_page()
+    preview = "/queues/accuracy?days=90&language=ja&queue=&at=60"
+    faults = faults_of(page, preview, lang)
+    for folded in page.locator("main details").all():
+        folded.evaluate("each => each.open = true")
+    faults += faults_here(page, f"{preview} unfolded", lang)
+    faults += faults_of(page, "/queues/accuracy/answers?days=90&said=returns&was=returns", lang)
+    window.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []
+
+
+def test_a_threshold_is_moved_without_a_script(office: Office) -> None:
+    fill = Database(office.desk.settings.database)
+    fill.write_now(answers.write, answers.recently(40))
+    fill.close()
+    page = office.window(java_script_enabled=False).new_page()
+    office.sign_in(page, SATO)
+    page.goto("/queues/accuracy?days=90")
+    page.locator("#at-ja").fill("62")
+    page.locator("#points-ja .mover").get_by_role("button", name="試算").click()
+    expect(page.locator("#points-ja .preview")).to_contain_text("確信度62 %以上")
+    page.get_by_role("button", name="このしきい値を保存").click()
+    expect(page.locator("#points-ja tbody").first).to_contain_text("62 %")
+    page.get_by_role("button", name="すべてのキューを標準に戻す").click()
+    expect(page.locator("#points-ja tbody").first).not_to_contain_text("62 %")
 
 
 def test_the_cards_of_a_call_keep_nobody_out(office: Office) -> None:

@@ -7,7 +7,7 @@ they do in the desk; whatever they ask the database is explained afterwards.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from helpdesk import agents, callbacks, calls, impressions, inbox, pops, queues, views
+from classifiers import registry
+from helpdesk import accuracy, agents, callbacks, calls, confirmed, drift, impressions, inbox, pops, queues, views
 from helpdesk.customers import matching
 from helpdesk.events import last_number
 from helpdesk.mail import receive
@@ -27,6 +28,7 @@ from models.database import Database
 from models.migrations import upgrade
 
 NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=30)
 NUMBER, DIALED = "+819012340001", "+81312345678"
 SMALL = {"queue", "agent", "membership", "lease", "login"}
 """Tables with as many rows as the desk has people and lines."""
@@ -157,6 +159,15 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "waiting calls": lambda db, agent: calls.waiting_count(db),
     "cards on the screen": lambda db, agent: calls.live_for(db, agent),
     "what is parked": lambda db, agent: inbox.open_count(db),
+    "how right the classifier is": lambda db, agent: accuracy.report(db, None, since=BEFORE, until=NOW),
+    "the tickets behind a figure": lambda db, agent: confirmed.answers(
+        db, since=BEFORE, until=NOW, said="returns", was="billing"
+    ),
+    "the last misroutes": lambda db, agent: confirmed.misroutes(db, since=BEFORE, until=NOW),
+    "what came by week": lambda db, agent: drift.volumes(db, weeks=3, until=NOW),
+    "the words of two periods": lambda db, agent: drift.words(
+        db, since=BEFORE, until=NOW, vectors=registry.shipped().vectors
+    ),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
 }
 

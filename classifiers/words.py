@@ -1,0 +1,39 @@
+"""The words of a text, for counting how often each is met: those the router reads, and nothing it passes over.
+
+The idea: a Japanese word counts by its meaning, so that 送って and 送り are one word whichever way it is written, and a
+Latin one by its normal form. Particles, endings, numbers, greetings, quotes and signatures are not words here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from classifiers import text as texts
+from classifiers.vectors import Vectors
+
+SHORTEST = 3  # letters of a Latin word
+_LATIN = re.compile(r"[a-z]+(?:[-'][a-z]+)*")  # order numbers fall apart into pieces too short to count
+_OWN_MASKS = {"url"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one text holds: its language ("ja", "en"), and each word once, its identity -> as it was written first."""
+
+    language: str
+    written: dict[str, str]
+
+
+def found(inquiries: Sequence[tuple[str, str]], *, vectors: Vectors) -> list[Words]:
+    """The words of each inquiry, given as (subject, text). A tenth of a second for 300 mails."""
+    normals = [texts.normal(text, subject=subject).text for subject, text in inquiries]
+    every = []
+    for normal, japanese in zip(normals, vectors.words_many(normals), strict=True):
+        written: dict[str, str] = {}
+        for word in japanese:
+            written.setdefault(f"#{word.row}", normal[word.start : word.end])
+        for each in _LATIN.findall(normal):
+            if len(each) >= SHORTEST and each not in _OWN_MASKS:
+                written.setdefault(each, each)
+        every.append(Words(texts.language(normal), written))
+    return every
