@@ -8,6 +8,7 @@ that took them, and by the same loop when a crash left them waiting.
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, inbox, tickets
+from helpdesk import callbacks, calls, cases, inbox, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, listen, receive, send
@@ -36,6 +37,9 @@ HANDFUL = 8
 """Mails written in one transaction: a ring that comes meanwhile waits for so many."""
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
+CASES_SECONDS = 2.0
+CASES_PAUSE = 0.02
+"""Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +77,8 @@ class Desk:
         self._tasks: list[asyncio.Task[None]] = []
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
+        self._leaving = threading.Event()
+        self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
 
     @property
     def attachments(self) -> Path:
@@ -96,10 +102,12 @@ class Desk:
             asyncio.create_task(self._read_forever(), name="inbox"),
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._tidy(), name="tidying"),
+            *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._leaving.set()
         if self._listener:
             await self._listener.stop()
         for task in self._tasks:
@@ -109,6 +117,7 @@ class Desk:
                 await task
         await self.bus.stop()
         self._reader.shutdown()
+        await asyncio.to_thread(self._case_keeper.shutdown)
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
@@ -283,6 +292,19 @@ class Desk:
                 await self.database.tidy()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def _keep_cases(self) -> None:
+        """Every two seconds: keep what was solved since, for whoever gets a ticket like it."""
+        catch_up = partial(
+            cases.catch_up, self.database, now=self.clock, go_on=lambda: not self._leaving.wait(CASES_PAUSE)
+        )
+        await self._ready.wait()
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._case_keeper, catch_up)
+            except Exception:
+                logger.exception("solved cases could not be kept; trying again")
+            await asyncio.sleep(CASES_SECONDS)
 
     @property
     def is_ready(self) -> bool:
