@@ -139,13 +139,13 @@ class Cases:
         places = [(key, weight(key)) for key in gist.places if seen.get(key)]
         return sorted(met + places, key=lambda each: -each[1])
 
-    def confidence(self, gist: Gist, keys: Sequence[Sequence[int]], meanings: Sequence[bytes]) -> NDArray[np.float64]:
-        """How probable it is that each case, given by its keys and its meaning, tells of the same problem. In [0, 1];
+    def confidence(self, gist: Gist, keys: Sequence[bytes], meanings: Sequence[bytes]) -> NDArray[np.float64]:
+        """How probable it is that each case, given by packed keys and meaning, tells of the same problem. In [0, 1];
         measured on judged pairs of one language, and comparable only within it."""
         bias, *weights = self._confidence[gist.language]
         return np.asarray(1 / (1 + np.exp(-bias - self.likeness(gist, keys, meanings) @ np.array(weights))))
 
-    def likeness(self, gist: Gist, keys: Sequence[Sequence[int]], meanings: Sequence[bytes]) -> NDArray[np.float64]:
+    def likeness(self, gist: Gist, keys: Sequence[bytes], meanings: Sequence[bytes]) -> NDArray[np.float64]:
         """What confidence is made of, one line a case: the cosine of the meanings, and the share of the weight of the
         text's words that stand in the case."""
         return np.column_stack([_cosines(gist, meanings), _overlaps(gist, keys)])
@@ -388,12 +388,19 @@ def _cosines(gist: Gist, meanings: Sequence[bytes]) -> NDArray[np.float64]:
     return np.asarray(table @ own / lengths, np.float64)
 
 
-def _overlaps(gist: Gist, keys: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+def _overlaps(gist: Gist, keys: Sequence[bytes]) -> NDArray[np.float64]:
     """For each case, which share of the rarity of the text's words stands in it, too, at most of `ENOUGH`. In [0, 1].
     A long text need not be met in everything it tells."""
-    weights = {term.key: term.rarity for term in gist.terms[:WORDS_KEPT] if term.rarity >= TELLING}
-    total = min(sum(weights.values()), ENOUGH) or 1.0
-    return np.array([min(sum(weights.get(key, 0.0) for key in each) / total, 1.0) for each in keys], np.float64)
+    telling = sorted((term.key, term.rarity) for term in gist.terms[:WORDS_KEPT] if term.rarity >= TELLING)
+    if not telling:
+        return np.zeros(len(keys))
+    own, rarity = (np.array(each) for each in zip(*telling, strict=True))
+    theirs = np.frombuffer(b"".join(keys), "<i8")
+    spot = np.minimum(np.searchsorted(own, theirs), len(own) - 1)
+    met = np.append(0.0, np.cumsum(np.where(own[spot] == theirs, rarity[spot], 0.0)))
+    ends = np.cumsum([len(each) // 8 for each in keys])
+    found = np.diff(met[np.append(0, ends)])
+    return np.minimum(found / min(float(rarity.sum()), ENOUGH), 1.0)
 
 
 def _units(rows: NDArray[Any]) -> Floats:

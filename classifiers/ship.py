@@ -266,8 +266,10 @@ def pair_figures(
         asking = made.gist(pair["one"], language=language)
         weights = dict(made.asked(asking, seen=seen, among=len(kept)))
         loud = np.array([sum(weights.get(key, 0.0) for key in gist.keys) for gist in kept])
-        near = [int(each) for each in np.argsort(-loud, kind="stable")[:300] if loud[each] > 0]
-        sure = made.confidence(asking, [kept[each].keys for each in near], [kept[each].meaning for each in near])
+        near = [int(each) for each in np.argsort(-loud, kind="stable")[:200] if loud[each] > 0]
+        sure = made.confidence(
+            asking, [cases.packed(kept[each].keys) for each in near], [kept[each].meaning for each in near]
+        )
         ranked = [near[each] for each in np.argsort(-sure, kind="stable")]
         ranks.append(ranked.index(place) if place in ranked else len(kept))
     return {
@@ -294,7 +296,7 @@ def _confidence(
         other = pairs.get(row["text"]) or inquiries[row["text"]]
         subject = str(other.get("subject") or "")
         gist = made.gist(other.get("other") or other["text"], subject=subject, language=language)
-        features.append(made.likeness(asking, [gist.keys], [gist.meaning])[0])
+        features.append(made.likeness(asking, [cases.packed(gist.keys)], [gist.meaning])[0])
         truth.append(bool(row["same"]))
     fitted = LogisticRegression(C=3.0).fit(np.array(features), truth)
     return [float(fitted.intercept_[0]), *map(float, fitted.coef_[0])]

@@ -111,9 +111,14 @@ def count(db: Session) -> int:
     return db.scalar(sa.select(sa.func.count()).select_from(SolvedCase)) or 0
 
 
+def position(db: Session, version: str) -> int:
+    """The number of the last event whose consequences are kept."""
+    return db.scalar(sa.select(col(Bookmark.number)).where(col(Bookmark.name) == _bookmark(version))) or 0
+
+
 def look(db: Session, version: str) -> Batch | None:
     """The next tickets whose state changed, with what is to be kept of them; None when the log tells nothing new."""
-    begins = db.scalar(sa.select(col(Bookmark.number)).where(col(Bookmark.name) == _bookmark(version))) or 0
+    begins = position(db, version)
     newest = last_number(db)
     ends = min(begins + STRIDE, newest)
     found = db.execute(

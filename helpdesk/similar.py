@@ -30,7 +30,7 @@ SURE_ENOUGH = 0.3
 """Less sure ones are not shown. Of what is, a little more than half tell of the same problem; see docs/routing.md."""
 NEWEST = 200
 """Cases a key is asked for."""
-NEAR = 300
+NEAR = 200
 """Cases compared in full."""
 
 
@@ -96,25 +96,27 @@ def nearest(
     """The cases most like a text among tickets in `seen`, the surest first: pairs of confidence and case."""
     if not (candidates := _candidates(db, made, gist)):
         return []
-    rows = db.execute(
-        sa.select(SolvedCase)
+    # What a ticket must be is asked of the rows found, not of the search: else SQLite begins with all resolved tickets.
+    fits = sa.and_(col(Ticket.state) == TicketState.RESOLVED, col(SolvedCase.language) == gist.language, seen)
+    found = db.execute(
+        sa.select(col(SolvedCase.ticket_id), col(SolvedCase.keys), col(SolvedCase.meaning), fits)
         .join(Ticket, col(Ticket.id) == col(SolvedCase.ticket_id))
-        .where(
-            col(SolvedCase.ticket_id).in_(candidates),
-            col(SolvedCase.ticket_id) != but,
-            col(SolvedCase.language) == gist.language,
-            col(SolvedCase.version) == made.version,
-            col(Ticket.state) == TicketState.RESOLVED,
-            seen,
-        )
-    ).scalars().all()  # fmt: skip
+        .where(col(SolvedCase.ticket_id).in_(candidates), col(SolvedCase.version) == made.version)
+    )
+    rows = [row for row in found if row[3] and row[0] != but]
     if not rows:
         return []
-    from classifiers import cases
-
-    sure = made.confidence(gist, [cases.unpacked(row.keys) for row in rows], [row.meaning for row in rows])
-    ranked = sorted(zip(sure.tolist(), rows, strict=True), key=lambda pair: (-pair[0], -pair[1].ticket_id))
-    return [(share, row) for share, row in ranked[:most] if share >= SURE_ENOUGH]
+    sure = made.confidence(gist, [row[1] for row in rows], [row[2] for row in rows]).tolist()
+    ranked = sorted(
+        ((share, row[0]) for share, row in zip(sure, rows, strict=True) if share >= SURE_ENOUGH), reverse=True
+    )
+    whole = {
+        case.ticket_id: case
+        for case in db.exec(
+            select(SolvedCase).where(col(SolvedCase.ticket_id).in_([each[1] for each in ranked[:most]]))
+        )
+    }
+    return [(share, whole[ticket_id]) for share, ticket_id in ranked[:most]]
 
 
 def draft(db: Session, agent: Agent, ticket: Ticket, case_ticket_id: int) -> Draft:
@@ -249,15 +251,16 @@ def _shown(
 
 def _answers(db: Session, found: Sequence[SolvedCase]) -> dict[int, Answer]:
     """How each was solved: by its reply, else as the note of the call tells, else as the last remark does."""
-    replies = db.execute(
-        sa.select(Message, col(Agent.name))
-        .outerjoin(Agent, col(Agent.id) == col(Message.author_id))
-        .where(col(Message.id).in_([case.answer_id for case in found if case.answer_id]))
-    )
-    answers = {
-        message.ticket_id: Answer("message", message.reply_text or message.text, name or "", message.created_at)
-        for message, name in replies
-    }
+    answers: dict[int, Answer] = {}
+    if replied := [case.answer_id for case in found if case.answer_id]:
+        replies = db.execute(
+            sa.select(Message, col(Agent.name))
+            .outerjoin(Agent, col(Agent.id) == col(Message.author_id))
+            .where(col(Message.id).in_(replied))
+        )
+        for message, name in replies:
+            text = message.reply_text or message.text
+            answers[message.ticket_id] = Answer("message", text, name or "", message.created_at)
     if silent := [case.ticket_id for case in found if case.ticket_id not in answers]:
         told = {ticket_id: Answer("note", text, "", None) for ticket_id, text in kept.remarks(db, silent).items()}
         told |= {ticket_id: Answer("call", text, "", None) for ticket_id, text in kept.call_notes(db, silent).items()}

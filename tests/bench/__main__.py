@@ -1,6 +1,6 @@
 """Run the benchmark: JSON lines to standard output, progress to standard error.
 
-    python -m tests.bench [--only ring|mail|classify|start|inbox] [--quick] [--customers N]
+    python -m tests.bench [--only ring|mail|classify|similar|start|inbox] [--quick] [--customers N]
 """
 
 import argparse
@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import classify, company, inbox, mail, ring, start
+from tests.bench import classify, company, inbox, mail, ring, similar, start
 from tests.bench.figures import say
 
-FIGURES = {"ring": ring, "inbox": inbox, "mail": mail, "classify": classify, "start": start}
+FIGURES = {"ring": ring, "inbox": inbox, "mail": mail, "classify": classify, "similar": similar, "start": start}
 
 
 def main() -> None:

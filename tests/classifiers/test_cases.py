@@ -19,7 +19,7 @@ def made() -> cases.Cases:
 
 def sureness(made: cases.Cases, one: str, other: str) -> float:
     there = made.gist(other)
-    return float(made.confidence(made.gist(one), [there.keys], [there.meaning])[0])
+    return float(made.confidence(made.gist(one), [cases.packed(there.keys)], [there.meaning])[0])
 
 
 def words_of(gist: cases.Gist) -> list[str]:
