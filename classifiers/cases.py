@@ -219,7 +219,10 @@ _ROWS = 1 << 40  # the key of a word of the Japanese table is this and its row
 _PLACES = 1 << 41  # of neighborhoods: this, the language, one or two of them
 _STRINGS = 1 << 62  # of anything else: this and 62 bits of a hash
 
-_TOKEN = re.compile(r"(?<![a-z0-9])(?<!0-)[a-z]{2,}(?:'[a-z]+)?(?![a-z0-9])(?!-0)")  # the halves of codes are none
+_TOKEN = {  # the halves of codes are none; in Japanese Wi-Fi is one word, in English high-pitched is two
+    "ja": re.compile(r"(?<![a-z0-9])(?<!0-)[a-z]{2,}(?:-[a-z]+)*(?![a-z0-9])(?!-0)"),
+    "en": re.compile(r"(?<![a-z0-9])(?<!0-)[a-z]{2,}(?:'[a-z]+)?(?![a-z0-9])(?!-0)"),
+}
 _KATAKANA = re.compile(r"[ァ-ヺー]{3,}")
 _CODE = re.compile(  # E4, AP-40, IX18B: what is printed on a thing or shown by it. Not order numbers, which are longer.
     r"(?<![0-9A-Za-z０-９Ａ-Ｚａ-ｚ@.-])(?=[0-9０-９-]*[A-Za-zＡ-Ｚａ-ｚ])(?=[A-Za-zＡ-Ｚａ-ｚ-]*[0-9０-９])"
@@ -266,8 +269,8 @@ def _read(text: str, subject: str, language: str, japanese: vectors.Vectors) -> 
         for found in _KATAKANA.finditer(normal.text):
             if not any(met[found.start() : found.end()]):
                 note(_hashed("ja", found[0]), found.start(), found.end(), "")
-    for found in _TOKEN.finditer(normal.text):
-        said = found[0] if language == "ja" else _stem(found[0])
+    for found in _TOKEN[language].finditer(normal.text):
+        said = found[0].replace("-", "") if language == "ja" else _stem(found[0])
         note(_hashed(language, said), found.start(), found.end(), found[0])
     _note_codes(text, subject, normal, words)
     return _Reading(language, words)
@@ -398,7 +401,7 @@ def _overlaps(gist: Gist, keys: Sequence[bytes]) -> NDArray[np.float64]:
     theirs = np.frombuffer(b"".join(keys), "<i8")
     spot = np.minimum(np.searchsorted(own, theirs), len(own) - 1)
     met = np.append(0.0, np.cumsum(np.where(own[spot] == theirs, rarity[spot], 0.0)))
-    ends = np.cumsum([len(each) // 8 for each in keys])
+    ends = np.cumsum([len(each) // 8 for each in keys], dtype=np.int64)
     found = np.diff(met[np.append(0, ends)])
     return np.minimum(found / min(float(rarity.sum()), ENOUGH), 1.0)
 

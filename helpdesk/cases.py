@@ -37,7 +37,6 @@ STRIDE = 2000
 """Events looked through in one reading."""
 HANDFUL = 8
 """Tickets written in one transaction: a ring that comes meanwhile waits for so many."""
-WORDS_MAX = 240
 HEARD_MAX = 4000  # characters of an inquiry that are read
 _TOLD = (name_of(TicketResolved), name_of(TicketReopened))
 
@@ -146,7 +145,7 @@ def keep(db: Session, batch: Batch, gists: Sequence["Gist | None"], *, version: 
     for told, gist in zip(batch.tickets, gists, strict=True):
         forget(db, told.ticket_id)
         if told.inquiry is not None and gist is not None and gist.keys:
-            _put(db, told, told.inquiry, gist, version, now)
+            _put(db, told, gist, version, now)
     mark.number = batch.ends
     db.flush()
     return True
@@ -230,7 +229,7 @@ def _told(db: Session, ticket_id: int) -> Told:
     return Told(ticket_id, inquiry, answer_id)
 
 
-def _put(db: Session, told: Told, inquiry: Inquiry, gist: "Gist", version: str, now: datetime) -> None:
+def _put(db: Session, told: Told, gist: "Gist", version: str, now: datetime) -> None:
     from classifiers import cases
 
     keys = gist.keys
@@ -239,7 +238,6 @@ def _put(db: Session, told: Told, inquiry: Inquiry, gist: "Gist", version: str, 
             ticket_id=told.ticket_id,
             language=gist.language,
             answer_id=told.answer_id,
-            words=_first_words(inquiry.text),
             keys=cases.packed(keys),
             meaning=gist.meaning,
             version=version,
@@ -254,7 +252,3 @@ def _put(db: Session, told: Told, inquiry: Inquiry, gist: "Gist", version: str, 
 def _count(db: Session, keys: Sequence[int], more: int) -> None:
     """Always in the same order, so that two processes never wait for each other crosswise."""
     db.execute(_COUNT, [{"key": key, "more": more} for key in sorted(keys)])
-
-
-def _first_words(text: str) -> str:
-    return " ".join(text.split())[:WORDS_MAX]

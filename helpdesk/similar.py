@@ -32,6 +32,10 @@ NEWEST = 200
 """Cases a key is asked for."""
 NEAR = 200
 """Cases compared in full."""
+AT_ONCE = 20
+"""Cases looked at together, the surest first, for whether the agent may see them."""
+WORDS_MAX = 240
+"""Characters of a customer's words that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +100,17 @@ def nearest(
     """The cases most like a text among tickets in `seen`, the surest first: pairs of confidence and case."""
     if not (candidates := _candidates(db, made, gist)):
         return []
-    # What a ticket must be is asked of the rows found, not of the search: else SQLite begins with all resolved tickets.
-    fits = sa.and_(col(Ticket.state) == TicketState.RESOLVED, col(SolvedCase.language) == gist.language, seen)
-    found = db.execute(
-        sa.select(col(SolvedCase.ticket_id), col(SolvedCase.keys), col(SolvedCase.meaning), fits)
-        .join(Ticket, col(Ticket.id) == col(SolvedCase.ticket_id))
-        .where(col(SolvedCase.ticket_id).in_(candidates), col(SolvedCase.version) == made.version)
-    )
-    rows = [row for row in found if row[3] and row[0] != but]
-    if not rows:
-        return []
-    sure = made.confidence(gist, [row[1] for row in rows], [row[2] for row in rows]).tolist()
-    ranked = sorted(
-        ((share, row[0]) for share, row in zip(sure, rows, strict=True) if share >= SURE_ENOUGH), reverse=True
-    )
-    whole = {
-        case.ticket_id: case
-        for case in db.exec(
-            select(SolvedCase).where(col(SolvedCase.ticket_id).in_([each[1] for each in ranked[:most]]))
+    rows = db.execute(
+        sa.select(col(SolvedCase.ticket_id), col(SolvedCase.keys), col(SolvedCase.meaning)).where(
+            col(SolvedCase.ticket_id).in_(candidates),
+            col(SolvedCase.language) == gist.language,
+            col(SolvedCase.version) == made.version,
         )
-    }
-    return [(share, whole[ticket_id]) for share, ticket_id in ranked[:most]]
+    ).all()
+    sure = made.confidence(gist, [row[1] for row in rows], [row[2] for row in rows]).tolist()
+    ranked = sorted(((share, row[0]) for share, row in zip(sure, rows, strict=True) if row[0] != but), reverse=True)
+    shares = {ticket_id: share for share, ticket_id in ranked if share >= SURE_ENOUGH}
+    return [(shares[case.ticket_id], case) for case in _open_to(db, list(shares), seen, most)]
 
 
 def draft(db: Session, agent: Agent, ticket: Ticket, case_ticket_id: int) -> Draft:
@@ -153,6 +147,8 @@ def redraft(text: str, people: Sequence[tuple[Names, Names]]) -> Draft:
     told: dict[str, str] = {}
     for old, new in people:
         told |= _exchanged(old, new)
+        if old.company and not new.company:  # a line of its own above the name, which a private person has not
+            text = re.sub(rf"(?m)^\s*{re.escape(old.company)}\s*?\n", "", text)
     blank = "＿＿＿" if re.search(r"[ぁ-んァ-ヶ一-龠]", text) else "____"
     count = 0
 
@@ -207,6 +203,25 @@ def _candidates(db: Session, made: "Cases", gist: "Gist") -> list[int]:
     return [row[0] for row in db.execute(_statement(cases.MOST_ASKED), given)]
 
 
+def _open_to(db: Session, ticket_ids: Sequence[int], seen: sa.ColumnElement[bool], most: int) -> list[SolvedCase]:
+    """The first cases, in the order given, whose tickets are resolved still and in `seen`."""
+    found: list[SolvedCase] = []
+    for start in range(0, len(ticket_ids), AT_ONCE):
+        some = ticket_ids[start : start + AT_ONCE]
+        # Asked of each row, not of the search, or SQLite would begin with all resolved tickets of a queue.
+        fits = sa.and_(col(Ticket.state) == TicketState.RESOLVED, seen)
+        rows = db.execute(
+            sa.select(SolvedCase, fits)
+            .join(Ticket, col(Ticket.id) == col(SolvedCase.ticket_id))
+            .where(col(SolvedCase.ticket_id).in_(some))
+        )
+        cases = {case.ticket_id: case for case, is_open in rows if is_open}
+        found += [cases[ticket_id] for ticket_id in some if ticket_id in cases]
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
 # --- Showing ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +245,9 @@ def _shown(
         ticket, queue, customer = tickets[case.ticket_id]
         if (answer := answers.get(case.ticket_id)) is None:
             continue
-        shared = made.because(gist, made.gist(case.words, subject=ticket.subject, language=case.language))
+        inquiry = kept.inquiry_of(db, case.ticket_id)
+        words = " ".join(inquiry.text.split())[:WORDS_MAX] if inquiry else ""
+        shared = made.because(gist, made.gist(words, subject=ticket.subject, language=case.language))
         found.append(
             Similar(
                 ticket_id=case.ticket_id,
@@ -238,7 +255,7 @@ def _shown(
                 queue_name=queue,
                 customer_name=customer,
                 solved_at=ticket.resolved_at,
-                words=case.words,
+                words=words,
                 marks=[(each.other_start, each.other_end) for each in shared if each.other_start >= 0],
                 same=[each.words for each in shared if each.same],
                 near=[(each.words, each.others) for each in shared if not each.same],

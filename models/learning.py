@@ -67,12 +67,14 @@ class Turn(Row, table=True):
 
 
 class SolvedCase(Row, table=True):
-    """A resolved ticket that may help with one like it: the customer's words in short, and where its answer is."""
+    """A resolved ticket that may help with one like it: what it is compared by, and where its answer is.
+
+    It holds no words; those are read from the ticket when they are shown.
+    """
 
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
     language: str
     answer_id: int | None = points_to("message.id", default=None, ondelete="SET NULL")  # the reply that solved it
-    words: str = ""  # the first of the customer's own
     keys: bytes = b""  # what it is found by, eight bytes each, see classifiers/cases.py
     meaning: bytes = b""  # its direction among word vectors, one signed byte a dimension
     version: str = ""  # of what made keys and meaning; cases of another are not compared

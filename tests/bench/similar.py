@@ -1,7 +1,8 @@
 """Similar solved tickets among a million: how long one search takes, and what keeping a ticket costs.
 
-The cases are made by SQL: random ones with words as frequent as words are (Zipf), each with fourteen words and the ten
-neighborhoods of one of some hundred real texts. The floor is a row found by its primary key.
+The cases are made by SQL: of some hundred real texts each lends its neighborhoods to every so-many-th case, and words
+stand in as many cases as words do (Zipf: that of rank r in a share of 1 / r), fourteen a case in all. The floor is a
+row found by its primary key.
 """
 
 import sqlite3
@@ -79,21 +80,24 @@ def _keep(database: Database, made: meanings.Cases, text: str, ticket_id: int) -
 
 def _fill(path: Path, count: int, made: meanings.Cases, texts: list[str], queue_id: int) -> None:
     raw = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("synchronous=OFF", "cache_size=-400000", "temp_store=MEMORY", "foreign_keys=OFF"):
+    for pragma in ("synchronous=OFF", "cache_size=-400000", "foreign_keys=OFF"):
         raw.execute(f"PRAGMA {pragma}")
     gists = [made.gist(text) for text in texts]
     words = list(dict.fromkeys(term.key for gist in gists for term in gist.terms))[:WORDS]
-    raw.execute("CREATE TEMP TABLE word (rank INTEGER PRIMARY KEY, key)")
-    raw.executemany("INSERT INTO word VALUES (?, ?)", enumerate(words))
-    raw.execute("CREATE TEMP TABLE told (id INTEGER PRIMARY KEY, meaning, words, keys)")
-    rows = [(n, gist.meaning, texts[n], meanings.packed(gist.keys)) for n, gist in enumerate(gists)]
-    raw.executemany("INSERT INTO told VALUES (?, ?, ?, ?)", rows)
-    raw.execute("CREATE TEMP TABLE place (told, key)")
-    raw.executemany("INSERT INTO place VALUES (?, ?)", [(n, key) for n, g in enumerate(gists) for key in g.places])
-    raw.execute("CREATE INDEX temp.place_told ON place (told)")
+    raw.execute("CREATE TEMP TABLE word (key INTEGER PRIMARY KEY, rank, count)")
+    share = meanings.WORDS_KEPT / sum(1 / (rank + 1) for rank in range(len(words)))
+    counts = [max(2, int(count * min(0.3, share / (rank + 1)))) for rank in range(len(words))]
+    raw.executemany("INSERT INTO word VALUES (?, ?, ?)", [(key, n, counts[n]) for n, key in enumerate(words)])
+    raw.execute("CREATE TEMP TABLE told (id INTEGER PRIMARY KEY, meaning, keys)")
+    rows = [(n, gist.meaning, meanings.packed(gist.keys)) for n, gist in enumerate(gists)]
+    raw.executemany("INSERT INTO told VALUES (?, ?, ?)", rows)
+    raw.execute("CREATE TEMP TABLE place (key, told, PRIMARY KEY (key, told)) WITHOUT ROWID")
+    raw.executemany("INSERT INTO place VALUES (?, ?)", [(key, n) for n, g in enumerate(gists) for key in g.places])
+    raw.execute("CREATE TEMP TABLE number (i INTEGER PRIMARY KEY)")
+    raw.execute(f"INSERT INTO number {_NUMBERS} SELECT i - 1 FROM upto", {"n": count + 101})
     given = {
         "n": count, "texts": len(texts), "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}", "queue": queue_id,
-        "version": made.version, "words": len(words), "each": meanings.WORDS_KEPT,
+        "version": made.version,
     }  # fmt: skip
     raw.execute("BEGIN")
     indexes = raw.execute(
@@ -109,24 +113,21 @@ def _fill(path: Path, count: int, made: meanings.Cases, texts: list[str], queue_
     raw.close()
 
 
-_NUMBERS = "WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < :n) "
+_NUMBERS = "WITH RECURSIVE upto(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM upto WHERE i < :n)"
 _MADE = (
+    # Some more than there are cases: they become ones when the search was measured.
     "INSERT INTO ticket (id, subject, state, channel, queue_id, language, routed_by, snippet, awaits_us, token,"
-    " created_at, last_contact_at, resolved_at) "
-    + _NUMBERS.replace(":n", ":n + 100")  # some more, to become cases when the search was measured
-    + "SELECT i, 'x', 'resolved', 'mail', :queue, 'ja', '', '', 0,"
-    " printf('%020d', i), :at, :at, :at FROM number",
-    # A word of rank r is drawn about as often as 1 / r: the ranks to the power of a number even in (0, 1).
-    "CREATE TEMP TABLE drawn AS " + _NUMBERS + ", nth(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM nth WHERE j < :each)"
-    " SELECT i, min(:words - 1, CAST(exp(ln(:words) * (abs(random()) % 1000003) / 1000003.0) AS INTEGER)) AS rank"
-    " FROM number, nth",
-    "CREATE TEMP TABLE found AS SELECT DISTINCT w.key AS key, d.i AS ticket_id FROM drawn d JOIN word w"
-    " ON w.rank = d.rank UNION ALL SELECT p.key, n.id FROM ticket n JOIN place p ON p.told = n.id * 7919 % :texts"
-    " WHERE n.id <= :n",
-    "INSERT INTO casekey (key, ticket_id) SELECT key, ticket_id FROM found ORDER BY key, ticket_id",
+    " created_at, last_contact_at, resolved_at) SELECT i, 'x', 'resolved', 'mail', :queue, 'ja', '', '', 0,"
+    " printf('%020d', i), :at, :at, :at FROM number WHERE i BETWEEN 1 AND :n + 100",
+    # In the order of keys and tickets, so that the table grows at its end.
+    "INSERT INTO casekey (key, ticket_id) SELECT w.key, 1 + w.rank * 7919 % (:n / w.count) + s.i * (:n / w.count)"
+    " FROM word w CROSS JOIN number s WHERE s.i < w.count ORDER BY w.key",
+    "INSERT INTO casekey (key, ticket_id) SELECT p.key, 1 + k.i * :texts + t.told"
+    " FROM (SELECT DISTINCT key FROM place ORDER BY key) p CROSS JOIN number k CROSS JOIN place t"
+    " WHERE k.i <= :n / :texts AND t.key = p.key AND 1 + k.i * :texts + t.told <= :n",
     "INSERT INTO keycount (key, cases) SELECT key, count(*) FROM casekey GROUP BY key",
     "INSERT INTO keycount (key, cases) VALUES (0, :n)",
-    "INSERT INTO solvedcase (ticket_id, language, words, keys, meaning, version, kept_at)"
-    " SELECT n.id, 'ja', substr(t.words, 1, 240), t.keys, t.meaning, :version, :at"
-    " FROM ticket n JOIN told t ON t.id = n.id * 7919 % :texts WHERE n.id <= :n",
+    "INSERT INTO solvedcase (ticket_id, language, keys, meaning, version, kept_at)"
+    " SELECT n.i, 'ja', t.keys, t.meaning, :version, :at"
+    " FROM number n CROSS JOIN told t WHERE n.i BETWEEN 1 AND :n AND t.id = (n.i - 1) % :texts",
 )

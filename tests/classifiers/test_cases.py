@@ -43,6 +43,12 @@ def test_a_model_number_is_one_however_it_is_spelled(made):
     assert all(gist.terms[0].words.lower().startswith(("vc", "ｖｃ")) for gist in spelled)
 
 
+def test_wi_fi_is_one_word_however_it_is_spelled(made):
+    spelled = [made.gist(f"{word}につながりません") for word in ("Wi-Fi", "WiFi", "ＷｉＦｉ", "wifi")]
+    assert len({frozenset(term.key for term in gist.terms) for gist in spelled}) == 1
+    assert "Wi-Fi" in words_of(spelled[0])
+
+
 def test_an_order_number_an_address_and_a_quoted_mail_are_no_words(made):
     text = "返品したいです。注文番号 HY261113-1371、vc-9@example.com まで。\n\n> AP-40を買いました\n> RC-55も"
     assert not {"HY261113-1371", "vc-9", "AP-40", "RC-55", "HY"} & set(words_of(made.gist(text)))
@@ -83,6 +89,10 @@ def test_what_stands_in_most_cases_is_not_looked_for_and_what_is_rare_tells_most
     assert both[rare] > both[common] > 0
     everything = made.asked(gist, seen=dict.fromkeys(gist.keys, 2), among=1000)
     assert len(everything) <= cases.MOST_ASKED
+
+
+def test_of_no_cases_none_is_like_it(made):
+    assert made.confidence(made.gist(VACUUM), [], []).tolist() == []
 
 
 def test_a_key_no_case_has_is_not_looked_for(made):

@@ -135,7 +135,6 @@ def upgrade() -> None:
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("answer_id", sa.Integer(), nullable=True),
-        sa.Column("words", sa.String(), nullable=False),
         sa.Column("keys", sa.LargeBinary(), nullable=False),
         sa.Column("meaning", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
