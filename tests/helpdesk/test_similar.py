@@ -2,12 +2,16 @@
 
 import pytest
 from sqlmodel import col, select
+from typer.testing import CliRunner
 
 from classifiers import cases as meanings
 from helpdesk import cases, similar
+from helpdesk.__main__ import app
+from helpdesk.settings import Settings
 from helpdesk.similar import Names, redraft
 from models import Agent, Bookmark, CaseKey, KeyCount, Message, MessageState, SolvedCase, Ticket
-from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, SUZUKI, TANAKA, OpenDesk, Person
+from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, SUZUKI, TANAKA, Clock, OpenDesk, Person
+from tests.conftest import open_desk
 
 VACUUM = "コードレス掃除機VC-9を一晩充電しても、ランプが緑にならず、すぐ止まってしまいます。"
 VACUUM_TOO = "掃除機VC-9の充電ができません。充電台に置いてもランプがつかず、数秒で止まります。"
@@ -161,6 +165,33 @@ def test_the_past_is_kept_by_itself_and_reading_it_again_changes_nothing(desk: O
     version = meanings.shipped().version
     desk.write(cases.begin_anew, version)
     assert catch_up(desk) == 20 and counts(desk) == before
+
+
+def test_a_desk_that_opens_keeps_by_itself_what_was_solved_before(settings: Settings, clock: Clock) -> None:
+    with open_desk(settings, clock) as desk:
+        solve(desk, first := ask(desk, VACUUM))
+        assert kept(desk) == []
+    with open_desk(settings, clock, works=True) as desk:
+        desk.app.state.desk._case_keeper.submit(lambda: None).result()  # it does one thing after the other
+        assert kept(desk) == [first]
+
+
+def test_an_operator_has_all_of_it_kept_anew(
+    desk: OpenDesk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve(desk, first := ask(desk, VACUUM))
+    catch_up(desk)
+    before = counts(desk)
+    desk.write(
+        lambda db: [db.delete(row) for table in (SolvedCase, CaseKey, KeyCount) for row in db.exec(select(table))]
+    )
+    monkeypatch.setenv("DESK_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("DESK_DATA", str(settings.data))
+    again = CliRunner().invoke(app, ["cases", "rebuild", "--continue"])
+    assert again.exit_code == 0 and "0 tickets read, 0 cases kept" in again.output
+    whole = CliRunner().invoke(app, ["cases", "rebuild"])
+    assert whole.exit_code == 0 and "1 tickets read, 1 cases kept" in whole.output, whole.output
+    assert kept(desk) == [first] and counts(desk) == before
 
 
 def test_an_interrupted_reading_goes_on_where_it_stopped(desk: OpenDesk) -> None:
