@@ -403,7 +403,7 @@ def _overlaps(gist: Gist, keys: Sequence[bytes]) -> NDArray[np.float64]:
     met = np.append(0.0, np.cumsum(np.where(own[spot] == theirs, rarity[spot], 0.0)))
     ends = np.cumsum([len(each) // 8 for each in keys], dtype=np.int64)
     found = np.diff(met[np.append(0, ends)])
-    return np.minimum(found / min(float(rarity.sum()), ENOUGH), 1.0)
+    return np.asarray(np.minimum(found / min(float(rarity.sum()), ENOUGH), 1.0), np.float64)
 
 
 def _units(rows: NDArray[Any]) -> Floats:
