@@ -30,10 +30,12 @@ app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_
                   pretty_exceptions_enable=False)  # fmt: skip
 agents_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 queues_app = typer.Typer(help="Where inquiries wait.", no_args_is_help=True)
+cases_app = typer.Typer(help="Solved cases, from which similar ones are offered.", no_args_is_help=True)
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
 app.add_typer(agents_app, name="agents")
 app.add_typer(queues_app, name="queues")
+app.add_typer(cases_app, name="cases")
 app.add_typer(mail_app, name="mail")
 app.add_typer(simulate_app, name="simulate")
 
@@ -326,6 +328,28 @@ def list_agents() -> None:
     with _database() as database:
         for agent in database.read_now(lambda db: db.exec(select(Agent)).all()):
             typer.echo(f"{agent.id:>4}  {agent.role.value:<10}  {agent.email:<32}  {agent.name}")
+
+
+@cases_app.command("rebuild")
+def rebuild_cases(
+    go_on: Annotated[bool, typer.Option("--continue", help="From where an interrupted one stopped.")] = False,
+) -> None:
+    """Keep every solved ticket anew for the search of similar ones. The desk may run meanwhile."""
+    from classifiers import cases as reading
+    from helpdesk import cases
+    from helpdesk.desk import now
+
+    def say(done: int, number: int, newest: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done} tickets, event {number} of {newest}")
+
+    with _database() as database:
+        if not go_on:
+            database.write_now(cases.begin_anew, reading.shipped().version)
+        done = cases.catch_up(database, now=now, progress=say)
+        if sys.stderr.isatty():
+            sys.stderr.write("\r")
+        typer.echo(f"{done} tickets read, {database.read_now(cases.count)} cases kept.")
 
 
 @mail_app.command("read")

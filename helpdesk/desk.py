@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, impressions, inbox, learning, preferences, tickets, training
+from helpdesk import callbacks, calls, cases, impressions, inbox, learning, preferences, tickets, training
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, listen, receive, send
@@ -53,6 +53,9 @@ HANDFUL = 8
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
+CASES_SECONDS = 2.0
+CASES_PAUSE = 0.02
+"""Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +103,7 @@ class Desk:
         self._tasks: list[asyncio.Task[None]] = []
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
+        self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
 
     @property
     def attachments(self) -> Path:
@@ -134,6 +138,7 @@ class Desk:
             asyncio.create_task(self._tidy(), name="tidying"),
             asyncio.create_task(self._follow_router(), name="router"),
             asyncio.create_task(self._learn_at_night(), name="nights"),
+            *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
         ]
         return self
 
@@ -148,6 +153,7 @@ class Desk:
                 await task
         await self.bus.stop()
         self._reader.shutdown()
+        await asyncio.to_thread(self._case_keeper.shutdown)
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
@@ -378,6 +384,19 @@ class Desk:
                 await self.database.tidy()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def _keep_cases(self) -> None:
+        """Every two seconds: keep what was solved since, for whoever gets a ticket like it."""
+        catch_up = partial(
+            cases.catch_up, self.database, now=self.clock, go_on=lambda: not self._closing.wait(CASES_PAUSE)
+        )
+        await self._ready.wait()
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._case_keeper, catch_up)
+            except Exception:
+                logger.exception("solved cases could not be kept; trying again")
+            await asyncio.sleep(CASES_SECONDS)
 
     @property
     def is_ready(self) -> bool:

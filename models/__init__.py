@@ -3,14 +3,14 @@
 from models.agents import Agent, AgentState, Login, Presence, Role
 from models.calls import Call, CallFact, CallOffer, CallState, Outcome
 from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
-from models.events import Event
+from models.events import Bookmark, Event
 from models.inbox import Inbound, InboundKind, InboundState
 from models.learning import (
-    CaseTerm,
+    CaseKey,
     Impression,
+    KeyCount,
     Preference,
     SolvedCase,
-    TermCount,
     Training,
     TrainingState,
     Turn,
@@ -34,11 +34,12 @@ __all__ = [
     "Agent",
     "AgentState",
     "Attachment",
+    "Bookmark",
     "Call",
     "CallFact",
     "CallOffer",
     "CallState",
-    "CaseTerm",
+    "CaseKey",
     "Channel",
     "ContactPoint",
     "Customer",
@@ -48,6 +49,7 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "KeyCount",
     "Lease",
     "Login",
     "Membership",
@@ -66,7 +68,6 @@ __all__ = [
     "Role",
     "Routing",
     "SolvedCase",
-    "TermCount",
     "Ticket",
     "TicketState",
     "Training",

@@ -35,3 +35,10 @@ class Event(Row, table=True):
     ticket_id: int | None = None
     call_id: int | None = None
     data: dict[str, Any] = json_column(default_factory=dict)
+
+
+class Bookmark(Row, table=True):
+    """How far one reader of the log has come: the number of the last event whose consequences are in the database."""
+
+    name: str = Field(primary_key=True)
+    number: int = 0

@@ -73,29 +73,34 @@ class Turn(Row, table=True):
 
 
 class SolvedCase(Row, table=True):
-    """A resolved ticket that may help with one like it: the customer's words in short, and where its answer is."""
+    """A resolved ticket that may help with one like it: what it is compared by, and where its answer is.
+
+    It holds no words; those are read from the ticket when they are shown.
+    """
 
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
     language: str
     answer_id: int | None = points_to("message.id", default=None, ondelete="SET NULL")  # the reply that solved it
-    words: str = ""  # the first of the customer's own
+    keys: bytes = b""  # what it is found by, eight bytes each, see classifiers/cases.py
     meaning: bytes = b""  # its direction among word vectors, one signed byte a dimension
+    version: str = ""  # of what made keys and meaning; cases of another are not compared
     kept_at: datetime
 
 
-class CaseTerm(Row, table=True):
-    """A telling term of a solved case: 63 bits of its hash, so that the index stays small at a million cases."""
+class CaseKey(Row, table=True):
+    """A solved case under one of its keys. With some twenty a case it is the desk's longest table, so it has no index
+    and no constraint besides; a row whose case is gone finds nothing."""
 
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    term: int = Field(sa_type=sa.BigInteger, primary_key=True)
-    ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True, index=True)
+    key: int = Field(sa_type=sa.BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    ticket_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
-class TermCount(Row, table=True):
-    """In how many solved cases a term stands: what is rare tells most."""
+class KeyCount(Row, table=True):
+    """Under how many solved cases a key stands: what is rare tells most. A language has a key of its own for all."""
 
-    term: int = Field(sa_type=sa.BigInteger, primary_key=True)
+    key: int = Field(sa_type=sa.BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     cases: int = 0
 
 

@@ -99,6 +99,23 @@ def urgent(page: Page, desk: Running) -> None:
     page.locator(".conversation").evaluate("box => box.scrollTop = 0")
 
 
+def similar(page: Page, desk: Running) -> None:
+    """A solved ticket beside one like it, and its answer in the reply box."""
+    first_of(".row:has-text('Wi-Fi') a[data-open-ticket]")(page, desk)
+    region = page.locator(".similar")
+    for _ in range(60):  # the sample company's past is read beside the first pages
+        expect(region).not_to_have_attribute("data-fetch", "")
+        if region.locator(".case").count():
+            break
+        page.reload()
+    if page.viewport_size and page.viewport_size["width"] < 600:
+        page.locator(".side-opener").click()
+    region.locator(".case-answer summary").first.click()
+    region.scroll_into_view_if_needed()
+    if page.viewport_size and page.viewport_size["width"] > 600:
+        page.locator("[data-use-answer]").first.click()
+
+
 def help_sheet(page: Page, desk: Running) -> None:
     """The keys."""
     page.goto(desk.url + "/inbox?view=resolved")
@@ -130,6 +147,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "ticket": (AGENT, first_of(".row:has-text('E07') a[data-open-ticket]")),
     "why": (AGENT, why),
     "urgent": (AGENT, urgent),
+    "similar": (AGENT, similar),
     "menu": (AGENT, menu),
     "help": (AGENT, help_sheet),
     "calls": (AGENT, "/calls"),

@@ -14,6 +14,7 @@ from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments, compose
 from models import Agent, Ticket
+from web import similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -206,7 +207,8 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         shown = _view(request, db, agent, ticket_id) if ticket_id is not None else None
         page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
-        return {"ticket": shown, "rows": page.rows, "next_cursor": page.next_cursor,
+        draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
+        return {"ticket": shown, "draft": draft, "rows": page.rows, "next_cursor": page.next_cursor,
                 "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
                                                                             for q in queues.everyone(db)}}  # fmt: skip
 

@@ -17,13 +17,41 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from classifiers import registry
-from helpdesk import accuracy, agents, callbacks, calls, confirmed, drift, impressions, inbox, pops, queues, views
+from helpdesk import (
+    accuracy,
+    agents,
+    callbacks,
+    calls,
+    cases,
+    confirmed,
+    drift,
+    impressions,
+    inbox,
+    pops,
+    queues,
+    similar,
+    tickets,
+    views,
+)
 from helpdesk.customers import matching
 from helpdesk.events import last_number
 from helpdesk.mail import receive
 from helpdesk.runtime import log
 from helpdesk.settings import Settings
-from models import Agent, ContactPoint, Customer, InboundKind, Membership, PointKind, Presence
+from models import (
+    Agent,
+    Channel,
+    ContactPoint,
+    Customer,
+    Direction,
+    InboundKind,
+    Membership,
+    Message,
+    MessageState,
+    PointKind,
+    Presence,
+    Ticket,
+)
 from models.database import Database
 from models.migrations import upgrade
 
@@ -178,6 +206,31 @@ def test_a_page_finds_its_rows_by_an_index(database: Database, tmp_path: Path, n
     with _explained(database) as plans:
         database.read_now(lambda db: LOOKS[name](db, agents.get(db, 1)))
     assert _walks(plans) == []
+
+
+def test_similar_tickets_are_found_and_kept_by_key_and_never_by_walking_through_what_is_resolved(
+    database: Database,
+) -> None:
+    def solve(db: Session) -> None:
+        agent = agents.get(db, 1)
+        for _ in range(60):  # of few candidates SQLite thinks otherwise than of many
+            ticket = tickets.start(db, subject="充電", channel=Channel.MAIL, queue_id=1, customer_id=1, language="ja",
+                                   now=NOW)  # fmt: skip
+            db.add(Message(ticket_id=ticket.id or 0, direction=Direction.IN, state=MessageState.RECEIVED,
+                           text="掃除機VC-9の充電ができません。ランプがつきません。", created_at=NOW))  # fmt: skip
+            tickets.note(db, ticket, "端子のフィルムをはがして解決。", by=agent, now=NOW)
+            tickets.resolve(db, ticket, by=agent, now=NOW)
+
+    database.write_now(solve)
+    with _explained(database) as plans:
+        assert cases.catch_up(database, now=lambda: NOW) == 60
+        found = database.read_now(lambda db: similar.find(db, agents.get(db, 1), db.get_one(Ticket, 1), language="ja"))
+        assert len(found) == similar.MOST
+        database.write_now(cases.forget, found[0].ticket_id)
+    bounded = r"SCAN (key\d+|named) "  # the two hundred newest of a key, and those of all keys together
+    assert len(plans) > 20 and [plan for plan in _walks(plans) if not re.match(bounded, plan)] == []
+    resolved = [plan for plan in plans if re.match(r"SEARCH ticket USING (COVERING )?INDEX ix_ticket_\w*state", plan)]
+    assert resolved == []
 
 
 def test_a_walk_through_a_growing_table_is_noticed(database: Database) -> None:

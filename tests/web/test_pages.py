@@ -11,8 +11,8 @@ from models import Channel, Message, Note
 from tests.cast import AIKO, BEN, MONDAY, PUBLIC_URL, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
 
 PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=resolved", "/inbox?view=queue-2",
-         "/inbox?sort=oldest", "/tickets/1", "/calls", "/calls?filter=today", "/calls?filter=mine",
-         "/calls?filter=missed", "/calls?q=5678",
+         "/inbox?sort=oldest", "/tickets/1", "/tickets/1/similar", "/calls", "/calls?filter=today",
+         "/calls?filter=mine", "/calls?filter=missed", "/calls?q=5678",
          "/customers", "/customers?q=090-1234-5678", "/customers?q=たなか", "/customers/1",
          "/customers/1/edit", "/customers/new", "/queues", "/account", "/admin/parked",
          "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns")  # fmt: skip

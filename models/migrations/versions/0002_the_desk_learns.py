@@ -12,10 +12,23 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
-        "termcount",
-        sa.Column("term", sa.BigInteger(), nullable=False),
+        "bookmark",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bookmark")),
+    )
+    op.create_table(
+        "keycount",
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("cases", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("term", name=op.f("pk_termcount")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_keycount")),
+    )
+    op.create_table(
+        "casekey",
+        sa.Column("key", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ticket_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("key", "ticket_id", name=op.f("pk_casekey")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "preference",
@@ -81,19 +94,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turn")),
     )
     op.create_table(
-        "caseterm",
-        sa.Column("term", sa.BigInteger(), nullable=False),
-        sa.Column("ticket_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["ticket_id"], ["ticket.id"], name=op.f("fk_caseterm_ticket_id_ticket"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("term", "ticket_id", name=op.f("pk_caseterm")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("caseterm", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_caseterm_ticket_id"), ["ticket_id"], unique=False)
-
-    op.create_table(
         "impression",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("ticket_id", sa.Integer(), nullable=False),
@@ -146,8 +146,9 @@ def upgrade() -> None:
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("answer_id", sa.Integer(), nullable=True),
-        sa.Column("words", sa.String(), nullable=False),
+        sa.Column("keys", sa.LargeBinary(), nullable=False),
         sa.Column("meaning", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
         sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["answer_id"], ["message.id"], name=op.f("fk_solvedcase_answer_id_message"), ondelete="SET NULL"
@@ -214,14 +215,12 @@ def downgrade() -> None:
         batch_op.drop_index("ix_impression_ticket")
 
     op.drop_table("impression")
-    with op.batch_alter_table("caseterm", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_caseterm_ticket_id"))
-
-    op.drop_table("caseterm")
     op.drop_table("turn")
     with op.batch_alter_table("training", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_training_version"))
 
     op.drop_table("training")
     op.drop_table("preference")
-    op.drop_table("termcount")
+    op.drop_table("casekey")
+    op.drop_table("keycount")
+    op.drop_table("bookmark")

@@ -6,8 +6,9 @@ const field = (form) => form.elements.body;
 
 function restore(form) {
   const kept = localStorage.getItem(key(form));
-  if (!kept || field(form).value) return;
-  field(form).value = kept;
+  const laid = field(form).value; // by the server, which answered an address that asked for a draft
+  if (!kept || (laid && (laid !== field(form).defaultValue || laid === kept))) return;
+  field(form).value = laid ? `${kept}\n\n${laid}` : kept;
   said(form, phrase("draft"));
   field(form).dispatchEvent(new Event("desk:grow", { bubbles: true }));
 }

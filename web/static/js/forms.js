@@ -47,7 +47,7 @@ async function send(form, submitter) {
 }
 
 function take(page) {
-  for (const fresh of page.querySelectorAll("[data-src], #pops > .pop")) {
+  for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
     const present = document.getElementById(fresh.id);
     if (present) morph(present, document.importNode(fresh, true));
   }

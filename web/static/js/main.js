@@ -8,6 +8,7 @@ import "./pops.js";
 import "./notes.js";
 import "./forms.js";
 import "./drafts.js";
+import "./similar.js";
 import "./files.js";
 import "./grow.js";
 import "./pane.js";
