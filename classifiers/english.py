@@ -1,9 +1,10 @@
 """What English words mean, as vectors: the counterpart of vectors.py, small because English words stand apart by
 themselves.
 
-The idea: a sentence encoder far too slow and large for a desk was asked once about some 26,000 sentences and words, and
+The idea: a sentence encoder far too slow and large for a desk was asked once about some 43,000 sentences and words, and
 for every word the vector was found that, summed over a sentence, comes nearest to its answer. A few thousand vectors
-of 64 numbers keep most of what the encoder knows about inquiries, at the price of a sum. See data/english_NOTICE.txt.
+of 64 numbers keep most of what the encoder knows about inquiries, at the price of a sum. distil.py makes the
+table; data/english_NOTICE.txt says from what.
 """
 
 import hashlib

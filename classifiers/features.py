@@ -1,4 +1,5 @@
-"""What a model sees of an inquiry: its letters, its words, what the words mean, the key words and the turns of phrase.
+"""What a model sees of an inquiry: its letters, its words, what it asks for, what the words mean, the key words and the
+turns of phrase.
 
 The idea: an inquiry is read once, here, and the same reading serves fitting (through scikit-learn), answering (through
 numpy alone) and explaining. That is why a shipped answer cannot differ from the fitted one.
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import english
+from classifiers import asking, english
 from classifiers import text as texts
 from classifiers.keywords import Finder, Found
 from classifiers.phrases import Said, shipped
@@ -31,12 +32,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One inquiry as a model sees it; all places are in the normal form."""
+    """One inquiry as a model sees it; all places are in the normal form. `asked` are the sentences that ask."""
 
     normal: texts.Normal
     language: str
     tokens: tuple[Token, ...]
     words: tuple[Word, ...]
+    asked: tuple[tuple[int, int], ...]
     keywords: tuple[Found, ...]
     said: tuple[Said, ...]
 
@@ -57,6 +59,7 @@ def read_many(inquiries: Sequence[tuple[str, str]], *, vectors: Vectors, finder:
             language=language,
             tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
             words=tuple(words),
+            asked=tuple(asking.asked(normal.text, language=language)),
             keywords=tuple(finder.find(normal.text)),
             said=tuple(shipped().find(normal.text, language=language)),
         )
@@ -82,9 +85,37 @@ def grams(reading: Reading) -> list[str]:
 
 
 def terms(reading: Reading) -> list[str]:
-    """Words of Latin letters alone and in pairs, pairs divided by a space, in order of place."""
-    words = [token.word for token in reading.tokens]
-    return words + [f"{one} {two}" for one, two in zip(words, words[1:], strict=False)]
+    """Words of Latin letters alone and in pairs, then Japanese words; see `placed_terms`."""
+    return [term.word for term in placed_terms(reading)]
+
+
+def placed_terms(reading: Reading) -> list[Token]:
+    """Words of Latin letters alone, then in pairs divided by a space, then Japanese words, each in order of place.
+
+    A Japanese word is the number of its row in the table of vectors after a "#": spellings, endings and words of nearly
+    one meaning share a row, and are one term.
+    """
+    return _placed(reading.tokens, reading.words)
+
+
+def asked(reading: Reading) -> list[str]:
+    """The terms of the sentences that ask for something; see `placed_asked`."""
+    return [term.word for term in placed_asked(reading)]
+
+
+def placed_asked(reading: Reading) -> list[Token]:
+    """The terms of the sentences that ask for something, sentence by sentence, with their places."""
+    found: list[Token] = []
+    for start, end in reading.asked:
+        tokens = [token for token in reading.tokens if start <= token.start < end]
+        words = [word for word in reading.words if start <= word.start < end]
+        found += _placed(tokens, words)
+    return found
+
+
+def latin_words(normal: str) -> list[str]:
+    """The words of Latin letters of a normal form, numbers as "0"."""
+    return _TOKEN.findall(normal)
 
 
 def meaning(reading: Reading, vectors: Vectors) -> NDArray[np.float64]:
@@ -110,6 +141,15 @@ def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
 def phrases(reading: Reading) -> NDArray[np.float64]:
     """log(1 + how often it is said), for every turn of phrase that has a name."""
     return shipped().counts(reading.said)
+
+
+def _placed(tokens: Sequence[Token], words: Sequence[Word]) -> list[Token]:
+    pairs = zip(tokens, tokens[1:], strict=False)
+    return [
+        *tokens,
+        *(Token(f"{one.word} {two.word}", one.start, two.end) for one, two in pairs),
+        *(Token(f"#{word.row}", word.start, word.end) for word in words),
+    ]
 
 
 _TOKEN = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)?|0")

@@ -107,14 +107,12 @@ class Finder:
     def find(self, text: str) -> list[Found]:
         """The key words of a normal form from left to right, the longest first, none inside another."""
         text = text.translate(_HIRAGANA)
-        found, at = [], 0
-        while at < len(text):
-            word = self._at(text, at)
-            if word is None:
-                at += 1
-            else:
+        found: list[Found] = []
+        for start in _STARTS.finditer(text):
+            if found and start.start() < found[-1].end:
+                continue
+            if word := self._at(text, start.start()):
                 found.append(word)
-                at = word.end
         return found
 
     def _at(self, text: str, at: int) -> Found | None:
@@ -130,6 +128,7 @@ class Finder:
 
 
 _DIGITS, _BLANKS = re.compile(r"\d+"), re.compile(r"\s+")
+_STARTS = re.compile("(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")  # where a word may begin: not amid Latin letters
 _HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}  # letter for letter, length unchanged
 
 

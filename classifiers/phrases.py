@@ -9,8 +9,10 @@ for others is refused.
 import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ class Phrases:
         self._patterns: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
         for language, by_name in tomllib.loads(content.decode()).items():
             for name, patterns in by_name.items():
-                self._patterns.setdefault(language, []).append((len(self.names), re.compile("|".join(patterns))))
+                self._patterns.setdefault(language, []).append((len(self.names), re.compile(quick(patterns))))
                 self.names += (f"{language}:{name}",)
 
     def find(self, text: str, *, language: str) -> list[Said]:
@@ -56,6 +58,47 @@ class Phrases:
         """log(1 + how often each name is said)."""
         numbers = np.array([each.number for each in said], np.intp)
         return np.log1p(np.bincount(numbers, minlength=len(self.names)).astype(np.float64))
+
+
+def quick(patterns: Sequence[str]) -> str:
+    """One expression that finds what any of the patterns finds, the earlier one first, several times sooner.
+
+    Python tries every alternative at every letter. Neighbours that all begin at the border of a word are put behind one
+    question for that border, which most letters do not pass.
+    """
+    every = [each for pattern in patterns for each in _alternatives(pattern)]
+    found = []
+    for at_border, some in groupby(every, key=lambda each: each.startswith(_BORDER)):
+        if at_border:
+            found.append(_BORDER + "(?:" + "|".join(each.removeprefix(_BORDER) for each in some) + ")")
+        else:
+            found += some
+    return "|".join(found)
+
+
+_BORDER = r"\b"
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The pattern, parted at each bar that stands in no bracket."""
+    parts, depth, last, at = [], 0, 0, 0
+    while at < len(pattern):
+        letter = pattern[at]
+        if letter == "\\":
+            at += 1
+        elif letter == "[":
+            end = at + 2 if pattern[at + 1] == "^" else at + 1
+            end += pattern[end] == "]"  # standing first it is a letter
+            while pattern[end] != "]":
+                end += 2 if pattern[end] == "\\" else 1
+            at = end
+        elif letter in "()":
+            depth += 1 if letter == "(" else -1
+        elif letter == "|" and depth == 0:
+            parts.append(pattern[last:at])
+            last = at + 1
+        at += 1
+    return [*parts, pattern[last:]]
 
 
 @lru_cache(maxsize=1)

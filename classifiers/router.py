@@ -11,6 +11,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from classifiers.keywords import Finder, Lists
 from classifiers.phrases import shipped as shipped_phrases
 from classifiers.vectors import Vectors
 
-FORMAT = 2
+FORMAT = 3
 NEVER = 1.01  # a threshold no confidence reaches: too little was known to promise anything
 MOST_BYTES = 400_000_000  # unpacked; more is no model of ours
 MOST_REASONS = 4
@@ -51,7 +52,7 @@ class Block:
     def met(self, found: Sequence[str]) -> "Met":
         """What of the grams or terms found is known, and how much each weighs."""
         known = self.vocabulary.get
-        every = np.fromiter((known(each, -1) for each in found), np.intp, len(found))
+        every = np.fromiter(map(known, found, repeat(-1)), np.intp, len(found))
         places, where, counts = np.unique(every, return_inverse=True, return_counts=True)
         if len(places) and places[0] < 0:
             places, where, counts = places[1:], where - 1, counts[1:]
@@ -83,6 +84,7 @@ class Weights:
     labels: tuple[str, ...]
     grams: Block
     terms: Block
+    asked: Block
     meaning: Coefficients
     english: Coefficients
     counts: Coefficients
@@ -161,14 +163,20 @@ class Router:
         """One number a label, the distance from the border between it and all others."""
         return self._scores(reading, self._met(reading))
 
-    def _met(self, reading: Reading) -> tuple[Met, Met]:
-        return self.weights.grams.met(features.grams(reading)), self.weights.terms.met(features.terms(reading))
+    def _met(self, reading: Reading) -> tuple[Met, Met, Met]:
+        weights = self.weights
+        return (
+            weights.grams.met(features.grams(reading)),
+            weights.terms.met(features.terms(reading)),
+            weights.asked.met(features.asked(reading)),
+        )
 
-    def _scores(self, reading: Reading, met: tuple[Met, Met]) -> Floats:
+    def _scores(self, reading: Reading, met: tuple[Met, Met, Met]) -> Floats:
         weights = self.weights
         return (
             weights.grams.scores(met[0])
             + weights.terms.scores(met[1])
+            + weights.asked.scores(met[2])
             + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
             + weights.english.astype(np.float64) @ features.english_meaning(reading)
             + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
@@ -196,7 +204,7 @@ class Router:
         return self._because(reading, self._met(reading), label, text, subject)
 
     def _because(
-        self, reading: Reading, met: tuple[Met, Met], label: str, text: str, subject: str
+        self, reading: Reading, met: tuple[Met, Met, Met], label: str, text: str, subject: str
     ) -> tuple[Reason, ...]:
         loudness = self._loudness(reading, met, self.labels.index(label))
         spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
@@ -212,7 +220,7 @@ class Router:
                 reasons.append(Reason(text[first:last], weight, first, last))
         return tuple(reasons)
 
-    def _loudness(self, reading: Reading, met: tuple[Met, Met], label: int) -> Floats:
+    def _loudness(self, reading: Reading, met: tuple[Met, Met, Met], label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
         weights, count = self.weights, len(reading.normal.text)
         loudness = np.zeros(count + 1)  # a difference array: summed up at the end
@@ -226,11 +234,14 @@ class Router:
         starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
         ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
         lay(starts, ends, _shares(weights.grams, met[0], label))
+        for block, known, placed in (
+            (weights.terms, met[1], features.placed_terms(reading)),
+            (weights.asked, met[2], features.placed_asked(reading)),
+        ):
+            if placed:
+                places = np.array([(term.start, term.end) for term in placed])
+                lay(places[:, 0], places[:, 1], _shares(block, known, label))
         tokens = [(token.start, token.end) for token in reading.tokens]
-        pairs = [(one[0], two[1]) for one, two in zip(tokens, tokens[1:], strict=False)]
-        if tokens:
-            places = np.array(tokens + pairs)
-            lay(places[:, 0], places[:, 1], _shares(weights.terms, met[1], label))
         if tokens and reading.language == "en":
             words = [token.word for token in reading.tokens]
             table = english.shipped()
@@ -286,6 +297,9 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
         terms=_bytes(_BETWEEN.join(weights.terms.vocabulary)),
         terms_idf=weights.terms.idf,
         terms_coefficients=weights.terms.coefficients,
+        asked=_bytes(_BETWEEN.join(weights.asked.vocabulary)),
+        asked_idf=weights.asked.idf,
+        asked_coefficients=weights.asked.coefficients,
         meaning=weights.meaning,
         english=weights.english,
         counts=weights.counts,
@@ -324,6 +338,7 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
             labels=labels,
             grams=_block(arrays, "grams", labels),
             terms=_block(arrays, "terms", labels),
+            asked=_block(arrays, "asked", labels),
             meaning=_floats(arrays, "meaning", (len(labels), vectors.size)),
             english=_floats(arrays, "english", (len(labels), english.shipped().size)),
             counts=_floats(arrays, "counts", (len(labels), len(settings["keywords"]))),

@@ -14,9 +14,18 @@ from classifiers.features import Reading
 from classifiers.router import Router
 
 LABELS = ("negative", "neutral", "positive")
-BLOCKS = {"grams": 1.0, "terms": 0.8, "meaning": 0.5, "english": 0.4, "counts": 0.6, "phrases": 0.2}
+BLOCKS = {
+    "grams": 1.0,
+    "terms": 0.5,
+    "asked": 0.3,
+    "meaning": 0.5,
+    "english": 0.4,
+    "counts": 0.6,
+    "phrases": 0.8,
+}
 LISTS = Path(__file__).parent / "data" / "sentiment.toml"
 WEIGHTS = {"negative": 1.3, "neutral": 1.0, "positive": 1.6}  # how much an example counts: the rare feelings count more
+COMMENT = 2.0  # how much a survey comment counts beside an inquiry: they are fewer, and less often neutral
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,17 @@ def of(text: str, *, subject: str = "", model: Router | None = None, reading: Re
 
 
 def example(
-    text: str, feeling: str, *, language: str, subject: str = "", situation: str = "", author: str = ""
+    text: str,
+    feeling: str,
+    *,
+    language: str,
+    subject: str = "",
+    situation: str = "",
+    author: str = "",
+    comment: bool = False,
 ) -> Example:
-    """An example to learn from. Raises ValueError for an unknown feeling."""
+    """An example to learn from; a `comment` is one of a survey. Raises ValueError for an unknown feeling."""
     if feeling not in LABELS:
         raise ValueError(f"sentiment {feeling!r}; known are {', '.join(LABELS)}")
-    return Example(
-        text, feeling, language, subject=subject, situation=situation, author=author, weight=WEIGHTS[feeling]
-    )
+    weight = WEIGHTS[feeling] * (COMMENT if comment else 1.0)
+    return Example(text, feeling, language, subject=subject, situation=situation, author=author, weight=weight)

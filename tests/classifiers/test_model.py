@@ -168,16 +168,37 @@ def test_an_author_is_held_out_whole_when_there_are_three():
     assert together.card["cross_validation"]["ja"]["strict"] == 1.0
 
 
-def test_a_label_with_enough_answers_has_a_threshold_of_its_own():
+def _two_labels(sure_of_b: float) -> model.Unseen:
+    """Two thousand answers: "a" is always right, "b" in the given share, however confident the answer."""
     dice = np.random.default_rng(5)
     gaps = dice.uniform(0, 4, 2_000)
     best = np.arange(2_000) % 2
-    honest = 1 / (1 + np.exp(-gaps))
-    right = (best == 0) | (dice.uniform(size=2_000) < honest)  # "a" is always right, "b" as often as it says
+    right = (best == 0) | (dice.uniform(size=2_000) < sure_of_b)
     examples = [Example("", "ab"[b if ok else 1 - b], "ja") for b, ok in zip(best, right, strict=True)]
-    unseen = model.Unseen(examples, np.column_stack([gaps * (best == 0), gaps * (best == 1)]), ("a", "b"), 1)
-    thresholds = unseen.thresholds(unseen.sure({"ja": 1.0}), "ja", 0.95)
-    assert thresholds["a"] < 0.55 and thresholds["b"] > 0.7
+    return model.Unseen(examples, np.column_stack([gaps * (best == 0), gaps * (best == 1)]), ("a", "b"), 1)
+
+
+def test_labels_that_keep_the_word_together_share_one_threshold():
+    unseen = _two_labels(sure_of_b=0.96)
+    thresholds = unseen.thresholds(unseen.sure({"ja": 1.0}), "ja", 0.97)
+    assert thresholds["a"] == pytest.approx(thresholds["b"], abs=0.01) and thresholds["b"] < 0.6
+
+
+def test_a_label_that_stays_below_the_others_is_acted_on_later_or_never():
+    unseen = _two_labels(sure_of_b=0.85)
+    thresholds = unseen.thresholds(unseen.sure({"ja": 1.0}), "ja", 0.9)
+    assert thresholds["a"] < 0.6 and thresholds["b"] > thresholds["a"] + 0.2
+
+
+def test_authors_thresholds_were_not_chosen_on_show_what_the_promise_is_worth():
+    dice = np.random.default_rng(7)
+    right = np.concatenate([dice.uniform(size=600) < 0.99, dice.uniform(size=200) < 0.7])
+    examples = [Example("", "a" if ok else "b", "ja", author="xyz?"[n // 200]) for n, ok in enumerate(right)]
+    unseen = model.Unseen(examples, np.column_stack([dice.uniform(1, 4, 800), np.zeros(800)]), ("a", "b"), 1)
+    unseen.authors = np.array([author.replace("?", "odd") for author in unseen.authors])
+    found = unseen.of_strangers("ja", 0.9)
+    assert found is not None and found["coverage"] > 0.9 and 0.88 < found["precision"] < 0.94
+    assert unseen.of_strangers("en", 0.9) is None
 
 
 def test_everything_learned_is_finite_and_small(small_fit):

@@ -1,5 +1,7 @@
 """Turns of phrase and English meanings: found where they stand, in their own language, quickly."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,28 @@ def test_english_words_of_one_matter_lie_closer_than_words_of_two():
 def test_words_nobody_knows_have_no_meaning():
     assert not english.shipped().meaning(["qwrtzplm"]).any()
     assert not english.shipped().meaning([]).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "name"),
+    [
+        ("we open in two hours", "en", "en:soon"),
+        ("i can smell gas in the kitchen", "en", "en:danger"),
+        ("no rush at all", "en", "en:no_rush"),
+        ("開演0:0 いま0時", "ja", "ja:soon"),
+        ("コンセントから火花が出ました", "ja", "ja:danger"),
+        ("急ぎではありません", "ja", "ja:no_rush"),
+        ("もう二度と使いません", "ja", "ja:grievance"),
+        ("i can't fault them", "en", "en:praise"),
+    ],
+)
+def test_nearness_gravity_and_feeling_have_names_too(text, language, name):
+    table = phrases.shipped()
+    assert name in {table.names[each.number] for each in table.find(text, language=language)}
+
+
+@pytest.mark.parametrize("pieces", [[r"\ba|b", r"\bc"], [r"\b(?:x|y)z", r"[|)]\|", r"\bq[\]|]"], ["a"]])
+def test_the_quick_expression_finds_what_the_patterns_find(pieces):
+    text = "a ba c bc xz yz| \\| ) q] q| aq]"
+    plain, quick = re.compile("|".join(pieces)), re.compile(phrases.quick(pieces))
+    assert [each.span() for each in quick.finditer(text)] == [each.span() for each in plain.finditer(text)]

@@ -53,36 +53,38 @@ def test_the_card_tells_the_measured_figures_and_the_limits(measured):
     for language in ("ja", "en"):
         assert card["test_split"][language]["lenient"] == pytest.approx(measured.languages[language].lenient, abs=1e-3)
         assert card["cross_validation"][language]["precision"] >= card["precision_asked"] - 1e-3
+        strangers = card["cross_validation"]["strangers"][language]
+        assert strangers["precision"] >= 0.95 and strangers["coverage"] >= 0.5
     assert card["limits"]
 
 
-@pytest.mark.parametrize(("language", "least"), [("ja", 0.87), ("en", 0.79)])
+@pytest.mark.parametrize(("language", "least"), [("ja", 0.90), ("en", 0.83)])
 def test_unseen_inquiries_made_to_be_hard_find_an_acceptable_queue(measured, language, least):
     """Some points under what was measured; one queue in five would be chance."""
     assert measured.languages[language].lenient >= least
 
 
-@pytest.mark.parametrize(("language", "precision", "coverage"), [("ja", 0.95, 0.65), ("en", 0.92, 0.35)])
+@pytest.mark.parametrize(("language", "precision", "coverage"), [("ja", 0.96, 0.74), ("en", 0.95, 0.50)])
 def test_answers_it_dares_to_give_are_nearly_always_right(measured, language, precision, coverage):
     assert measured.languages[language].precision >= precision
     assert measured.languages[language].coverage >= coverage
 
 
-@pytest.mark.parametrize(("language", "most"), [("ja", 0.05), ("en", 0.06)])
+@pytest.mark.parametrize(("language", "most"), [("ja", 0.04), ("en", 0.05)])
 def test_confidence_comes_true(measured, language, most):
     assert measured.languages[language].calibration_error <= most
 
 
-@pytest.mark.parametrize(("language", "least"), [("ja", 0.95), ("en", 0.92)])
+@pytest.mark.parametrize(("language", "least"), [("ja", 0.96), ("en", 0.88)])
 def test_a_fault_is_told_from_a_return(measured, language, least):
     assert measured.languages[language].fault_or_return >= least
 
 
 def test_authors_never_met_are_understood_too():
     figures = registry.read_card(registry.SHIPPED / "router.json")["cross_validation"]
-    assert len(figures["by_author"]) >= 7
+    assert len(figures["by_author"]) >= 10
     assert all(
-        each["lenient"] >= (0.85 if name.endswith("ja") else 0.81) for name, each in figures["by_author"].items()
+        each["lenient"] >= (0.89 if name.endswith("ja") else 0.80) for name, each in figures["by_author"].items()
     )
 
 

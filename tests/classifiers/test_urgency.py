@@ -16,6 +16,8 @@ from classifiers import registry, ship, urgency
         ("URGENT: we need the parts today, the line is down and customers are waiting.", "business_stopped"),
         ("The heater is smoking and there is a smell of gas, please send someone right now.", "safety"),
         ("I need it by noon tomorrow for a funeral, please hurry.", "deadline"),
+        ("会場の前にいます。開演は18時30分です。チケットが表示されません。すぐに返事をください。", "deadline"),
+        ("There is a hissing from the heater and I can smell it. Which valve do I turn?", "safety"),
     ],
 )
 def test_what_cannot_wait_is_urgent_and_says_why(text, reason):
@@ -31,6 +33,8 @@ def test_what_cannot_wait_is_urgent_and_says_why(text, reason):
         "この財布の緑はいつ再入荷しますか。",
         "Could you send me a copy of the invoice when you can? No rush at all.",
         "Do you sell gift cards?",
+        "件名の「至急」は社内の決まりです。急ぎではありませんので、来月までにお願いします。",
+        'The button says "EMERGENCY", what is it for? Nothing has happened, I am only curious.',
         "",
         "  \n",
     ],
@@ -45,13 +49,13 @@ def test_most_of_what_is_urgent_is_found_in_rows_not_learned_from():
     verdicts = [(row.label == "urgent", urgency.of(row.text, subject=row.subject).urgent) for row in rows]
     found = sum(truth and said for truth, said in verdicts)
     assert found / sum(truth for truth, _ in verdicts) >= 0.75
-    assert found / sum(said for _, said in verdicts) >= 0.3
+    assert found / sum(said for _, said in verdicts) >= 0.5
 
 
 def test_the_card_tells_recall_and_precision_on_authors_never_met():
     figures = registry.read_card(registry.SHIPPED / "urgency.json")["unseen_authors"]
     for language in ("ja", "en"):
-        assert figures[language]["recall"] >= urgency.RECALL - 0.02 and figures[language]["precision"] >= 0.3
+        assert figures[language]["recall"] >= urgency.RECALL - 0.02 and figures[language]["precision"] >= 0.5
 
 
 @settings(max_examples=40, deadline=None)

@@ -123,7 +123,7 @@ def test_decisions_about_mail_carry_the_words_that_decided(db: Session) -> None:
 
 def test_agents_corrections_name_the_mail_they_correct(db: Session) -> None:
     corrections = db.exec(select(Routing, Ticket).join(Ticket).where(Routing.reason == "by_agent")).all()
-    assert len(corrections) >= 10
+    assert len(corrections) >= 5  # the better the classifier, the fewer
     assert {ticket.language for _, ticket in corrections} == {"ja", "en"}
     assert all(row.by_id and row.message_id for row, _ in corrections)
 
