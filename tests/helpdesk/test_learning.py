@@ -488,7 +488,7 @@ def test_a_call_whose_note_holds_a_key_word_leaves_triage_for_the_new_queue(desk
     if desk.queue_of(desk.tickets()[0]) != "triage":
         pytest.skip("an unknown number has a queue here")
     desk.as_(AIKO).post(f"/calls/{call}/accept")
-    desk.as_(AIKO).post(f"/calls/{call}/wrap-up", data={"note": "ペダルの件", "disposition": "follow_up"})
+    desk.as_(AIKO).post(f"/calls/{call}/wrap-up", data={"note": "ペダルについて電話あり。折り返し希望。", "disposition": "follow_up"})
     assert desk.queue_of(desk.tickets()[0]) == "repair_visits"
 
 
@@ -581,5 +581,6 @@ def test_the_command_learns_from_all_shipped_texts_and_the_desk_speaks_by_the_ne
     assert f"made {done.version}" in answer.output and "test texts, ja" in answer.output
     speaks(desk, done.version)
     desk.mail(TANAKA, subject="", body="ブレーキとペダルを調整してほしい")
-    assert desk.queue_of(desk.tickets()[-1]) == "billing"
+    [decision] = desk.read(routing.history, desk.tickets()[-1].id)
+    assert (decision.label, decision.version) == ("billing", done.version)
     assert desk.count(Turn) == 1
