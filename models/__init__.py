@@ -16,6 +16,15 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.mailboxes import (
+    Fetched,
+    FetchedState,
+    Mailbox,
+    MailboxAfter,
+    MailboxAuth,
+    MailboxSecurity,
+    MailboxState,
+)
 from models.parked import Parked, ParkedKind
 from models.queues import Membership, Queue
 from models.tickets import (
@@ -44,12 +53,19 @@ __all__ = [
     "Customer",
     "Direction",
     "Event",
+    "Fetched",
+    "FetchedState",
     "Impression",
     "Inbound",
     "InboundKind",
     "InboundState",
     "Lease",
     "Login",
+    "Mailbox",
+    "MailboxAfter",
+    "MailboxAuth",
+    "MailboxSecurity",
+    "MailboxState",
     "Membership",
     "Message",
     "MessageState",
