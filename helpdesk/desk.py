@@ -19,10 +19,10 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, inbox, tickets
+from helpdesk import callbacks, calls, inbox, mailboxes, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
-from helpdesk.mail import attachments, compose, listen, receive, send
+from helpdesk.mail import attachments, compose, fetch, listen, receive, send
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -84,6 +84,7 @@ class Desk:
         self._listener: listen.Listener | None = None
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
+        self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,11 +114,14 @@ class Desk:
             asyncio.create_task(self._keep_house(), name="housekeeping"),
             asyncio.create_task(self._tidy(), name="tidying"),
         ]
+        if self._works:
+            await self.collector.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._listener:
             await self._listener.stop()
+        await self.collector.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -184,7 +188,7 @@ class Desk:
         """The addresses mail is accepted for; looked up at most once in two seconds."""
         at, known = self._addresses
         if time.monotonic() - at > 2:
-            rows = await self.database.read(lambda db: db.exec(select(Queue.address)).all())
+            rows = await self.database.read(lambda db: [*db.exec(select(Queue.address)), *mailboxes.addresses(db)])
             known = {address.lower() for address in rows if address} | set(self.settings.mail_addresses)
             known.add(self.settings.mail_from.lower())
             self._addresses = (time.monotonic(), known)

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
 from helpdesk.settings import Settings
-from web import account, admin, calls, customers, edge, hooks, ops, queues, tickets
+from web import account, admin, calls, customers, edge, hooks, mailboxes, ops, queues, tickets
 from web.hub import Hub
 from web.render import Renderer
 
@@ -76,6 +76,14 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/admin/parked/{parked_id:id}/replay", admin.replay, methods=POST),
         Route("/admin/parked/{parked_id:id}/dismiss", admin.dismiss, methods=POST),
         Route("/admin/inbound/{inbound_id:id}/raw", admin.raw),
+        Route("/admin/mailboxes", mailboxes.page),
+        Route("/admin/mailboxes/new", mailboxes.new, methods=BOTH),
+        Route("/admin/mailboxes/new/test", mailboxes.test, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}", mailboxes.edit, methods=BOTH),
+        Route("/admin/mailboxes/{mailbox_id:id}/test", mailboxes.test, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/pause", mailboxes.pause, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/resume", mailboxes.resume, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/delete", mailboxes.delete, methods=POST),
         Route("/sign-in", account.sign_in, methods=BOTH),
         Route("/sign-out", account.sign_out, methods=POST),
         Route("/welcome", account.welcome, methods=BOTH),

@@ -108,6 +108,10 @@ def _parked(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("parked", set()).add(SUPERVISORS)
 
 
+def _mailboxes(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("mailboxes", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -128,6 +132,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AgentStateChanged: _state,
     facts.SomethingParked: _parked,
     facts.ParkedSettled: _parked,
+    facts.MailboxChanged: _mailboxes,
 }
 
 
