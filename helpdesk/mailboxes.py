@@ -93,12 +93,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a mailbox is: `next_uid` is the first not looked at, `untold` are kept and the server does not know,
-    `again` are to be tried once more. Of UIDs below `old_below` only mail from `old_from` on is wanted."""
+    """How far a mailbox is: `next_uid` is the first not looked at, or one of those in `known` when a process died.
+    `untold` are kept and the server does not know, `again` are to be tried once more. Of UIDs below `old_below` only
+    mail from `old_from` on is wanted."""
 
     next_uid: int
     old_below: int
     old_from: datetime
+    known: frozenset[int]
     untold: list[int]
     again: list[int]
 
@@ -326,8 +328,16 @@ def adopt(db: Session, mailbox_id: int, *, uidvalidity: int, next_uid: int, max_
         )
         .order_by(col(Fetched.uid))
     ).all()
+    ahead = db.exec(
+        select(Fetched.uid).where(
+            col(Fetched.mailbox_id) == mailbox_id,
+            col(Fetched.uidvalidity) == uidvalidity,
+            col(Fetched.uid) > mailbox.last_uid,
+        )
+    )
     return Progress(
         next_uid=mailbox.last_uid + 1,
+        known=frozenset(ahead),
         old_below=mailbox.old_below,
         old_from=mailbox.old_from or mailbox.takes_from,
         untold=[uid for uid, state, _ in rows if state == FetchedState.KEPT],
@@ -339,7 +349,8 @@ def adopt(db: Session, mailbox_id: int, *, uidvalidity: int, next_uid: int, max_
 def keep(
     db: Session, mailbox_id: int, uidvalidity: int, mails: dict[int, bytes], *, passed: int = 0, now: datetime
 ) -> int:
-    """Make these mails ours, and remember that the server is to be told. Everything up to `passed` was looked at.
+    """Make these mails ours, and remember that the server is to be told. Everything up to `passed` was looked at, and
+    what of it is not ours has a row that says so.
 
     Returns how many are new to the desk.
     """
@@ -358,7 +369,8 @@ def keep(
         mailbox.last_fetched_at = now
         mailbox.fetched_count += 1
         new += is_new
-    mailbox.last_uid = max(mailbox.last_uid, passed, *mails)
+    mailbox.last_uid = max(mailbox.last_uid, passed)
+    _announce(db, mailbox, now=now)
     return new
 
 
@@ -376,7 +388,6 @@ def keep_large(
         db.add(row)
         if is_new and (inbound := db.get(Inbound, row.inbound_id)):
             inbox.park(db, inbound, "too_large", f"{size_bytes:,} bytes", now=now)
-    mailbox.last_uid = max(mailbox.last_uid, uid)
 
 
 def stumbled(db: Session, mailbox_id: int, uidvalidity: int, uid: int, error: str, *, now: datetime) -> bool:
@@ -384,7 +395,6 @@ def stumbled(db: Session, mailbox_id: int, uidvalidity: int, uid: int, error: st
     notice. Returns whether it was given up."""
     mailbox = get(db, mailbox_id)
     row = _row(db, mailbox, uidvalidity, uid, now=now)
-    mailbox.last_uid = max(mailbox.last_uid, uid)
     if row.state != FetchedState.FAILED:
         return False
     row.attempts += 1

@@ -67,7 +67,7 @@ async def test(request: Request) -> Response:
         return await _form(request, mailbox_id, values, {str(error.facts.get("field", "")): error.code}, 422)
     tried = await fetch.attempt(opened)
     errors = {tried.place: tried.problem} if tried.place else {}
-    return await _form(request, mailbox_id, values, errors, 422 if tried.problem else 200, tried=tried)
+    return await _form(request, mailbox_id, values, errors, tried=tried)
 
 
 async def pause(request: Request) -> Response:

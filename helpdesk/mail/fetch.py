@@ -273,11 +273,11 @@ class Collector:
             since = progress.old_from - timedelta(days=1)  # servers compare days, and their day is not ours
             wanted = await connection.search(progress.next_uid, progress.old_below - 1, since=since)
         wanted += await connection.search(max(progress.next_uid, progress.old_below))
+        wanted = [uid for uid in wanted if uid not in progress.known]
         for chunk in [*_chunks(wanted, LOOKED_UP), *_chunks(progress.again, LOOKED_UP)]:
             letters = await connection.letters(chunk)
             taken = [letter for letter in letters if _is_wanted(letter, progress)]
-            if missing := set(chunk) - {letter.uid for letter in letters}:
-                await self._database.write(mailboxes.gone, mailbox.id, uidvalidity, sorted(missing))
+            await self._missing(connection, mailbox.id, uidvalidity, set(chunk) - {letter.uid for letter in letters})
             for batch in self._batches(mailbox.id, taken):
                 kept = await self._take(connection, mailbox, uidvalidity, batch)
                 fetched += len(kept)
@@ -326,12 +326,23 @@ class Collector:
                 return []
             alone = [[letter] for letter in batch if letter.uid in uids]
             return [uid for one in alone for uid in await self._take(connection, mailbox, uidvalidity, one)]
+        await self._missing(connection, mailbox.id, uidvalidity, set(uids) - set(mails))
         if mails:
             await self._database.write(
                 mailboxes.keep, mailbox.id, uidvalidity, mails, passed=uids[-1], now=self._clock()
             )
             self._arrived()
         return sorted(mails)
+
+    async def _missing(self, connection: Connection, mailbox_id: int, uidvalidity: int, uids: set[int]) -> None:
+        """The server left these out of its answer. Only what it does not list any more is gone."""
+        if not uids:
+            return
+        await connection.catch_up()
+        listed = uids.intersection(await connection.search(min(uids), max(uids)))
+        for uid in sorted(listed):
+            await self._stumbled(mailbox_id, uidvalidity, uid, Unreachable("imap_left_out"))
+        await self._database.write(mailboxes.gone, mailbox_id, uidvalidity, sorted(uids - listed))
 
     async def _stumbled(self, mailbox_id: int, uidvalidity: int, uid: int, error: Exception) -> None:
         logger.warning("mailbox %s: mail %s is not handed over (%s)", mailbox_id, uid, error)

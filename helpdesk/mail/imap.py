@@ -200,6 +200,11 @@ class Connection:
                 return next((value or b"" for name, value in told.items() if name.startswith(b"BODY[")), b"")
         return b""
 
+    async def catch_up(self) -> None:
+        """Let the server say what others have deleted meanwhile."""
+        with _passing():
+            await self._command(b"NOOP")
+
     async def mark_seen(self, uids: Iterable[int]) -> None:
         """Mark them seen. Those that are gone are passed over by the server."""
         with _passing():

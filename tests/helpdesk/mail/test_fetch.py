@@ -319,6 +319,30 @@ def test_a_mail_deleted_by_somebody_meanwhile_is_no_trouble(boxes: Boxes, wire: 
 
 
 @SQLITE
+@pytest.mark.parametrize("asked", ["(UID BODY.PEEK[])", "(UID RFC822.SIZE"])
+def test_a_mail_the_server_forgets_to_answer_about_is_asked_for_again(boxes: Boxes, wire: Wire, asked: str) -> None:
+    boxes.add(port=wire.port)
+    for number in (1, 2, 3):
+        boxes.account.put(mail(number), at=LATER)
+    wire.on(asked, "{tag} OK Fetch completed.")
+    assert boxes.once() == Looked(1, "サポート", 0) and boxes.kept() == []
+    boxes.account.put(mail(4), at=LATER)
+    boxes.once()
+    assert sorted(boxes.kept()) == [f"ご相談 {number}" for number in (1, 2, 3, 4)] and boxes.account.unseen() == 0
+
+
+@SQLITE
+def test_a_kill_after_the_notice_of_a_large_mail_loses_none_before_it(boxes: Boxes, wire: Wire) -> None:
+    boxes.desk.settings.mail_max_bytes = 20_000
+    boxes.add(port=wire.port)
+    boxes.account.put(mail(1), at=LATER)
+    boxes.account.put(mail(2, body="大" * 20_000), at=LATER)
+    wire.on("UID FETCH 1 (UID BODY", "cut")  # the head of the second is kept by then
+    assert [boxes.once().error for _ in range(2)] == ["imap_lost", ""]
+    assert sorted(boxes.kept()) == ["ご相談 1", "ご相談 2"] and len(boxes.parked()) == 1
+
+
+@SQLITE
 def test_a_mailbox_that_cannot_be_marked_is_emptied_all_the_same_and_says_so(boxes: Boxes, wire: Wire) -> None:
     boxes.add(port=wire.port, after=MailboxAfter.MOVE, move_to="Nowhere")
     boxes.account.put(mail(1), at=LATER)
