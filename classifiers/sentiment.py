@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from classifiers.answers import Example, Reason
+from classifiers.features import Reading
 from classifiers.router import Router
 
 LABELS = ("negative", "neutral", "positive")
@@ -37,13 +38,18 @@ def shipped() -> Router:
     return registry.load(registry.SHIPPED / "sentiment.npz", registry.SHIPPED / "sentiment.json")
 
 
-def of(text: str, *, subject: str = "", model: Router | None = None) -> Sentiment:
-    """The feeling of one text. Takes any text; one with nothing to read is neutral, with little confidence."""
-    found = (model or shipped()).predict(text, subject=subject)
+def of(text: str, *, subject: str = "", model: Router | None = None, reading: Reading | None = None) -> Sentiment:
+    """The feeling of one text. Takes any text; one with nothing to read is neutral, with little confidence.
+
+    `reading` is what another model has read of the same text and subject, where one has.
+    """
+    model = model or shipped()
+    reading = model.hear(reading) if reading else model.read(text, subject=subject)
+    found = model.answer(reading, text, subject, explain=False)
     if not text.strip() and not subject.strip():
         even = dict.fromkeys(LABELS, 1 / len(LABELS))
         return Sentiment("neutral", even["neutral"], even, (), found.version)
-    because = found.because if found.label != "neutral" else ()
+    because = model.because(reading, found.label, text, subject) if found.label != "neutral" else ()
     return Sentiment(found.label, found.confidence, found.probabilities, because, found.version)
 
 

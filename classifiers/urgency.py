@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.answers import Example, Reason
+from classifiers.features import Reading
 from classifiers.router import NEVER, Router
 
 LABELS = ("calm", "urgent")
@@ -46,11 +47,14 @@ def shipped() -> Router:
     return registry.load(registry.SHIPPED / "urgency.npz", registry.SHIPPED / "urgency.json")
 
 
-def of(text: str, *, subject: str = "", model: Router | None = None) -> Urgency:
-    """Whether one inquiry is urgent. Takes any text; one with nothing to read is not."""
+def of(text: str, *, subject: str = "", model: Router | None = None, reading: Reading | None = None) -> Urgency:
+    """Whether one inquiry is urgent. Takes any text; one with nothing to read is not.
+
+    `reading` is what another model has read of the same text and subject, where one has.
+    """
     model = model or shipped()
-    reading = model.read(text, subject=subject)
-    found = model.answer(reading, text, subject)
+    reading = model.hear(reading) if reading else model.read(text, subject=subject)
+    found = model.answer(reading, text, subject, explain=False)
     confidence = found.probabilities["urgent"]
     nothing = not text.strip() and not subject.strip()
     if nothing or confidence < model.cuts.get(found.language, {}).get("urgent", NEVER):

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import queues
+from helpdesk import preferences, queues
 from models import Agent, AgentState, Call, CallState, Customer, Membership, Presence, Queue, Ticket, TicketState
 
 
@@ -22,6 +22,7 @@ class Figures:
     agents_busy: int
     agents_wrap_up: int
     agents_away: int
+    urgent: int | None  # of the open tickets; None: that guess is switched off
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ def now(db: Session, *, language: str, seen: set[int]) -> Board:
     figures = Figures(
         len(in_sight), min(in_sight, default=None), sum(row.open for row in rows), sum(row.unassigned for row in rows),
         sum(row.open for row in rows if row.id in triage), *_heads(states, staff),
+        sum(count for queue_id, count in queues.urgent(db).items() if queue_id in seen)
+        if preferences.shown(db, "urgency") else None,
     )  # fmt: skip
     names = {queue.id: queue.called(language) for queue in shown}
     talks, busy_with = _talks(db, language), _open_by_agent(db)

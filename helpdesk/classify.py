@@ -74,14 +74,15 @@ def _row(line: str) -> dict[str, Any]:
 
 def _answer(row: dict[str, Any], router: Router) -> dict[str, Any]:
     text, subject = row["text"], row.get("subject") or ""
-    found = router.predict(text, subject=subject)
+    reading = router.read(text, subject=subject)  # once, for three answers
+    found = router.answer(reading, text, subject)
     return {
         "label": found.label,
         "confidence": found.confidence,
         "probabilities": found.probabilities,
         "abstained": found.abstained,
-        "urgent": urgency.of(text, subject=subject).urgent,
-        "sentiment": sentiment.of(text, subject=subject).label,
+        "urgent": urgency.of(text, subject=subject, reading=reading).urgent,
+        "sentiment": sentiment.of(text, subject=subject, reading=reading).label,
         "language": found.language,
         "version": found.version,
         "because": [asdict(reason) for reason in found.because],

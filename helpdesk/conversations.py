@@ -3,7 +3,7 @@
 Every part is one statement, however long the conversation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import queues, routing, tickets
+from helpdesk import impressions, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import recall
 from helpdesk.settings import Settings
@@ -23,6 +23,7 @@ from models import (
     ContactPoint,
     Customer,
     Event,
+    Impression,
     Membership,
     Message,
     Note,
@@ -37,7 +38,15 @@ from models import (
 
 # Built once: the card of a ringing call shows both.
 _TICKETS = {
-    language: sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.state), col(name), col(Ticket.last_contact_at))
+    language: sa.select(
+        col(Ticket.id),
+        col(Ticket.subject),
+        col(Ticket.state),
+        col(name),
+        col(Ticket.last_contact_at),
+        col(Ticket.is_urgent),
+        col(Ticket.sentiment),
+    )
     .join(Queue, col(Queue.id) == Ticket.queue_id)
     .where(col(Ticket.customer_id) == sa.bindparam("customer_id"))
     .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
@@ -85,6 +94,15 @@ class CallBubble:
     disposition: str
 
 
+@dataclass(frozen=True, slots=True)
+class Feeling:
+    """How the writer of a message seems to feel."""
+
+    label: str  # "positive", "neutral", "negative"
+    confidence: float
+    because: Sequence[dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing in a conversation. `kind` says which fields speak."""
@@ -110,6 +128,7 @@ class Entry:
     error: str = ""
     is_automatic: bool = False
     is_from_stranger: bool = False
+    feeling: Feeling | None = None
     call: CallBubble | None = None
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -130,12 +149,39 @@ class RoutingView:
 
 
 @dataclass(frozen=True, slots=True)
+class UrgencyView:
+    """Why a ticket is taken for urgent, and who said that it is not."""
+
+    impression_id: int
+    confidence: float
+    reasons: Sequence[str]
+    because: Sequence[dict[str, Any]]
+    version: str
+    at: datetime
+    source: str  # the entry it was read from, as an address on the page
+    is_note: bool  # of a call
+    denied_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageView:
+    """The language of a ticket that is not the desk's own; how plainly its letters say so, in [0, 1]."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class TicketBrief:
+    """`is_urgent` and `sentiment` are guesses, and empty where they are switched off."""
+
     id: int
     subject: str
     state: str
     queue_name: str
     last_contact_at: datetime
+    is_urgent: bool
+    sentiment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +243,8 @@ class TicketView:
     queues: Sequence[dict[str, Any]]
     reply: ReplyForm
     can: frozenset[str]
+    urgency: UrgencyView | None
+    language: LanguageView | None
 
 
 def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings) -> TicketView:
@@ -211,6 +259,8 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply"}
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
+    guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
+    feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -225,13 +275,15 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, queue_names, staff),
+        _entries(db, ticket, decisions, feelings, queue_names, staff),
         panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         _assignable(db, ticket, staff.values()),
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
         reply_form(db, ticket, agent=agent, settings=settings),
         frozenset(can),
+        _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
+        _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
     )
 
 
@@ -267,8 +319,14 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
 
 def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> list[TicketBrief]:
     """A customer's tickets, newest contact first."""
-    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit})
-    return [TicketBrief(*values) for values in rows]
+    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit}).all()
+    shown = preferences.all_shown(db) if rows else ()
+    return [
+        TicketBrief(
+            number, subject, state, queue, at, "urgency" in shown and urgent, feels if "sentiment" in shown else ""
+        )
+        for number, subject, state, queue, at, urgent, feels in rows
+    ]
 
 
 def timeline(
@@ -302,7 +360,12 @@ def briefs(db: Session, customer_ids: Sequence[int]) -> list[CustomerBrief]:
 
 
 def _entries(
-    db: Session, ticket: Ticket, decisions: Sequence[Routing], queue_names: dict[int, str], staff: dict[int, Agent]
+    db: Session,
+    ticket: Ticket,
+    decisions: Sequence[Routing],
+    feelings: Mapping[int | None, Feeling | None],
+    queue_names: dict[int, str],
+    staff: dict[int, Agent],
 ) -> list[Entry]:
     messages = db.exec(
         select(Message).where(Message.ticket_id == ticket.id).order_by(col(Message.id)).limit(ENTRIES_MAX)
@@ -330,7 +393,12 @@ def _entries(
         .limit(ENTRIES_MAX)
     )
     entries = [
-        *(_message(message, staff, files.get(message.id or 0, ()), marks.get(message.id, ())) for message in messages),
+        *(
+            _message(
+                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id)
+            )
+            for message in messages
+        ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
         *(_fact(row, queue_names, staff) for row in told),
@@ -340,7 +408,11 @@ def _entries(
 
 
 def _message(
-    message: Message, staff: dict[int, Agent], files: Sequence[File], marks: Sequence[tuple[int, int]]
+    message: Message,
+    staff: dict[int, Agent],
+    files: Sequence[File],
+    marks: Sequence[tuple[int, int]],
+    feeling: Feeling | None = None,
 ) -> Entry:
     author = staff.get(message.author_id or 0)
     url = f"/messages/{message.id}"
@@ -366,6 +438,7 @@ def _message(
         error=message.error,
         is_automatic=message.is_automatic,
         is_from_stranger=message.is_from_stranger,
+        feeling=feeling,
     )
 
 
@@ -433,6 +506,36 @@ def _routing(
         by.name if by else "",
         current.decided_at,
     )
+
+
+def _feeling(impression: Impression) -> Feeling | None:
+    if not impression.sentiment:
+        return None
+    return Feeling(impression.sentiment, impression.sentiment_confidence, impression.sentiment_because)
+
+
+def _urgency(impression: Impression, staff: dict[int, Agent]) -> UrgencyView | None:
+    if not impression.is_urgent:
+        return None
+    denied_by = staff.get(impression.denied_by_id or 0)
+    is_note = impression.message_id is None
+    return UrgencyView(
+        impression.id or 0,
+        impression.urgency,
+        impression.urgency_reasons,
+        impression.urgency_because,
+        impression.version,
+        impression.made_at,
+        f"#entry-call-{impression.call_id}" if is_note else f"#message-{impression.message_id}",
+        is_note,
+        denied_by.name if denied_by else "",
+    )
+
+
+def _language(ticket: Ticket, guessed: Sequence[Impression]) -> LanguageView:
+    """By the newest text that is in it; 0 where nothing was written yet, and it is the customer's by record."""
+    told = (each.language_confidence for each in reversed(guessed) if each.language == ticket.language)
+    return LanguageView(ticket.language, next(told, 0.0))
 
 
 def _candidates(db: Session, ticket: Ticket, last: Message | None) -> list[CustomerBrief]:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, inbox, mailboxes, tickets
+from helpdesk import callbacks, calls, impressions, inbox, mailboxes, preferences, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, fetch, listen, receive, send
@@ -79,6 +79,7 @@ class Desk:
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
         self.router: Router | None = None
+        self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.mail_port = 0
         self._works = works
         self._listener: listen.Listener | None = None
@@ -221,8 +222,12 @@ class Desk:
     def _understand(self, ids: list[int]) -> list[receive.Understood] | None:
         """Some mails, in the reader's thread; None when one of them cannot be read like this."""
         try:
-            raws = self.database.read_now(lambda db: [inbox.bytes_of(db, inbound_id)[1] for inbound_id in ids])
-            return [receive.understand(raw, router=self.router, folder=self.attachments) for raw in raws]
+            raws, shown = self.database.read_now(
+                lambda db: ([inbox.bytes_of(db, each)[1] for each in ids], preferences.all_shown(db))
+            )
+            return receive.understand_all(
+                raws, router=self.router, folder=self.attachments, asked=self.guesses & shown
+            )
         except Exception as error:
             logger.warning("understanding %s mails together failed (%s); one by one", len(ids), type(error).__name__)
             return None
@@ -254,13 +259,16 @@ class Desk:
 
     async def _read(self, inbound_id: int, kind: InboundKind | None) -> None:
         try:
-            raw = b""
+            raw, shown = b"", frozenset[str]()
             if kind in (None, InboundKind.MAIL):
-                kind, raw = await self.database.read(inbox.bytes_of, inbound_id)
+                (kind, raw), shown = await self.database.read(
+                    lambda db: (inbox.bytes_of(db, inbound_id), preferences.all_shown(db))
+                )
             if kind == InboundKind.MAIL:
                 mail = await self._in_reader(
-                    partial(receive.understand, raw, router=self.router, folder=self.attachments)
-                )
+                    partial(receive.understand, raw, router=self.router, folder=self.attachments,
+                            asked=self.guesses & shown)
+                )  # fmt: skip
                 await self.database.write(
                     receive.take, inbound_id, mail, settings=self.settings, now=self.clock()
                 )
@@ -288,6 +296,10 @@ class Desk:
             self.router = await self._in_reader(self._load_router)
         except Exception:
             logger.exception("no classifier could be loaded: what no rule decides waits in triage")
+        try:
+            self.guesses = await self._in_reader(impressions.ready)
+        except Exception:
+            logger.exception("nothing besides the queue will be guessed")
         if self._works:
             # In this thread's order after the classifier, so that the first page waits for neither.
             await asyncio.to_thread(self.worker.start, self.jobs(), failed=self._gave_up)

@@ -189,6 +189,24 @@ class AgentChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UrgencyJudged(Fact):
+    """An agent said of a text that it is not urgent ("not_urgent"), or took that back ("urgent")."""
+
+    ticket_id: int
+    queue_id: int
+    impression_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceChanged(Fact):
+    """A supervisor switched something of the whole desk "on" or "off"; `what` is its name."""
+
+    what: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SomethingParked(Fact):
     parked_id: int
 

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from classifiers import Prediction
-from helpdesk import routing, tickets
+from helpdesk import impressions, routing, tickets
 from helpdesk.customers.matching import NOBODY, Match
+from helpdesk.impressions import Guess
 from models import Channel, Customer, Queue, Routing, Ticket, TicketState
 
 
@@ -28,6 +29,7 @@ class Inquiry:
     written_to: Queue | None = None  # the queue whose mail address it came to
     dialed: Queue | None = None  # the queue whose number was called
     continues: Ticket | None = None  # the ticket its threading names
+    impression: Guess | None = None  # shown on a new ticket, and of no other effect
     prediction: Prediction | None = None
     threshold: float | None = None
 
@@ -76,6 +78,8 @@ def _open(db: Session, inquiry: Inquiry, *, now: datetime) -> Taken:
         text=inquiry.text,
         routed_by=decision.reason,
         confidence=decision.confidence,
+        is_urgent=impressions.is_urgent(inquiry.impression),
+        sentiment=impressions.feeling(inquiry.impression),
         now=now,
     )
     kept = routing.keep(db, ticket, decision, now=now)

@@ -24,7 +24,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, inbox, queues, routing, tickets
+from helpdesk import agents, calls, impressions, inbox, queues, routing, tickets
 from helpdesk.customers import contact_points, records
 from helpdesk.events import MessageSent, emit
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
@@ -195,6 +195,7 @@ class _Stage:
     now: datetime
     zone: ZoneInfo
     router: Router
+    asked: frozenset[str]  # what is guessed of texts besides their queue
     staff: dict[str, Agent] = field(default_factory=dict)
     lines: dict[str, Queue] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -204,7 +205,7 @@ class _Stage:
 
 
 def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
-    stage = _Stage(db, settings, now, ZoneInfo(settings.timezone), registry.shipped())
+    stage = _Stage(db, settings, now, ZoneInfo(settings.timezone), registry.shipped(), impressions.ready())
     founded = now - timedelta(days=430)
     for queue in queues.make_defaults(db):
         stage.lines[queue.slug] = queue
@@ -427,6 +428,7 @@ def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Gene
         db, call, note=note, disposition=told["outcome"], by=by, guess=guess,
         threshold=guess.threshold, now=at,
     )  # fmt: skip
+    impressions.hear_note(db, call, note, impressions.of(note, asked=impressions.OF_NOTES & stage.asked), now=at)
     if done and (ticket := db.get(Ticket, call.ticket_id)):
         tickets.resolve(db, ticket, by=by, now=at)  # a wrong number is over, too
     return at
@@ -487,7 +489,8 @@ def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, tick
 def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
     envelope = {"recipients": [to], "sender": "", "tag": tag, "peer": ""}
     inbound_id, _ = inbox.keep(stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at)
-    mail = receive.understand(raw, router=stage.router, folder=stage.settings.data / "attachments")
+    folder = stage.settings.data / "attachments"
+    mail = receive.understand(raw, router=stage.router, folder=folder, asked=stage.asked)
     return receive.take(stage.db, inbound_id, mail, settings=stage.settings, now=at)
 
 

@@ -84,11 +84,13 @@ def start(
     text: str = "",
     routed_by: str = "",
     confidence: float | None = None,
+    is_urgent: bool = False,
+    sentiment: str = "",
 ) -> Ticket:
     """A new ticket in a queue. Its decision is written by `routing.keep`, its fact stated by `announce`.
 
-    `text`, of which the list shows the beginning, and the decision's two words may be given at once, which saves
-    writing the row twice.
+    `text`, of which the list shows the beginning, the decision's two words and the impression's may be given at once,
+    which saves writing the row twice.
     """
     ticket = Ticket(
         subject=subject.strip()[:SUBJECT_MAX],
@@ -98,6 +100,8 @@ def start(
         language=language,
         routed_by=routed_by,
         confidence=confidence,
+        is_urgent=is_urgent,
+        sentiment=sentiment,
         token=secrets.token_hex(10),
         created_at=now,
         last_contact_at=now,

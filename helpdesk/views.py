@@ -13,12 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents, queues
+from helpdesk import access, agents, preferences, queues
 from helpdesk.errors import NotFound
 from models import Agent, Customer, Direction, Message, Queue, Ticket, TicketState
 
 PAGE = 50
-NAMES = ("mine", "unassigned", "all", "resolved")
+NAMES = ("mine", "unassigned", "urgent", "all", "resolved")
 
 # Whoever wrote last, by their own words: all there is to call somebody by who is no customer yet.
 _WRITER = (
@@ -54,6 +54,7 @@ class Row:
     assignee_name: str
     last_contact_at: datetime
     awaits_us: bool
+    is_urgent: bool  # guessed; never where that guess is switched off
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,14 @@ class Rail:
     mine: int
     unassigned: int
     all: int
+    urgent: int | None  # None: that guess is switched off
 
 
 def page(
     db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False
 ) -> Page:
     """One page of a view. Raises `NotFound` for a view there is not, or a queue the agent does not serve."""
-    query = _rows(language).where(_condition(db, agent, view))
+    query = _rows(language, preferences.shown(db, "urgency")).where(_condition(db, agent, view))
     key = sa.tuple_(Ticket.last_contact_at, Ticket.id)
     if cursor:
         last = sa.tuple_(*_parse(cursor))
@@ -100,7 +102,7 @@ def total(db: Session, agent: Agent, view: str) -> int | None:
 
 def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     """One ticket as the list shows it, for a live update."""
-    found = db.execute(_one_row(language), {"ticket_id": ticket_id}).first()
+    found = db.execute(_one_row(language, preferences.shown(db, "urgency")), {"ticket_id": ticket_id}).first()
     return Row(*found) if found else None
 
 
@@ -126,16 +128,23 @@ def rail(db: Session, agent: Agent, *, language: str) -> Rail:
         mine,
         sum(counts.get(queue_id, none).unassigned for queue_id in served),
         sum(counts.get(queue_id, none).open for queue_id in served),
+        _urgent(db, served),
     )
 
 
-@lru_cache
-def _one_row(language: str) -> sa.Select[Any]:
-    return _rows(language).where(col(Ticket.id) == sa.bindparam("ticket_id"))
+def _urgent(db: Session, served: set[int]) -> int | None:
+    if not preferences.shown(db, "urgency"):
+        return None
+    return sum(count for queue_id, count in queues.urgent(db).items() if queue_id in served)
 
 
 @lru_cache
-def _rows(language: str) -> sa.Select[Any]:
+def _one_row(language: str, shows_urgency: bool) -> sa.Select[Any]:
+    return _rows(language, shows_urgency).where(col(Ticket.id) == sa.bindparam("ticket_id"))
+
+
+@lru_cache
+def _rows(language: str, shows_urgency: bool) -> sa.Select[Any]:
     queue_name = Queue.name_en if language == "en" else Queue.name
     rows: sa.Select[Any] = (
         sa.select(
@@ -154,6 +163,7 @@ def _rows(language: str) -> sa.Select[Any]:
             sa.func.coalesce(Agent.name, ""),
             col(Ticket.last_contact_at),
             col(Ticket.awaits_us),
+            col(Ticket.is_urgent) if shows_urgency else sa.false(),
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
@@ -168,6 +178,9 @@ def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
         return sa.and_(is_open, col(Ticket.assignee_id) == agent.id)
     if view == "unassigned":
         return sa.and_(is_open, col(Ticket.assignee_id).is_(None), access.seen_tickets(db, agent))
+    if view == "urgent":  # empty, not gone, where that guess is switched off: somebody may have it open
+        shown = col(Ticket.is_urgent) if preferences.shown(db, "urgency") else sa.false()
+        return sa.and_(is_open, shown, access.seen_tickets(db, agent))
     if view == "all":
         return sa.and_(is_open, access.seen_tickets(db, agent))
     if view == "resolved":

@@ -17,8 +17,11 @@ class Impression(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE")
-    message_id: int | None = points_to("message.id", default=None, ondelete="SET NULL")  # None: an agent's call note
-    language: str
+    # The text: a customer's message, or an agent's note of a call. It is guessed at once, and the guess goes with it.
+    message_id: int | None = points_to("message.id", default=None, index=True, unique=True, ondelete="CASCADE")
+    call_id: int | None = points_to("call.id", default=None, index=True, unique=True, ondelete="CASCADE")
+    language: str = ""  # "ja", "en"; "" where it was not asked for
+    language_confidence: float = 0.0  # by its letters, see classifiers/text.py
     is_urgent: bool = False
     urgency: float = 0.0  # the probability of it
     urgency_reasons: list[str] = json_column(default_factory=list)  # codes, see classifiers/urgency.py
@@ -28,6 +31,8 @@ class Impression(Row, table=True):
     sentiment_because: list[dict[str, Any]] = json_column(default_factory=list)
     version: str = ""  # of urgency and sentiment
     made_at: datetime
+    denied_by_id: int | None = points_to("agent.id", default=None)  # who said that it is not urgent; to learn from
+    denied_at: datetime | None = None
 
 
 class TrainingState(StrEnum):

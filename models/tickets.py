@@ -37,6 +37,14 @@ class Ticket(Row, table=True):
             sqlite_where=sa.text("state = 'open'"),
             postgresql_where=sa.text("state = 'open'"),
         ),
+        sa.Index(
+            "ix_ticket_urgent",
+            "last_contact_at",
+            "id",
+            "queue_id",
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
+            postgresql_where=sa.text("state = 'open' AND is_urgent"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -193,6 +193,8 @@ class Screen:
             return bool(place["assignee_id"] == self.desk.agent(self.person).id)
         if view == "unassigned":
             return not place["assignee_id"]
+        if view == "urgent":
+            return bool(place["is_urgent"]) and place["state"] == "open"
         return view == "all" or view == f"queue-{place['queue_id']}"
 
     def close(self) -> None:

@@ -90,6 +90,15 @@ def why(page: Page, desk: Running) -> None:
     page.locator(".conversation").evaluate("box => box.scrollTop = 0")
 
 
+def urgent(page: Page, desk: Running) -> None:
+    """What seems urgent, and why."""
+    page.goto(desk.url + "/inbox?view=urgent")
+    href = page.locator(".row a[data-open-ticket]").first.get_attribute("href")
+    page.goto(f"{desk.url}{href}?view=urgent")
+    page.locator(".judgement summary").click()
+    page.locator(".conversation").evaluate("box => box.scrollTop = 0")
+
+
 def help_sheet(page: Page, desk: Running) -> None:
     """The keys."""
     page.goto(desk.url + "/inbox?view=resolved")
@@ -107,6 +116,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "inbox": (AGENT, "/inbox"),
     "ticket": (AGENT, first_of(".row:has-text('E07') a[data-open-ticket]")),
     "why": (AGENT, why),
+    "urgent": (AGENT, urgent),
     "menu": (AGENT, menu),
     "help": (AGENT, help_sheet),
     "calls": (AGENT, "/calls"),
@@ -125,6 +135,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "unknown": (AGENT, unknown),
     "queues": (SUPERVISOR, "/queues"),
     "parked": (SUPERVISOR, "/admin/parked"),
+    "guesses": (SUPERVISOR, "/admin/guesses"),
 }
 
 

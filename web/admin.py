@@ -1,13 +1,15 @@
-"""What failed, for a supervisor to try again or set aside."""
+"""What supervisors alone see: what failed, to be tried again or set aside; and which guesses are shown."""
 
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, inbox
+from helpdesk import access, impressions, inbox, preferences
+from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked
 from web.edge import act, desk_of, html, look, see
 from web.tickets import download
@@ -48,6 +50,36 @@ async def raw(request: Request) -> Response:
 
     _, (content, ending) = await see(request, verb)
     return download(content, f"inbound-{inbound_id}.{ending}", "application/octet-stream")
+
+
+async def guesses(request: Request) -> Response:
+    """What is guessed of customers' words, how well, and a switch for each."""
+    measured = await run_in_threadpool(impressions.measured)
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        shown = preferences.all_shown(db)
+        return {"guesses": [{"name": name, "is_on": name in shown,
+                             "measured": [each for each in measured if each.guess == name]}
+                            for name in preferences.GUESSES]}  # fmt: skip
+
+    frame, told = await look(request, verb)
+    return html(request, "admin/guesses.html", frame["me"]["language"], **(frame | told | {"view": "guesses"}))
+
+
+async def switch(request: Request) -> Response:
+    """Switch a guess on or off, for everybody."""
+    form, now = await request.form(), desk_of(request).clock()
+    name, value = str(form.get("name", "")), str(form.get("value", ""))
+    if value not in ("on", "off"):
+        raise Invalid("unknown_choice", field="value")
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        preferences.set(db, name, value == "on", by=agent, now=now)
+
+    await act(request, verb)
+    return RedirectResponse("/admin/guesses?notice=saved", 303)
 
 
 def _parked(db: Session, agent: Agent) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, call_log, calls
+from helpdesk import access, call_log, calls, impressions, preferences
 from helpdesk.customers import records
 from helpdesk.errors import NotFound
 from models import Agent, Call, Ticket
@@ -100,15 +100,23 @@ async def note(request: Request) -> Response:
 async def wrap_up(request: Request) -> Response:
     """Note and outcome; the agent is ready for the next. The notes are the call's first words: the classifier reads."""
     desk, call_id = desk_of(request), request.path_params["call_id"]
-    await see(request, lambda db, agent: access.call(db, agent, call_id))  # nobody else is read to by the classifier
+
+    def may(db: Session, agent: Agent) -> frozenset[str]:
+        access.call(db, agent, call_id)  # nobody else is read to by the classifier
+        return preferences.all_shown(db)
+
+    _, shown = await see(request, may)
     form = await _form(request)
     text, router = form.get("note", "")[:20_000], desk.router
     guess = await run_in_threadpool(router.predict, text) if router and text.strip() else None
     threshold = guess.threshold if guess else None
+    asked = impressions.OF_NOTES & desk.guesses & shown
+    impression = await run_in_threadpool(impressions.of, text.strip(), asked=asked) if asked else None
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
         calls.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
                       threshold=threshold, now=desk.clock())  # fmt: skip
+        impressions.hear_note(db, call, text, impression, now=desk.clock())
 
     return await _change(request, verb)
 

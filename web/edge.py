@@ -166,6 +166,7 @@ def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
     """The counts in the rail."""
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
+        "urgent": rail.urgent,
         "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
         "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
     }  # fmt: skip

@@ -44,6 +44,7 @@ class Touched:
     tickets: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics besides those who see it now
     cards: dict[int, set[int]] = field(default_factory=dict)  # call id -> agents whose screens it may be on
     stale: dict[str, set[str]] = field(default_factory=dict)  # region id -> topics told to fetch it again
+    reload: bool = False  # every page is to be looked at anew
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ def _parked(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("parked", set()).add(SUPERVISORS)
 
 
+def _everything(touched: Touched, _fact: Any) -> None:
+    """What is shown at all has changed: rows, cards and tickets alike, on whatever page is open."""
+    touched.reload = True
+
+
 def _mailboxes(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("mailboxes", set()).add(SUPERVISORS)
 
@@ -130,6 +136,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallEnded: _call,
     facts.CallWrappedUp: _call,
     facts.AgentStateChanged: _state,
+    facts.UrgencyJudged: _ticket,
+    facts.PreferenceChanged: _everything,
     facts.SomethingParked: _parked,
     facts.ParkedSettled: _parked,
     facts.MailboxChanged: _mailboxes,
@@ -176,6 +184,7 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
         *_cards(db, touched.cards, audience, renderer, settings, now),
         *_rows(db, touched.rows, seeing, audience, renderer, now),
         *_stale(touched.stale, audience),
+        *([Op(frozenset({EVERYONE}), None, {"reload": True})] if touched.reload else []),
     ]
 
 
@@ -225,7 +234,8 @@ def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset
                 text = renderer.fragment(ROW, lang, row=row, now=now)
                 yield Op(hearing, lang, {
                     "row": ticket_id, "html": text,
-                    "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state},
+                    "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state,
+                             "is_urgent": row.is_urgent},
                 })  # fmt: skip
 
 

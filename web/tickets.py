@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, queues, routing, tickets, views
+from helpdesk import access, agents, conversations, impressions, queues, routing, tickets, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments, compose
@@ -118,6 +118,17 @@ async def reopen(request: Request) -> Response:
     )
 
 
+async def urgency(request: Request) -> Response:
+    """Say that what was taken for urgent is not, or take that back."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        if (word := form.get("urgent")) not in ("yes", "no"):
+            raise Invalid("unknown_choice", field="urgent")
+        impressions.judge(db, found, _number(form.get("impression", "")), urgent=word == "yes", by=agent, now=now)
+
+    return await _change(request, verb)
+
+
 async def customer(request: Request) -> Response:
     """Say whose ticket it is."""
 
@@ -209,7 +220,8 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
     kind, _, number = view.partition("-")
     if kind == "queue":
         return queue_names.get(int(number), "")
-    words = {"mine": "My tickets", "unassigned": "Unassigned", "all": "All open", "resolved": "Resolved"}
+    words = {"mine": "My tickets", "unassigned": "Unassigned", "urgent": "Urgent", "all": "All open",
+             "resolved": "Resolved"}  # fmt: skip
     return renderer_of(request).gettext(frame["me"]["language"])(words[view])
 
 

@@ -83,6 +83,24 @@ WORDS: dict[str, dict[str, str]] = {
         "no_words_yet": N_("No words to read yet; please choose the queue"),
         "by_agent": N_("Chosen by an agent"),
     },
+    "urgency": {
+        "deadline": N_("Deadline"),
+        "safety": N_("Safety"),
+        "legal": N_("Legal"),
+        "business_stopped": N_("Work at a stop"),
+        "demand": N_("Asks for action now"),
+    },
+    "sentiment": {
+        "positive": N_("Pleased"),
+        "neutral": N_("Neutral"),
+        "negative": N_("Displeased"),
+    },
+    "guess": {
+        "urgency": N_("Urgency"),
+        "sentiment": N_("Feeling"),
+        "language": N_("Language"),
+        "similar": N_("Similar solved tickets"),
+    },
     "disposition": {
         "solved": N_("Solved"),
         "follow_up": N_("Needs follow-up"),

@@ -4,6 +4,7 @@ Reading and guessing need no database and take most of the time, so they happen 
 thread there is; `take` then writes everything in one transaction.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import inbox, intake, mailboxes, queues, tickets
+from helpdesk import impressions, inbox, intake, mailboxes, queues, tickets
 from helpdesk.customers import contact_points, matching
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
@@ -23,6 +24,7 @@ from models import Attachment, Channel, Direction, Inbound, Message, MessageStat
 
 if TYPE_CHECKING:
     from classifiers import Router
+    from classifiers.features import Reading
 
 CLASSIFY_MAX = 20_000  # characters given to the classifier
 
@@ -36,19 +38,55 @@ class Understood:
     prediction: Prediction | None
     threshold: float | None  # the confidence from which this prediction decides
     files: tuple[Attachment, ...]
+    impression: impressions.Guess | None = None  # what a person's own words tell besides
 
 
-def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understood:
-    """Read the bytes, ask the classifier, store the attachments. Touches no database."""
-    email = parse.read(raw)
-    if email.unreadable:
-        return Understood(email, "ja", None, None, ())
-    words = email.reply_text[:CLASSIFY_MAX]
-    prediction, threshold = None, None
-    if router is not None and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
-        prediction = router.predict(words, subject=parse.subject_stem(email.subject))
-        threshold = prediction.threshold
-    files = tuple(
+def understand(
+    raw: bytes, *, router: "Router | None", folder: Path, asked: Collection[str] = frozenset()
+) -> Understood:
+    """Read the bytes, ask the classifiers, store the attachments. Touches no database.
+
+    `asked` says what to guess besides the queue, see helpdesk/impressions.py.
+    """
+    return understand_all([raw], router=router, folder=folder, asked=asked)[0]
+
+
+def understand_all(
+    raws: Sequence[bytes], *, router: "Router | None", folder: Path, asked: Collection[str] = frozenset()
+) -> list[Understood]:
+    """`understand` for several mails, sooner than one by one: each text is read once, all of them together."""
+    emails = [parse.read(raw) for raw in raws]
+    inquiries = [(parse.subject_stem(email.subject), email.reply_text[:CLASSIFY_MAX]) for email in emails]
+    readings = router.read_many(inquiries) if router is not None else [None] * len(emails)
+    found = []
+    for email, (subject, words), reading in zip(emails, inquiries, readings, strict=True):
+        if email.unreadable:
+            found.append(Understood(email, "ja", None, None, ()))
+            continue
+        prediction, threshold = None, None
+        if router and reading and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
+            prediction = router.answer(reading, words, subject)
+            threshold = prediction.threshold
+        language = language_of(f"{email.subject}\n{words}")
+        impression = _impression(email, subject, words, reading, asked)
+        found.append(Understood(email, language, prediction, threshold, _stored(email, folder), impression))
+    return found
+
+
+def _impression(
+    email: Email, subject: str, words: str, reading: "Reading | None", asked: Collection[str]
+) -> impressions.Guess | None:
+    """Of a person's own words only. An answer carries a subject that was written for an earlier one: it is not read
+    again, or what was urgent once would be so in every answer."""
+    if email.is_automatic or email.is_bounce:
+        return None
+    if subject and (email.in_reply_to or email.references):
+        subject, reading = "", None
+    return impressions.of(words, subject=subject, asked=asked, reading=reading)
+
+
+def _stored(email: Email, folder: Path) -> tuple[Attachment, ...]:
+    return tuple(
         attachments.store(
             folder,
             name=file.name,
@@ -59,7 +97,6 @@ def understand(raw: bytes, *, router: "Router | None", folder: Path) -> Understo
         )
         for file in email.attachments
     )
-    return Understood(email, language_of(f"{email.subject}\n{words}"), prediction, threshold, files)
 
 
 def take_all(
@@ -106,6 +143,7 @@ def take(
             language=mail.language,
             written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, _addresses(inbound, email)),
             continues=thread.ticket,
+            impression=mail.impression,
             prediction=mail.prediction,
             threshold=mail.threshold,
         ),
@@ -114,6 +152,8 @@ def take(
     )
     message = _message(db, inbound, taken.ticket, mail, is_stranger=False, now=now)
     tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
+    if not email.is_automatic:
+        impressions.keep(db, taken.ticket, mail.impression, message_id=message.id, now=now)
     if taken.is_new:
         if taken.routing is not None:
             taken.routing.message_id = message.id

@@ -109,3 +109,12 @@ def test_a_masked_number_still_stands_for_all_its_digits():
 )
 def test_the_language_is_told_by_the_letters(text, language):
     assert texts.language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("返品したい", 1.0), ("Where is my order?", 1.0), ("12345", 0.0), ("", 0.0), ("特価 abcdefg", 14 / 21),
+     ("特 abcdefghijklmn", 14 / 21)],
+)  # fmt: skip
+def test_how_plainly_the_letters_tell_it_is_the_share_that_do(text, share):
+    assert texts.language_share(text) == pytest.approx(share)

@@ -5,18 +5,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, func, select
 
 from classifiers import registry
-from helpdesk import agents, sample
+from helpdesk import agents, impressions, sample
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
+from helpdesk.mail.parse import subject_stem
 from helpdesk.settings import Settings
 from models import (
     Agent,
     Attachment,
     Call,
     Event,
+    Impression,
     Inbound,
     InboundState,
     Message,
@@ -224,6 +227,20 @@ def test_letters_show_what_a_mail_reader_must_withstand(tmp_path: Path, db: Sess
     shared = read["shared"].email.sender
     assert shared is not None
     assert matching.by_address(db, contact_points.email_key(shared.address)).reason == "several"
+
+
+def test_what_its_customers_wrote_was_guessed_at_as_any_mail_is(db: Session) -> None:
+    guessed = {each.message_id: each for each in db.exec(select(Impression)) if each.message_id}
+    own = db.exec(select(Message).where(Message.direction == "in", sa.not_(col(Message.is_automatic)))).all()
+    assert set(guessed) == {message.id for message in own if not message.is_from_stranger}
+    first = {message.ticket_id: message for message in reversed(own)}
+    for message in first.values():  # a later one is read without its subject
+        guess = impressions.of(message.reply_text, subject=subject_stem(message.subject), asked=impressions.OF_MESSAGES)
+        kept = guessed[message.id]
+        assert guess is not None and guess.urgency is not None and guess.sentiment is not None
+        assert (kept.is_urgent, kept.sentiment) == (guess.urgency.urgent, guess.sentiment.label)
+    assert {each.sentiment for each in guessed.values()} == {"positive", "neutral", "negative"}
+    assert db.scalar(select(func.count()).where(Ticket.is_urgent, Ticket.state == TicketState.OPEN))
 
 
 def test_agents_are_at_work(db: Session) -> None:

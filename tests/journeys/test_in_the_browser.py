@@ -441,15 +441,18 @@ def test_a_withheld_number_is_shown_nowhere(office: Office) -> None:
 def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     office.writes(f"見た目の確認 {lang}", "アプリの設定を教えてください。\n\n田中\n090-1234-5678")
     office.writes("", "", to=TECH_ADDRESS, sender=cast.STRANGER)
+    office.writes(f"至急 {lang}", "本日中に交換してください。店が開けません。もう二度と買いません。", to=TECH_ADDRESS)
     window = office.window(SATO)
     window.request.post("/account", form={"language": lang, "theme": "light"})
     page = window.new_page()
     page.goto("/inbox?view=all")
     ticket = row(page, f"見た目の確認 {lang}").locator("a[data-open-ticket]").get_attribute("href")
+    urgent = row(page, f"至急 {lang}").locator("a[data-open-ticket]").get_attribute("href")
     page.goto("/customers")
     customer = page.locator("tbody a").first.get_attribute("href")
     paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new",
-             "/calls", "/queues", "/admin/parked", "/account"]  # fmt: skip
+             "/calls", "/queues", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
+             "/account"]  # fmt: skip
     faults = []
     for path in paths:
         faults += faults_of(page, str(path), lang)

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from helpdesk import agents, callbacks, calls, inbox, pops, queues, views
+from helpdesk import agents, callbacks, calls, impressions, inbox, pops, queues, views
 from helpdesk.customers import matching
 from helpdesk.events import last_number
 from helpdesk.mail import receive
@@ -31,7 +31,7 @@ NUMBER, DIALED = "+819012340001", "+81312345678"
 SMALL = {"queue", "agent", "membership", "lease", "login"}
 """Tables with as many rows as the desk has people and lines."""
 PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_parked_open", "ix_ticket_open",
-           "uq_agentstate_current"}  # fmt: skip
+           "ix_ticket_urgent", "uq_agentstate_current"}  # fmt: skip
 """Indexes of what is open now; walking through one costs what there is to do."""
 FORM = f"CallSid=CA1&CallStatus=ringing&Direction=inbound&From=%2B{NUMBER[1:]}&To=%2B{DIALED[1:]}"
 
@@ -150,6 +150,9 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "all tickets": lambda db, agent: views.page(db, agent, "all", language="ja"),
     "my tickets": lambda db, agent: views.page(db, agent, "mine", language="ja"),
     "a queue's tickets": lambda db, agent: views.page(db, agent, "queue-1", language="ja"),
+    "urgent tickets": lambda db, agent: views.page(db, agent, "urgent", language="ja"),
+    "how many are urgent": lambda db, agent: views.total(db, agent, "urgent"),
+    "what is guessed of a ticket": lambda db, agent: impressions.all_of(db, 1),
     "a queue's size": lambda db, agent: views.total(db, agent, "queue-1"),
     "waiting calls": lambda db, agent: calls.waiting_count(db),
     "cards on the screen": lambda db, agent: calls.live_for(db, agent),

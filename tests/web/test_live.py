@@ -54,6 +54,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.ready(AIKO, BEN)
     desk.mail(subject="返品したい", to=RETURNS_ADDRESS)
     desk.mail("山本 <yamamoto@example.net>", subject="もう一つ", to=RETURNS_ADDRESS)
+    for _ in range(2):  # the second stays urgent
+        desk.mail(subject="至急", body="本日中に交換してください。店が開けません。", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/3/urgency", data={"impression": 3, "urgent": "no"})
     desk.as_(BEN).post("/tickets/1/note", data={"body": "確認中"})
     desk.post(desk.reply(BEN, 1, "承りました。"))
     postbox.refuses.add("yamamoto@example.net")
@@ -83,7 +86,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
-    (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"), (AKIRA, "/inbox"),
+    (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
+    (AKIRA, "/inbox"),
 ]  # fmt: skip
 
 
@@ -92,6 +96,11 @@ def test_after_a_day_of_every_fact_every_screen_is_what_a_reload_shows(desk: Ope
     a_day(desk, postbox)
     for screen in screens:
         screen.check()
+        assert screen.reloads == 0
+    desk.as_(SATO).post("/admin/guesses", data={"name": "urgency", "value": "off"})
+    for screen in screens:  # on any page something may be gone now
+        screen.sync()
+        assert screen.reloads == 1
     stated = set(desk.read(lambda db: db.exec(select(Event.fact)).all()))
     assert stated == set(Fact.kinds), "a fact nobody's screen was tried with"
 

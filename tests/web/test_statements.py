@@ -19,6 +19,7 @@ from models import (
     Channel,
     Customer,
     Direction,
+    Impression,
     Membership,
     Message,
     MessageState,
@@ -80,6 +81,7 @@ def _tickets(db: Session, numbers: range) -> None:
         ticket = tickets.start(
             db, subject=f"件名 {number}", channel=Channel.MAIL, queue_id=queue_ids[number % len(queue_ids)] or 0,
             customer_id=customer.id if number % 3 else None, language="ja", now=now, text="動きません",
+            is_urgent=number % 4 != 0, sentiment="negative",
         )  # fmt: skip
         if number % 2:
             tickets.assign(db, ticket, agent, by=agent, now=now)
@@ -108,11 +110,15 @@ def _history(db: Session, numbers: range) -> None:
 
 
 def _mail(db: Session, ticket_id: int, number: int) -> None:
-    db.add(Message(
+    message = Message(
         ticket_id=ticket_id, direction=Direction.IN, state=MessageState.RECEIVED, sender_name=f"送り主 {number}",
         internet_id=f"<{ticket_id}-{number}@example.com>", sender_address=f"customer-{number}@example.com",
         subject="件名", text="動きません", reply_text="動きません", created_at=MONDAY + timedelta(minutes=number),
-    ))  # fmt: skip
+    )  # fmt: skip
+    db.add(message)
+    db.flush()
+    db.add(Impression(ticket_id=ticket_id, message_id=message.id, language="ja", is_urgent=True, sentiment="negative",
+                      made_at=MONDAY))  # fmt: skip
 
 
 def _calls(db: Session, numbers: range) -> None:
@@ -153,6 +159,7 @@ def _staff(db: Session, numbers: range) -> None:
 PAGES: dict[str, tuple[tuple[Callable[[Session, range], None], ...], str]] = {
     "/inbox": ((_tickets,), 'class="row"'),
     "/inbox?view=unassigned": ((_tickets,), 'class="row"'),
+    "/inbox?view=urgent": ((_tickets,), 'class="row"'),
     "/tickets/1": ((_tickets, _conversation), "メモ"),
     "/queues": ((_tickets, _calls, _staff), "係"),
     "/customers": ((_tickets, _conversation), "客 "),

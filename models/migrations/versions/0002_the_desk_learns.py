@@ -97,7 +97,9 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("message_id", sa.Integer(), nullable=True),
+        sa.Column("call_id", sa.Integer(), nullable=True),
         sa.Column("language", sa.String(), nullable=False),
+        sa.Column("language_confidence", sa.Float(), nullable=False),
         sa.Column("is_urgent", sa.Boolean(), nullable=False),
         sa.Column("urgency", sa.Float(), nullable=False),
         sa.Column(
@@ -119,8 +121,14 @@ def upgrade() -> None:
         ),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("denied_by_id", sa.Integer(), nullable=True),
+        sa.Column("denied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_impression_call_id_call"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["message_id"], ["message.id"], name=op.f("fk_impression_message_id_message"), ondelete="SET NULL"
+            ["denied_by_id"], ["agent.id"], name=op.f("fk_impression_denied_by_id_agent"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_impression_message_id_message"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_impression_ticket_id_ticket"), ondelete="CASCADE"
@@ -129,6 +137,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("impression", schema=None) as batch_op:
         batch_op.create_index("ix_impression_ticket", ["ticket_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_impression_message_id"), ["message_id"], unique=True)
+        batch_op.create_index(batch_op.f("ix_impression_call_id"), ["call_id"], unique=True)
 
     op.create_table(
         "solvedcase",
@@ -170,10 +180,22 @@ def upgrade() -> None:
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.add_column(sa.Column("is_urgent", sa.Boolean(), nullable=False, server_default=sa.false()))
         batch_op.add_column(sa.Column("sentiment", sa.String(), nullable=False, server_default=""))
+        batch_op.create_index(
+            "ix_ticket_urgent",
+            ["last_contact_at", "id", "queue_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
+            postgresql_where=sa.text("state = 'open' AND is_urgent"),
+        )
 
 
 def downgrade() -> None:
     with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_ticket_urgent",
+            sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
+            postgresql_where=sa.text("state = 'open' AND is_urgent"),
+        )
         batch_op.drop_column("sentiment")
         batch_op.drop_column("is_urgent")
 
@@ -186,6 +208,8 @@ def downgrade() -> None:
 
     op.drop_table("solvedcase")
     with op.batch_alter_table("impression", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_impression_call_id"))
+        batch_op.drop_index(batch_op.f("ix_impression_message_id"))
         batch_op.drop_index("ix_impression_ticket")
 
     op.drop_table("impression")

@@ -13,6 +13,7 @@ export function belongs(view, agent, ticket) {
   if (ticket.state === "resolved") return false;
   if (view === "mine") return String(ticket.assignee_id ?? "") === agent;
   if (view === "unassigned") return !ticket.assignee_id;
+  if (view === "urgent") return Boolean(ticket.is_urgent) && ticket.state === "open";
   if (view === "all") return true;
   return view === `queue-${ticket.queue_id}`;
 }
