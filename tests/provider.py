@@ -5,6 +5,7 @@ whether a token is good, and whose.
 """
 
 import json
+import shutil
 import ssl
 import tempfile
 import threading
@@ -71,6 +72,7 @@ class Provider:
         for server in self._servers:
             server.shutdown()
             server.server_close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _hand_out(self, sent: dict[str, str]) -> tuple[int, dict[str, Any]]:
         self.asked.append(sent)
