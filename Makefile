@@ -26,9 +26,10 @@ demo: runtime  ## a desk with invented people and telephones that ring, in the b
 run: runtime  ## the desk itself; `.venv/bin/python -m helpdesk --help` lists the other commands
 	@$(python) -m helpdesk serve $(ARGS)
 
-test: dev  ## every test, with a real Chromium and a real PostgreSQL
+test: dev  ## every test, with a real Chromium, PostgreSQL and IMAP server
 	@$(python) -m tests.chromium
 	@$(python) -m tests.postgres --check
+	@$(python) -m tests.dovecot
 	@$(python) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 bench: dev  ## the benchmark

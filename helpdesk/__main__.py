@@ -369,6 +369,47 @@ def read_mail(files: list[Path]) -> None:
         typer.echo(json.dumps({"file": file.name, **told}, ensure_ascii=False, default=str))
 
 
+@mail_app.command("fetch")
+def fetch_mail(
+    once: Annotated[bool, typer.Option("--once", help="One look into each, then end: for cron.")] = False,
+) -> None:
+    """Empty the mailboxes, as a running desk does by itself. Exit 1 when one of them could not be emptied."""
+    import asyncio
+
+    from helpdesk import mailboxes
+    from helpdesk.desk import now
+    from helpdesk.mail.fetch import Collector, Looked
+    from helpdesk.runtime.work import Worker
+    from web import words
+
+    settings = read_settings()
+
+    async def fetch(database: "Database") -> list[Looked]:
+        collector = Collector(database, settings, clock=now, arrived=lambda: None)
+        if once:
+            return await collector.once()
+        await collector.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await collector.stop()
+        return []
+
+    with _database() as database:
+        Worker(database).connect()
+        if not database.read_now(mailboxes.active):
+            _refuse(f"No mailbox is set up. A supervisor does that at {settings.public_url}/admin/mailboxes.", code=0)
+        try:
+            looked = asyncio.run(fetch(database))
+        except KeyboardInterrupt:
+            return
+    for each in looked:
+        why = words.sentence(lambda text: text, "error", each.error) if each.error else "done"
+        typer.echo(f"{each.name}: {each.fetched} fetched, {why}{f' ({each.detail})' if each.detail else ''}")
+    if any(each.error not in ("", "mailbox_held") for each in looked):
+        raise typer.Exit(1)
+
+
 @simulate_app.command("call")
 def simulate_call(
     caller: Annotated[

@@ -20,10 +20,10 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, cases, impressions, inbox, learning, preferences, tickets, training
+from helpdesk import callbacks, calls, cases, impressions, inbox, learning, mailboxes, preferences, tickets, training
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageFailed, MessageSent, emit
-from helpdesk.mail import attachments, compose, listen, receive, send
+from helpdesk.mail import attachments, compose, fetch, listen, receive, send
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -98,6 +98,7 @@ class Desk:
         self._listener: listen.Listener | None = None
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
+        self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,12 +141,15 @@ class Desk:
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
         ]
+        if self._works:
+            await self.collector.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
         if self._listener:
             await self._listener.stop()
+        await self.collector.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -213,7 +217,7 @@ class Desk:
         """The addresses mail is accepted for; looked up at most once in two seconds."""
         at, known = self._addresses
         if time.monotonic() - at > 2:
-            rows = await self.database.read(lambda db: db.exec(select(Queue.address)).all())
+            rows = await self.database.read(lambda db: [*db.exec(select(Queue.address)), *mailboxes.addresses(db)])
             known = {address.lower() for address in rows if address} | set(self.settings.mail_addresses)
             known.add(self.settings.mail_from.lower())
             self._addresses = (time.monotonic(), known)

@@ -243,6 +243,15 @@ class RouterChanged(Fact):
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class MailboxChanged(Fact):
+    """Set up, changed, paused, or seen in another state than before."""
+
+    mailbox_id: int
+    state: str
+    error: str
+
+
 def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions

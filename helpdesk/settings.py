@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         SecretStr(""),
         description='Where replies leave: "smtp://user:password@host:587" (STARTTLS when offered) or "smtps://...".',
     )
+    mail_poll_seconds: int = Field(
+        60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Seals the passwords of mailboxes. Empty: a key made in the data folder when first needed.",
+    )
 
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Proves Twilio's callbacks.")
@@ -131,6 +138,13 @@ class Settings(BaseSettings):
     def _address(cls, value: str) -> str:
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
             raise ValueError(f"{value!r} is no mail address")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 32:
+            raise ValueError("write at least 32 random characters")
         return value
 
     @field_validator("database_url")

@@ -16,6 +16,15 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.mailboxes import (
+    Fetched,
+    FetchedState,
+    Mailbox,
+    MailboxAfter,
+    MailboxAuth,
+    MailboxSecurity,
+    MailboxState,
+)
 from models.parked import Parked, ParkedKind
 from models.queues import Membership, Queue
 from models.tickets import (
@@ -45,6 +54,8 @@ __all__ = [
     "Customer",
     "Direction",
     "Event",
+    "Fetched",
+    "FetchedState",
     "Impression",
     "Inbound",
     "InboundKind",
@@ -52,6 +63,11 @@ __all__ = [
     "KeyCount",
     "Lease",
     "Login",
+    "Mailbox",
+    "MailboxAfter",
+    "MailboxAuth",
+    "MailboxSecurity",
+    "MailboxState",
     "Membership",
     "Message",
     "MessageState",

@@ -18,8 +18,9 @@ from starlette.testclient import TestClient
 from helpdesk.__main__ import prepare
 from helpdesk.settings import Settings
 from models.database import Database
-from tests import cast, postgres
+from tests import cast, dovecot, postgres
 from tests.postbox import Postbox
+from tests.provider import Provider
 from web.app import create
 
 _numbers = count(1)
@@ -30,6 +31,38 @@ def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL for this worker, started when first needed."""
     with postgres.Server.start() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def imap_providers() -> Iterator[Provider]:
+    """Where access tokens come from in this worker."""
+    with Provider() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def imap_server(imap_providers: Provider) -> Iterator[dovecot.Server]:
+    """One IMAP server for this worker, started when first needed."""
+    try:
+        dovecot.program()
+    except dovecot.Unavailable as missing:
+        pytest.skip(str(missing))
+    with dovecot.Server.start(introspection_port=imap_providers.introspection_port) as server:
+        yield server
+
+
+@pytest.fixture
+def account(imap_server: dovecot.Server, monkeypatch: pytest.MonkeyPatch) -> dovecot.Account:
+    """A user of the IMAP server whose mailbox is empty; the server's certificate is trusted during the test."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(imap_server.authority))
+    return dovecot.Account(imap_server, f"support{next(_numbers)}@desk.example.jp")
+
+
+@pytest.fixture
+def wire(account: dovecot.Account) -> Iterator[dovecot.Wire]:
+    """A line to the IMAP server that can be cut."""
+    with dovecot.Wire(account.server) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -154,6 +154,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "customers": (AGENT, "/customers"),
     "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
     "new-customer": (AGENT, "/customers/new"),
+    "mailboxes": (SUPERVISOR, "/admin/mailboxes"),
+    "new-mailbox": (SUPERVISOR, "/admin/mailboxes/new"),
     "account": (AGENT, "/account"),
     "try": (AGENT, "/try"),
     "missing": (AGENT, "/tickets/999999"),

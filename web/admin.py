@@ -96,5 +96,6 @@ def _row(parked: Parked, size: int | None) -> dict[str, Any]:
         "id": parked.id, "kind": parked.kind.value, "source": parked.source, "error": parked.error,
         "detail": parked.detail, "parked_at": parked.parked_at, "size_bytes": size,
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
-        "can_replay": parked.inbound_id is not None or parked.message_id is not None,
+        # Of a mail that was too large for its mailbox only the head is here: it is fetched anew, not read again.
+        "can_replay": (parked.inbound_id is not None and parked.error != "too_large") or parked.message_id is not None,
     }  # fmt: skip

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
 from helpdesk.settings import Settings
-from web import account, accuracy, admin, calls, customers, edge, hooks, ops, queues, similar, tickets
+from web import account, accuracy, admin, calls, customers, edge, hooks, mailboxes, ops, queues, similar, tickets
 from web.hub import Hub
 from web.render import Renderer
 
@@ -89,6 +89,14 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/admin/guesses", admin.guesses),
         Route("/admin/guesses", admin.switch, methods=POST),
         Route("/admin/inbound/{inbound_id:id}/raw", admin.raw),
+        Route("/admin/mailboxes", mailboxes.page),
+        Route("/admin/mailboxes/new", mailboxes.new, methods=BOTH),
+        Route("/admin/mailboxes/new/test", mailboxes.test, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}", mailboxes.edit, methods=BOTH),
+        Route("/admin/mailboxes/{mailbox_id:id}/test", mailboxes.test, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/pause", mailboxes.pause, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/resume", mailboxes.resume, methods=POST),
+        Route("/admin/mailboxes/{mailbox_id:id}/delete", mailboxes.delete, methods=POST),
         Route("/sign-in", account.sign_in, methods=BOTH),
         Route("/sign-out", account.sign_out, methods=POST),
         Route("/welcome", account.welcome, methods=BOTH),

@@ -124,6 +124,10 @@ def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
 
+def _mailboxes(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("mailboxes", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -149,6 +153,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.QueueChanged: _queue,
     facts.TrainingChanged: _learned,
     facts.RouterChanged: _learned,
+    facts.MailboxChanged: _mailboxes,
 }
 
 

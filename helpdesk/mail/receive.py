@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import impressions, inbox, intake, queues, tickets
+from helpdesk import impressions, inbox, intake, mailboxes, queues, tickets
 from helpdesk.customers import contact_points, matching
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
@@ -139,7 +139,7 @@ def take(
             text=email.reply_text or email.text,
             match=matching.by_address(db, contact_points.email_key(email.sender.address)),
             language=mail.language,
-            written_to=queues.written_to(db, _addresses(inbound, email)),
+            written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, _addresses(inbound, email)),
             continues=thread.ticket,
             impression=mail.impression,
             prediction=mail.prediction,

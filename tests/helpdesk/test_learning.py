@@ -488,7 +488,8 @@ def test_a_call_whose_note_holds_a_key_word_leaves_triage_for_the_new_queue(desk
     if desk.queue_of(desk.tickets()[0]) != "triage":
         pytest.skip("an unknown number has a queue here")
     desk.as_(AIKO).post(f"/calls/{call}/accept")
-    desk.as_(AIKO).post(f"/calls/{call}/wrap-up", data={"note": "ペダルについて電話あり。折り返し希望。", "disposition": "follow_up"})
+    note = "ペダルについて電話あり。折り返し希望。"  # words of which the classifier is not sure
+    desk.as_(AIKO).post(f"/calls/{call}/wrap-up", data={"note": note, "disposition": "follow_up"})
     assert desk.queue_of(desk.tickets()[0]) == "repair_visits"
 
 

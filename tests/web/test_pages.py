@@ -15,7 +15,8 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/calls?filter=mine", "/calls?filter=missed", "/calls?q=5678",
          "/customers", "/customers?q=090-1234-5678", "/customers?q=たなか", "/customers/1",
          "/customers/1/edit", "/customers/new", "/queues", "/account", "/admin/parked",
-         "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns")  # fmt: skip
+         "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns",
+         "/admin/mailboxes", "/admin/mailboxes/new")  # fmt: skip
 FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board")
 LEFT_ENGLISH = re.compile(
     r">\s*(My tickets|Unassigned|All open|Resolved|Calls|Customers|Live view|Sign out|Reply|Note)\s*<"

@@ -7,6 +7,7 @@ import "./timers.js";
 import "./pops.js";
 import "./notes.js";
 import "./forms.js";
+import "./trials.js";
 import "./drafts.js";
 import "./similar.js";
 import "./files.js";
