@@ -581,7 +581,7 @@ def test_the_command_learns_from_all_shipped_texts_and_the_desk_speaks_by_the_ne
     assert (done.state, done.figures["own"]["ja"]["count"]) == (TrainingState.PROMOTED, 3)
     assert f"made {done.version}" in answer.output and "test texts, ja" in answer.output
     speaks(desk, done.version)
-    desk.mail(TANAKA, subject="", body="ブレーキとペダルを調整してほしい")
+    desk.mail(TANAKA, subject="", body="自転車のブレーキを調整してほしい")
     [decision] = desk.read(routing.history, desk.tickets()[-1].id)
     assert (decision.label, decision.version) == ("billing", done.version)
     assert desk.count(Turn) == 1
