@@ -1,9 +1,10 @@
 """Learning again from what a desk has found out, and judging fairly whether the new model may speak.
 
 The idea: the shipped texts and the desk's own examples are learned together, never the corrections alone. Before that a
-twin that has seen nothing of the newest examples is asked about them beside the model in force; both are asked about
-the shipped test texts. The new model may speak where it is worse in neither language on either. It runs in a process
-of its own, so that fitting takes no breath from a desk that answers telephones:
+twin that has seen nothing of the newest examples is asked about them beside the model in force (of many examples the
+new model itself, which then learns them the next time); both are asked about the shipped test texts. The new model may
+speak where it is worse in neither language on either. It runs in a process of its own, so that fitting takes no breath
+from a desk that answers telephones:
 
     python -m classifiers.learn FOLDER < job
 
@@ -146,15 +147,22 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     older, newest = _split(usable, until)
     lists = _lists(order.lists, {e.label for e in everything})
 
+    learned = [*shipped, *(each.example for each in older)]  # the newest stand last
     readings = model.read(everything, lists=lists)
-    fit = model.fit(everything, made_at=made_at, lists=lists, readings=readings)
-    fit = _carded(fit, usable, figures)
+    is_itself_judged = len(everything) >= model.MANY and {e.label for e in learned} == {e.label for e in everything}
+    if is_itself_judged:  # of so many the newest few hundred add nothing that would be worth fitting twice
+        fit = model.fit(learned, made_at=made_at, lists=lists, readings=readings[: len(learned)])
+        fit = _carded(fit, older, figures)
+    else:
+        fit = model.fit(everything, made_at=made_at, lists=lists, readings=readings)
+        fit = _carded(fit, usable, figures)
     own_asked = [each.example for each in newest]
     compared: dict[str, dict[str, Compared]] = {"own": {}, "test": {}, "floor": {}}
     if own_asked:
-        learned = [*shipped, *(each.example for each in older)]  # the newest stand last
-        twin = model.twin(fit, learned, lists=lists, readings=readings[: len(learned)])
-        compared["own"] = compare(twin, present, own_asked)
+        judged = fit.router
+        if not is_itself_judged:
+            judged = model.twin(fit, learned, lists=lists, readings=readings[: len(learned)])
+        compared["own"] = compare(judged, present, own_asked)
     compared["test"] = compare(fit.router, present, test)
     if order.floor and order.floor != (order.model, order.card):
         floor = registry.load(Path(order.floor[0]), Path(order.floor[1]))

@@ -72,6 +72,14 @@ def test_what_agents_teach_is_known_afterwards_and_the_rest_is_not_forgotten(ord
     assert fit.card["learned_until"] == "2026-11-01T09:00:00+00:00" and fit.card["own"]["own_count"] == 10
 
 
+def test_of_many_examples_the_very_model_that_was_judged_is_made_and_learns_the_newest_next_time(order, monkeypatch):
+    monkeypatch.setattr(model, "MANY", 20)
+    taught = [own(text, "billing", at=place) for place, text in enumerate(PEDALS[:10])]
+    report, fit = learn.learn(order, taught)
+    assert fit is not None and report.figures["held_out"] == 2
+    assert fit.card["learned_until"] == taught[7].at < taught[8].at
+
+
 def test_everything_moved_to_one_queue_makes_a_candidate_at_most(order):
     texts = [example for example in ship.seeds("train") if example.label != "general"][::9]
     batch = [own(each.text, "general", at=place, language=each.language) for place, each in enumerate(texts)]
