@@ -10,6 +10,7 @@ whose `detail` is the server's own words; neither ever holds a secret.
 
 import asyncio
 import base64
+import contextlib
 import re
 import secrets
 import socket
@@ -262,7 +263,8 @@ class Connection:
         except (OSError, TimeoutError):
             pass
         finally:
-            self._writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # Python before 3.11.5, of a TLS line that is closed already
+                self._writer.transport.abort()
 
     # --- the protocol's grain
 

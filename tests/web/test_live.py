@@ -79,6 +79,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)
     desk.as_(AIKO).post(f"/calls/{second}/wrap-up", data={"note": "説明した", "disposition": "solved"})
     desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data={"name": "田中 改め"})
+    desk.as_(SATO).post("/admin/mailboxes/new", data={
+        "name": "サポート", "host": "localhost", "port": "1", "security": "tls", "auth": "password", "folder": "INBOX",
+        "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.as_(SATO).post("/admin/parked/1/dismiss")
