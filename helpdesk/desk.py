@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from classifiers.registry import Registry
 
 BATCH = 50
-HANDFUL = 8
+HANDFUL = 16
 """Mails written in one transaction: a ring that comes meanwhile waits for so many."""
 SWEEP_SECONDS = 5.0
 TIDY_SECONDS = 2.0
