@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from sqlmodel import select
 
 from classifiers import registry
+from models import Routing
 from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Person, part, text_of
 
 URGENT = {
@@ -194,3 +196,14 @@ def test_the_view_of_what_is_urgent_says_that_nobody_guesses_it_any_more(desk: O
     switch(desk, "urgency", "off")
     page = desk.as_(SATO).get("/inbox?view=urgent").text
     assert 'class="row"' not in page and "急ぎの推定は表示していません" in text_of(page)
+
+
+def test_a_word_that_spoke_twice_is_shown_once(desk: OpenDesk) -> None:
+    desk.mail(subject="返品", body="返品したいです。返品の手順を教えてください。返品の送料も教えてください。")
+    found = desk.read(lambda db: db.exec(select(Routing)).one().because)
+    words = [reason["words"] for reason in found]
+    assert len(words) > len(set(words)), "the text no longer says a telling word twice"
+    page = desk.as_(SATO).get("/tickets/1").text
+    summary = page[page.index('class="why-queue"') :].partition("</summary>")[0]
+    shown = re.findall(r"<mark>(.*?)</mark>", summary)
+    assert shown and len(shown) == len(set(shown))
