@@ -235,7 +235,8 @@ class Router:
     ) -> tuple[Reason, ...]:
         loudness = self._loudness(reading, met, self.labels.index(label))
         spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
-        loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -each[1])[:MOST_REASONS]
+        # Of words equally loud the first to stand there comes first, whatever the last digit of a sum says.
+        loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -round(each[1], 9))[:MOST_REASONS]
         reasons = []
         for (start, end), weight in loudest:
             if weight < _FAINTEST * loudest[0][1]:
