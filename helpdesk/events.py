@@ -262,11 +262,11 @@ def emit(db: Session, fact: Fact) -> None:
     reactions.react(db, fact)
 
 
-def recall(row: Event) -> Fact:
+def recall(row: "Event | sa.Row[Any]") -> Fact:
     """The fact an event row holds."""
     known = {"ticket_id": row.ticket_id, "call_id": row.call_id, **row.data}
     kind = Fact.kinds[row.fact]
-    names = {field.name for field in dataclasses.fields(kind)} - {"at", "by_id"}
+    names = kind.__dataclass_fields__
     return kind(at=row.at, by_id=row.actor_id, **{name: known[name] for name in names if name in known})
 
 
