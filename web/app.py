@@ -19,7 +19,21 @@ from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
 from helpdesk.settings import Settings
-from web import account, accuracy, admin, calls, customers, edge, hooks, mailboxes, ops, queues, similar, tickets
+from web import (
+    account,
+    accuracy,
+    admin,
+    calls,
+    customers,
+    edge,
+    hooks,
+    mailboxes,
+    ops,
+    outgoing,
+    queues,
+    similar,
+    tickets,
+)
 from web.hub import Hub
 from web.render import Renderer
 
@@ -44,7 +58,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}", tickets.ticket),
         Route("/tickets/{ticket_id:id}/region", tickets.region),
         Route("/tickets/{ticket_id:id}/similar", similar.region),
-        Route("/tickets/{ticket_id:id}/reply", tickets.reply, methods=POST),
+        Route("/tickets/{ticket_id:id}/reply", outgoing.reply, methods=POST),
         Route("/tickets/{ticket_id:id}/note", tickets.note, methods=POST),
         Route("/tickets/{ticket_id:id}/assign", tickets.assign, methods=POST),
         Route("/tickets/{ticket_id:id}/move", tickets.move, methods=POST),

@@ -437,7 +437,7 @@ def test_the_work_engine_sends_tries_again_parks_and_sends_what_is_replayed(
 
 
 def test_work_is_due_exactly_when_the_reply_is_committed(desk: OpenDesk) -> None:
-    from helpdesk import tickets
+    from helpdesk import outgoing
 
     desk.mail(to=RETURNS_ADDRESS)
     due = "SELECT count(*) FROM {}workflow_status".format("" if desk.database.is_sqlite else "dbos.")
@@ -447,7 +447,7 @@ def test_work_is_due_exactly_when_the_reply_is_committed(desk: OpenDesk) -> None
 
     def write(db: Any, *, fails: bool) -> None:
         ticket, ben = db.get(Ticket, 1), desk.agent(BEN)
-        tickets.reply(db, ticket, tickets.Draft("はい", [TANAKA.email]), by=ben, internet_id="<1@desk.example.jp>",
+        outgoing.reply(db, ticket, outgoing.Draft("はい", [TANAKA.email]), by=ben, internet_id="<1@desk.example.jp>",
                       sender=("窓口", DESK_ADDRESS), now=desk.clock())  # fmt: skip
         db.flush()
         if fails:
