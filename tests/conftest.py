@@ -30,7 +30,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL for this worker, started when first needed."""
-    with postgres.Server.start() as server:
+    with postgres.Server.start(in_memory=True) as server:
         yield server
 
 
