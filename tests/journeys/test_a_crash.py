@@ -25,7 +25,7 @@ from tests.running import Running
 
 pytestmark = pytest.mark.slow
 
-MAILS = CALLS = 200
+MAILS = CALLS = 100
 DEATHS = 3
 
 
