@@ -114,7 +114,7 @@ def fit(
         "labels": list(labels),
         "temperatures": {language: round(value, 4) for language, value in temperatures.items()},
         "precision_asked": precision,
-        "features": {name: len(getattr(weights, name).vocabulary) for name in TABLES},
+        "features": {name: len(getattr(weights, name).idf) for name in TABLES},
         "examples": _census(examples),
         "cross_validation": {
             "folds": FOLDS,
@@ -267,7 +267,7 @@ def _weights(
     coefficients, intercept = borders.coef_, borders.intercept_
     if len(labels) == 2:  # scikit-learn keeps one border between two labels; here each label has its own side
         coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
-    empty = Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))
+    empty = Block(b"", np.zeros(0), np.zeros((len(labels), 0), np.float32))
     tables: dict[str, Block] = {"terms": empty, "asked": empty}
     plain: dict[str, NDArray[np.float32]] = {}
     at = 0
@@ -275,8 +275,7 @@ def _weights(
         if name in TABLES:
             words = part.get_feature_names_out().tolist()
             columns = coefficients[:, at : at + len(words)] * blocks[name]
-            vocabulary = {word: place for place, word in enumerate(words)}
-            tables[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
+            tables[name] = Block("\x00".join(words).encode(), part.idf_.astype(np.float64), columns.astype(np.float32))
         else:
             sizes = {"english": english.shipped().size, "counts": len(finder.queues)}
             sizes["phrases"] = len(shipped_phrases().names)
