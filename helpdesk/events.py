@@ -21,7 +21,7 @@ from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = sa.insert(_TABLE).returning(_TABLE.c.id, sort_by_parameter_order=True)  # numbered in the order they are given
+_INSERT = sa.insert(Event).returning(_TABLE.c.id, sort_by_parameter_order=True)  # numbered in the order they are given
 
 
 @dataclass(frozen=True, kw_only=True)
