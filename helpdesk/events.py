@@ -21,7 +21,8 @@ from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = sa.insert(Event).returning(_TABLE.c.id, sort_by_parameter_order=True)  # numbered in the order they are given
+_INSERT = sa.insert(_TABLE)
+_LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,8 +283,10 @@ def _write_facts(db: Session) -> None:
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-    numbers = db.connection().execute(_INSERT, [_columns(fact) for fact in facts]).scalars().all()
-    db.info["last_number"] = numbers[-1]
+    connection = db.connection()
+    # One statement for all may number its rows in any order; the drivers run this one once a row.
+    connection.execute(_INSERT, [_columns(fact) for fact in facts])
+    db.info["last_number"] = connection.execute(_LAST).scalar_one()
 
 
 @event.listens_for(Session, "after_rollback")
