@@ -21,7 +21,7 @@ from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = sa.insert(_TABLE)
+_INSERT = sa.insert(Event)
 _LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 
