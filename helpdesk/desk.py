@@ -119,12 +119,7 @@ class Desk:
         self.worker.connect()
         await self.bus.start()
         if self.settings.mail_port:
-            self._listener = listen.Listener(
-                keep=self.keep_mail,
-                ours=self.addresses,
-                lmtp=self.settings.mail_lmtp,
-                max_bytes=self.settings.mail_max_bytes,
-            )
+            self._listener = listen.listener(self.settings, keep=self.keep_mail, ours=self.addresses)
             port = 0 if self.settings.mail_port < 0 else self.settings.mail_port
             self.mail_port = await self._listener.start(self.settings.mail_host, port)
         self._tasks = [
