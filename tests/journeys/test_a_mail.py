@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import col, select
 
+from helpdesk import deliveries
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import parse, threads
 from helpdesk.runtime import work
@@ -419,6 +420,7 @@ def test_the_work_engine_sends_tries_again_parks_and_sends_what_is_replayed(
     settings: Settings, clock: Clock, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "PAUSES", (0.05, 0.05))  # the pauses are the only thing made shorter
+    monkeypatch.setattr(deliveries, "PAUSES", (0.05, 0.05))
     with open_desk(settings, clock, works=True) as desk:
         desk.mail(to=RETURNS_ADDRESS)
         desk.reply(BEN, 1, "一通目")
@@ -447,8 +449,8 @@ def test_work_is_due_exactly_when_the_reply_is_committed(desk: OpenDesk) -> None
 
     def write(db: Any, *, fails: bool) -> None:
         ticket, ben = db.get(Ticket, 1), desk.agent(BEN)
-        outgoing.reply(db, ticket, outgoing.Draft("はい", [TANAKA.email]), by=ben, internet_id="<1@desk.example.jp>",
-                      sender=("窓口", DESK_ADDRESS), now=desk.clock())  # fmt: skip
+        draft = outgoing.Draft("はい", [TANAKA.email])
+        outgoing.write(db, ticket, draft, by=ben, settings=desk.settings, now=desk.clock())
         db.flush()
         if fails:
             raise RuntimeError("the transaction goes back")
