@@ -108,17 +108,33 @@ def grams(reading: Reading) -> list[str]:
     return [text[at : at + n] for n in gram_lengths(reading) for at in range(len(text) - n + 1)]
 
 
+def gram_at(reading: Reading, place: int) -> str:
+    """One of `grams` by its place among them."""
+    text = reading.normal.text
+    for n in gram_lengths(reading):
+        count = max(len(text) - n + 1, 0)
+        if place < count:
+            return text[place : place + n]
+        place -= count
+    raise IndexError("no such gram")
+
+
+def gram_hashes(reading: Reading) -> Hashes:
+    """`grams` as the hashes of vectors.py, in their order."""
+    codes = np.frombuffer(reading.normal.text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    lengths, runs, hashes = gram_lengths(reading), [], codes
+    for length in range(1, lengths.stop):
+        if length > 1:
+            hashes = hashes[:-1] * STEP + codes[length - 1 :]
+        if length in lengths:
+            runs.append(hashes)
+    return np.concatenate(runs)
+
+
 def counted_grams(reading: Reading) -> Counted:
     """`grams`, each once, as the hashes of vectors.py; worked out once a reading."""
     if reading.worked.grams is None:
-        codes = np.frombuffer(reading.normal.text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-        lengths, runs, hashes = gram_lengths(reading), [], codes
-        for length in range(1, lengths.stop):
-            if length > 1:
-                hashes = hashes[:-1] * STEP + codes[length - 1 :]
-            if length in lengths:
-                runs.append(hashes)
-        every = np.concatenate(runs)
+        every = gram_hashes(reading)
         things, counts = np.unique(every, return_counts=True)
 
         @cache

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import impressions, preferences, queues, routing, tickets
+from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import recall
 from helpdesk.settings import Settings
@@ -478,6 +478,8 @@ def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> E
     if code == "ticket_assigned":
         agent = staff.get(getattr(told, "agent_id", None) or 0)
         code = "ticket_assigned" if agent else "ticket_unassigned"
+        if agent and agent.id == row.actor_id:
+            code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""
@@ -578,7 +580,12 @@ def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings)
         address = known or ""
     why_not = "" if settings.smtp_url.get_secret_value() else "no_outgoing_mail_server"
     return ReplyForm(
-        address, "", tickets.reply_subject(ticket), queue.signature.replace("{agent}", agent.name), not why_not, why_not
+        address,
+        "",
+        outgoing.reply_subject(ticket),
+        queue.signature.replace("{agent}", agent.name),
+        not why_not,
+        why_not,
     )
 
 

@@ -20,26 +20,20 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, cases, impressions, inbox, learning, mailboxes, preferences, tickets, training
+from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.events import MessageFailed, MessageSent, emit
-from helpdesk.mail import attachments, compose, fetch, listen, receive, send
+from helpdesk.mail import fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
 from models import (
-    Agent,
-    Attachment,
     Call,
     CallState,
     ContactPoint,
     Inbound,
     InboundKind,
-    Message,
-    MessageState,
     PointKind,
     Queue,
-    Ticket,
 )
 from models.database import Database, Unfinished
 
@@ -99,6 +93,7 @@ class Desk:
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
         self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
+        self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,12 +120,7 @@ class Desk:
         self.worker.connect()
         await self.bus.start()
         if self.settings.mail_port:
-            self._listener = listen.Listener(
-                keep=self.keep_mail,
-                ours=self.addresses,
-                lmtp=self.settings.mail_lmtp,
-                max_bytes=self.settings.mail_max_bytes,
-            )
+            self._listener = listen.listener(self.settings, keep=self.keep_mail, ours=self.addresses)
             port = 0 if self.settings.mail_port < 0 else self.settings.mail_port
             self.mail_port = await self._listener.start(self.settings.mail_host, port)
         self._tasks = [
@@ -419,21 +409,8 @@ class Desk:
         }
 
     def _send_mail(self, message_id: int) -> None:
-        """Send one queued mail. A row marked sent is never sent again; a crash between the server's "yes" and that
-        row may repeat the mail, under the same Message-ID, which receivers fold into one."""
-        prepared = self.database.read_now(_prepare, message_id, self.attachments, self.settings)
-        if prepared is None:
-            return
-        mail, sender, recipients = prepared
-        try:
-            refused = send.send(self.settings.smtp_url.get_secret_value(), mail, sender=sender, recipients=recipients)
-        except Unreachable:
-            raise
-        except Rejected as error:
-            self.database.write_now(_sent, message_id, error=str(error), now=self.clock())
-            raise
-        told = ", ".join(f"{address}: {words}" for address, words in refused.items())
-        self.database.write_now(_sent, message_id, refused=told, now=self.clock())
+        """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
+        self.postman.deliver(message_id)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
@@ -465,37 +442,6 @@ class Desk:
         def give_up(db: Session) -> None:
             inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
             if message_id is not None:
-                _sent(db, message_id, error=code, now=self.clock())
+                deliveries.given_up(db, message_id, error=code, now=self.clock())
 
         self.database.write_now(give_up)
-
-
-def _prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> tuple[Any, str, list[str]] | None:
-    """The mail of a queued message, its envelope sender and recipients; None when it needs no sending."""
-    message = db.get(Message, message_id)
-    if message is None or message.state != MessageState.QUEUED:
-        return None
-    ticket = db.get(Ticket, message.ticket_id)
-    assert ticket is not None
-    queue = db.get(Queue, ticket.queue_id)
-    quoted = tickets.last_received(db, ticket.id or 0) if message.in_reply_to else None
-    rows = db.exec(select(Attachment).where(Attachment.message_id == message_id).order_by(col(Attachment.id)))
-    files = [(row, attachments.path_of(folder, row.sha256).read_bytes()) for row in rows]
-    author = db.get(Agent, message.author_id) if message.author_id else None
-    signature = (queue.signature if queue else "").replace("{agent}", author.name if author else "")
-    mail = compose.compose(message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone)
-    recipients = [compose.specification(address) for address in (*message.to, *message.cc)]
-    return mail, compose.tagged(message.sender_address, ticket), recipients
-
-
-def _sent(db: Session, message_id: int, *, error: str = "", refused: str = "", now: datetime) -> None:
-    """The mail left, or with an `error` it never will. `refused` names those of several who did not get it."""
-    message = db.get(Message, message_id)
-    if message is None or message.state != MessageState.QUEUED:
-        return
-    ticket = db.get(Ticket, message.ticket_id)
-    assert ticket is not None and ticket.id is not None
-    message.state = MessageState.FAILED if error else MessageState.SENT
-    message.error, message.sent_at = (error or refused)[:500], None if error else now
-    told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message_id, "at": now}
-    emit(db, MessageFailed(error=error[:80], **told) if error else MessageSent(**told))

@@ -21,7 +21,7 @@ from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = sa.insert(_TABLE)
+_INSERT = sa.insert(Event)
 _LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 
@@ -107,12 +107,51 @@ class MessageReceived(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageQueued(Fact):
-    """An agent wrote to the customer; the mail leaves next. `attempt` counts what was given up and replayed."""
+    """A mail is to leave, in `delay_seconds`. `attempt` counts what was given up and replayed."""
 
     ticket_id: int
     queue_id: int
     message_id: int
     attempt: int = 1
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageWithdrawn(Fact):
+    """A mail was taken back before it left: nobody got it."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageHeld(Fact):
+    """A mail that was to leave later stays here: the customer wrote meanwhile."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageRescheduled(Fact):
+    """A mail that waits is to leave at another time than was said, in `delay_seconds`."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageDelayed(Fact):
+    """A mail could not leave just now, or not to everybody; it is tried again."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -230,11 +230,11 @@ def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     if parked.inbound_id is not None and (inbound := db.get(Inbound, parked.inbound_id)):
         inbound.state, inbound.outcome, inbound.attempts, inbound.read_at = InboundState.WAITING, "", 0, None
     elif parked.message_id is not None:
-        from helpdesk import tickets
+        from helpdesk import outgoing
         from models import Message
 
         if message := db.get(Message, parked.message_id):
-            tickets.retry(db, message, by=by, now=now)
+            outgoing.retry(db, message, by=by, now=now)
 
 
 def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:

@@ -24,7 +24,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, impressions, inbox, queues, routing, tickets
+from helpdesk import agents, calls, impressions, inbox, outgoing, queues, routing, tickets
 from helpdesk.customers import contact_points, records
 from helpdesk.events import MessageSent, emit
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
@@ -37,6 +37,7 @@ from models import (
     Direction,
     InboundKind,
     Message,
+    MessageKind,
     MessageState,
     Presence,
     Purchase,
@@ -494,24 +495,25 @@ def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int |
 
 
 def _reply(stage: _Stage, ticket: Ticket, text: str, by: Agent, at: datetime) -> None:
-    """What an agent wrote then, written down as sent: `tickets.reply` would put it on its way now."""
+    """What an agent wrote then, written down as sent: `outgoing.reply` would put it on its way now."""
     assert ticket.id is not None
     db = stage.db
     heard = tickets.last_received(db, ticket.id)
     assert heard is not None, "nobody has written yet, so there is nobody to answer"
-    name, address = tickets.sender_of(db, ticket, default=stage.settings.mail_from, desk_name=stage.settings.name)
+    name, address = outgoing.sender_of(db, ticket, default=stage.settings.mail_from, desk_name=stage.settings.name)
     words = _dressed(stage, ticket, _filled(stage, text, at), by)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUT,
         state=MessageState.SENT,
+        kind=MessageKind.REPLY,
         internet_id=_id(DOMAIN, str(ticket.id), by.email, at),
         in_reply_to=heard.internet_id,
         references=[heard.internet_id, *heard.references][:20],
         sender_name=name,
         sender_address=address,
         to=[heard.sender_address],
-        subject=tickets.reply_subject(ticket),
+        subject=outgoing.reply_subject(ticket),
         text=words,
         reply_text=words,
         author_id=by.id,

@@ -2,18 +2,15 @@
 
 import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import agents
-from helpdesk.errors import Conflict, Invalid, NotAllowed
+from helpdesk.errors import Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
-    MessageQueued,
     NoteAdded,
     TicketAssigned,
     TicketOpened,
@@ -23,16 +20,12 @@ from helpdesk.events import (
 )
 from models import (
     Agent,
-    Attachment,
     Channel,
     Customer,
     Direction,
     Message,
-    MessageState,
     Note,
-    Parked,
     PointKind,
-    Queue,
     Ticket,
     TicketState,
 )
@@ -40,17 +33,6 @@ from models.database import insert
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
-RECIPIENTS_MAX = 100
-TWICE = timedelta(minutes=1)
-"""The same answer sent again within this time is the same answer."""
-
-# What can be written into a head and an envelope; stricter rules would refuse carriers' old addresses (a..b@, .a@).
-_PART = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\\ud800-\udfff'
-_ADDRESS = re.compile(
-    rf'(?:{_PART}]{{1,128}}|"[^\x00-\x1f\x7f-\x9f"\\\u2028\u2029\ud800-\udfff]{{1,126}}")'
-    rf"@(?=.{{1,253}}\Z)(?:{_PART}.]+(?:\.{_PART}.]+)*|\[[0-9A-Za-z.:]{{2,60}}\])"
-)
-
 _OPEN = (
     select(Ticket)
     .where(
@@ -61,16 +43,6 @@ _OPEN = (
     .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
     .limit(sa.bindparam("most"))
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an agent wrote to a customer. `files` are already stored, see mail/attachments.py."""
-
-    text: str
-    to: Sequence[str]
-    cc: Sequence[str] = ()
-    files: Sequence[Attachment] = ()
 
 
 def start(
@@ -123,74 +95,6 @@ def touch(ticket: Ticket, text: str, *, awaits_us: bool, now: datetime) -> None:
     ticket.awaits_us = awaits_us
     if snippet := re.sub(r"\s+", " ", text[: SNIPPET_MAX * 4]).strip():
         ticket.snippet = snippet[:SNIPPET_MAX]
-
-
-def reply(
-    db: Session, ticket: Ticket, draft: Draft, *, by: Agent, internet_id: str, sender: tuple[str, str], now: datetime
-) -> Message:
-    """Write to the customer. The mail leaves as work of its own; until then the message is queued.
-
-    `internet_id` is the Message-ID made beforehand, so that a second attempt is recognisably the same mail.
-    """
-    text = draft.text.strip()
-    if not text:
-        raise Invalid("body_missing", field="body")
-    if not draft.to:
-        raise Invalid("not_an_address", field="to")
-    if len(draft.to) + len(draft.cc) > RECIPIENTS_MAX:
-        raise Invalid("too_many_recipients", field="to")
-    for address in (*draft.to, *draft.cc):
-        if not _ADDRESS.fullmatch(address):
-            raise Invalid("not_an_address", field="to", typed=address)
-    assert ticket.id is not None
-    db.refresh(ticket, with_for_update=True)
-    if twin := _said_just_now(db, ticket.id, draft, text, by=by, now=now):
-        return twin
-    last = last_received(db, ticket.id)
-    previous = [last.internet_id] if last and last.internet_id else []
-    message = Message(
-        ticket_id=ticket.id,
-        direction=Direction.OUT,
-        state=MessageState.QUEUED,
-        internet_id=internet_id,
-        in_reply_to=previous[0] if previous else "",
-        references=list(dict.fromkeys(previous + (last.references if last else [])))[:20],
-        sender_name=sender[0],
-        sender_address=sender[1],
-        to=list(draft.to),
-        cc=list(draft.cc),
-        subject=reply_subject(ticket),
-        text=text,
-        reply_text=text,
-        author_id=by.id,
-        created_at=now,
-    )
-    db.add(message)
-    db.flush()
-    assert message.id is not None
-    for file in draft.files:
-        file.message_id = message.id
-        db.add(file)
-    if ticket.assignee_id is None and by.id is not None:
-        assign(db, ticket, by, by=by, now=now)
-    if ticket.state != TicketState.OPEN:
-        reopen(db, ticket, by_id=by.id, now=now)
-    touch(ticket, text, awaits_us=False, now=now)
-    emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))
-    return message
-
-
-def _said_just_now(
-    db: Session, ticket_id: int, draft: Draft, text: str, *, by: Agent, now: datetime
-) -> Message | None:
-    """The same words to the same people with the same files, a moment ago: a button that was pressed twice."""
-    newest = select(Message).where(Message.ticket_id == ticket_id).order_by(col(Message.id).desc()).limit(1)
-    last = db.exec(newest).first()
-    if last is None or last.author_id != by.id or now - last.created_at > TWICE:
-        return None
-    files = db.exec(select(Attachment.sha256).where(Attachment.message_id == last.id))
-    said = (last.text, list(last.to), list(last.cc), sorted(files))
-    return last if said == (text, list(draft.to), list(draft.cc), sorted(file.sha256 for file in draft.files)) else None
 
 
 def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datetime) -> Note:
@@ -293,26 +197,3 @@ def last_contact_before() -> sa.Select[datetime]:
         .order_by(col(Ticket.last_contact_at).desc())
         .limit(1)
     )
-
-
-def reply_subject(ticket: Ticket) -> str:
-    """ "Re: 注文の件 [#42]": the token joins an answer whose threading headers were lost, for those who take part."""
-    return f"Re: {ticket.subject} [#{ticket.id}]"
-
-
-def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
-    """The name and address a reply comes from: the queue's own, or the desk's."""
-    queue = db.get(Queue, ticket.queue_id)
-    return desk_name, (queue.address if queue and queue.address else default)
-
-
-def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
-    """Send a failed mail again."""
-    if message.state != MessageState.FAILED:
-        raise Conflict("not_failed", message_id=message.id)
-    ticket = db.get(Ticket, message.ticket_id)
-    assert ticket and ticket.id and message.id
-    message.state, message.error = MessageState.QUEUED, ""
-    given_up = db.scalar(select(sa.func.count()).select_from(Parked).where(Parked.message_id == message.id)) or 0
-    told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message.id, "attempt": given_up + 1}
-    emit(db, MessageQueued(**told, by_id=by.id, at=now))

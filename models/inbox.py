@@ -32,6 +32,8 @@ class Inbound(Row, table=True):
             sqlite_where=sa.text("state = 'waiting'"),
             postgresql_where=sa.text("state = 'waiting'"),
         ),
+        # What arrived on a day, by source and by what came of it: the ledger of mail reads nothing but this.
+        sa.Index("ix_inbound_ledger", "kind", "received_at", "source", "state", "outcome"),
         sa.Index(
             "ix_inbound_kept",
             "received_at",

@@ -4,7 +4,7 @@
 whether the server has been told yet. So a process that dies between the two neither loses a mail nor takes it twice.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -62,6 +62,11 @@ class Mailbox(Row, table=True):
     move_to: str = ""
     queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL")  # None: the classifier decides
     takes_from: datetime  # older mail stays where it is
+    smtp_host: str = ""  # what is sent from `address` leaves here; "": by the desk's own server
+    smtp_port: int = 587
+    smtp_security: MailboxSecurity = choice(MailboxSecurity, MailboxSecurity.STARTTLS)
+    smtp_user: str = ""  # "": as for fetching, and so the secret
+    smtp_secret: str = ""  # sealed
     is_active: bool = True
     version: int = 1  # a change makes whoever fetches begin anew
     uidvalidity: int | None = Field(default=None, sa_type=sa.BigInteger)
@@ -99,3 +104,11 @@ class Fetched(Row, table=True):
     attempts: int = 0
     inbound_id: int | None = points_to("inbound.id", default=None, ondelete="SET NULL", index=True)
     fetched_at: datetime
+
+
+class MailboxDay(Row, table=True):
+    """How many mails the server said it had, at most, on one day of the desk's own zone."""
+
+    mailbox_id: int = points_to("mailbox.id", ondelete="CASCADE", primary_key=True)
+    day: date = Field(primary_key=True)
+    had: int = 0

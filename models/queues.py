@@ -15,6 +15,15 @@ class Queue(Row, table=True):
     language: str = "ja"  # in which its callers are greeted
     greeting: str = ""  # said to a caller; "" says the desk's own words
     signature: str = ""  # below every reply
+    sender_name: str = ""  # whose replies say who they are from; "" says the desk's name
+    acknowledges: bool = False  # a first mail is answered by a receipt with the ticket's number
+    acknowledgment: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's
+    needs_approval: bool = False  # somebody else reads a mail before it leaves
+    confirms_recipients: bool = False  # who writes is shown recipients and files once more
+    warns_of_attachment: bool = True  # that the words speak of and that is not there
+    warns_of_name: bool = True  # of somebody else, in the place of the customer's
+    locks_reply: bool = True  # while somebody writes, nobody else sends
+    banned_words: list[str] = json_column(default_factory=list)  # never leave
     keywords: list[str] = json_column(default_factory=list)  # of its inquiries, until the classifier has learned them
     thresholds: dict[str, float] = json_column(default_factory=dict)
     """Language -> the confidence a supervisor asks for; where none is given, the one the model was measured for."""

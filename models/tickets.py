@@ -62,6 +62,7 @@ class Ticket(Row, table=True):
     snippet: str = ""  # the first words of the last thing said
     awaits_us: bool = True  # the customer spoke last
     token: str = ""  # unguessable part of the reply address
+    merged_into_id: int | None = points_to("ticket.id", default=None, ondelete="SET NULL", index=True)
     created_at: datetime
     last_contact_at: datetime
     resolved_at: datetime | None = None
@@ -94,9 +95,21 @@ class Direction(StrEnum):
 
 class MessageState(StrEnum):
     RECEIVED = "received"
-    QUEUED = "queued"
+    AWAITING = "awaiting"  # written; somebody else must approve it first
+    QUEUED = "queued"  # leaves at `leaves_at`, and can be taken back until then
+    HELD = "held"  # was to leave later, and the customer wrote meanwhile: leaves when somebody says so
+    SENDING = "sending"  # in the hands of the mail server by now
     SENT = "sent"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"  # taken back by its author, or not approved; nobody got it
+
+
+class MessageKind(StrEnum):
+    MAIL = "mail"  # received
+    REPLY = "reply"
+    FORWARD = "forward"
+    NEW = "new"  # the desk wrote first
+    RECEIPT = "receipt"  # the desk's automatic acknowledgment
 
 
 class Message(Row, table=True):
@@ -108,6 +121,7 @@ class Message(Row, table=True):
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE")
     direction: Direction = choice(Direction)
     state: MessageState = choice(MessageState)
+    kind: MessageKind = choice(MessageKind, MessageKind.MAIL)
     internet_id: str = exact(default="", index=True)  # Message-ID, angle brackets included
     in_reply_to: str = ""
     references: list[str] = json_column(default_factory=list)  # newest first
@@ -115,6 +129,7 @@ class Message(Row, table=True):
     sender_address: str = ""
     to: list[str] = json_column(default_factory=list)
     cc: list[str] = json_column(default_factory=list)
+    bcc: list[str] = json_column(default_factory=list)
     subject: str = ""
     text: str = ""
     reply_text: str = ""
@@ -126,8 +141,27 @@ class Message(Row, table=True):
     error: str = ""
     author_id: int | None = points_to("agent.id", default=None)
     inbound_id: int | None = points_to("inbound.id", default=None, ondelete="SET NULL", index=True)
+    approved_by_id: int | None = points_to("agent.id", default=None)
     created_at: datetime
+    leaves_at: datetime | None = None  # not before; None: at once
     sent_at: datetime | None = None
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    ACCEPTED = "accepted"  # by the mail server: never handed over again
+    REFUSED = "refused"
+    BOUNCED = "bounced"
+
+
+class Delivery(Row, table=True):
+    """One recipient of a mail of ours. Written before the mail is handed over, so a crash repeats none that was."""
+
+    message_id: int = points_to("message.id", ondelete="CASCADE", primary_key=True)
+    address: str = exact(primary_key=True)
+    state: DeliveryState = choice(DeliveryState, DeliveryState.WAITING)
+    told: str = ""  # the server's own words
+    at: datetime
 
 
 class Attachment(Row, table=True):

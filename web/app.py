@@ -19,7 +19,21 @@ from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
 from helpdesk.settings import Settings
-from web import account, accuracy, admin, calls, customers, edge, hooks, mailboxes, ops, queues, similar, tickets
+from web import (
+    account,
+    accuracy,
+    admin,
+    calls,
+    customers,
+    edge,
+    hooks,
+    mailboxes,
+    ops,
+    outgoing,
+    queues,
+    similar,
+    tickets,
+)
 from web.hub import Hub
 from web.render import Renderer
 
@@ -44,7 +58,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}", tickets.ticket),
         Route("/tickets/{ticket_id:id}/region", tickets.region),
         Route("/tickets/{ticket_id:id}/similar", similar.region),
-        Route("/tickets/{ticket_id:id}/reply", tickets.reply, methods=POST),
+        Route("/tickets/{ticket_id:id}/reply", outgoing.reply, methods=POST),
         Route("/tickets/{ticket_id:id}/note", tickets.note, methods=POST),
         Route("/tickets/{ticket_id:id}/assign", tickets.assign, methods=POST),
         Route("/tickets/{ticket_id:id}/move", tickets.move, methods=POST),
@@ -53,6 +67,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}/urgency", tickets.urgency, methods=POST),
         Route("/tickets/{ticket_id:id}/customer", tickets.customer, methods=POST),
         Route("/tickets/{ticket_id:id}/customer/new", tickets.new_customer, methods=POST),
+        Route("/messages/{message_id:id}/undo", outgoing.undo, methods=POST),
+        Route("/messages/{message_id:id}/later", outgoing.later, methods=POST),
         Route("/messages/{message_id:id}/html", tickets.message_html),
         Route("/messages/{message_id:id}/text", tickets.message_text),
         Route("/messages/{message_id:id}/source", tickets.message_source),

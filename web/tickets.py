@@ -5,19 +5,17 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlmodel import Session
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from helpdesk import access, agents, conversations, impressions, queues, routing, tickets, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.mail import attachments, compose
+from helpdesk.mail import attachments
 from models import Agent, Ticket
 from web import similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
-FILES_MAX_BYTES = 25_000_000
 DEFAULT_VIEW = "all"
 FRAME_CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups "
@@ -45,38 +43,6 @@ async def region(request: Request) -> Response:
     ticket_id = request.path_params["ticket_id"]
     agent, (view, frame) = await see(request, lambda db, agent: (_view(request, db, agent, ticket_id), _small(request)))
     return fragment(request, "tickets/_ticket.html", agent.language, ticket=view, **frame)
-
-
-async def reply(request: Request) -> Response:
-    """Write to the customer; files come along."""
-    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
-    # Asked before anything is unpacked: whoever may not reply leaves no file here.
-    await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
-    async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
-        if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
-            raise Invalid("too_large", field="attachments")
-        files = [
-            attachments.store(
-                desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
-                content_type=file.content_type or "application/octet-stream",
-            )
-            for file in uploads
-        ]  # fmt: skip
-        text, to, cc = str(form.get("body", "")), _addresses(form.get("to")), _addresses(form.get("cc"))
-
-    def write(db: Session, agent: Agent) -> None:
-        found = access.ticket(db, agent, ticket_id)
-        view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
-        if not view.can:
-            raise Invalid(view.why_not)
-        sender = tickets.sender_of(db, found, default=desk.settings.mail_from, desk_name=desk.settings.name)
-        draft = tickets.Draft(text, to or _addresses(view.to), cc, files)
-        internet_id = compose.new_id(sender[1].rpartition("@")[2])
-        tickets.reply(db, found, draft, by=agent, internet_id=internet_id, sender=sender, now=desk.clock())
-
-    await act(request, write)
-    return back(request, f"/tickets/{ticket_id}")
 
 
 async def note(request: Request) -> Response:
@@ -251,11 +217,6 @@ async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict
     if leaves and not still_seen:
         return RedirectResponse("/inbox?notice=moved_away", 303)
     return back(request, f"/tickets/{ticket_id}")
-
-
-def _addresses(typed: Any) -> list[str]:
-    text = str(typed or "").replace("、", ",").replace(";", ",").replace("\n", ",")
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _number(text: str) -> int:

@@ -209,7 +209,7 @@ def test_who_loses_a_race_for_a_unique_key_runs_again_and_sees_the_winners_row(d
         found = db.exec(select(Queue).where(Queue.slug == "repairs")).first()
         if not hasattr(looked, "once"):
             looked.once = True
-            both_looked.wait(10)
+            both_looked.wait(30)
         if found is not None:
             return "found"
         open_line(db, "repairs")
@@ -217,7 +217,7 @@ def test_who_loses_a_race_for_a_unique_key_runs_again_and_sees_the_winners_row(d
 
     # Two submissions before either is waited for, so that two writing threads hold them.
     waiting = [database._submit_write(find_or_open) for _ in range(2)]
-    assert sorted(future.result(20) for future in waiting) == ["found", "opened"]
+    assert sorted(future.result(60) for future in waiting) == ["found", "opened"]
     assert len(tries) == 3
 
 
@@ -231,14 +231,14 @@ def test_two_who_wait_for_each_other_both_get_through(database: Database) -> Non
             db.execute(sa.update(Queue).where(sa.column("slug") == slug).values(signature=f"{first} was first"))
             if not hasattr(held, "once"):
                 held.once = True
-                each_holds_one.wait(10)
+                each_holds_one.wait(30)
 
     waiting = [
         database._submit_write(rename, "returns", "billing"),
         database._submit_write(rename, "billing", "returns"),
     ]
     for future in waiting:
-        future.result(20)
+        future.result(60)
     signatures = set(database.read_now(lambda db: db.exec(
         select(Queue.signature).where(sa.column("slug").in_(["returns", "billing"]))).all()))  # fmt: skip
     assert len(signatures) == 1 and signatures < {"returns was first", "billing was first"}

@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import select
+from sqlmodel import Session, col, select
 
-from models import Agent
+from models import Agent, Attachment, Message, Queue
 from models.base import metadata
 from models.database import Database
 from models.migrations import configuration, is_current, newest, upgrade
@@ -105,3 +105,39 @@ def test_every_choice_is_guarded_by_the_database(database: Database) -> None:
 def test_what_is_none_of_the_choices_is_refused(database: Database, statement: str) -> None:
     with pytest.raises(IntegrityError):
         database.write_now(lambda db: db.execute(sa.text(statement)))
+
+
+def test_a_desk_with_mail_is_brought_up_to_date_and_loses_nothing(database: Database) -> None:
+    alembic(database, "downgrade", "0003")
+
+    def fill(db: Session) -> None:
+        db.execute(sa.text("INSERT INTO queue (id, slug, name, name_en, language, greeting, signature, keywords,"
+                           " thresholds, is_triage, position) VALUES (7, 'q', '窓', 'W', 'ja', '', '', '[]', '{}',"
+                           " false, 0)"))
+        db.execute(sa.text("INSERT INTO ticket (id, subject, state, channel, queue_id, language, routed_by, is_urgent,"
+                           " sentiment, snippet, awaits_us, token, created_at, last_contact_at) VALUES (7, '件',"
+                           " 'open', 'mail', 7, 'ja', '', false, '', '', true, 'x', '2026-01-05 00:00:00',"
+                           " '2026-01-05 00:00:00')"))
+        for number, direction, state in ((7, "in", "received"), (8, "out", "sent")):
+            db.execute(sa.text("INSERT INTO message (id, ticket_id, direction, state, internet_id, in_reply_to,"
+                               ' "references", sender_name, sender_address, "to", cc, subject, text, reply_text,'
+                               " quoted_text, signature, html, is_automatic, is_from_stranger, error, created_at)"
+                               f" VALUES ({number}, 7, '{direction}', '{state}', '', '', '[]', '', '', '[]', '[]', '',"
+                               " '本文', '', '', '', '', false, false, '', '2026-01-05 00:00:00')"))
+        db.execute(sa.text("INSERT INTO attachment (id, message_id, name, content_type, size_bytes, sha256, content_id,"
+                           " is_inline) VALUES (7, 7, 'a.pdf', 'application/pdf', 1, 'f', '', false)"))  # fmt: skip
+
+    database.write_now(fill)
+    upgrade(database)
+    kept = database.read_now(lambda db: [(m.id, m.text, m.kind.value, m.bcc, m.leaves_at)
+                                         for m in db.exec(select(Message).order_by(col(Message.id)))])  # fmt: skip
+    assert kept == [(7, "本文", "mail", [], None), (8, "本文", "reply", [], None)]
+    queue = database.read_now(lambda db: db.exec(select(Queue).where(Queue.id == 7)).one())
+    assert (queue.warns_of_attachment, queue.needs_approval, queue.banned_words) == (True, False, [])
+    database.write_now(lambda db: db.execute(sa.text("UPDATE message SET state = 'withdrawn' WHERE id = 8")))
+    for wrong in ("UPDATE message SET state = 'lost'", "UPDATE message SET approved_by_id = 99",
+                  "UPDATE ticket SET merged_into_id = 99", "UPDATE message SET kind = 'pigeon'"):  # fmt: skip
+        with pytest.raises(IntegrityError):
+            database.write_now(lambda db, wrong=wrong: db.execute(sa.text(wrong)))
+    database.write_now(lambda db: db.execute(sa.text("DELETE FROM ticket WHERE id = 7")))
+    assert database.read_now(lambda db: db.exec(select(Attachment.id)).all()) == []
