@@ -54,6 +54,7 @@ def small(desk: OpenDesk, corpus: Path, first: Fit) -> Iterator[OpenDesk]:
     own = desk.app.state.desk
     own.corpus, own.niceness = corpus, 0
     own.registry.promote(own.registry.save(first))
+    own.bus.wake()  # else it looks by itself, two seconds later
     speaks(desk, first.version)
     yield desk
 
