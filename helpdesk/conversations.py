@@ -14,6 +14,8 @@ from sqlmodel import Session, col, select
 from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import recall
+from helpdesk.mail.files import is_encrypted
+from helpdesk.mail.html import has_remote_images
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -79,6 +81,11 @@ class File:
     size_bytes: int
     url: str
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a key is needed to open it."""
+        return is_encrypted(self.content_type, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class CallBubble:
@@ -121,6 +128,7 @@ class Entry:
     full_text_url: str = ""
     has_html: bool = False
     html_url: str = ""
+    images_url: str = ""
     source_url: str = ""
     attachments: Sequence[File] = ()
     marks: Sequence[tuple[int, int]] = ()
@@ -407,6 +415,16 @@ def _entries(
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
 
 
+def pictures(db: Session, message: Message) -> dict[str, Attachment]:
+    """The pictures that came along with a message and that its page may show, by the ids it shows them by."""
+    if "cid:" not in message.html:
+        return {}
+    asked = select(Attachment).where(
+        Attachment.message_id == message.id, Attachment.content_id != "", col(Attachment.content_type).like("image/%")
+    )
+    return {file.content_id: file for file in db.exec(asked)}
+
+
 def _message(
     message: Message,
     staff: dict[int, Agent],
@@ -431,6 +449,7 @@ def _message(
         full_text_url=f"{url}/text",
         has_html=bool(message.html),
         html_url=f"{url}/html",
+        images_url=f"{url}/html?images=1" if has_remote_images(message.html) else "",
         source_url=f"{url}/source" if message.inbound_id else "",
         attachments=files,
         marks=marks,

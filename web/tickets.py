@@ -1,5 +1,6 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,8 @@ from helpdesk import access, agents, conversations, impressions, queues, routing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
-from models import Agent, Ticket
+from helpdesk.mail import html as mail_html
+from models import Agent, Attachment, Message, Ticket
 from web import similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
@@ -119,11 +121,24 @@ async def new_customer(request: Request) -> Response:
 
 
 async def message_html(request: Request) -> Response:
-    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more."""
+    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more.
+
+    With `?images=1`, which an agent asks for by a click, pictures elsewhere are loaded too; their server learns of it.
+    """
     message_id = request.path_params["message_id"]
-    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
-    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{message.html}'
-    return HTMLResponse(page, headers={"content-security-policy": FRAME_CSP, "cache-control": "private, max-age=600"})
+    remote = request.query_params.get("images") == "1"
+
+    def verb(db: Session, agent: Agent) -> tuple[Message, dict[str, Attachment]]:
+        message = access.message(db, agent, message_id)
+        return message, conversations.pictures(db, message)
+
+    _, (message, files) = await see(request, verb)
+    pictures = await asyncio.to_thread(attachments.pictures, desk_of(request).attachments, files)
+    words = mail_html.for_frame(message.html, pictures=pictures, remote=remote)
+    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{words}'
+    policy = FRAME_CSP.replace("img-src data:", "img-src data: https: http:") if remote else FRAME_CSP
+    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "private, max-age=600",
+                                       "referrer-policy": "no-referrer"})  # fmt: skip
 
 
 async def message_text(request: Request) -> Response:
