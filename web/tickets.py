@@ -15,7 +15,7 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.mail import html as mail_html
 from models import Agent, Attachment, Message, Ticket
-from web import similar
+from web import outgoing, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -189,7 +189,8 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
-        return {"ticket": shown, "draft": draft, "rows": page.rows, "next_cursor": page.next_cursor,
+        return {"ticket": shown, "draft": draft, "asked": outgoing.asked_query(request),
+                "rows": page.rows, "next_cursor": page.next_cursor,
                 "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
                                                                             for q in queues.everyone(db)}}  # fmt: skip
 
@@ -210,11 +211,12 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
-    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings)
+    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
+                              asked=outgoing.asked_of(request))  # fmt: skip
 
 
 def _small(request: Request) -> dict[str, Any]:
-    return {"now": desk_of(request).clock(), "view": ""}
+    return {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
 
 
 async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,
