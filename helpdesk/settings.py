@@ -6,7 +6,7 @@ All mistakes are reported together, and a mistyped name is one.
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     )
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
+    )
+    mail_strangers: Literal["note", "park"] = Field(
+        "note", description="Mail of somebody who quotes a ticket without taking part: shown on it, or set aside."
+    )
+    mail_tickets_per_hour: int = Field(
+        20, ge=1, description="What one sender writes beyond so many new tickets in an hour is set aside."
     )
     secret_key: SecretStr = Field(
         SecretStr(""),

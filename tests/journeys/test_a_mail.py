@@ -22,7 +22,6 @@ from models import (
     InboundState,
     Message,
     MessageState,
-    Note,
     Parked,
     Routing,
     Ticket,
@@ -370,8 +369,8 @@ def test_an_answer_to_a_ticket_resolved_long_ago_opens_a_new_one_that_names_it(d
     desk.mail(TANAKA, subject="Re: 電源が入らない", headers={"In-Reply-To": asked}, to=RETURNS_ADDRESS)
     old, new = desk.tickets()
     assert (old.state, new.state) == (TicketState.RESOLVED, TicketState.OPEN)
-    (note,) = desk.read(lambda db: db.exec(select(Note)).all())
-    assert note.ticket_id == new.id and f"#{old.id}" in note.text
+    assert "Goes on from #1" in text_of(desk.as_(BEN).get(f"/tickets/{new.id}").text)
+    assert "Goes on in #2" in text_of(desk.as_(BEN).get(f"/tickets/{old.id}").text)
 
 
 def test_an_automatic_answer_is_shown_but_reopens_and_awaits_nothing(desk: OpenDesk) -> None:
