@@ -26,7 +26,7 @@ REFERENCES_MAX = 100
 PARTICIPANTS_MAX = 500  # messages of a ticket that are asked who takes part
 _TAG = re.compile(r"t([0-9]{1,9})\.([0-9a-f]{20})(?:\.m([0-9]{1,12}))?")
 _OURS = re.compile(r"<(?:t[0-9]{1,9}\.)?[0-9a-f]{24}@")  # how compose.new_id makes them: others are not looked up
-_UNSENT = (MessageState.AWAITING, MessageState.WITHDRAWN)
+_UNSENT = (MessageState.AWAITING, MessageState.HELD, MessageState.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
