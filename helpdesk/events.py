@@ -82,6 +82,39 @@ class TicketReopened(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TicketLinked(Fact):
+    """Two tickets have to do with each other; stated once for either. `reason` is what this one is to the other: it
+    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"."""
+
+    ticket_id: int
+    queue_id: int
+    other_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketMerged(Fact):
+    """One ticket goes on in another; stated once for either. `before` is what the merged one was: "resolved", "open",
+    or "awaiting" our answer."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnmerged(Fact):
+    """A merge was taken back; stated once for either."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerLinked(Fact):
     ticket_id: int
     queue_id: int
