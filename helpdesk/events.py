@@ -212,6 +212,14 @@ class SomethingParked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailIgnored(Fact):
+    """A mail of which nothing came: `outcome` says why, "repeat" where the desk had it already."""
+
+    inbound_id: int
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParkedSettled(Fact):
     parked_id: int
     settlement: str

@@ -17,8 +17,8 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
-from helpdesk.events import ParkedSettled, SomethingParked, emit
-from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind
+from helpdesk.events import MailIgnored, ParkedSettled, SomethingParked, emit
+from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind, Redelivery
 
 ATTEMPTS = 3
 """A mail or callback that breaks this often is parked."""
@@ -65,6 +65,9 @@ def keep(
         return new, True
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
+    if kind == InboundKind.MAIL:
+        db.add(Redelivery(inbound_id=first, source=source, at=now))
+        emit(db, MailIgnored(inbound_id=first, outcome="repeat", at=now))
     return first, False
 
 
@@ -142,6 +145,13 @@ def done(
     inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
 
 
+def ignore(db: Session, inbound: Inbound, outcome: str, *, now: datetime) -> None:
+    """A mail was read, and rightly nothing came of it."""
+    assert inbound.id is not None
+    done(inbound, outcome, ignored=True, now=now)
+    emit(db, MailIgnored(inbound_id=inbound.id, outcome=outcome, at=now))
+
+
 def park(db: Session, inbound: Inbound, error: str, detail: str = "", *, now: datetime) -> Parked:
     """It cannot be read; a supervisor will see it."""
     assert inbound.id is not None
@@ -200,6 +210,19 @@ def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
 def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     """Set it aside for good. The bytes stay as long as all bytes stay."""
     _settle(db, parked, "dismissed", by=by, now=now)
+
+
+def is_loose(inbound: Inbound) -> bool:
+    """Whether a person may say where a mail belongs: it is on no ticket, and its bytes are here, all of them."""
+    is_over = inbound.state in (InboundState.PARKED, InboundState.IGNORED) and inbound.kind == InboundKind.MAIL
+    return is_over and inbound.ticket_id is None and not inbound.is_forgotten and inbound.outcome != "too_large"
+
+
+def assigned(db: Session, inbound: Inbound, *, by: Agent, now: datetime) -> None:
+    """A person said where it belongs: what was set aside about it is settled."""
+    waiting = select(Parked).where(Parked.inbound_id == inbound.id, col(Parked.settled_at).is_(None))
+    for parked in db.exec(waiting).all():
+        _settle(db, parked, "assigned", by=by, now=now)
 
 
 def forget(db: Session, *, before: datetime, limit: int = 500) -> int:

@@ -14,13 +14,25 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import impressions, inbox, intake, mailboxes, queues, tickets
+from helpdesk import impressions, inbox, intake, mailboxes, queues, routing, tickets
 from helpdesk.customers import contact_points, matching
+from helpdesk.errors import Conflict
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
-from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+from models import (
+    Agent,
+    Attachment,
+    Channel,
+    Direction,
+    Inbound,
+    Message,
+    MessageState,
+    Queue,
+    Ticket,
+    TicketState,
+)
 
 if TYPE_CHECKING:
     from classifiers import Router
@@ -118,7 +130,7 @@ def take(
     if email.is_bounce and (sent := _sent_one(db, email)):
         return _bounced(db, inbound, sent, email, now=now)
     if email.is_certain_bounce:
-        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
+        inbox.ignore(db, inbound, "bounce_of_nothing", now=now)
         return None
     if email.sender is None:  # reads like a bounce of nothing we sent, and names nobody who wrote it
         inbox.park(db, inbound, "no_sender", ", ".join(email.problems), now=now)
@@ -159,6 +171,52 @@ def take(
             _follows(db, taken.ticket, thread.follows, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
     return taken.ticket.id
+
+
+def take_by_hand(
+    db: Session,
+    inbound_id: int,
+    mail: Understood,
+    *,
+    ticket: Ticket | None = None,
+    queue: Queue | None = None,
+    by: Agent,
+    now: datetime,
+) -> Ticket:
+    """A person says where a mail belongs that came onto no ticket: on this one, or on a new one in that queue.
+
+    Raises `Conflict("already_settled")` when it is on a ticket by now, or its bytes are gone.
+    """
+    inbound = db.exec(select(Inbound).where(Inbound.id == inbound_id).with_for_update()).one()
+    if not inbox.is_loose(inbound):
+        raise Conflict("already_settled", inbound_id=inbound_id)
+    email, is_new = mail.email, ticket is None
+    words = email.reply_text or email.text
+    if ticket is None:
+        assert queue is not None and queue.id is not None
+        who = matching.by_address(db, contact_points.email_key(email.sender.address)) if email.sender else None
+        ticket = tickets.start(
+            db,
+            subject=parse.subject_stem(email.subject) or words[:60].strip() or "—",
+            channel=Channel.MAIL,
+            queue_id=queue.id,
+            customer_id=who.customer_id if who else None,
+            language=mail.language,
+            text=words,
+            routed_by="by_agent",
+            now=now,
+        )
+    elif ticket.state != TicketState.OPEN:
+        tickets.reopen(db, ticket, by_id=by.id, now=now)
+    message = _message(db, inbound, ticket, mail, is_stranger=False, now=now)
+    tickets.touch(ticket, words, awaits_us=True, now=now)
+    if is_new:
+        decision = routing.Decision(ticket.queue_id, "by_agent")
+        routing.keep(db, ticket, decision, message_id=message.id, by_id=by.id, now=now)
+        tickets.announce(db, ticket, by_id=by.id, now=now)
+    inbox.assigned(db, inbound, by=by, now=now)
+    _heard(db, ticket, message, inbound, "opened_by_hand" if is_new else "assigned_by_hand", now=now)
+    return ticket
 
 
 def _addresses(inbound: Inbound, email: Email) -> list[str]:
