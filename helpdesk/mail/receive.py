@@ -14,25 +14,14 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import impressions, inbox, intake, mailboxes, queues, routing, tickets
-from helpdesk.customers import contact_points, matching
-from helpdesk.errors import Conflict
+from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, tickets
+from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
-from models import (
-    Agent,
-    Attachment,
-    Channel,
-    Direction,
-    Inbound,
-    Message,
-    MessageState,
-    Queue,
-    Ticket,
-    TicketState,
-)
+from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+from models.database import insert
 
 if TYPE_CHECKING:
     from classifiers import Router
@@ -113,14 +102,16 @@ def take_all(
     db: Session, mails: list[tuple[int, Understood]], *, settings: Settings, now: datetime
 ) -> list[int | None]:
     """`take` for several in one transaction: all of them, or none when one breaks."""
-    return [take(db, inbound_id, mail, settings=settings, now=now) for inbound_id, mail in mails]
+    known = _look_up(db, mails)
+    return [take(db, inbound_id, mail, settings=settings, now=now, known=known) for inbound_id, mail in mails]
 
 
 def take(
-    db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime
+    db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime, known: "_Known | None" = None
 ) -> int | None:
     """Make the mail part of the desk. Returns its ticket's id; None when it was parked, set aside or read already."""
-    inbound = inbox.claim(db, inbound_id)
+    known = known or _look_up(db, [(inbound_id, mail)])
+    inbound = known.claimed.get(inbound_id)
     if inbound is None:
         return None
     email = mail.email
@@ -130,7 +121,7 @@ def take(
     if email.is_bounce and (sent := _sent_one(db, email)):
         return _bounced(db, inbound, sent, email, now=now)
     if email.is_certain_bounce:
-        inbox.ignore(db, inbound, "bounce_of_nothing", now=now)
+        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
         return None
     if email.sender is None:  # reads like a bounce of nothing we sent, and names nobody who wrote it
         inbox.park(db, inbound, "no_sender", ", ".join(email.problems), now=now)
@@ -149,7 +140,7 @@ def take(
             channel=Channel.MAIL,
             subject=parse.subject_stem(email.subject) or mail.email.reply_text[:60].strip() or "—",
             text=email.reply_text or email.text,
-            match=matching.by_address(db, contact_points.email_key(email.sender.address)),
+            match=known.matches[contact_points.email_key(email.sender.address)],
             language=mail.language,
             written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, _addresses(inbound, email)),
             continues=thread.ticket,
@@ -169,54 +160,25 @@ def take(
         tickets.announce(db, taken.ticket, now=now)
         if thread.follows is not None:
             _follows(db, taken.ticket, thread.follows, now=now)
+    else:
+        outgoing.hold(db, taken.ticket, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
     return taken.ticket.id
 
 
-def take_by_hand(
-    db: Session,
-    inbound_id: int,
-    mail: Understood,
-    *,
-    ticket: Ticket | None = None,
-    queue: Queue | None = None,
-    by: Agent,
-    now: datetime,
-) -> Ticket:
-    """A person says where a mail belongs that came onto no ticket: on this one, or on a new one in that queue.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What mails taken together ask of the database, asked once for all: those nobody has read yet, and who wrote."""
 
-    Raises `Conflict("already_settled")` when it is on a ticket by now, or its bytes are gone.
-    """
-    inbound = db.exec(select(Inbound).where(Inbound.id == inbound_id).with_for_update()).one()
-    if not inbox.is_loose(inbound):
-        raise Conflict("already_settled", inbound_id=inbound_id)
-    email, is_new = mail.email, ticket is None
-    words = email.reply_text or email.text
-    if ticket is None:
-        assert queue is not None and queue.id is not None
-        who = matching.by_address(db, contact_points.email_key(email.sender.address)) if email.sender else None
-        ticket = tickets.start(
-            db,
-            subject=parse.subject_stem(email.subject) or words[:60].strip() or "—",
-            channel=Channel.MAIL,
-            queue_id=queue.id,
-            customer_id=who.customer_id if who else None,
-            language=mail.language,
-            text=words,
-            routed_by="by_agent",
-            now=now,
-        )
-    elif ticket.state != TicketState.OPEN:
-        tickets.reopen(db, ticket, by_id=by.id, now=now)
-    message = _message(db, inbound, ticket, mail, is_stranger=False, now=now)
-    tickets.touch(ticket, words, awaits_us=True, now=now)
-    if is_new:
-        decision = routing.Decision(ticket.queue_id, "by_agent")
-        routing.keep(db, ticket, decision, message_id=message.id, by_id=by.id, now=now)
-        tickets.announce(db, ticket, by_id=by.id, now=now)
-    inbox.assigned(db, inbound, by=by, now=now)
-    _heard(db, ticket, message, inbound, "opened_by_hand" if is_new else "assigned_by_hand", now=now)
-    return ticket
+    claimed: dict[int, Inbound]
+    matches: dict[str, matching.Match]  # by the key of the sender's address
+
+
+def _look_up(db: Session, mails: Sequence[tuple[int, Understood]]) -> _Known:
+    keys = {contact_points.email_key(mail.email.sender.address) for _, mail in mails if mail.email.sender}
+    matches = matching.by_addresses(db, keys)
+    records.load(db, {match.customer_id for match in matches.values() if match.customer_id is not None})
+    return _Known(inbox.claim_all(db, [inbound_id for inbound_id, _ in mails]), matches)
 
 
 def _addresses(inbound: Inbound, email: Email) -> list[str]:
@@ -259,9 +221,7 @@ def _message(
         created_at=now,
         sent_at=email.sent_at,
     )
-    db.add(message)
-    db.flush()
-    assert message.id is not None
+    insert(db, message)
     for file in mail.files:
         db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": message.id}))
     return message

@@ -80,6 +80,7 @@ def test_of_many_examples_the_very_model_that_was_judged_is_made_and_learns_the_
     assert fit.card["learned_until"] == taught[7].at < taught[8].at
 
 
+@pytest.mark.slow
 def test_everything_moved_to_one_queue_makes_a_candidate_at_most(order):
     texts = [example for example in ship.seeds("train") if example.label != "general"][::9]
     batch = [own(each.text, "general", at=place, language=each.language) for place, each in enumerate(texts)]
@@ -154,14 +155,14 @@ def test_the_newest_fifth_judges_but_nothing_the_present_model_has_learned():
 
 
 def test_a_twin_has_the_thresholds_of_its_model_and_has_not_seen_the_rest(some_examples, small_fit):
-    twin = model.twin(small_fit, some_examples[:-20])
+    twin = model.twin(small_fit, len(some_examples) - 20, some_examples)
     assert twin.cuts == small_fit.router.cuts and twin.labels == small_fit.router.labels
-    same = model.twin(small_fit, some_examples)
+    same = model.twin(small_fit, len(some_examples), some_examples)
     text = some_examples[-1].text
     assert same.predict(text).probabilities == pytest.approx(small_fit.router.predict(text).probabilities, abs=1e-6)
     assert twin.predict(text).probabilities != same.predict(text).probabilities
     with pytest.raises(ValueError, match="two or more"):
-        model.twin(small_fit, [example for example in some_examples if example.label == "billing"])
+        model.twin(small_fit, 1, some_examples)
 
 
 def start(folder: Path) -> "subprocess.Popen[bytes]":
@@ -175,6 +176,7 @@ def lines(order: Order, texts: list[str]) -> bytes:
     return "\n".join(json.dumps(each) for each in [asdict(order), *rows]).encode() + b"\n\n"
 
 
+@pytest.mark.slow
 def test_the_process_writes_the_model_its_card_and_a_report(order, tmp_path):
     process = start(tmp_path)
     process.stdin.write(lines(order, PEDALS[:10]))
