@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import defer, make_transient_to_detached
+from sqlalchemy.orm import defer, make_transient_to_detached, object_session
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -183,13 +183,9 @@ def done(
     """It was read, and this came of it."""
     inbound.state = InboundState.IGNORED if ignored else InboundState.DONE
     inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
-
-
-def ignore(db: Session, inbound: Inbound, outcome: str, *, now: datetime) -> None:
-    """A mail was read, and rightly nothing came of it."""
-    assert inbound.id is not None
-    done(inbound, outcome, ignored=True, now=now)
-    emit(db, MailIgnored(inbound_id=inbound.id, outcome=outcome, at=now))
+    became_no_message = ignored or outcome.startswith("bounce")
+    if inbound.kind == InboundKind.MAIL and became_no_message and (db := object_session(inbound)) is not None:
+        emit(db, MailIgnored(inbound_id=inbound.id or 0, outcome=outcome, at=now))
 
 
 def park(db: Session, inbound: Inbound, error: str, detail: str = "", *, now: datetime) -> Parked:

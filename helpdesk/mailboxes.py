@@ -45,7 +45,7 @@ _TRACES = re.compile(
 )
 _DELIVERED = re.compile(rb"^(?:delivered-to|x-original-to|envelope-to)[ \t]*:", re.IGNORECASE)
 _PLAIN = re.compile(rb"[A-Za-z0-9._%+'/=-]{1,128}@[A-Za-z0-9.-]{1,253}")
-_TAG = re.compile(rb"\+(t[0-9]{1,9}\.[0-9a-f]{20})@", re.IGNORECASE)
+_TAG = re.compile(rb"\+(t[0-9]{1,9}\.[0-9a-f]{20}(?:\.m[0-9]{1,12})?)@", re.IGNORECASE)
 HEAD_BYTES = 65_536
 _OPEN = (FetchedState.KEPT, FetchedState.FAILED, FetchedState.TOO_LARGE)
 

@@ -65,6 +65,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}/move", tickets.move, methods=POST),
         Route("/tickets/{ticket_id:id}/resolve", tickets.resolve, methods=POST),
         Route("/tickets/{ticket_id:id}/reopen", tickets.reopen, methods=POST),
+        Route("/tickets/{ticket_id:id}/merge", tickets.merge, methods=POST),
+        Route("/tickets/{ticket_id:id}/unmerge", tickets.unmerge, methods=POST),
         Route("/tickets/{ticket_id:id}/urgency", tickets.urgency, methods=POST),
         Route("/tickets/{ticket_id:id}/customer", tickets.customer, methods=POST),
         Route("/tickets/{ticket_id:id}/customer/new", tickets.new_customer, methods=POST),

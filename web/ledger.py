@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, inbox, ledger, queues
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.mail import parse, receive
+from helpdesk.mail import by_hand, parse, receive
 from models import Agent, Queue, Ticket
 from web.edge import act, desk_of, html, look, see
 
@@ -93,12 +93,13 @@ async def assign(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> int:
         access.supervisor(agent)
         if form.get("way") == "ticket":
-            ticket, queue = _ticket(db, int(typed)), None
+            ticket = _ticket(db, int(typed))
+            by_hand.assign(db, inbound_id, understood, ticket, by=agent, now=desk.clock())
         else:
-            ticket, queue = None, _queue(db, queue_id)
-        taken = receive.take_by_hand(db, inbound_id, understood, ticket=ticket, queue=queue, by=agent, now=desk.clock())
-        assert taken.id is not None
-        return taken.id
+            queue = _queue(db, queue_id)
+            ticket = by_hand.open_ticket(db, inbound_id, understood, queue, by=agent, now=desk.clock())
+        assert ticket.id is not None
+        return ticket.id
 
     try:
         ticket_id = await act(request, verb)

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, impressions, queues, routing, tickets, views
+from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
@@ -83,6 +83,25 @@ async def reopen(request: Request) -> Response:
     return await _change(
         request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
     )
+
+
+async def merge(request: Request) -> Response:
+    """Go on with its matter in another ticket, which the agent must see as well."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        typed = form.get("into", "").strip().lstrip("#＃")
+        try:
+            into = access.ticket(db, agent, _number(typed))
+        except NotFound as error:
+            raise Invalid("not_a_ticket", field="into") from error
+        merging.merge(db, found, into, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def unmerge(request: Request) -> Response:
+    """Two tickets again."""
+    return await _change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
 
 
 async def urgency(request: Request) -> Response:

@@ -79,6 +79,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(BEN).post("/tickets/2/move", data={"queue_id": tech})
     desk.as_(AIKO).post("/tickets/2/move", data={"queue_id": returns})
     desk.as_(BEN).post("/tickets/2/resolve")
+    desk.mail(STRANGER, subject="私の件 [#1]", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/5/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/5/unmerge")
     desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
     desk.twilio.rings("CA-2", caller=STRANGER.phone)
     first, second = desk.call("CA-1").id, desk.call("CA-2").id
