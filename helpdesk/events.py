@@ -7,7 +7,6 @@ then remember one number and never skip an event. (Numbering by transaction id a
 was the alternative: it needs no lock, but one long transaction anywhere would hold back every screen.)
 """
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -283,6 +282,14 @@ class PreferenceChanged(Fact):
 @dataclass(frozen=True, kw_only=True)
 class SomethingParked(Fact):
     parked_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailIgnored(Fact):
+    """A mail that became no message: `outcome` says why, "repeat" where the desk had it already."""
+
+    inbound_id: int
+    outcome: str
 
 
 @dataclass(frozen=True, kw_only=True)
