@@ -7,10 +7,11 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, conversations, outgoing
+from helpdesk import access, canned, conversations, outgoing
 from helpdesk.errors import Invalid
 from helpdesk.mail import attachments, compose
 from models import Agent
+from web import canned as canned_pages
 from web.edge import act, back, desk_of, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -33,6 +34,7 @@ async def reply(request: Request) -> Response:
             for file in uploads
         ]  # fmt: skip
         text, to, cc = str(form.get("body", "")), _addresses(form.get("to")), _addresses(form.get("cc"))
+        laid = canned_pages.laid(form)
 
     def write(db: Session, agent: Agent) -> None:
         found = access.ticket(db, agent, ticket_id)
@@ -40,9 +42,12 @@ async def reply(request: Request) -> Response:
         if not view.can:
             raise Invalid(view.why_not)
         sender = outgoing.sender_of(db, found, default=desk.settings.mail_from, desk_name=desk.settings.name)
-        draft = outgoing.Draft(text, to or _addresses(view.to), cc, files)
+        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        draft = outgoing.Draft(text, to or _addresses(view.to), cc, along)
         internet_id = compose.new_id(sender[1].rpartition("@")[2])
-        outgoing.reply(db, found, draft, by=agent, internet_id=internet_id, sender=sender, now=desk.clock())
+        made = outgoing.reply(db, found, draft, by=agent, internet_id=internet_id, sender=sender, now=desk.clock())
+        if made.internet_id == internet_id:  # and not the same that was sent a moment ago
+            canned.used(db, agent, laid.ids, now=desk.clock())
 
     await act(request, write)
     return back(request, f"/tickets/{ticket_id}")
