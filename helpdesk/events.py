@@ -20,7 +20,9 @@ from sqlmodel import Session, col
 from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
-_INSERT = sa.insert(Event.__table__).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
+_TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
+_INSERT = sa.insert(Event)
+_LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +107,51 @@ class MessageReceived(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageQueued(Fact):
-    """An agent wrote to the customer; the mail leaves next. `attempt` counts what was given up and replayed."""
+    """A mail is to leave, in `delay_seconds`. `attempt` counts what was given up and replayed."""
 
     ticket_id: int
     queue_id: int
     message_id: int
     attempt: int = 1
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageWithdrawn(Fact):
+    """A mail was taken back before it left: nobody got it."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageHeld(Fact):
+    """A mail that was to leave later stays here: the customer wrote meanwhile."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageRescheduled(Fact):
+    """A mail that waits is to leave at another time than was said, in `delay_seconds`."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageDelayed(Fact):
+    """A mail could not leave just now, or not to everybody; it is tried again."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,9 +339,9 @@ def _write_facts(db: Session) -> None:
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     connection = db.connection()
-    # One row at a time: a bulk insert may number its rows in any order.
-    for fact in facts:
-        db.info["last_number"] = connection.execute(_INSERT, _columns(fact)).scalar_one()
+    # One statement for all may number its rows in any order; the drivers run this one once a row.
+    connection.execute(_INSERT, [_columns(fact) for fact in facts])
+    db.info["last_number"] = connection.execute(_LAST).scalar_one()
 
 
 @event.listens_for(Session, "after_rollback")
@@ -310,7 +351,7 @@ def _forget_facts(db: Session) -> None:
 
 
 def _columns(fact: Fact) -> dict[str, Any]:
-    told = dataclasses.asdict(fact)
+    told = dict(vars(fact))  # ids and codes: nothing in it has to be copied deeper
     return {
         "fact": name_of(type(fact)),
         "at": told.pop("at"),

@@ -8,12 +8,14 @@ import hashlib
 import logging
 import re
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import defer, make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -32,6 +34,13 @@ _KEEP: dict[str, sa.Executable] = {
 _ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
 _TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+_RAWS = sa.select(_TABLE.c.id, _TABLE.c.raw).where(_TABLE.c.id.in_(sa.bindparam("ids", expanding=True)))
+_CLAIM_ALL = (
+    select(Inbound)
+    .where(col(Inbound.id).in_(sa.bindparam("ids", expanding=True)), Inbound.state == InboundState.WAITING)
+    .options(defer(Inbound.raw))  # type: ignore[arg-type]
+    .with_for_update(skip_locked=True)
+)
 _CLAIM = {wait: _WAITING.with_for_update(skip_locked=not wait) for wait in (False, True)}
 
 logger = logging.getLogger(__name__)
@@ -66,6 +75,26 @@ def keep(
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
     return first, False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One mail, as it stood at the door."""
+
+    source: str
+    raw: bytes
+    envelope: dict[str, Any]
+    at: datetime
+
+
+def keep_mails(db: Session, mails: Sequence[Arrived]) -> list[tuple[int, bool]]:
+    """`keep`, for mails that arrived side by side."""
+    return [
+        keep(
+            db, InboundKind.MAIL, mail.source, mail_key(mail.raw), mail.raw, envelope=mail.envelope, now=mail.at
+        )  # fmt: skip
+        for mail in mails
+    ]
 
 
 def keep_row(
@@ -114,6 +143,12 @@ def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None
     return [found for found in db.exec(query.order_by(col(Inbound.id)).limit(limit)) if found is not None]
 
 
+def mails_of(db: Session, inbound_ids: Sequence[int]) -> list[bytes]:
+    """The bytes of several mails, in the order asked for."""
+    raws = {each: raw for each, raw in db.connection().execute(_RAWS, {"ids": inbound_ids})}
+    return [raws[each] for each in inbound_ids]
+
+
 def bytes_of(db: Session, inbound_id: int) -> tuple[InboundKind, bytes]:
     """What arrived, and as what."""
     kind, raw = db.exec(select(Inbound.kind, Inbound.raw).where(Inbound.id == inbound_id)).one()
@@ -126,6 +161,11 @@ def claim(db: Session, inbound_id: int, *, wait: bool = False) -> Inbound | None
     With `wait` somebody else is waited for, so that None means: read.
     """
     return db.exec(_CLAIM[wait], params={"id": inbound_id}).first()
+
+
+def claim_all(db: Session, inbound_ids: Sequence[int]) -> dict[int, Inbound]:
+    """`claim` for several, in one statement. Their bytes stay where they are: who asks has read them already."""
+    return {row.id or 0: row for row in db.exec(_CLAIM_ALL, params={"ids": inbound_ids})}
 
 
 def done(

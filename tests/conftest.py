@@ -19,8 +19,11 @@ from helpdesk.__main__ import prepare
 from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, dovecot, postgres
+from tests.boxes import Boxes
+from tests.patience import PATIENCE_SECONDS
 from tests.postbox import Postbox
 from tests.provider import Provider
+from web import hooks
 from web.app import create
 
 _numbers = count(1)
@@ -29,7 +32,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL for this worker, started when first needed."""
-    with postgres.Server.start() as server:
+    with postgres.Server.start(in_memory=True) as server:
         yield server
 
 
@@ -101,6 +104,12 @@ def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequ
     server.drop_database(name)
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers of the tests wait for as long as the machine needs; test_hooks says how long they wait in life."""
+    monkeypatch.setattr(hooks, "ANSWER_WITHIN_SECONDS", PATIENCE_SECONDS)
+
+
 @pytest.fixture
 def clock() -> cast.Clock:
     """The desk's time."""
@@ -114,6 +123,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         database_url=database_url, data=tmp_path, public_url=cast.PUBLIC_URL, mail_port=-1,
         mail_from=cast.DESK_ADDRESS, twilio_auth_token=SecretStr(cast.TOKEN), name="窓口",
         push_tokens={"front": SecretStr(cast.PUSH_TOKEN)}, smtp_url=SecretStr("smtp://127.0.0.1:9"),
+        undo_seconds=0,
     )  # fmt: skip
 
 
@@ -149,6 +159,24 @@ def fresh_desk(sqlite_template: Path, settings: Settings, tmp_path: Path) -> Cal
         return open_desk(own, cast.Clock())
 
     return opened
+
+
+@pytest.fixture
+def boxes(desk: cast.OpenDesk, account: dovecot.Account) -> Boxes:
+    """An open desk beside an account with an empty mailbox."""
+    return Boxes(desk, account)
+
+
+@pytest.fixture
+def provider(
+    imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
+    """A provider that knows the account by its refresh token."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(imap_providers.authority))
+    imap_providers.asked.clear()
+    imap_providers.refresh_tokens = {"refresh-0": account.user}
+    yield imap_providers
+    imap_providers.renews = imap_providers.is_down = False
 
 
 @pytest.fixture

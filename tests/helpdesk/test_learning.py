@@ -32,6 +32,7 @@ from models import (
 )
 from tests import school
 from tests.cast import AIKO, BEN, DESK_ADDRESS, SATO, TANAKA, OpenDesk
+from tests.patience import PATIENCE_SECONDS
 from tests.school import PEDALS
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -62,7 +63,7 @@ def speaks(desk: OpenDesk, version: str, *, process: Desk | None = None) -> None
     inside = process or desk.app.state.desk
 
     async def wait() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while inside.router is None or inside.router.version != version:
                 await asyncio.sleep(0.01)
 
