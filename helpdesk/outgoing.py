@@ -218,6 +218,11 @@ def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
     emit(db, MessageQueued(**_told(message, ticket), attempt=given_up + 1, by_id=by.id, at=now))
 
 
+def is_address(text: str) -> bool:
+    """Whether it can be written into a head and an envelope."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def reply_subject(ticket: Ticket) -> str:
     """ "Re: 注文の件 [#42]": the token joins an answer whose threading headers were lost, for those who take part."""
     return f"Re: {ticket.subject} [#{ticket.id}]"
@@ -261,7 +266,7 @@ def _checked(draft: Draft, *, now: datetime) -> str:
     if len(everyone) > RECIPIENTS_MAX:
         raise Invalid("too_many_recipients", field="to")
     for field, address in everyone:
-        if not _ADDRESS.fullmatch(address):
+        if not is_address(address):
             raise Invalid("not_an_address", field=field, typed=address)
     if draft.kind == MessageKind.NEW and not draft.subject.strip():
         raise Invalid("subject_missing", field="subject")

@@ -88,6 +88,8 @@ def change(
     greeting: str | None = None,
     signature: str | None = None,
     keywords: Sequence[str] | None = None,
+    acknowledges: bool | None = None,
+    acknowledgment: dict[str, str] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
@@ -106,6 +108,9 @@ def change(
     queue.signature = queue.signature if signature is None else signature
     if keywords is not None:
         queue.keywords = _keywords(keywords)
+    queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    if acknowledgment is not None:
+        queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     if db.is_modified(queue):
         db.flush()
         _say(db, queue, "changed", by=by, now=now)

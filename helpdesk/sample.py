@@ -172,6 +172,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
+    stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 
 
