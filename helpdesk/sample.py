@@ -488,7 +488,7 @@ def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, tick
 
 
 def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
-    envelope = {"recipients": [to], "sender": "", "tag": tag, "peer": ""}
+    envelope = {"recipients": [to], "tag": tag, "peer": ""}
     inbound_id, _ = inbox.keep(stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at)
     folder = stage.settings.data / "attachments"
     mail = receive.understand(raw, router=stage.router, folder=folder, asked=stage.asked)
