@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import mailboxes, outgoing
+from helpdesk import outgoing
 from helpdesk.customers import contact_points
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
@@ -65,10 +65,15 @@ def acknowledge(
     if email.sent_at is not None and email.sent_at < now - FRESH:
         return None
     to, key = email.sender.address, contact_points.email_key(email.sender.address)
-    if not key or not outgoing.is_address(to) or _is_ours(db, key, settings) or _had_enough(db, key, now=now):
+    if (
+        not key
+        or not outgoing.is_address(to)
+        or outgoing.plain(to) in outgoing.ours(db, settings)
+        or _had_enough(db, key, now=now)
+    ):
         return None
     name, address = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
-    if not settings.smtp_url.get_secret_value() and mailboxes.sending(db, address) is None:
+    if not outgoing.can_send(db, settings, address=address):
         return None
     language = ticket.language if ticket.language in WORDS else "en"
     facts = {"ticket": str(ticket.id), "subject": _harmless(ticket.subject), "desk": name}
@@ -89,15 +94,6 @@ def filled(words: str, facts: dict[str, str]) -> str:
 def _had_enough(db: Session, key: str, *, now: datetime) -> bool:
     had = select(sa.func.count()).where(AutomaticAnswer.key == key, col(AutomaticAnswer.at) > now - timedelta(days=1))
     return (db.scalar(had) or 0) >= A_DAY
-
-
-def _is_ours(db: Session, key: str, settings: Settings) -> bool:
-    """Whether we would write to ourselves."""
-    local, _, domain = key.rpartition("@")
-    plain = f"{local.partition('+')[0]}@{domain}"
-    queues = (address for address in db.exec(select(Queue.address)) if address)
-    ours = (settings.mail_from, *settings.mail_addresses, *queues, *mailboxes.addresses(db))
-    return plain in {contact_points.email_key(address) for address in ours}
 
 
 def _harmless(subject: str) -> str:

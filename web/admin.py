@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, impressions, inbox, preferences
+from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked
 from web.edge import act, desk_of, html, look, see
@@ -93,15 +93,19 @@ def _parked(db: Session, agent: Agent) -> dict[str, Any]:
     lines = [parked.id for parked, _ in (*waits, *settled)]
     asked = sa.select(col(Parked.within_id), sa.func.count()).where(col(Parked.within_id).in_(lines))
     more = {line: count for line, count in db.execute(asked.group_by(col(Parked.within_id)))}
-    return {"rows": [_row(*found, more) for found in waits], "resolved": [_row(*found, more) for found in settled]}
-
-
-def _row(parked: Parked, size: int | None, more: dict[int | None, int]) -> dict[str, Any]:
     return {
-        "more": more.get(parked.id, 0),
-        "id": parked.id, "kind": parked.kind.value, "source": parked.source, "error": parked.error,
-        "detail": parked.detail, "parked_at": parked.parked_at, "size_bytes": size,
+        "rows": [_row(db, *found, more) for found in waits],
+        "resolved": [_row(db, *found, more) for found in settled],
+    }
+
+
+def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, int]) -> dict[str, Any]:
+    return {
+        "id": parked.id, "kind": parked.kind.value, "error": parked.error, "more": more.get(parked.id, 0),
+        "source": ledger.called(db, parked.source) or parked.source, "detail": parked.detail,
+        "parked_at": parked.parked_at, "size_bytes": size,
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
+        "mail_url": f"/admin/mail/{parked.inbound_id}" if parked.inbound_id and parked.kind == "mail" else "",
         # Of a mail that was too large for its mailbox only the head is here: it is fetched anew, not read again.
         "can_replay": (parked.inbound_id is not None and parked.error != "too_large") or parked.message_id is not None,
     }  # fmt: skip

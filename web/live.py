@@ -73,6 +73,11 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
+def _mail(touched: Touched, fact: Any) -> None:
+    _ticket(touched, fact)
+    _ledger(touched, fact)
+
+
 def _conversation(touched: Touched, fact: Any) -> None:
     """Something in the ticket that moves neither its row nor a count."""
     touched.tickets.setdefault(fact.ticket_id, set())
@@ -107,6 +112,11 @@ def _state(touched: Touched, fact: Any) -> None:
 def _parked(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(SUPERVISORS)
     touched.stale.setdefault("parked", set()).add(SUPERVISORS)
+    _ledger(touched, _fact)
+
+
+def _ledger(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("ledger", set()).add(SUPERVISORS)
 
 
 def _everything(touched: Touched, _fact: Any) -> None:
@@ -139,7 +149,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketUnmerged: _ticket,
     facts.CustomerLinked: _ticket,
     facts.CustomerChanged: _customer,
-    facts.MessageReceived: _ticket,
+    facts.MessageReceived: _mail,
+    facts.MailIgnored: _ledger,
     facts.MessageQueued: _ticket,
     facts.MessageWithdrawn: _ticket,
     facts.MessageHeld: _ticket,

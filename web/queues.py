@@ -60,7 +60,7 @@ async def state(request: Request) -> Response:
 
 
 RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", *RECEIPT)
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name", *RECEIPT)
 
 
 async def every(request: Request) -> Response:
@@ -114,6 +114,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             db, queue, region=desk.settings.region, by=agent, now=desk.clock(), name=values["name"].strip(),
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
+            sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
             acknowledges=bool(values["acknowledges"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
@@ -140,7 +141,8 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             "values": values if values is not None or queue is None else {
                 "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
-                "signature": queue.signature, "acknowledges": "on" if queue.acknowledges else "",
+                "signature": queue.signature, "sender_name": queue.sender_name,
+                "acknowledges": "on" if queue.acknowledges else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
             "is_triage": bool(queue and queue.is_triage),

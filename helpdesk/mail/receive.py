@@ -298,3 +298,11 @@ def _bounced(db: Session, inbound: Inbound, sent: Message, email: Email, *, now:
             MessageFailed(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=sent.id, error="bounced", at=now),
         )
     return ticket.id
+
+
+def place(db: Session, inbound: Inbound, ticket: Ticket, mail: Understood, outcome: str, *, now: datetime) -> Message:
+    """Write a mail onto a ticket because a person said that it belongs there."""
+    message = _message(db, inbound, ticket, mail, is_automatic=mail.email.is_automatic, is_stranger=False, now=now)
+    tickets.touch(ticket, mail.email.reply_text or mail.email.text, awaits_us=True, now=now)
+    _heard(db, ticket, message, inbound, outcome, now=now)
+    return message

@@ -96,6 +96,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
         "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
+    desk.mail(raw=b"Subject: nobody either\r\n\r\nx")  # which the desk had already
     desk.as_(SATO).post("/admin/parked/1/dismiss")
     desk.as_(SATO).post(f"/admin/queues/{tech}", data={"name": "技術サポート", "name_en": "Tech support",
                                                       "phone": TECH_NUMBER, "keywords": "異音",
@@ -109,7 +110,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 
 SCREENS: list[tuple[Person, str]] = [
-    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
+    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"),
+    (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
     (AKIRA, "/inbox"),
