@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.mail import dkim, fetch, listen, receive
+from helpdesk.mail import backstops, dkim, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -353,6 +353,7 @@ class Desk:
                 before = self.clock() - timedelta(days=self.settings.raw_keep_days)
                 while await self.database.write(inbox.forget, before=before):
                     pass
+                await self.database.write(backstops.forget, now=self.clock())
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)

@@ -89,6 +89,8 @@ def change(
     signature: str | None = None,
     sender_name: str | None = None,
     keywords: Sequence[str] | None = None,
+    acknowledges: bool | None = None,
+    acknowledgment: dict[str, str] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
@@ -108,6 +110,9 @@ def change(
     queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)
+    queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    if acknowledgment is not None:
+        queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     if db.is_modified(queue):
         db.flush()
         _say(db, queue, "changed", by=by, now=now)

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, outgoing, queues
+from helpdesk import access, agents, conversations, merging, outgoing, queues
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
@@ -139,7 +139,7 @@ def _draft(
     about = access.message(db, agent, _number(typed["about"])) if typed.get("about") else None
     if kind == MessageKind.FORWARD and about is None:
         about = outgoing.answered(db, ticket)
-    if about is not None and about.ticket_id != ticket.id:
+    if about is not None and not merging.tells(db, ticket, about):
         raise NotFound("not_found", message_id=about.id)
     instead = access.message(db, agent, _number(typed["again"])) if typed.get("again") else None
     if instead is not None and instead.ticket_id != ticket.id:
