@@ -1,5 +1,6 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,9 @@ from helpdesk import access, agents, conversations, impressions, merging, queues
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
-from models import Agent, Ticket
-from web import similar
+from helpdesk.mail import html as mail_html
+from models import Agent, Attachment, Message, Ticket
+from web import canned, outgoing, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -138,11 +140,24 @@ async def new_customer(request: Request) -> Response:
 
 
 async def message_html(request: Request) -> Response:
-    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more."""
+    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more.
+
+    With `?images=1`, which an agent asks for by a click, pictures elsewhere are loaded too; their server learns of it.
+    """
     message_id = request.path_params["message_id"]
-    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
-    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{message.html}'
-    return HTMLResponse(page, headers={"content-security-policy": FRAME_CSP, "cache-control": "private, max-age=600"})
+    remote = request.query_params.get("images") == "1"
+
+    def verb(db: Session, agent: Agent) -> tuple[Message, dict[str, Attachment]]:
+        message = access.message(db, agent, message_id)
+        return message, conversations.pictures(db, message)
+
+    _, (message, files) = await see(request, verb)
+    pictures = await asyncio.to_thread(attachments.pictures, desk_of(request).attachments, files)
+    words = mail_html.for_frame(message.html, pictures=pictures, remote=remote)
+    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{words}'
+    policy = FRAME_CSP.replace("img-src data:", "img-src data: https: http:") if remote else FRAME_CSP
+    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "private, max-age=600",
+                                       "referrer-policy": "no-referrer"})  # fmt: skip
 
 
 async def message_text(request: Request) -> Response:
@@ -193,9 +208,11 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
-        return {"ticket": shown, "draft": draft, "rows": page.rows, "next_cursor": page.next_cursor,
-                "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
-                                                                            for q in queues.everyone(db)}}  # fmt: skip
+        chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
+        return {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
+                "total": total if total is not None else "",
+                "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}
@@ -214,11 +231,12 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
-    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings)
+    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
+                              asked=outgoing.asked_of(request))  # fmt: skip
 
 
 def _small(request: Request) -> dict[str, Any]:
-    return {"now": desk_of(request).clock(), "view": ""}
+    return {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
 
 
 async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,
