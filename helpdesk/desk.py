@@ -153,9 +153,9 @@ class Desk:
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
-    async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp") -> None:
+    async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp", key: str = "") -> None:
         """Commit the bytes of a mail; it is read soon after. Mails that come side by side share the commit."""
-        await self.database.write_together(inbox.keep_mails, inbox.Arrived(source, raw, envelope, self.clock()))
+        await self.database.write_together(inbox.keep_mails, inbox.Arrived(source, raw, envelope, self.clock(), key))
         self._mail_waits.set()
 
     async def keep_callback(
