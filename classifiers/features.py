@@ -6,8 +6,8 @@ numpy alone) and explaining. That is why a shipped answer cannot differ from the
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from classifiers import asking, english
 from classifiers import text as texts
 from classifiers.keywords import Finder, Found
 from classifiers.phrases import Said, shipped
-from classifiers.vectors import Vectors, Word
+from classifiers.vectors import STEP, Hashes, Vectors, Word
 
 GRAMS = {"ja": (1, 3), "en": (2, 5)}  # the shortest and longest runs of characters, chosen by cross-validation
 
@@ -31,6 +31,27 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What was found in a text, each thing once, and how often; `where()` says of everything found, in order, which of
+    the `things` it is."""
+
+    things: Hashes | list[str]
+    counts: NDArray[np.intp]
+    where: Callable[[], NDArray[np.intp]]
+
+
+@dataclass(slots=True)
+class Worked:
+    """What was worked out of a reading when a model first answered to it. It is the same for every model."""
+
+    grams: Counted | None = None
+    terms: Counted | None = None
+    asked: Counted | None = None
+    meaning: NDArray[np.float64] | None = None
+    english: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One inquiry as a model sees it; all places are in the normal form. `asked` are the sentences that ask."""
 
@@ -41,6 +62,7 @@ class Reading:
     asked: tuple[tuple[int, int], ...]
     keywords: tuple[Found, ...]
     said: tuple[Said, ...]
+    worked: Worked = field(default_factory=Worked, compare=False, repr=False)
 
 
 def read(text: str, *, subject: str, vectors: Vectors, finder: Finder) -> Reading:
@@ -84,6 +106,38 @@ def grams(reading: Reading) -> list[str]:
     return [text[at : at + n] for n in gram_lengths(reading) for at in range(len(text) - n + 1)]
 
 
+def gram_at(reading: Reading, place: int) -> str:
+    """One of `grams` by its place among them."""
+    text = reading.normal.text
+    for n in gram_lengths(reading):
+        count = max(len(text) - n + 1, 0)
+        if place < count:
+            return text[place : place + n]
+        place -= count
+    raise IndexError("no such gram")
+
+
+def gram_hashes(reading: Reading) -> Hashes:
+    """`grams` as the hashes of vectors.py, in their order."""
+    codes = np.frombuffer(reading.normal.text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    lengths, runs, hashes = gram_lengths(reading), [], codes
+    for length in range(1, lengths.stop):
+        if length > 1:
+            hashes = hashes[:-1] * STEP + codes[length - 1 :]
+        if length in lengths:
+            runs.append(hashes)
+    return np.concatenate(runs)
+
+
+def counted_grams(reading: Reading) -> Counted:
+    """`grams`, each once, as the hashes of vectors.py; worked out once a reading."""
+    if reading.worked.grams is None:
+        every = gram_hashes(reading)
+        things, counts = np.unique(every, return_counts=True)
+        reading.worked.grams = Counted(things, counts, lambda: np.asarray(things.searchsorted(every)))
+    return reading.worked.grams
+
+
 def terms(reading: Reading) -> list[str]:
     """Words of Latin letters alone and in pairs, then Japanese words; see `placed_terms`."""
     return [term.word for term in placed_terms(reading)]
@@ -111,6 +165,20 @@ def placed_asked(reading: Reading) -> list[Token]:
         words = [word for word in reading.words if start <= word.start < end]
         found += _placed(tokens, words)
     return found
+
+
+def counted_terms(reading: Reading) -> Counted:
+    """`terms`, each once; worked out once a reading."""
+    if reading.worked.terms is None:
+        reading.worked.terms = _counted(terms(reading))
+    return reading.worked.terms
+
+
+def counted_asked(reading: Reading) -> Counted:
+    """`asked`, each once; worked out once a reading."""
+    if reading.worked.asked is None:
+        reading.worked.asked = _counted(asked(reading))
+    return reading.worked.asked
 
 
 def latin_words(normal: str) -> list[str]:
@@ -141,6 +209,12 @@ def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
 def phrases(reading: Reading) -> NDArray[np.float64]:
     """log(1 + how often it is said), for every turn of phrase that has a name."""
     return shipped().counts(reading.said)
+
+
+def _counted(found: Sequence[str]) -> Counted:
+    places: dict[str, int] = {}
+    where = np.array([places.setdefault(each, len(places)) for each in found], np.intp)
+    return Counted(list(places), np.bincount(where, minlength=len(places)), lambda: where)
 
 
 def _placed(tokens: Sequence[Token], words: Sequence[Word]) -> list[Token]:

@@ -161,7 +161,7 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     if own_asked:
         judged = fit.router
         if not is_itself_judged:
-            judged = model.twin(fit, learned, lists=lists, readings=readings[: len(learned)])
+            judged = model.twin(fit, len(learned), everything)
         compared["own"] = compare(judged, present, own_asked)
     compared["test"] = compare(fit.router, present, test)
     if order.floor and order.floor != (order.model, order.card):
@@ -243,9 +243,7 @@ def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> 
         newest[spelled] = Own(replace(each.example, situation=f"own:{spelled}", author=""), each.at)
     counted = Counter(each.example.label for each in newest.values())
     taught = {example.label for example in shipped}
-    labels = {
-        label for label in known if counted[label] and (label in taught or counted[label] >= FEWEST_OF_A_LABEL)
-    }
+    labels = {label for label in known if counted[label] and (label in taught or counted[label] >= FEWEST_OF_A_LABEL)}
     usable = [each for each in newest.values() if each.example.label in labels]
     return usable, {
         "own_count": len(usable),

@@ -56,19 +56,25 @@ SOFTNESS = 1.0  # LinearSVC's C
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted model, not yet kept anywhere. `router` answers; `pipeline` is the scikit-learn original, which takes
-    `Reading`s; `content` is the file it travels as and `card` its model card, ready for JSON. `unseen` holds what
-    models that had not seen them answered to the examples, in their order, `rounds` times over."""
+    """A fitted model, not yet kept anywhere. `router` answers; `content` is the file it travels as and `card` its model
+    card, ready for JSON. `unseen` holds what models that had not seen them answered to the examples, in their order,
+    `rounds` times over; `seen` is what was counted of the examples, for a `twin`."""
 
     router: Router
-    pipeline: Any
     content: bytes
     card: dict[str, Any]
     unseen: "Unseen"
+    seen: "Seen"
+    learned: "Learned"
 
     @property
     def version(self) -> str:
         return self.router.version
+
+    @property
+    def pipeline(self) -> Any:
+        """The same model as a scikit-learn pipeline, which takes `Reading`s."""
+        return self.seen.pipeline(self.learned)
 
 
 def fit(
@@ -94,11 +100,10 @@ def fit(
     _enough(examples)
     finder = Finder(lists)
     readings = readings if readings is not None else read(examples, lists=lists, vectors=vectors)
-    build = _builder(vectors, finder, seed, blocks)
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    seen = _Seen(readings, vectors, finder, blocks)
+    seen = Seen(readings, vectors, finder, blocks)
     scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
@@ -106,15 +111,14 @@ def fit(
     languages = sorted({example.language for example in examples})
     thresholds = {language: unseen.thresholds(sure, language, precision) for language in languages}
 
-    pipeline = build(readings)
-    pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
-    weights = _weights(pipeline, labels, finder, temperatures, thresholds, blocks)
+    learned = seen.learn(examples, seed=seed)
+    weights = _weights(learned, labels, finder, temperatures, thresholds, blocks)
     card = {
         "seed": seed,
         "labels": list(labels),
         "temperatures": {language: round(value, 4) for language, value in temperatures.items()},
         "precision_asked": precision,
-        "features": {name: len(getattr(weights, name).vocabulary) for name in TABLES},
+        "features": {name: len(getattr(weights, name).idf) for name in TABLES},
         "examples": _census(examples),
         "cross_validation": {
             "folds": FOLDS,
@@ -124,7 +128,7 @@ def fit(
             "strangers": {language: unseen.of_strangers(language, precision) for language in thresholds},
         },
     }
-    return _sealed(weights, vectors, made_at, pipeline, card, unseen)
+    return _sealed(weights, vectors, made_at, card, unseen, seen, learned)
 
 
 def read(examples: Sequence[Example], *, lists: Lists | None = None, vectors: Vectors | None = None) -> list[Reading]:
@@ -141,40 +145,37 @@ def read(examples: Sequence[Example], *, lists: Lists | None = None, vectors: Ve
     return readings
 
 
-def twin(
-    fit: Fit,
-    examples: Sequence[Example],
-    *,
-    lists: Lists | None = None,
-    seed: int = 0,
-    readings: Sequence[Reading] | None = None,
-) -> Router:
-    """The same model learned from other examples, with the temperatures and thresholds of `fit`: what `fit` would
-    have answered had it not seen the rest. It costs one fitting, no folds.
+def twin(fit: Fit, count: int, examples: Sequence[Example], *, seed: int = 0) -> Router:
+    """The same model learned from the first `count` of the examples it was fitted on alone, with the temperatures and
+    thresholds of `fit`: what `fit` would have answered had it not seen the rest. It costs one fitting, no folds.
 
-    Raises ValueError when the examples have fewer than two labels, or one that `fit` does not know.
+    Raises ValueError when those have fewer than two labels.
     """
-    finder = Finder(lists if lists is not None else keywords.read())
-    vectors = fit.router.vectors
-    readings = readings if readings is not None else read(examples, lists=lists, vectors=vectors)
-    labels = tuple(sorted({example.label for example in examples}))
-    if len(labels) < 2 or not set(labels) <= set(fit.router.labels):
+    some = examples[:count]
+    labels = tuple(sorted({example.label for example in some}))
+    if len(labels) < 2:
         raise ValueError(f"a twin chooses between two or more labels of its model, not {', '.join(labels)}")
-    pipeline = _builder(vectors, finder, seed, WEIGHTS)(readings)
-    pipeline.fit(readings, [e.label for e in examples], borders__sample_weight=_sample_weights(examples))
-    known = fit.router.weights
-    weights = _weights(pipeline, labels, finder, dict(known.temperatures), {**fit.router.cuts}, WEIGHTS)
-    return Router(weights, version=f"{fit.version}-twin", vectors=vectors)
+    known, seen = fit.router.weights, fit.seen
+    weights = _weights(
+        seen.learn(some, seed=seed), labels, seen.finder, dict(known.temperatures), {**fit.router.cuts}, seen.blocks
+    )
+    return Router(weights, version=f"{fit.version}-twin", vectors=fit.router.vectors)
 
 
 def with_thresholds(fit: Fit, thresholds: dict[str, dict[str, float]], *, made_at: datetime) -> Fit:
     """The same model, acting from other confidences on; it is another version."""
     weights = replace(fit.router.weights, thresholds=thresholds)
-    return _sealed(weights, fit.router.vectors, made_at, fit.pipeline, fit.card, fit.unseen)
+    return _sealed(weights, fit.router.vectors, made_at, fit.card, fit.unseen, fit.seen, fit.learned)
 
 
 def _sealed(
-    weights: Weights, vectors: Vectors, made_at: datetime, pipeline: Any, facts: dict[str, Any], unseen: "Unseen"
+    weights: Weights,
+    vectors: Vectors,
+    made_at: datetime,
+    facts: dict[str, Any],
+    unseen: "Unseen",
+    seen: "Seen",
+    learned: "Learned",
 ) -> Fit:
     content = pack(weights, vectors=vectors)
     digest = hashlib.sha256(content).hexdigest()
@@ -195,7 +196,7 @@ def _sealed(
             for language, row in weights.thresholds.items()
         },
     }
-    return Fit(router, pipeline, content, card, unseen)
+    return Fit(router, content, card, unseen, seen, learned)
 
 
 # --- Before --------------------------------------------------------------------------------------------------------
@@ -214,48 +215,169 @@ def _sample_weights(examples: Sequence[Example]) -> Floats:
     return np.array([example.weight for example in examples], np.float64)
 
 
-# --- The pipeline --------------------------------------------------------------------------------------------------
+# --- What is learned from -------------------------------------------------------------------------------------------
 
 
-def _builder(
-    vectors: Vectors, finder: Finder, seed: int, blocks: Mapping[str, float]
-) -> Callable[[Sequence[Reading]], Any]:
-    """A function that makes an unfitted pipeline for the readings it will be fitted on."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import FeatureUnion, Pipeline
-    from sklearn.preprocessing import FunctionTransformer
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How often each reading holds each gram or term, readings x columns; `spelled` says of columns what they are."""
+
+    counts: Any
+    spelled: Callable[[NDArray[np.intp]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What one fitting found: of every table its words in order and how rare each is, and the borders (a LinearSVC)
+    over `TABLES` and then the plain kinds."""
+
+    words: Mapping[str, list[str]]
+    rarity: Mapping[str, Floats]
+    borders: Any
+
+
+class Seen:
+    """What all readings hold, counted once. The folds take their rows of it, and so does the model that answers: the
+    numbers are those of a scikit-learn pipeline over the readings, which would count them anew each time."""
+
+    def __init__(
+        self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]
+    ) -> None:
+        from scipy.sparse import csr_matrix
+
+        self.finder, self.vectors, self.blocks = finder, vectors, blocks
+        self.tables = {
+            "grams": _counted_grams(readings),
+            "terms": _counted(features.terms(each) for each in readings),
+            "asked": _counted(features.asked(each) for each in readings),
+        }
+        self.plain = {name: csr_matrix(found(readings) * blocks[name]) for name, found in self._plain_kinds().items()}
+
+    def fold(self, learned: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Any, Any]:
+        """The rows to learn from and the rows to answer, with rarity and weights learned from the former alone."""
+        from scipy.sparse import hstack
+
+        learn, answer = [], []
+        for name, table in self.tables.items():
+            known = _common(table, learned)
+            if len(known):
+                scale = _scale()
+                learn.append(scale.fit_transform(table.counts[learned][:, known]) * self.blocks[name])
+                answer.append(scale.transform(table.counts[held][:, known]) * self.blocks[name])
+        learn += [part[learned] for part in self.plain.values()]
+        answer += [part[held] for part in self.plain.values()]
+        return hstack(learn).tocsr(), hstack(answer).tocsr()
+
+    def learn(self, examples: Sequence[Example], *, seed: int) -> Learned:
+        """Fit the borders on the first readings, whose examples these are. The columns stand in the order of their
+        words, so that what was read before or beside them does not move a digit."""
+        from scipy.sparse import hstack
+
+        rows = np.arange(len(examples))
+        parts, words, rarity = [], {}, {}
+        for name, table in self.tables.items():
+            known = _common(table, rows)
+            if not len(known):  # texts without a word that anybody knows
+                continue
+            spelled = table.spelled(known)
+            order = sorted(range(len(known)), key=spelled.__getitem__)
+            scale = _scale()
+            parts.append(scale.fit_transform(table.counts[rows][:, known[order]]) * self.blocks[name])
+            words[name], rarity[name] = [spelled[place] for place in order], np.asarray(scale.idf_, np.float64)
+        parts += [part[rows] for part in self.plain.values()]
+        truth = [example.label for example in examples]
+        borders = _borders(seed).fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
+        return Learned(words, rarity, borders)
+
+    def pipeline(self, learned: Learned) -> Any:
+        """What was learned, as scikit-learn itself would apply it to readings."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.pipeline import FeatureUnion, Pipeline
+        from sklearn.preprocessing import FunctionTransformer
+
+        analyzers = {"grams": features.grams, "terms": features.terms, "asked": features.asked}
+        parts: list[tuple[str, Any]] = []
+        for name, words in learned.words.items():
+            table = TfidfVectorizer(analyzer=analyzers[name], sublinear_tf=True, vocabulary=words)
+            table.idf_ = learned.rarity[name]
+            parts.append((name, table))
+        parts += [(name, FunctionTransformer(found)) for name, found in self._plain_kinds().items()]
+        union = FeatureUnion(parts, transformer_weights={name: self.blocks[name] for name, _ in parts})
+        return Pipeline([("seen", union), ("borders", learned.borders)])
+
+    def _plain_kinds(self) -> dict[str, Callable[[Sequence[Reading]], Floats]]:
+        return {
+            "meaning": lambda readings: np.array([features.meaning(each, self.vectors) for each in readings]),
+            "english": lambda readings: np.array([features.english_meaning(each) for each in readings]),
+            "counts": lambda readings: np.array([features.counts(each, self.finder.queues) for each in readings]),
+            "phrases": lambda readings: np.array([features.phrases(each) for each in readings]),
+        }
+
+
+def _borders(seed: int) -> Any:
     from sklearn.svm import LinearSVC
 
-    def meanings(readings: Sequence[Reading]) -> Floats:
-        return np.array([features.meaning(reading, vectors) for reading in readings])
+    return LinearSVC(C=SOFTNESS, random_state=seed)
 
-    def english_meanings(readings: Sequence[Reading]) -> Floats:
-        return np.array([features.english_meaning(reading) for reading in readings])
 
-    def counts(readings: Sequence[Reading]) -> Floats:
-        return np.array([features.counts(reading, finder.queues) for reading in readings])
+def _scale() -> Any:
+    from sklearn.feature_extraction.text import TfidfTransformer
 
-    def phrases(readings: Sequence[Reading]) -> Floats:
-        return np.array([features.phrases(reading) for reading in readings])
+    return TfidfTransformer(sublinear_tf=True)
 
-    def build(readings: Sequence[Reading]) -> Any:
-        rarest = 2 if len(readings) >= COMMON_FROM else 1
-        parts = [("grams", TfidfVectorizer(analyzer=features.grams, sublinear_tf=True, min_df=rarest))]
-        for name, found in (("terms", features.terms), ("asked", features.asked)):
-            met = Counter(term for reading in readings for term in set(found(reading)))
-            if max(met.values(), default=0) >= rarest:  # texts without a word that anybody knows
-                parts.append((name, TfidfVectorizer(analyzer=found, sublinear_tf=True, min_df=rarest)))
-        plain = {"meaning": meanings, "english": english_meanings, "counts": counts, "phrases": phrases}
-        parts += [(name, FunctionTransformer(function)) for name, function in plain.items()]
-        chosen = {name: blocks[name] for name, _ in parts}
-        borders = LinearSVC(C=SOFTNESS, random_state=seed)
-        return Pipeline([("seen", FeatureUnion(parts, transformer_weights=chosen)), ("borders", borders)])
 
-    return build
+def _common(table: Table, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The columns that enough of these readings hold to be learned."""
+    rarest = 2 if len(rows) >= COMMON_FROM else 1
+    held = np.bincount(table.counts[rows].indices, minlength=table.counts.shape[1])
+    return np.flatnonzero(held >= rarest)
+
+
+def _counted(found: Iterable[list[str]]) -> Table:
+    """A table of words, one reading's held at a time."""
+    places: dict[str, int] = {}
+    indices, data, ends = array("i"), array("i"), array("q", [0])
+    for each in found:
+        met = Counter(each)
+        indices.extend(places.setdefault(word, len(places)) for word in met)
+        data.extend(met.values())
+        ends.append(len(indices))
+    words = list(places)
+    counts = _sparse(np.array(data), np.array(indices, np.int32), np.array(ends, np.int64), len(words))
+    return Table(counts, lambda columns: [words[column] for column in columns])
+
+
+def _counted_grams(readings: Sequence[Reading]) -> Table:
+    """A table of all runs of characters. They are counted by their hashes, which is ten times sooner, and spelled out
+    only where a column is learned, from the first reading that holds it."""
+    hashes, data, firsts, ends = [], [], [], [0]
+    for each in readings:
+        things, first, counts = np.unique(features.gram_hashes(each), return_index=True, return_counts=True)
+        hashes.append(things)
+        data.append(counts.astype(np.int32))
+        firsts.append(first.astype(np.int32))
+        ends.append(ends[-1] + len(things))
+    if not readings or not ends[-1]:
+        return Table(_sparse(np.zeros(0), np.zeros(0, np.int32), np.array(ends, np.int64), 0), lambda _: [])
+    found, held_at, indices = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
+    place = np.concatenate(firsts)[held_at]
+    owner = np.searchsorted(np.array(ends), held_at, side="right") - 1
+    counts = _sparse(np.concatenate(data), indices.astype(np.int32), np.array(ends, np.int64), len(found))
+
+    def spelled(columns: NDArray[np.intp]) -> list[str]:
+        return [features.gram_at(readings[owner[column]], int(place[column])) for column in columns]
+
+    return Table(counts, spelled)
+
+
+def _sparse(data: NDArray[Any], indices: NDArray[np.int32], ends: NDArray[np.int64], width: int) -> Any:
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((data.astype(np.float64), indices, ends), shape=(len(ends) - 1, max(width, 1)))
 
 
 def _weights(
-    pipeline: Any,
+    learned: Learned,
     labels: tuple[str, ...],
     finder: Finder,
     temperatures: dict[str, float],
@@ -263,27 +385,22 @@ def _weights(
     blocks: Mapping[str, float],
 ) -> Weights:
     """The fitted numbers without scikit-learn around them, block weights multiplied in."""
-    borders = pipeline.named_steps["borders"]
-    coefficients, intercept = borders.coef_, borders.intercept_
+    coefficients, intercept = learned.borders.coef_, learned.borders.intercept_
     if len(labels) == 2:  # scikit-learn keeps one border between two labels; here each label has its own side
         coefficients, intercept = np.vstack([-coefficients, coefficients]), np.concatenate([-intercept, intercept])
-    empty = Block({}, np.zeros(0), np.zeros((len(labels), 0), np.float32))
-    tables: dict[str, Block] = {"terms": empty, "asked": empty}
+    empty = Block(b"", np.zeros(0), np.zeros((len(labels), 0), np.float32))
+    tables: dict[str, Block] = dict.fromkeys(TABLES, empty)
     plain: dict[str, NDArray[np.float32]] = {}
     at = 0
-    for name, part in pipeline.named_steps["seen"].transformer_list:
-        if name in TABLES:
-            words = part.get_feature_names_out().tolist()
-            columns = coefficients[:, at : at + len(words)] * blocks[name]
-            vocabulary = {word: place for place, word in enumerate(words)}
-            tables[name] = Block(vocabulary, part.idf_.astype(np.float64), columns.astype(np.float32))
-        else:
-            sizes = {"english": english.shipped().size, "counts": len(finder.queues)}
-            sizes["phrases"] = len(shipped_phrases().names)
-            size = sizes[name] if name in sizes else coefficients.shape[1] - at - sum(sizes.values())
-            columns = coefficients[:, at : at + size] * blocks[name]
-            plain[name] = columns.astype(np.float32)
-        at += columns.shape[1]
+    for name, words in learned.words.items():
+        columns = coefficients[:, at : at + len(words)] * blocks[name]
+        tables[name] = Block("\x00".join(words).encode(), learned.rarity[name], columns.astype(np.float32))
+        at += len(words)
+    sizes = {"english": english.shipped().size, "counts": len(finder.queues), "phrases": len(shipped_phrases().names)}
+    sizes = {"meaning": coefficients.shape[1] - at - sum(sizes.values()), **sizes}
+    for name, size in sizes.items():
+        plain[name] = (coefficients[:, at : at + size] * blocks[name]).astype(np.float32)
+        at += size
     return Weights(
         labels=labels,
         grams=tables["grams"],
@@ -303,62 +420,10 @@ def _weights(
 # --- Honesty -------------------------------------------------------------------------------------------------------
 
 
-class _Seen:
-    """What all readings hold, counted once; the folds take their rows of it, and give the very numbers of the
-    pipeline."""
-
-    def __init__(
-        self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]
-    ) -> None:
-        from scipy.sparse import csr_matrix
-
-        self.blocks = blocks
-        analyzers = (features.grams, features.terms, features.asked)
-        self.counted = [_counted(analyze(each) for each in readings) for analyze in analyzers]
-        self.plain = [
-            csr_matrix(np.array([features.meaning(each, vectors) for each in readings]) * self.blocks["meaning"]),
-            csr_matrix(np.array([features.english_meaning(each) for each in readings]) * self.blocks["english"]),
-            csr_matrix(np.array([features.counts(each, finder.queues) for each in readings]) * self.blocks["counts"]),
-            csr_matrix(np.array([features.phrases(each) for each in readings]) * self.blocks["phrases"]),
-        ]
-
-    def fold(self, seen: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Any, Any]:
-        """The rows to learn from and the rows to answer, with rarity and weights learned from the former alone."""
-        from scipy.sparse import hstack
-        from sklearn.feature_extraction.text import TfidfTransformer
-
-        rarest = 2 if len(seen) >= COMMON_FROM else 1
-        learn, answer = [part[seen] for part in self.plain], [part[held] for part in self.plain]
-        for name, counts in zip(TABLES, self.counted, strict=True):
-            known = np.flatnonzero(np.bincount(counts[seen].indices, minlength=counts.shape[1]) >= rarest)
-            if len(known):
-                scale = TfidfTransformer(sublinear_tf=True)
-                learn.append(scale.fit_transform(counts[seen][:, known]) * self.blocks[name])
-                answer.append(scale.transform(counts[held][:, known]) * self.blocks[name])
-        return hstack(learn).tocsr(), hstack(answer).tocsr()
-
-
-def _counted(found: Iterable[list[str]]) -> Any:
-    """How often each reading holds each gram or term, as a sparse matrix. One reading's grams are held at a time."""
-    from scipy.sparse import csr_matrix
-
-    places: dict[str, int] = {}
-    indices, data, ends = array("i"), array("i"), array("q", [0])
-    for each in found:
-        met = Counter(each)
-        indices.extend(places.setdefault(word, len(places)) for word in met)
-        data.extend(met.values())
-        ends.append(len(indices))
-    counts = (np.array(data, np.float64), np.array(indices, np.int32), np.array(ends, np.int64))
-    return csr_matrix(counts, shape=(len(ends) - 1, max(len(places), 1)))
-
-
 def _unseen_scores(
-    examples: Sequence[Example], readings: Sequence[Reading], labels: tuple[str, ...], seen: _Seen, seed: int
+    examples: Sequence[Example], readings: Sequence[Reading], labels: tuple[str, ...], seen: Seen, seed: int
 ) -> Floats:
     """Scores of every example by a model that saw nothing of its situation, nor of its author; examples x labels."""
-    from sklearn.svm import LinearSVC
-
     truth = np.array([example.label for example in examples])
     weights = _sample_weights(examples)
     scores = np.zeros((len(examples), len(labels)))  # all of one situation: nothing is ever unseen, nothing promised
@@ -366,7 +431,7 @@ def _unseen_scores(
         if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
         learn, answer = seen.fold(learned, held)
-        borders = LinearSVC(C=SOFTNESS, random_state=seed).fit(learn, truth[learned], sample_weight=weights[learned])
+        borders = _borders(seed).fit(learn, truth[learned], sample_weight=weights[learned])
         got = borders.decision_function(answer)
         if got.ndim == 1:
             got = np.column_stack([-got, got])

@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -23,12 +23,13 @@ from classifiers.answers import Prediction, Reason
 from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
 from classifiers.phrases import shipped as shipped_phrases
-from classifiers.vectors import Vectors
+from classifiers.vectors import Hashes, Vectors, hashed
 
 FORMAT = 3
 NEVER = 1.01  # a threshold no confidence reaches: too little was known to promise anything
 MOST_BYTES = 400_000_000  # unpacked; more is no model of ours
 MOST_REASONS = 4
+AT_ONCE = 256  # inquiries read together: what was worked out of each is held until all of them are answered
 _LONGEST_SAID = 12  # characters; a longer turn of phrase is shown by its words
 _FAINTEST = 0.2  # a reason this much weaker than the first is not worth showing
 
@@ -42,37 +43,52 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A TF-IDF vocabulary with its learned weights: `idf` (n) and `coefficients` (labels x n), as scikit-learn has
-    them with sublinear counts and rows of length one."""
+    """A TF-IDF vocabulary with its learned weights: the `words` divided by NUL, UTF-8, `idf` (n) and `coefficients`
+    (labels x n), as scikit-learn has them with sublinear counts and rows of length one."""
 
-    vocabulary: dict[str, int]
+    words: bytes
     idf: Floats
     coefficients: Coefficients
 
-    def met(self, found: Sequence[str]) -> "Met":
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Every gram or term and its place. Made anew each time: a hundred thousand strings are many megabytes."""
+        words = self.words.decode().split(_BETWEEN) if len(self.idf) else []
+        return {word: place for place, word in enumerate(words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A block laid out for answering. `find` gives the rows of what was counted, -1 for what nobody knows; `columns`
+    are the coefficients, rows x labels, so that one row lies together."""
+
+    find: Callable[[Any], NDArray[np.intp]]
+    idf: Floats
+    columns: Coefficients
+
+    def met(self, counted: features.Counted) -> "Met":
         """What of the grams or terms found is known, and how much each weighs."""
-        known = self.vocabulary.get
-        every = np.fromiter(map(known, found, repeat(-1)), np.intp, len(found))
-        places, where, counts = np.unique(every, return_inverse=True, return_counts=True)
-        if len(places) and places[0] < 0:
-            places, where, counts = places[1:], where - 1, counts[1:]
+        rows = self.find(counted.things)
+        known = rows >= 0
+        places, counts = rows[known], counted.counts[known]
         values = (1.0 + np.log(counts)) * self.idf[places]
-        return Met(places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts, where)
+        return Met(places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts, known, counted)
 
     def scores(self, met: "Met") -> Floats:
         """What it adds to the score of every label."""
-        return self.coefficients[:, met.places].astype(np.float64) @ met.values
+        return np.asarray(met.values @ self.columns[met.places].astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Known grams or terms of one text: places in the vocabulary, TF-IDF and counts; `where` says of everything that
-    was found which of them it is, -1 for none."""
+    """Known grams or terms of one text: rows of the table, TF-IDF and counts; `known` says which of the things
+    `counted` they are."""
 
     places: NDArray[np.intp]
     values: Floats
     counts: NDArray[np.intp]
-    where: NDArray[np.intp]
+    known: NDArray[np.bool_]
+    counted: features.Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +131,13 @@ class Router:
         self.weights = weights
         self.vectors = vectors
         self._finder = Finder(weights.keywords)
+        self._words = weights.terms.vocabulary
+        self._grams, self._terms, self._asked = (
+            _gram_table(weights.grams),
+            _term_table(weights.terms, self._words),
+            _term_table(weights.asked, weights.asked.vocabulary),
+        )
+        self._plain = np.hstack([weights.meaning, weights.english, weights.counts, weights.phrases]).astype(np.float64)
 
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
@@ -141,10 +164,12 @@ class Router:
 
     def predict_many(self, inquiries: list[tuple[str, str]], *, explain: bool = True) -> list[Prediction]:
         """The labels for many inquiries, each given as (subject, text). Without reasons it takes half the time."""
-        readings = self.read_many(inquiries)
         return [
             self.answer(reading, text, subject, explain=explain)
-            for reading, (subject, text) in zip(readings, inquiries, strict=True)
+            for start in range(0, len(inquiries), AT_ONCE)
+            for reading, (subject, text) in zip(
+                self.read_many(inquiries[start : start + AT_ONCE]), inquiries[start : start + AT_ONCE], strict=True
+            )
         ]
 
     def read(self, text: str, *, subject: str = "") -> Reading:
@@ -164,24 +189,26 @@ class Router:
         return self._scores(reading, self._met(reading))
 
     def _met(self, reading: Reading) -> tuple[Met, Met, Met]:
-        weights = self.weights
         return (
-            weights.grams.met(features.grams(reading)),
-            weights.terms.met(features.terms(reading)),
-            weights.asked.met(features.asked(reading)),
+            self._grams.met(features.counted_grams(reading)),
+            self._terms.met(features.counted_terms(reading)),
+            self._asked.met(features.counted_asked(reading)),
         )
 
     def _scores(self, reading: Reading, met: tuple[Met, Met, Met]) -> Floats:
-        weights = self.weights
-        return (
-            weights.grams.scores(met[0])
-            + weights.terms.scores(met[1])
-            + weights.asked.scores(met[2])
-            + weights.meaning.astype(np.float64) @ features.meaning(reading, self.vectors)
-            + weights.english.astype(np.float64) @ features.english_meaning(reading)
-            + weights.counts.astype(np.float64) @ features.counts(reading, self._finder.queues)
-            + weights.phrases.astype(np.float64) @ features.phrases(reading)
-            + weights.intercept
+        worked = reading.worked
+        if worked.meaning is None:
+            worked.meaning = features.meaning(reading, self.vectors)
+        if worked.english is None:
+            worked.english = features.english_meaning(reading)
+        counts = features.counts(reading, self._finder.queues)
+        plain = np.concatenate([worked.meaning, worked.english, counts, features.phrases(reading)])
+        return np.asarray(
+            self._grams.scores(met[0])
+            + self._terms.scores(met[1])
+            + self._asked.scores(met[2])
+            + self._plain @ plain
+            + self.weights.intercept
         )
 
     def probabilities(self, scores: Floats, *, language: str) -> Floats:
@@ -195,7 +222,7 @@ class Router:
     def _understands(self, reading: Reading) -> bool:
         """Whether anything in the text is a word to this model; of gibberish it has an opinion, but no knowledge."""
         words = [token.word for token in reading.tokens if len(token.word) > 1]  # neither "0" nor a letter alone
-        known = sum(word in self.weights.terms.vocabulary for word in words)
+        known = sum(word in self._words for word in words)
         strange = len(words) - known
         return known + 2 * len(reading.words) + 2 * len(reading.keywords) > strange
 
@@ -208,7 +235,8 @@ class Router:
     ) -> tuple[Reason, ...]:
         loudness = self._loudness(reading, met, self.labels.index(label))
         spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
-        loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -each[1])[:MOST_REASONS]
+        # Of words equally loud the first to stand there comes first, whatever the last digit of a sum says.
+        loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -round(each[1], 9))[:MOST_REASONS]
         reasons = []
         for (start, end), weight in loudest:
             if weight < _FAINTEST * loudest[0][1]:
@@ -233,24 +261,24 @@ class Router:
         lengths = features.gram_lengths(reading)
         starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
         ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
-        lay(starts, ends, _shares(weights.grams, met[0], label))
-        for block, known, placed in (
-            (weights.terms, met[1], features.placed_terms(reading)),
-            (weights.asked, met[2], features.placed_asked(reading)),
+        lay(starts, ends, _shares(self._grams, met[0], label))
+        for table, known, placed in (
+            (self._terms, met[1], features.placed_terms(reading)),
+            (self._asked, met[2], features.placed_asked(reading)),
         ):
             if placed:
                 places = np.array([(term.start, term.end) for term in placed])
-                lay(places[:, 0], places[:, 1], _shares(block, known, label))
+                lay(places[:, 0], places[:, 1], _shares(table, known, label))
         tokens = [(token.start, token.end) for token in reading.tokens]
         if tokens and reading.language == "en":
             words = [token.word for token in reading.tokens]
-            table = english.shipped()
-            length = table.total(words)[1]
+            meanings = english.shipped()
+            length = meanings.total(words)[1]
             direction = _contrast(weights.english, label) / length
             shares = {
                 word: float(vector @ direction) * (1 + np.log(count)) / count
                 for word, count in Counter(words).items()
-                if (vector := table.of(word)) is not None
+                if (vector := meanings.of(word)) is not None
             }
             places = np.array(tokens)
             lay(places[:, 0], places[:, 1], np.array([shares.get(word, 0.0) for word in words]))
@@ -291,13 +319,13 @@ def pack(weights: Weights, *, vectors: Vectors) -> bytes:
     np.savez_compressed(
         file,
         settings=_bytes(json.dumps(settings, ensure_ascii=False, sort_keys=True)),
-        grams=_bytes(_BETWEEN.join(weights.grams.vocabulary)),
+        grams=np.frombuffer(weights.grams.words, np.uint8),
         grams_idf=weights.grams.idf,
         grams_coefficients=weights.grams.coefficients,
-        terms=_bytes(_BETWEEN.join(weights.terms.vocabulary)),
+        terms=np.frombuffer(weights.terms.words, np.uint8),
         terms_idf=weights.terms.idf,
         terms_coefficients=weights.terms.coefficients,
-        asked=_bytes(_BETWEEN.join(weights.asked.vocabulary)),
+        asked=np.frombuffer(weights.asked.words, np.uint8),
         asked_idf=weights.asked.idf,
         asked_coefficients=weights.asked.coefficients,
         meaning=weights.meaning,
@@ -361,6 +389,35 @@ def unpack(content: bytes, *, version: str, sha256: str, vectors: Vectors) -> Ro
     return Router(weights, version=version, vectors=vectors)
 
 
+# --- Looking up ----------------------------------------------------------------------------------------------------
+
+
+def _gram_table(block: Block) -> Table:
+    """Grams are found by their hashes: a text's few hundred different ones at once, in the order of the hashes."""
+    hashes = hashed(np.frombuffer(block.words, np.uint8), between=_BETWEEN) if len(block.idf) else _NOTHING
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+
+    def find(things: Hashes) -> NDArray[np.intp]:
+        if not len(hashes):
+            return np.full(len(things), -1)
+        spots = np.minimum(hashes.searchsorted(things), len(hashes) - 1)
+        spots[hashes[spots] != things] = -1
+        return spots
+
+    return Table(find, block.idf[order], np.ascontiguousarray(block.coefficients.T[order]))
+
+
+def _term_table(block: Block, vocabulary: dict[str, int]) -> Table:
+    def find(things: list[str]) -> NDArray[np.intp]:
+        return np.fromiter(map(vocabulary.get, things, repeat(-1)), np.intp, len(things))
+
+    return Table(find, block.idf, np.ascontiguousarray(block.coefficients.T))
+
+
+_NOTHING = np.zeros(0, np.uint64)
+
+
 # --- Explaining ----------------------------------------------------------------------------------------------------
 
 
@@ -370,10 +427,11 @@ def _contrast(coefficients: Coefficients, label: int) -> Floats:
     return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
 
 
-def _shares(block: Block, met: Met, label: int) -> Floats:
+def _shares(table: Table, met: Met, label: int) -> Floats:
     """What each of the grams or terms found, in their order, added to the contrast; repeats share evenly."""
-    share = met.values / met.counts * _contrast(block.coefficients[:, met.places], label)
-    return np.append(share, 0.0)[met.where]  # -1, the last, is what nobody knows
+    shares = np.zeros(len(met.known))
+    shares[met.known] = met.values / met.counts * _contrast(table.columns[met.places].T, label)
+    return shares[met.counted.where()]
 
 
 def _spans(reading: Reading) -> list[tuple[int, int]]:
@@ -408,13 +466,13 @@ def _same(version: str, what: str, found: object, expected: object) -> None:
 
 
 def _block(arrays: Mapping[str, Any], name: str, labels: Sequence[str]) -> Block:
-    blob = arrays[name].tobytes().decode()
-    words = blob.split(_BETWEEN) if blob else []
+    blob = arrays[name].tobytes()
+    blob.decode()
+    count = blob.count(_BETWEEN.encode()) + 1 if blob else 0
     idf = arrays[f"{name}_idf"]
-    if idf.dtype != np.float64 or idf.shape != (len(words),) or not np.isfinite(idf).all():
+    if idf.dtype != np.float64 or idf.shape != (count,) or not np.isfinite(idf).all():
         raise ValueError(f"{name}_idf has the wrong kind, shape or values")
-    vocabulary = {word: place for place, word in enumerate(words)}
-    return Block(vocabulary, idf, _floats(arrays, f"{name}_coefficients", (len(labels), len(words))))
+    return Block(blob, idf, _floats(arrays, f"{name}_coefficients", (len(labels), count)))
 
 
 def _floats(arrays: Mapping[str, Any], name: str, shape: tuple[int, ...]) -> Coefficients:

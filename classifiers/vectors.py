@@ -50,13 +50,13 @@ class Vectors:
         with np.load(path, allow_pickle=False) as file:
             self._table = file["vectors"]
             self._scale = file["scale"].astype(np.float32)
-            hashes, rows = _hashed(file["keys"]), file["rows"].astype(np.int32)
+            hashes, rows = hashed(file["keys"]), file["rows"].astype(np.int32)
         lists = tomllib.loads(words)
         little = lists["little"]
         also = {written: meant for meant, spellings in lists["also"].items() for written in spellings}
         self._hashes, self._rows = _sorted(hashes, rows)
-        meant = self._rows[np.searchsorted(self._hashes, _hashed(_lines(also.values())))]
-        own = np.concatenate([_hashed(_lines(also)), _hashed(_lines(little))])
+        meant = self._rows[np.searchsorted(self._hashes, hashed(_lines(also.values())))]
+        own = np.concatenate([hashed(_lines(also)), hashed(_lines(little))])
         kept = ~np.isin(hashes, own)
         self._hashes, self._rows = _sorted(
             np.concatenate([hashes[kept], own]),
@@ -132,23 +132,23 @@ class Vectors:
                 break
             last = codes[at + length - 1]
             stems = hashes[at]
-            hashes[at] = stems * _STEP + last
+            hashes[at] = stems * STEP + last
             whole = ~katakana[at] | _ends_well(katakana, at, length)
             self._note(hashes[at[whole]], at[whole], length, rows, lengths)
             # アメニティ, プリンタ: the table may know the spelling with a long vowel.
             short = at[katakana[at] & ~katakana[np.minimum(at + length, count)] & (length > 2)]
-            self._note(hashes[short] * _STEP + _LONG_VOWEL, short, length, rows, lengths)
+            self._note(hashes[short] * STEP + _LONG_VOWEL, short, length, rows, lengths)
             if 2 <= length <= 5:
                 ending = kanji[at] & kana[at + length - 1]
                 for plain in range(_PLAIN.shape[1]):
                     code = _PLAIN[np.where(ending, last - 0x3041, 0), plain] * ending
                     turned = np.flatnonzero(code)
-                    verbs = stems[turned] * _STEP + code[turned]
+                    verbs = stems[turned] * STEP + code[turned]
                     self._note(verbs, at[turned], length, rows, lengths, again=plain == 0)
             if length <= 4:
                 # 届け, 食べ: the whole is the stem of a verb in る.
                 stem = np.flatnonzero(kanji[at] & _E_OR_I[np.where(kana[at + length - 1], last - 0x3041, 0)])
-                self._note(hashes[at[stem]] * _STEP + _RU, at[stem], length, rows, lengths, again=True)
+                self._note(hashes[at[stem]] * STEP + _RU, at[stem], length, rows, lengths, again=True)
         return rows.tolist(), lengths.tolist()
 
     def _note(
@@ -178,7 +178,7 @@ def japanese() -> Vectors:
 
 # --- Hashes --------------------------------------------------------------------------------------------------------
 
-_STEP = np.uint64(0x9E3779B97F4A7C15 | 1)
+STEP = np.uint64(0x9E3779B97F4A7C15 | 1)
 _LONG_VOWEL = np.uint64(ord("ー"))
 _RU = np.uint64(ord("る"))
 
@@ -192,16 +192,16 @@ def _lines(words: Iterable[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(words).encode(), np.uint8)
 
 
-def _hashed(keys: NDArray[np.uint8]) -> Hashes:
-    """The hash of every word in a list of words divided by line ends, UTF-8; hash(w + c) = hash(w) * step + c."""
-    codes = np.frombuffer((keys.tobytes().decode() + "\n").encode("utf-32-le"), np.uint32)
-    ends = np.flatnonzero(codes == 10)
+def hashed(keys: NDArray[np.uint8], *, between: str = "\n") -> Hashes:
+    """The hash of every word in a list of words, UTF-8; hash(w + c) = hash(w) * STEP + c. `between` divides them."""
+    codes = np.frombuffer((keys.tobytes().decode() + between).encode("utf-32-le"), np.uint32)
+    ends = np.flatnonzero(codes == ord(between))
     starts = np.concatenate(([0], ends[:-1] + 1))
     hashes = np.zeros(len(ends), np.uint64)
     alive = np.arange(len(ends))
     for place in range(int((ends - starts).max())):
         alive = alive[starts[alive] + place < ends[alive]]
-        hashes[alive] = hashes[alive] * _STEP + codes[starts[alive] + place]
+        hashes[alive] = hashes[alive] * STEP + codes[starts[alive] + place]
     return hashes
 
 

@@ -478,6 +478,8 @@ def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> E
     if code == "ticket_assigned":
         agent = staff.get(getattr(told, "agent_id", None) or 0)
         code = "ticket_assigned" if agent else "ticket_unassigned"
+        if agent and agent.id == row.actor_id:
+            code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""

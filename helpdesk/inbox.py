@@ -8,12 +8,13 @@ import hashlib
 import logging
 import re
 import traceback
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import defer, make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -32,6 +33,12 @@ _KEEP: dict[str, sa.Executable] = {
 _ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
 _TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+_CLAIM_ALL = (
+    select(Inbound)
+    .where(col(Inbound.id).in_(sa.bindparam("ids", expanding=True)), Inbound.state == InboundState.WAITING)
+    .options(defer(Inbound.raw))  # type: ignore[arg-type]
+    .with_for_update(skip_locked=True)
+)
 _CLAIM = {wait: _WAITING.with_for_update(skip_locked=not wait) for wait in (False, True)}
 
 logger = logging.getLogger(__name__)
@@ -126,6 +133,11 @@ def claim(db: Session, inbound_id: int, *, wait: bool = False) -> Inbound | None
     With `wait` somebody else is waited for, so that None means: read.
     """
     return db.exec(_CLAIM[wait], params={"id": inbound_id}).first()
+
+
+def claim_all(db: Session, inbound_ids: Sequence[int]) -> dict[int, Inbound]:
+    """`claim` for several, in one statement. Their bytes stay where they are: who asks has read them already."""
+    return {row.id or 0: row for row in db.exec(_CLAIM_ALL, params={"ids": inbound_ids})}
 
 
 def done(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from classifiers import keywords as key_words
@@ -26,7 +27,6 @@ DEFAULTS = (  # slug, Japanese, English, is_triage
 )
 
 _EVERYONE = select(Queue).order_by(col(Queue.position), col(Queue.id))
-_WRITTEN_TO = select(Queue).where(col(Queue.address).in_(sa.bindparam("addresses", expanding=True)))
 _DIALED = select(Queue).where(Queue.phone == sa.bindparam("phone"))
 
 
@@ -44,6 +44,7 @@ def make_defaults(db: Session) -> list[Queue]:
         if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is None:
             db.add(Queue(slug=slug, name=name, name_en=name_en, is_triage=is_triage, position=position))
     db.flush()
+    _forget(db)
     return everyone(db)
 
 
@@ -66,6 +67,7 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
     made = Queue(slug=slug, name=name.strip(), name_en=name_en.strip(), position=last + 1)
     db.add(made)
     db.flush()
+    _forget(db)
     _say(db, made, "made", by=by, now=now)
     for agent_id in db.exec(select(Agent.id).where(Agent.role == Role.SUPERVISOR, col(Agent.is_active))):
         emit(db, AgentChanged(agent_id=agent_id or 0, at=now))  # who sees every queue hears this one from now on
@@ -124,8 +126,11 @@ def _say(db: Session, queue: Queue, what: str, *, by: Agent | None, now: datetim
 
 
 def everyone(db: Session) -> list[Queue]:
-    """All queues in the desk's order."""
-    return list(db.exec(_EVERYONE))
+    """All queues in the desk's order. Asked once a transaction, however often it is needed."""
+    found: list[Queue] | None = db.info.get("queues")
+    if found is None:
+        found = db.info["queues"] = list(db.exec(_EVERYONE))
+    return found[:]
 
 
 def get(db: Session, queue_id: int) -> Queue:
@@ -138,7 +143,7 @@ def get(db: Session, queue_id: int) -> Queue:
 
 def triage(db: Session) -> Queue:
     """Where an inquiry waits that nobody was sure about; the first queue where none is marked so."""
-    return db.exec(select(Queue).order_by(col(Queue.is_triage).desc(), col(Queue.position)).limit(1)).one()
+    return max(everyone(db), key=lambda queue: queue.is_triage)  # of equals the first
 
 
 def dialed(db: Session, e164: str) -> Queue | None:
@@ -150,7 +155,7 @@ def written_to(db: Session, addresses: list[str]) -> Queue | None:
     """The queue whose address the mail was sent to; the first address that is a queue's decides."""
     if not addresses:
         return None
-    found = {queue.address: queue for queue in db.exec(_WRITTEN_TO, params={"addresses": addresses})}
+    found = {queue.address: queue for queue in everyone(db) if queue.address}
     return next((found[address] for address in addresses if address in found), None)
 
 
@@ -172,3 +177,9 @@ def urgent(db: Session) -> dict[int, int]:
         .group_by(col(Ticket.queue_id))
     )
     return {queue_id: count for queue_id, count in rows}
+
+
+@event.listens_for(Session, "after_commit")
+@event.listens_for(Session, "after_rollback")
+def _forget(db: Session) -> None:
+    db.info.pop("queues", None)

@@ -29,6 +29,7 @@ from models import (
     Ticket,
     TicketState,
 )
+from models.database import insert
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
@@ -79,9 +80,7 @@ def start(
         last_contact_at=now,
     )
     touch(ticket, text, awaits_us=True, now=now)
-    db.add(ticket)
-    db.flush()
-    return ticket
+    return insert(db, ticket)
 
 
 def announce(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:

@@ -24,6 +24,14 @@ metadata = SQLModel.metadata
 class Row(SQLModel):
     """A table row. Rows do not check themselves: forms and parsers check, constraints guarantee."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # SQLModel tells SQLAlchemy and then Pydantic, which writes the same value to the same place again: half of the
+        # time it takes to make a row. A name that is no column is still refused, by Pydantic.
+        if name in type(self).__pydantic_fields__:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
 
 def choice(enum: type[StrEnum], default: Any = ..., **options: Any) -> Any:
     """A column that holds one of the enum's values (the value, not the Python name), as text with a check."""

@@ -19,6 +19,7 @@ from helpdesk.__main__ import prepare
 from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, dovecot, postgres
+from tests.boxes import Boxes
 from tests.postbox import Postbox
 from tests.provider import Provider
 from web.app import create
@@ -29,7 +30,7 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL for this worker, started when first needed."""
-    with postgres.Server.start() as server:
+    with postgres.Server.start(in_memory=True) as server:
         yield server
 
 
@@ -149,6 +150,24 @@ def fresh_desk(sqlite_template: Path, settings: Settings, tmp_path: Path) -> Cal
         return open_desk(own, cast.Clock())
 
     return opened
+
+
+@pytest.fixture
+def boxes(desk: cast.OpenDesk, account: dovecot.Account) -> Boxes:
+    """An open desk beside an account with an empty mailbox."""
+    return Boxes(desk, account)
+
+
+@pytest.fixture
+def provider(
+    imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
+    """A provider that knows the account by its refresh token."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(imap_providers.authority))
+    imap_providers.asked.clear()
+    imap_providers.refresh_tokens = {"refresh-0": account.user}
+    yield imap_providers
+    imap_providers.renews = imap_providers.is_down = False
 
 
 @pytest.fixture

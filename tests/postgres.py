@@ -12,7 +12,8 @@ package does not run here.
     python -m tests.postgres --check        says which PostgreSQL would be used, and how
 
 The locale is C.UTF-8: under plain C the trigrams of Japanese text are empty. Nothing is written through to the disk
-(`fsync=off`), so keep nothing here.
+(`fsync=off`), so keep nothing here. With `in_memory` the files lie in the machine's memory where it has room for them:
+a test that gets a database of its own then waits for no disk, and copying one takes a tenth of the time.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ import psycopg
 from psycopg import sql
 
 USER = "desk"
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2**31
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -96,20 +99,24 @@ class Server:
     process: subprocess.Popen[bytes]
     _sockets: Path
     _temporary: list[Path] = field(default_factory=list)
+    in_memory: bool = False
 
     @classmethod
-    def start(cls, folder: Path | str | None = None) -> Server:
+    def start(cls, folder: Path | str | None = None, *, in_memory: bool = False) -> Server:
         """A new, empty cluster in `folder`/postgres, or in a temporary folder, answering when this returns (~1 s).
 
-        As `nobody` it is always a temporary folder, since `folder` may be out of that user's reach.
+        As `nobody` it is always a temporary folder, since `folder` may be out of that user's reach. `in_memory` is a
+        wish: where less than MEMORY_BYTES are free there, as in many containers, the temporary folder is on the disk.
         Raises `Unavailable` when no PostgreSQL can be run, or with its own words when it does not start.
         """
         programs = find()
         temporary: list[Path] = []
+        # Under /tmp, whatever TMPDIR says: the path of a Unix socket may have 107 bytes and no more.
+        disk = "/tmp" if os.path.isdir("/tmp") else None
+        in_memory = in_memory and folder is None and has_room_in_memory()
 
-        def scratch(name: str) -> Path:
-            # Under /tmp, whatever TMPDIR says: the path of a Unix socket may have 107 bytes and no more.
-            path = Path(tempfile.mkdtemp(prefix=f"desk-{name}-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        def scratch(name: str, place: Path | str | None = disk) -> Path:
+            path = Path(tempfile.mkdtemp(prefix=f"desk-{name}-", dir=place))
             temporary.append(path)
             if programs.user:
                 shutil.chown(path, programs.user)
@@ -118,12 +125,12 @@ class Server:
         try:
             if programs.user:
                 programs = _readable_copy(programs, scratch("postgres"))
-                folder = scratch("data")
-            data = Path(folder or scratch("data")).absolute() / "postgres"
+                folder = None
+            data = Path(folder or scratch("data", MEMORY if in_memory else disk)).absolute() / "postgres"
             sockets = scratch("sockets")
             _initialize(programs, data)
             process = _launch(programs, data, sockets)
-            server = cls(data, programs, process, sockets, temporary)
+            server = cls(data, programs, process, sockets, temporary, in_memory)
         except BaseException:
             _remove(temporary)
             raise
@@ -141,7 +148,10 @@ class Server:
     def create_database(self, name: str, template: str | None = None) -> str:
         """Make a database, as a copy of `template` if named (close its connections first), and return its url."""
         copied = sql.SQL("template {}").format(sql.Identifier(template)) if template else sql.SQL("")
-        self._execute(sql.SQL("create database {} {}").format(sql.Identifier(name), copied))
+        # File by file is the quicker way in memory and the slower one on a disk; PostgreSQL has the choice since 15.
+        by_files = self.in_memory and int(self.programs.version.partition(".")[0]) >= 15
+        how = sql.SQL("strategy file_copy" if by_files else "")
+        self._execute(sql.SQL("create database {} {} {}").format(sql.Identifier(name), copied, how))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
@@ -188,6 +198,14 @@ class Server:
                     what = "ended at once" if ended else f"gave no answer within {START_SECONDS} s"
                     raise Unavailable(f"{self.programs} {what}: {log or error}") from error
                 time.sleep(0.02)
+
+
+def has_room_in_memory() -> bool:
+    """Whether files may be kept in the machine's memory."""
+    try:
+        return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.postgres import Server
+from tests.postgres import MEMORY, Server, has_room_in_memory
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,14 +57,17 @@ def test_a_dropped_database_is_gone_even_while_somebody_is_connected(server):
     assert ask(server, "postgres", "select datname from pg_database where datname = 'short lived'") == []
 
 
-def test_a_stopped_server_leaves_no_process_and_no_file(tmp_path):
-    server = Server.start(tmp_path)
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_a_stopped_server_leaves_no_process_and_no_file(in_memory):
+    server = Server.start(in_memory=in_memory)
+    assert server.in_memory == server.folder.is_relative_to(MEMORY) == (in_memory and has_room_in_memory())
+    server.create_database("copy", template="template1")
     sockets = Path(server.url().partition("host=")[2])
     assert sockets.is_dir() and server.process.poll() is None
     server.stop()
     server.stop()
     assert server.process.returncode == 0
-    assert not sockets.exists() and not server.folder.exists()
+    assert not sockets.exists() and not server.folder.parent.exists()
 
 
 def test_a_server_stops_when_whoever_started_it_is_killed(tmp_path):

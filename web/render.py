@@ -35,11 +35,8 @@ class Renderer:
     def __init__(self, *, timezone: str, desk_name: str, static_version: str = "") -> None:
         """`timezone` is an IANA name such as "Asia/Tokyo"; `static_version` goes into the address of each style and
         script, so that a browser may keep them for good and still meets a new version at once."""
-        self._translations = {lang: _translations(lang) for lang in LANGUAGES}
         zone = ZoneInfo(timezone)
-        self._environments = {
-            lang: _environment(lang, zone, desk_name, static_version, self.gettext(lang)) for lang in LANGUAGES
-        }
+        self._environments = {lang: _environment(lang, zone, desk_name, static_version) for lang in LANGUAGES}
 
     def page(self, template: str, lang: str, **context: Any) -> str:
         """A whole page. A name the template needs and `context` lacks is an error, never an empty place."""
@@ -57,10 +54,13 @@ class Renderer:
 
     def gettext(self, lang: str) -> Callable[[str], str]:
         """Translates one English sentence; what has no translation stays English."""
-        return _lookup(self._translations[lang])
+        return _lookup(_translations(lang))
 
 
-def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str, gettext: Callable[[str], str]) -> Environment:
+@functools.lru_cache(maxsize=16)
+def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Environment:
+    """What templates are drawn in. Desks of one process that are alike share it, and with it the compiled templates."""
+    gettext = _lookup(_translations(lang))
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -100,6 +100,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str, gettex
     return environment
 
 
+@functools.cache
 def _translations(lang: str) -> dict[str, str]:
     """The sentences of one language, read from its `.po` at start: no compiled file can be stale."""
     path = HERE / "locale" / lang / "LC_MESSAGES" / "desk.po"

@@ -212,6 +212,7 @@ WORDS: dict[str, dict[str, str]] = {
         "ticket_opened": N_("Ticket opened"),
         "ticket_moved": N_("%(by)s moved this from %(from_queue)s to %(to_queue)s"),
         "ticket_assigned": N_("%(by)s assigned this to %(to)s"),
+        "ticket_taken": N_("%(by)s took this on"),
         "ticket_unassigned": N_("%(by)s took the assignment off"),
         "ticket_resolved": N_("%(by)s resolved this ticket"),
         "ticket_reopened": N_("The ticket was reopened"),

@@ -84,10 +84,13 @@ def _pieces(text: str) -> list[str]:
 
 
 _PLAUSIBLE = re.compile(r"""("(?:[^"\\]|\\.){1,64}"|[^\s"<>(),;:@\[\]\\]{1,128})@([^\s"<>(),;:@\\]{1,253})""")
+_WIDE = {0xFF1C: "<", 0xFF1E: ">", 0xFF20: "@"}
 _HIDDEN = re.compile(r"[A-Za-z0-9._%+'/=-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 
 
 def _address(piece: str) -> Address | None:
+    if "<" not in piece and "＜" in piece:
+        piece = piece.translate(_WIDE)
     outside, comments = _without_comments(piece[:2000])
     opening = outside.rfind("<")
     if opening >= 0:
@@ -100,8 +103,11 @@ def _address(piece: str) -> Address | None:
     inner = inner.strip().strip("'").removeprefix("mailto:").removeprefix("MAILTO:")
     found = _PLAUSIBLE.fullmatch(inner) or (_PLAUSIBLE.fullmatch("".join(inner.split())) if opening >= 0 else None)
     if not found:
-        found = _PLAUSIBLE.search(inner) or _PLAUSIBLE.search(outside)
-        name = name or (outside[: found.start()] if found else "")
+        found = _PLAUSIBLE.search(inner)  # behind a route such as `@relay.example:`, or with words around it
+        if found and opening < 0:
+            name = inner[: found.start()]
+        elif not found and (found := _PLAUSIBLE.search(outside)):
+            name = name or outside[: found.start()]
     if not found:
         hidden = _HIDDEN.search(headers.unshield(piece))
         if not hidden:

@@ -21,7 +21,8 @@ _CODECS = {
     " iso-2022-jp-ms"
     " iso-2022-jp-ext jis cp50220 cp50221 cp50222 csiso2022jp",
     "eucjp": "euc-jp eucjp x-euc-jp x-euc eucjp-ms eucjp-win cp51932 ujis",
-    "gb18030": "gb2312 gbk gb18030 cp936 x-gbk gb_2312-80 euc-cn hz-gb-2312",
+    "gb18030": "gb2312 gbk gb18030 cp936 x-gbk gb_2312-80 euc-cn",
+    "hz": "hz-gb-2312 hz hz-gb",
     "cp949": "ks_c_5601-1987 ks_c_5601 euc-kr euckr cp949 uhc ks_c_5601-1989 ksc5601",
     "big5hkscs": "big5 big5-hkscs cp950 x-x-big5",
     "iso2022_kr": "iso-2022-kr",
@@ -45,7 +46,7 @@ _ALIASES |= {"iso-8859-9": "cp1254", "iso-8859-8-i": "iso8859-8"}
 _ALIASES |= {f"{prefix}{n}": f"cp{n}" for n in range(1250, 1259) if n != 1252 for prefix in ("windows-", "cp", "x-cp")}
 
 _MULTI_BYTE = {"utf-8", "cp932", "eucjp", "gb18030", "cp949", "big5hkscs"}
-_STATEFUL = {"jis", "utf-16", "utf-16-le", "utf-16-be", "utf-7", "iso2022_kr"}
+_STATEFUL = {"jis", "utf-16", "utf-16-le", "utf-16-be", "utf-7", "iso2022_kr", "hz"}
 
 _JIS_ESCAPE = re.compile(rb"\x1b(\$[@AB]|\$\([@ABCDOPQ]|\([BJIHAT]|&@|[.N].)")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -55,7 +56,7 @@ _SAMPLE_BYTES = 4096  # what the guesser of last resort is shown
 
 def known(label: str) -> str:
     """The codec we use for a charset label, or "" for one that is not on the list."""
-    label = label.strip().strip("\"'").lower()[:60]
+    label = label[:100].split("(")[0].strip().strip("\"'").lower()[:60]
     return _ALIASES.get(label) or _ALIASES.get(label.replace("_", "-"), "")
 
 
@@ -73,8 +74,15 @@ def decode(data: bytes, declared: str = "", *, hint: str = "", carrier: str = ""
 
 
 def nfc(text: str) -> str:
-    """Unicode normal form C, with line ends as "\\n" and without control characters and halves of surrogate pairs."""
+    """Unicode normal form C, with line ends as "\\n" and without control characters and halves of surrogate pairs.
+
+    Of the marks above and below one letter the first 30 are kept (as in the Stream-Safe Text Format of UAX #15):
+    normalizing takes the square of their number.
+    """
     text = _whole(text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS))
+    if text.isascii():
+        return text
+    text = _too_many_marks().sub(lambda found: found[0][:_MARKS], text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
@@ -83,6 +91,19 @@ def _whole(text: str) -> str:
     if text.isascii() or not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+_MARKS = 30
+
+
+@lru_cache(maxsize=1)
+def _too_many_marks() -> re.Pattern[str]:
+    """Runs of more combining marks than any language writes on one letter."""
+    marks = [code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
+    starts = [code for code in marks if not unicodedata.combining(chr(code - 1))]
+    ends = [code for code in marks if not unicodedata.combining(chr(code + 1))]
+    ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in zip(starts, ends, strict=True))
+    return re.compile(f"[{ranges}]{{{_MARKS + 1},}}")
 
 
 def carrier_of(domain: str) -> str:

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from helpdesk.mail import charsets
+
 NAME_BYTES = 200
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -46,7 +48,7 @@ class Attachment:
 def safe_name(name: str, content_type: str, *, number: int) -> str:
     """A file name of at most 200 UTF-8 bytes with its extension; made from type and number if it had none."""
     unseen = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    name = unicodedata.normalize("NFC", name[:5000])
+    name = charsets.nfc(name[:5000])
     name = "".join(character for character in name if unicodedata.category(character) not in unseen)
     pieces = [piece for piece in re.split(r"[/\\]", name) if piece.strip(". ")]
     if re.match(r"[/\\.]|[A-Za-z]:", name):

@@ -167,7 +167,7 @@ def parameters(value: bytes, *, hint: str = "", carrier: str = "") -> tuple[str,
         )
     for base, pieces in extended.items():
         plain[base] = _rfc2231(pieces, hint, carrier)
-    kind = first.strip().decode("ascii", "ignore").lower()
+    kind = first.partition(b"(")[0].strip().decode("ascii", "ignore").lower()  # RFC 2045 allows comments
     return kind, plain
 
 

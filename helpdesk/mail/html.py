@@ -89,9 +89,13 @@ def sanitize(html: str) -> str:
 def to_text(html: str) -> str:
     """What a reader sees, as lines. Quoted blocks get "> ", rules become a row of "_". Expects `bounded` input.
 
-    One pass, linear; comments, scripts, and text hidden by style, attribute or zero size are left out.
+    One pass, linear; comments, scripts, and text hidden by style, style sheet, attribute, place, size or colour are
+    left out. White words count as hidden only on a page that colours no ground, and only beside others.
     """
-    return _Writer().write(html)
+    classes = _hidden_classes(html)
+    if not _GROUND.search(html) and (text := _Writer(classes, on_white=True).write(html)):
+        return text
+    return _Writer(classes).write(html)
 
 
 @lru_cache(maxsize=1)
@@ -140,9 +144,26 @@ _BLOCKS = set(
 _VOID = {"br", "hr", "img", "input", "meta", "link", "wbr", "area", "base", "col", "source"}
 _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
-    r"|(font-size|opacity|max-height)\s*:\s*0(?![.\d]*[1-9])",
+    r"|(?:font-size|opacity|max-height)\s*:\s*0(?![.\d]*[1-9])"
+    r"|font-size\s*:\s*[12](?:\.\d+)?px|text-indent\s*:\s*-\d{3}|(?:^|[\s;\"'{])(?:left|top|right|margin-left)\s*:\s*-\d{4}"
+    r"|clip\s*:\s*rect\((?:[01](?:px)?[\s,]+){3}[01]|clip-path\s*:\s*inset\((?:100|50)%"
+    r"|(?:^|[\s;\"'{])color\s*:\s*(?:transparent|rgba\([^()]{1,40},\s*0(?:\.0+)?\s*\))",
     re.I,
 )
+_FLAT = re.compile(r"(?:^|[\s;\"'{])(?:height|width)\s*:\s*0(?![.\d]*[1-9])(?!%)", re.I)  # hides only what overflows
+_CLIPPED = re.compile(r"overflow\s*:\s*hidden", re.I)
+_WHITE = re.compile(
+    r"(?:^|[\s;\"'])color\s*[:=]\s*[\"']?\s*(?:#fff(?:fff)?\b|white\b|rgb\(\s*255\s*,\s*255\s*,\s*255\s*\))", re.I
+)
+_GROUND = re.compile(  # a ground that white words can be read on, anywhere in the page
+    r"(?:bgcolor\s*=|background(?:-color|-image)?\s*[:=])"
+    r"(?![\s\"']*(?:#fff(?:fff)?\b|white\b|transparent|none|inherit|initial|rgb\(\s*255))",
+    re.I,
+)
+_SHEET = re.compile(r"<style[^<>]{0,200}>", re.I)
+_BRACES = re.compile(r"([{}])")
+_CLASS = re.compile(r"(?:^|[\s>+~])[a-zA-Z0-9]{0,20}[.]([\w-]{1,60})\s*$")
+_CLASSES = re.compile(r"""\sclass\s*=\s*(?:"([^"]{0,500})"|'([^']{0,500})'|([^\s"'>]{1,200}))""", re.I)
 _VALUE = re.compile(r""""[^"]*"|'[^']*'""")
 _ALT = re.compile(r"""\salt\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I)
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
@@ -154,7 +175,8 @@ _CJK_BREAK = re.compile(
 class _Writer:
     """Holds the page being written: finished lines, the open line, quote depth and what is hidden."""
 
-    def __init__(self) -> None:
+    def __init__(self, hidden_classes: frozenset[str], *, on_white: bool = False) -> None:
+        self.hidden_classes, self.on_white = hidden_classes, on_white
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
@@ -225,7 +247,7 @@ class _Writer:
             if name == self.hidden_tag:
                 self.hidden_depth += -1 if closing else 0 if attributes.endswith("/") else 1
             return
-        if not closing and name not in _VOID and _is_hidden(attributes):
+        if not closing and attributes and name not in _VOID and self.is_hidden(attributes):
             self.hidden_tag, self.hidden_depth = name, 1
             self.break_line()
             return
@@ -264,8 +286,35 @@ class _Writer:
             self.lines.append((prefix + line).rstrip())
 
 
-def _is_hidden(attributes: str) -> bool:
-    return bool(_HIDDEN.search(attributes)) or "hidden" in _VALUE.sub("", attributes).lower().split()
+    def is_hidden(self, attributes: str) -> bool:
+        if _HIDDEN.search(attributes) or "hidden" in _VALUE.sub("", attributes).lower().split():
+            return True
+        if _FLAT.search(attributes) and _CLIPPED.search(attributes):
+            return True
+        if self.on_white and _WHITE.search(attributes):
+            return True
+        if self.hidden_classes and (found := _CLASSES.search(attributes)):
+            return not self.hidden_classes.isdisjoint((found[1] or found[2] or found[3] or "").split())
+        return False
+
+
+def _hidden_classes(html: str) -> frozenset[str]:
+    """The classes that the page's style sheets hide on every screen; rules for some screens (`@media`) do not count."""
+    hidden: set[str] = set()
+    for count, opening in enumerate(_SHEET.finditer(html)):
+        if count >= 20:
+            break
+        end = html.find("</", opening.end(), opening.end() + 50_000)
+        sheet = html[opening.end() : end if end >= 0 else opening.end() + 50_000]
+        depth, selectors = 0, ""
+        for text in _BRACES.split(sheet):
+            if text in ("{", "}"):
+                depth = max(0, depth + (1 if text == "{" else -1))
+            elif depth == 0:
+                selectors = text
+            elif depth == 1 and "@" not in selectors and _HIDDEN.search(text):
+                hidden.update(found[1] for selector in selectors.split(",") if (found := _CLASS.search(selector)))
+    return frozenset(hidden)
 
 
 def _unescape(text: str) -> str:

@@ -55,7 +55,10 @@ def content(raw: bytes, part: Part, problems: list[str]) -> bytes:
     data = raw[part.start : part.end]
     encoding = part.head.ascii("content-transfer-encoding").strip("\"';").split(";")[0].strip()
     if encoding == "base64":
-        data, broken = decode_base64(data)
+        words, (data, broken) = data, decode_base64(data)
+        if part.kind.startswith("text/") and _reads_as_words(words) and not _is_utf8(data):
+            problems.append("base64_was_none")
+            return words
         if broken:
             problems.append("base64_mended")
         return data
@@ -64,6 +67,20 @@ def content(raw: bytes, part: Part, problems: list[str]) -> bytes:
     if encoding in ("x-uuencode", "uuencode", "x-uue"):
         return _uudecode(data)
     return data
+
+
+def _reads_as_words(data: bytes) -> bool:
+    """Whether blanks part these bytes as they part words; encoded lines are long."""
+    pieces = data[:2000].split()
+    return len(pieces) >= 4 and sum(map(len, pieces)) < 12 * len(pieces)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _part(

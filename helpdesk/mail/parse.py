@@ -2,16 +2,17 @@
 
 The one idea: reading never fails, it only gets less sure. Every stage has a limit before it and mends what it
 can; what was mended is told in `problems`, and a mail nobody can answer says so in `unreadable` and is parked with
-its bytes. Pure: no database, no network, no clock.
+its bytes. Pure: no database, no network, and no clock but the processor's, which says when to leave out what remains.
 """
 
 import html as entities
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from helpdesk.mail import automatic, charsets, headers, html, mime, replies, tnef
+from helpdesk.mail import automatic, calendar, charsets, headers, html, mime, replies, tnef
 from helpdesk.mail.addresses import Address, domain_of, read_addresses
 from helpdesk.mail.files import Attachment, content_id, is_encrypted, safe_name
 
@@ -21,6 +22,8 @@ MAIL_BYTES = 64_000_000
 TEXT_CHARACTERS = 1_000_000
 SUBJECT_CHARACTERS = 1_000
 REFERENCES = 100
+SECONDS = 3.0  # of the processor; no mail of our hostile ones takes one
+CUT = "[… ✂ …]"  # stands where something was left out, in the text and on the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,18 @@ class Email:
     unreadable: str = ""
 
 
-def read(raw: bytes) -> Email:
+def read(raw: bytes, *, seconds: float = SECONDS) -> Email:
     """The mail in these bytes, whatever they are. Never raises; a few seconds at the very worst.
 
     At most 64 MB are looked at, 100 levels, 1,000 parts, a million characters of text and of HTML, 500
-    recipients, the newest 100 references, 1,000 characters of subject.
+    recipients, the newest 100 references, 1,000 characters of subject. After `seconds` of processor time further
+    parts are not opened, pages not cleaned and quotes not told apart: `problems` says "time_cut", `CUT` stands below
+    the text, and the bytes are where they were.
     """
     if not raw.strip(b" \t\r\n\0"):
         return Email(unreadable="empty", problems=("empty",))
     try:
-        return _read(raw)
+        return _read(raw, time.thread_time() + seconds)
     except Exception as error:  # a fault of ours must not stop the mails behind this one
         return Email(unreadable="reader_failed", problems=(f"reader_failed:{type(error).__name__}",))
 
@@ -97,12 +102,12 @@ _MESSAGE_ID = re.compile(rb"<([^<>]{1,500})>")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})""", re.I)
 
 
-def _read(raw: bytes) -> Email:
+def _read(raw: bytes, until: float) -> Email:
     problems: list[str] = []
     if len(raw) > MAIL_BYTES:
         raw = raw[:MAIL_BYTES]
         problems.append("mail_cut")
-    if b"\n" not in raw[:100_000] and b"\r" in raw[:100_000]:
+    if b"\r" in raw[:100_000] and b"\n" not in raw[:100_000].rstrip(b"\r\n"):  # relays add a line end of their own
         raw = raw.replace(b"\r", b"\n")
     head = headers.read_head(raw, 0, len(raw), outermost=True)
     problems += head.problems
@@ -110,7 +115,7 @@ def _read(raw: bytes) -> Email:
     tree = mime.read_tree(raw, head, problems, carrier=carrier)
     hint = _first_charset(tree)
 
-    contents = _Contents(raw, hint, carrier, problems)
+    contents = _Contents(raw, hint, carrier, problems, until)
     sections = contents.sections(tree)
     text, page = _text_and_page(sections, contents, problems)
 
@@ -126,7 +131,11 @@ def _read(raw: bytes) -> Email:
     references = _message_ids(b" ".join(head.all("references")))
     subject_forward = bool(_FW_FIRST.match(subject))
     is_reply = bool(in_reply_to or references or _RE_FIRST.match(subject))
-    split = replies.split(text, is_reply=is_reply, is_forward=subject_forward)
+    if contents.is_late():
+        split = replies.Split(text, "", "", subject_forward)
+    else:
+        split = replies.split(text, is_reply=is_reply, is_forward=subject_forward)
+    below = "\n\n".join(dict.fromkeys([*contents.invitations, *([CUT] if _CUTS.intersection(problems) else ())]))
 
     address = sender.address if sender else ""
     kind = headers.parameters(head.first("content-type"))[0]  # as declared: a report may come without its parts
@@ -145,8 +154,8 @@ def _read(raw: bytes) -> Email:
         cc=_addresses(head, "cc", hint, carrier),
         subject=subject,
         sent_at=sent_at,
-        text=text,
-        reply_text=split.reply,
+        text=_with(text, below),
+        reply_text=_with(split.reply, below),
         quoted_text=split.quoted,
         signature=split.signature,
         html=page,
@@ -164,6 +173,13 @@ def _read(raw: bytes) -> Email:
     )
 
 
+_CUTS = {"mail_cut", "text_cut", "html_cut", "time_cut", "too_deep", "too_many_parts"}
+
+
+def _with(text: str, below: str) -> str:
+    return f"{text}\n\n{below}" if text and below else text or below
+
+
 @dataclass(slots=True)
 class _Section:
     """A stretch of the body: what it says as plain text, as HTML, or both ways."""
@@ -175,12 +191,22 @@ class _Section:
 class _Contents:
     """Walks the tree once, keeping the attachments and report parts it meets on the way."""
 
-    def __init__(self, raw: bytes, hint: str, carrier: str, problems: list[str]) -> None:
-        self.raw, self.hint, self.carrier, self.problems = raw, hint, carrier, problems
+    def __init__(self, raw: bytes, hint: str, carrier: str, problems: list[str], until: float) -> None:
+        self.raw, self.hint, self.carrier, self.problems, self.until = raw, hint, carrier, problems, until
+        self.invitations: list[str] = []
         self.attachments: list[Attachment] = []
         self.reports: dict[str, bytes] = {}
 
+    def is_late(self) -> bool:
+        """Whether the time for this mail is over; then it is told in `problems`."""
+        if time.thread_time() <= self.until:
+            return False
+        self.problems.append("time_cut")
+        return True
+
     def sections(self, part: mime.Part) -> list[_Section]:
+        if self.is_late():
+            return []
         if part.kind.startswith("multipart/"):
             inner = [section for child in part.children for section in self.sections(child)]
             if part.kind == "multipart/encrypted":
@@ -199,9 +225,11 @@ class _Contents:
             if wrapped is not None:
                 return self.unwrapped(wrapped, data)
             self.problems.append("tnef_unreadable")
-        self.attach(
-            self.file_name(part, data), part.kind, data, part.head.first("content-id"), part.disposition == "inline"
-        )
+        name = self.file_name(part, data)
+        if calendar.is_calendar(part.kind, name):
+            words = charsets.decode(data[: calendar.CHARACTERS], part.charset, hint="utf-8")[0]
+            self.invitations += filter(None, [charsets.nfc(calendar.told(words))])
+        self.attach(name, part.kind, data, part.head.first("content-id"), part.disposition == "inline")
         return []
 
     def words(self, part: mime.Part) -> _Section:
@@ -289,6 +317,10 @@ def _text_and_page(sections: list[_Section], contents: _Contents, problems: list
     has_page = any(section.page for section in sections)
     room = html.CHARACTERS
     for section in sections:
+        if contents.is_late():
+            texts.append(section.plain[: TEXT_CHARACTERS + 1])
+            has_page = False
+            continue
         page, was_cut = html.bounded(section.page[: max(0, room)])
         was_cut = was_cut or len(page) < len(section.page)
         room -= len(page)
@@ -303,11 +335,14 @@ def _text_and_page(sections: list[_Section], contents: _Contents, problems: list
             pages.append(page or "<p>" + entities.escape(plain).replace("\n", "<br>") + "</p>")
     text = "\n".join(texts)
     if len(text) > TEXT_CHARACTERS:
-        text = text[:TEXT_CHARACTERS]
+        text = text[: TEXT_CHARACTERS - 20]  # with room for the sign that something is missing
         problems.append("text_cut")
     if len(pages) > 1:
         pages = [html.bounded("\n".join(pages))[0]]
-    return charsets.nfc(text).strip("\n").rstrip(), charsets.nfc(html.sanitize(pages[0])) if has_page else ""
+    clean = charsets.nfc(html.sanitize(pages[0])) if has_page else ""
+    if clean and _CUTS.intersection(problems):
+        clean += f"<p>{CUT}</p>"
+    return charsets.nfc(text).strip("\n").rstrip(), clean
 
 
 def _unflowed(text: str, *, deletes_space: bool) -> str:

@@ -15,12 +15,13 @@ from sqlmodel import Session, select
 from classifiers import Prediction
 from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, queues, tickets
-from helpdesk.customers import contact_points, matching
+from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+from models.database import insert
 
 if TYPE_CHECKING:
     from classifiers import Router
@@ -101,14 +102,16 @@ def take_all(
     db: Session, mails: list[tuple[int, Understood]], *, settings: Settings, now: datetime
 ) -> list[int | None]:
     """`take` for several in one transaction: all of them, or none when one breaks."""
-    return [take(db, inbound_id, mail, settings=settings, now=now) for inbound_id, mail in mails]
+    known = _look_up(db, mails)
+    return [take(db, inbound_id, mail, settings=settings, now=now, known=known) for inbound_id, mail in mails]
 
 
 def take(
-    db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime
+    db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime, known: "_Known | None" = None
 ) -> int | None:
     """Make the mail part of the desk. Returns its ticket's id; None when it was parked, set aside or read already."""
-    inbound = inbox.claim(db, inbound_id)
+    known = known or _look_up(db, [(inbound_id, mail)])
+    inbound = known.claimed.get(inbound_id)
     if inbound is None:
         return None
     email = mail.email
@@ -137,7 +140,7 @@ def take(
             channel=Channel.MAIL,
             subject=parse.subject_stem(email.subject) or mail.email.reply_text[:60].strip() or "—",
             text=email.reply_text or email.text,
-            match=matching.by_address(db, contact_points.email_key(email.sender.address)),
+            match=known.matches[contact_points.email_key(email.sender.address)],
             language=mail.language,
             written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, _addresses(inbound, email)),
             continues=thread.ticket,
@@ -159,6 +162,21 @@ def take(
             _follows(db, taken.ticket, thread.follows, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
     return taken.ticket.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What mails taken together ask of the database, asked once for all: those nobody has read yet, and who wrote."""
+
+    claimed: dict[int, Inbound]
+    matches: dict[str, matching.Match]  # by the key of the sender's address
+
+
+def _look_up(db: Session, mails: Sequence[tuple[int, Understood]]) -> _Known:
+    keys = {contact_points.email_key(mail.email.sender.address) for _, mail in mails if mail.email.sender}
+    matches = matching.by_addresses(db, keys)
+    records.load(db, {match.customer_id for match in matches.values() if match.customer_id is not None})
+    return _Known(inbox.claim_all(db, [inbound_id for inbound_id, _ in mails]), matches)
 
 
 def _addresses(inbound: Inbound, email: Email) -> list[str]:
@@ -201,9 +219,7 @@ def _message(
         created_at=now,
         sent_at=email.sent_at,
     )
-    db.add(message)
-    db.flush()
-    assert message.id is not None
+    insert(db, message)
     for file in mail.files:
         db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": message.id}))
     return message

@@ -1,11 +1,13 @@
 """Turns of phrase and English meanings: found where they stand, in their own language, quickly."""
 
+import random
 import re
+from itertools import islice
 
 import numpy as np
 import pytest
 
-from classifiers import english, phrases
+from classifiers import english, phrases, ship
 from classifiers import text as texts
 
 
@@ -80,3 +82,23 @@ def test_the_quick_expression_finds_what_the_patterns_find(pieces):
     text = "a ba c bc xz yz| \\| ) q] q| aq]"
     plain, quick = re.compile("|".join(pieces)), re.compile(phrases.quick(pieces))
     assert [each.span() for each in quick.finditer(text)] == [each.span() for each in plain.finditer(text)]
+
+
+def test_trying_a_pattern_only_where_it_can_begin_finds_all_that_is_said():
+    table = phrases.shipped()
+    seen = [texts.normal(example.text, subject=example.subject).text for example in ship.seeds("test")[::6]]
+    words = re.findall(r"[a-z']+|[^a-z]{1,4}", "".join(seen))
+    chance = random.Random(5)
+    for text in seen + ["".join(chance.choices([*words, " ", "!"], k=40)) for _ in range(150)]:
+        for language in ("ja", "en"):
+            said = [
+                phrases.Said(number, *met.span())
+                for number, (name, pattern) in enumerate(zip(table.names, table.patterns, strict=True))
+                if name.startswith(language)
+                for met in islice(pattern.finditer(text), phrases.MOST)
+            ]
+            assert table.find(text, language=language) == said, text
+
+
+def test_no_pattern_has_to_be_tried_everywhere():
+    assert not any(places.anywhere for places in phrases.shipped()._places.values())

@@ -20,11 +20,12 @@ from helpdesk.__main__ import prepare
 from models import Call, CallFact, Inbound, InboundState, Message, Parked, Ticket
 from models.database import Database
 from tests import cast, postgres
+from tests.patience import until
 from tests.running import Running
 
 pytestmark = pytest.mark.slow
 
-MAILS = CALLS = 200
+MAILS = CALLS = 100
 DEATHS = 3
 
 
@@ -58,7 +59,7 @@ def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none
         _sender([_rings(running, number) for number in range(half, CALLS, 2)], answered) for half in (0, 1)
     ]  # fmt: skip
     for death in range(1, DEATHS + 1):
-        _until(lambda death=death: len(answered) >= death * (MAILS + CALLS) // (DEATHS + 1))  # type: ignore[misc]
+        until(lambda death=death: len(answered) >= death * (MAILS + CALLS) // (DEATHS + 1))  # type: ignore[misc]
         running.kill()
         running.start()
     for sender in senders:
@@ -66,7 +67,7 @@ def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none
     assert len(answered) == MAILS + CALLS
     database = Database(url)
     try:
-        _until(lambda: _count(database, sa.select(sa.func.count()).select_from(Inbound).where(
+        until(lambda: _count(database, sa.select(sa.func.count()).select_from(Inbound).where(
             col(Inbound.state) == InboundState.WAITING)) == 0)  # fmt: skip
         running.stop()
         subjects = database.read_now(lambda db: db.exec(select(Message.subject)).all())
@@ -86,13 +87,13 @@ def _sender(works: list[Callable[[], str]], answered: list[str]) -> threading.Th
 
     def run() -> None:
         for work in works:
-            until = time.monotonic() + 100
+            end = time.monotonic() + 100
             while True:
                 try:
                     answered.append(work())
                     break
                 except (OSError, smtplib.SMTPException):
-                    if time.monotonic() > until:
+                    if time.monotonic() > end:
                         raise
                     time.sleep(0.05)  # as a sender waits before it tries again
 
@@ -138,11 +139,3 @@ def _call_sid(number: int) -> str:
 
 def _count(database: Database, query: sa.Select[tuple[int]]) -> int:
     return int(database.read_now(lambda db: db.scalar(query)) or 0)
-
-
-def _until(condition: Callable[[], bool], *, seconds: float = 90) -> None:
-    """Wait for another process to get there."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it never came to that"
-        time.sleep(0.01)

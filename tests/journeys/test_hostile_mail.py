@@ -15,7 +15,8 @@ from helpdesk.settings import Settings
 from models import Inbound, MessageState, Note, Parked, TicketState
 from tests.cast import BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, Clock, OpenDesk, part, text_of
 from tests.conftest import open_desk
-from tests.journeys.test_a_mail import bounce, until
+from tests.mails import bounce
+from tests.patience import until
 from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

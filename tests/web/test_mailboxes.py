@@ -6,9 +6,10 @@ import pytest
 from sqlmodel import select
 
 from models import Event, Fetched, Mailbox, MailboxState
+from tests.boxes import LATER
 from tests.cast import AIKO, MONDAY, SATO, OpenDesk, part, text_of
 from tests.dovecot import PASSWORD, Account
-from tests.helpdesk.mail.test_fetch import LATER, mail
+from tests.mails import mail
 from tests.provider import Provider
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

@@ -126,3 +126,15 @@ def test_the_counts_in_the_rail_are_the_lengths_of_the_lists(busy_desk: OpenDesk
         for view, count in re.findall(r'href="/inbox\?view=([\w-]+)"[^\n]*?<span class="count">(\d+)</span>', rail):
             page = busy_desk.as_(person).get(f"/inbox?view={view}").text
             assert len(re.findall(r'<li class="row" id="row-', page)) == int(count), (person.name, view)
+
+
+def test_whoever_takes_a_ticket_took_it_and_whoever_is_given_one_was_given_it(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    for who in (BEN, SATO):
+        desk.as_(SATO).post("/tickets/1/assign", data={"agent_id": ""})
+        desk.as_(who).post("/tickets/1/assign", data={"agent_id": desk.agent(BEN).id})
+    said = text_of(desk.as_(SATO).get("/tickets/1").text)
+    ben, sato = desk.agent(BEN).name, desk.agent(SATO).name
+    assert f"{ben}さんが担当になりました" in said
+    assert f"{sato}さんが{ben}さんを担当にしました" in said
+    assert f"{ben}さんが{ben}さんを" not in said

@@ -1,0 +1,20 @@
+"""Waiting for what threads and other processes do: for the thing itself, never for a length of time.
+
+The one idea: a condition that comes true ends the wait at once, so patience costs nothing where all is well. It is
+measured for a machine that does ten other things, since a test that fails for want of seconds says nothing of the desk.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_SECONDS = 60.0
+
+
+def until(holds: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any:
+    """What `holds` answers as soon as that is true. Fails when it is still false after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (answer := holds()):
+        assert time.monotonic() < end, f"it did not come true within {seconds:.0f} s"
+        time.sleep(0.01)
+    return answer
