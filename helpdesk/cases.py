@@ -22,6 +22,7 @@ from models import (
     Direction,
     Event,
     Message,
+    MessageKind,
     MessageState,
     Note,
     SolvedCase,
@@ -219,7 +220,8 @@ def _told(db: Session, ticket_id: int) -> Told:
             Message.ticket_id == ticket_id,
             Message.direction == Direction.OUT,
             col(Message.author_id).is_not(None),
-            col(Message.state).in_((MessageState.QUEUED, MessageState.SENT)),
+            col(Message.state).in_((MessageState.QUEUED, MessageState.SENDING, MessageState.SENT)),
+            col(Message.kind) != MessageKind.FORWARD,
         )
         .order_by(col(Message.id).desc())
         .limit(1)

@@ -20,9 +20,9 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, cases, impressions, inbox, learning, mailboxes, outgoing, preferences, training
+from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.mail import fetch, listen, receive, send
+from helpdesk.mail import fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -93,6 +93,7 @@ class Desk:
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
         self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
+        self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -415,21 +416,8 @@ class Desk:
         }
 
     def _send_mail(self, message_id: int) -> None:
-        """Send one queued mail. A row marked sent is never sent again; a crash between the server's "yes" and that
-        row may repeat the mail, under the same Message-ID, which receivers fold into one."""
-        prepared = self.database.read_now(outgoing.prepare, message_id, self.attachments, self.settings)
-        if prepared is None:
-            return
-        mail, sender, recipients = prepared
-        try:
-            refused = send.send(self.settings.smtp_url.get_secret_value(), mail, sender=sender, recipients=recipients)
-        except Unreachable:
-            raise
-        except Rejected as error:
-            self.database.write_now(outgoing.sent, message_id, error=str(error), now=self.clock())
-            raise
-        told = ", ".join(f"{address}: {words}" for address, words in refused.items())
-        self.database.write_now(outgoing.sent, message_id, refused=told, now=self.clock())
+        """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
+        self.postman.deliver(message_id)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
@@ -461,6 +449,6 @@ class Desk:
         def give_up(db: Session) -> None:
             inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
             if message_id is not None:
-                outgoing.sent(db, message_id, error=code, now=self.clock())
+                deliveries.given_up(db, message_id, error=code, now=self.clock())
 
         self.database.write_now(give_up)

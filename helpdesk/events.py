@@ -106,12 +106,51 @@ class MessageReceived(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class MessageQueued(Fact):
-    """An agent wrote to the customer; the mail leaves next. `attempt` counts what was given up and replayed."""
+    """A mail is to leave, in `delay_seconds`. `attempt` counts what was given up and replayed."""
 
     ticket_id: int
     queue_id: int
     message_id: int
     attempt: int = 1
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageWithdrawn(Fact):
+    """A mail was taken back before it left: nobody got it."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageHeld(Fact):
+    """A mail that was to leave later stays here: the customer wrote meanwhile."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageRescheduled(Fact):
+    """A mail that waits is to leave at another time than was said, in `delay_seconds`."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageDelayed(Fact):
+    """A mail could not leave just now, or not to everybody; it is tried again."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    error: str
 
 
 @dataclass(frozen=True, kw_only=True)

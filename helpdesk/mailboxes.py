@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from helpdesk import inbox, queues, seals
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import MailboxChanged, SomethingParked, emit
+from helpdesk.mail.send import Server
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -70,6 +71,11 @@ class Form:
     move_to: str = ""
     queue_id: int | None = None
     takes_from: datetime | None = None
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: MailboxSecurity = MailboxSecurity.STARTTLS
+    smtp_user: str = ""
+    smtp_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,11 @@ class Access:
     folder: str
     after: MailboxAfter
     move_to: str
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: MailboxSecurity = MailboxSecurity.STARTTLS
+    smtp_user: str = ""
+    smtp_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,30 @@ def queue_of(db: Session, inbound: Inbound) -> Queue | None:
     """The queue of the mailbox a mail was collected from; None when it came another way or the mailbox has none."""
     mailbox = db.get(Mailbox, inbound.envelope["mailbox"]) if "mailbox" in inbound.envelope else None
     return db.get(Queue, mailbox.queue_id) if mailbox is not None and mailbox.queue_id else None
+
+
+def sending(db: Session, address: str) -> Mailbox | None:
+    """The mailbox by whose server mail from this address leaves; None: by the desk's own."""
+    own = select(Mailbox).where(Mailbox.address == address.lower(), Mailbox.smtp_host != "")
+    return db.exec(own.order_by(col(Mailbox.id)).limit(1)).first()
+
+
+def sends_by_token(access: Access) -> bool:
+    """Whether its outgoing server is signed in to as its incoming one is, with a token."""
+    return access.auth == MailboxAuth.XOAUTH2 and not access.smtp_secret
+
+
+def smtp_server(access: Access, *, token: str = "") -> Server:
+    """Where its mail leaves. Never in clear."""
+    return Server(
+        access.smtp_host,
+        access.smtp_port,
+        is_tls=access.smtp_security == MailboxSecurity.TLS,
+        needs_tls=True,
+        user=access.smtp_user or access.user,
+        password="" if token else access.smtp_secret or access.secret,
+        token=token,
+    )
 
 
 # --- by supervisors
@@ -193,24 +228,39 @@ def access_typed(db: Session, form: Form, mailbox: Mailbox | None, *, settings: 
     _check(db, form, has_secret=keeps)
     typed = {name: getattr(form, name).strip() if name in _WORDS else getattr(form, name)
              for name in Access.__dataclass_fields__}  # fmt: skip
-    if keeps:
-        assert mailbox is not None
-        kept = {name: seals.unseal(getattr(mailbox, name), settings=settings) for name in _SEALED}
-        typed |= {name: typed[name] or kept[name] for name in _SEALED}
+    if mailbox is not None:
+        for name in _kept(mailbox, form):
+            typed[name] = typed[name] or seals.unseal(getattr(mailbox, name), settings=settings)
     return Access(**typed)
 
 
-_SEALED = ("secret", "client_secret")
-_WORDS = ("name", "address", "host", "user", "client_id", "token_url", "scope", "folder", "move_to")
+_SEALED = ("secret", "client_secret", "smtp_secret")
+_WORDS = ("name", "address", "host", "user", "client_id", "token_url", "scope", "folder", "move_to", "smtp_host",
+          "smtp_user")  # fmt: skip
+
+
+def _kept(mailbox: Mailbox, form: Form) -> tuple[str, ...]:
+    """Which of the kept secrets go on serving where nothing is typed in their place."""
+    return (*(("secret", "client_secret") if _keeps_secret(mailbox, form) else ()),
+            *(("smtp_secret",) if _keeps_smtp_secret(mailbox, form) else ()))  # fmt: skip
 
 
 def _keeps_secret(mailbox: Mailbox, form: Form) -> bool:
     """A kept secret goes to no other server, account or provider than the one it was given for: whoever may change a
-    mailbox could otherwise read it by sending it to themselves."""
-    same = ("host", "port", "user", "auth", "token_url")
-    return bool(mailbox.secret or mailbox.client_secret) and all(
-        str(getattr(mailbox, name)).strip() == str(getattr(form, name)).strip() for name in same
-    )
+    mailbox could otherwise read it by sending it to themselves. That holds for the server mail leaves by, where it has
+    no secret of its own."""
+    same = ["host", "port", "user", "auth", "token_url"]
+    if form.smtp_host.strip() and not (form.smtp_secret or _keeps_smtp_secret(mailbox, form)):
+        same += ["smtp_host", "smtp_port", "smtp_user"]
+    return bool(mailbox.secret or mailbox.client_secret) and _is_same(mailbox, form, same)
+
+
+def _keeps_smtp_secret(mailbox: Mailbox, form: Form) -> bool:
+    return bool(mailbox.smtp_secret) and _is_same(mailbox, form, ["smtp_host", "smtp_port", "smtp_user"])
+
+
+def _is_same(mailbox: Mailbox, form: Form, names: list[str]) -> bool:
+    return all(str(getattr(mailbox, name)).strip() == str(getattr(form, name)).strip() for name in names)
 
 
 def _check(db: Session, form: Form, *, has_secret: bool) -> None:
@@ -236,16 +286,21 @@ def _check(db: Session, form: Form, *, has_secret: bool) -> None:
         demand(form.move_to.strip() and not re.search(r"[\x00-\x1f\x7f]", form.move_to), "folder_missing", "move_to")
         demand(form.move_to.strip() != form.folder.strip(), "same_folder", "move_to")
     demand(form.queue_id is None or db.get(Queue, form.queue_id), "unknown_choice", "queue_id")
+    if form.smtp_host.strip():
+        demand(re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", form.smtp_host.strip()), "not_a_host", "smtp_host")
+        demand(1 <= form.smtp_port <= 65535, "not_a_port", "smtp_port")
+        demand(not re.search(r"[\x00-\x1f\x7f]", form.smtp_user), "user_missing", "smtp_user")
+        demand("\0" not in form.smtp_secret, "secret_missing", "smtp_secret")
 
 
 def _fill(mailbox: Mailbox, form: Form, *, settings: Settings) -> None:
-    keeps = _keeps_secret(mailbox, form)
+    kept = _kept(mailbox, form)
     for name in _WORDS:
         setattr(mailbox, name, getattr(form, name).strip())
-    for name in ("port", "security", "auth", "after", "queue_id"):
+    for name in ("port", "security", "auth", "after", "queue_id", "smtp_port", "smtp_security"):
         setattr(mailbox, name, getattr(form, name))
     for name in _SEALED:
-        if getattr(form, name) or not keeps:
+        if getattr(form, name) or name not in kept:
             setattr(mailbox, name, seals.seal(getattr(form, name), settings=settings))
     user = mailbox.user if re.fullmatch(r"[^@\s]+@[^@\s]+", mailbox.user) else ""
     mailbox.address = (mailbox.address or user).lower()

@@ -1,14 +1,15 @@
-"""What the desk writes to customers: from an agent's words to a mail that has left, or that says why it has not.
+"""What the desk writes to customers: from an agent's words to a mail that is due to leave, and back again.
 
 The one idea: a mail is a row before it is a mail. The verbs here write the row and state the fact; the work that the
-fact causes (`desk.Desk.send_mail`) takes it from there with `prepare`, hands it to the server, and says so with `sent`.
+fact causes hands the mail over when its time has come (helpdesk/deliveries.py). Until then its author can take it back,
+and the database decides who was first.
 """
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,12 +17,14 @@ from sqlmodel import Session, col, select
 
 from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import MessageFailed, MessageQueued, MessageSent, emit
-from helpdesk.mail import attachments, compose
+from helpdesk.events import MessageHeld, MessageQueued, MessageRescheduled, MessageWithdrawn, emit
+from helpdesk.mail import compose
 from helpdesk.settings import Settings
 from models import (
     Agent,
     Attachment,
+    Delivery,
+    DeliveryState,
     Direction,
     Message,
     MessageKind,
@@ -35,6 +38,12 @@ from models import (
 RECIPIENTS_MAX = 100
 TWICE = timedelta(minutes=1)
 """The same answer sent again within this time is the same answer."""
+SOON = timedelta(seconds=60)
+"""What leaves later than this was scheduled; sooner, it only waits for second thoughts."""
+LATEST = timedelta(days=366)
+SUBJECT_MAX = 500
+UNSAID = (MessageState.AWAITING, MessageState.WITHDRAWN)
+"""States of mails that nobody outside the desk has or will have as things stand."""
 
 # What can be written into a head and an envelope; stricter rules would refuse carriers' old addresses (a..b@, .a@).
 _PART = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\\ud800-\udfff'
@@ -46,79 +55,167 @@ _ADDRESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an agent wrote to a customer. `files` are already stored, see mail/attachments.py."""
+    """What an agent wrote. `files` are already stored, see mail/attachments.py. `about` is the message that is answered
+    or forwarded, None the customer's newest; `subject` counts for new and forwarded mail; `leaves_at` None is now."""
 
     text: str
     to: Sequence[str]
     cc: Sequence[str] = ()
     files: Sequence[Attachment] = ()
+    bcc: Sequence[str] = ()
+    kind: MessageKind = MessageKind.REPLY
+    subject: str = ""
+    about: Message | None = None
+    leaves_at: datetime | None = None
 
 
-def reply(
-    db: Session, ticket: Ticket, draft: Draft, *, by: Agent, internet_id: str, sender: tuple[str, str], now: datetime
-) -> Message:
-    """Write to the customer. The mail leaves as work of its own; until then the message is queued.
+def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Settings, now: datetime) -> Message:
+    """Write a mail that leaves as work of its own; until then the message is queued and can be taken back.
 
-    `internet_id` is the Message-ID made beforehand, so that a second attempt is recognisably the same mail.
+    A reply, or a mail that begins a ticket, makes its author answerable and reopens; a forward only goes out. Pressed
+    twice it is one mail. Raises `Invalid` with the field.
     """
-    text = draft.text.strip()
-    if not text:
-        raise Invalid("body_missing", field="body")
-    if not draft.to:
-        raise Invalid("not_an_address", field="to")
-    if len(draft.to) + len(draft.cc) > RECIPIENTS_MAX:
-        raise Invalid("too_many_recipients", field="to")
-    for address in (*draft.to, *draft.cc):
-        if not _ADDRESS.fullmatch(address):
-            raise Invalid("not_an_address", field="to", typed=address)
+    text = _checked(draft, now=now)
     assert ticket.id is not None
     db.refresh(ticket, with_for_update=True)
     if twin := _said_just_now(db, ticket.id, draft, text, by=by, now=now):
         return twin
-    last = tickets.last_received(db, ticket.id)
-    previous = [last.internet_id] if last and last.internet_id else []
+    answers = draft.about or tickets.last_received(db, ticket.id) if draft.kind == MessageKind.REPLY else draft.about
+    name, address = sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+    undo = timedelta(seconds=settings.undo_seconds)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUT,
         state=MessageState.QUEUED,
-        kind=MessageKind.REPLY,
-        internet_id=internet_id,
-        in_reply_to=previous[0] if previous else "",
-        references=list(dict.fromkeys(previous + (last.references if last else [])))[:20],
-        sender_name=sender[0],
-        sender_address=sender[1],
-        to=list(draft.to),
-        cc=list(draft.cc),
-        subject=reply_subject(ticket),
+        kind=draft.kind,
+        internet_id=compose.new_id(address.rpartition("@")[2], ticket.id),
+        sender_name=name,
+        sender_address=address,
+        to=_once(draft.to),
+        cc=_once(draft.cc, draft.to),
+        bcc=_once(draft.bcc, [*draft.to, *draft.cc]),
+        subject=_subject(draft, ticket),
         text=text,
         reply_text=text,
         author_id=by.id,
         created_at=now,
+        leaves_at=draft.leaves_at or (now + undo if undo else None),
+        **_threading(answers),
     )
-    db.add(message)
-    db.flush()
-    assert message.id is not None
-    for file in draft.files:
-        file.message_id = message.id
-        db.add(file)
-    if ticket.assignee_id is None and by.id is not None:
-        tickets.assign(db, ticket, by, by=by, now=now)
-    if ticket.state != TicketState.OPEN:
-        tickets.reopen(db, ticket, by_id=by.id, now=now)
-    tickets.touch(ticket, text, awaits_us=False, now=now)
-    emit(db, MessageQueued(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, by_id=by.id, at=now))
+    if draft.kind == MessageKind.FORWARD and draft.about is not None:
+        _carry(message, draft.about, ticket, settings)
+    _put(db, message, draft.files)
+    if draft.kind == MessageKind.FORWARD and draft.about is not None:
+        _copy_files(db, draft.about, message)
+    if draft.kind != MessageKind.FORWARD:
+        _answered(db, ticket, text, by=by, now=now)
+    _enqueue(db, message, ticket, by_id=by.id, now=now)
     return message
 
 
-def _said_just_now(db: Session, ticket_id: int, draft: Draft, text: str, *, by: Agent, now: datetime) -> Message | None:
-    """The same words to the same people with the same files, a moment ago: a button that was pressed twice."""
-    newest = select(Message).where(Message.ticket_id == ticket_id).order_by(col(Message.id).desc()).limit(1)
-    last = db.exec(newest).first()
-    if last is None or last.author_id != by.id or now - last.created_at > TWICE:
-        return None
-    files = db.exec(select(Attachment.sha256).where(Attachment.message_id == last.id))
-    said = (last.text, list(last.to), list(last.cc), sorted(files))
-    return last if said == (text, list(draft.to), list(draft.cc), sorted(file.sha256 for file in draft.files)) else None
+def receipt(
+    db: Session,
+    ticket: Ticket,
+    text: str,
+    *,
+    to: str,
+    settings: Settings,
+    now: datetime,
+    answers: Message | None = None,
+    subject: str = "",
+) -> Message:
+    """The desk's own automatic answer to one address: at once, not to be taken back, with a null envelope sender and
+    marked so that no machine answers it. Whether one may be sent at all is asked before, see R14 and R16."""
+    assert ticket.id is not None
+    name, address = sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+    message = Message(
+        ticket_id=ticket.id,
+        direction=Direction.OUT,
+        state=MessageState.QUEUED,
+        kind=MessageKind.RECEIPT,
+        internet_id=compose.new_id(address.rpartition("@")[2], ticket.id),
+        sender_name=name,
+        sender_address=address,
+        to=[to],
+        subject=subject or reply_subject(ticket),
+        text=text.strip(),
+        reply_text=text.strip(),
+        is_automatic=True,
+        created_at=now,
+        **_threading(answers),
+    )
+    _put(db, message, ())
+    _enqueue(db, message, ticket, by_id=None, now=now)
+    return message
+
+
+def take_back(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
+    """Withdraw a mail before it leaves: nobody gets it, and the ticket is as if it had not been written.
+
+    Raises `Conflict("already_leaving")` once it was claimed, whoever was a moment faster.
+    """
+    ticket = _locked(db, message)
+    if message.state not in (MessageState.QUEUED, MessageState.HELD, MessageState.AWAITING) or message.is_automatic:
+        raise Conflict("already_leaving", message_id=message.id)
+    message.state, message.error = MessageState.WITHDRAWN, ""
+    db.flush()
+    _unanswered(db, ticket)
+    emit(db, MessageWithdrawn(**_told(message, ticket), by_id=by.id, at=now))
+
+
+def reschedule(db: Session, message: Message, leaves_at: datetime | None, *, by: Agent, now: datetime) -> None:
+    """Let a mail that waits leave at another time, None: now. A mail that was held leaves then, too.
+
+    Raises `Conflict("already_leaving")`, or `Invalid` with the field.
+    """
+    ticket = _locked(db, message)
+    if message.state not in (MessageState.QUEUED, MessageState.HELD) or message.is_automatic:
+        raise Conflict("already_leaving", message_id=message.id)
+    _check_time(leaves_at, now=now)
+    was_held = message.state == MessageState.HELD
+    message.state, message.error, message.leaves_at = MessageState.QUEUED, "", leaves_at or now
+    if was_held and message.kind != MessageKind.FORWARD:
+        tickets.touch(ticket, message.reply_text, awaits_us=False, now=now)
+    told = _told(message, ticket) | {"delay_seconds": _seconds(message, now)}
+    emit(db, MessageRescheduled(**told, by_id=by.id, at=now))
+
+
+def let_go(db: Session, message: Message, ticket: Ticket, *, by: Agent, settings: Settings, now: datetime) -> None:
+    """Put a mail that awaited something into the line, as if it had been written now."""
+    undo = timedelta(seconds=settings.undo_seconds)
+    if message.leaves_at is None or message.leaves_at < now + undo:
+        message.leaves_at = now + undo if undo else None
+    message.state = MessageState.QUEUED
+    _enqueue(db, message, ticket, by_id=by.id, now=now)
+
+
+def hold(db: Session, ticket: Ticket, *, now: datetime) -> None:
+    """The customer wrote: what was to leave later stays until its author has read that."""
+    waiting = select(Message).where(
+        Message.ticket_id == ticket.id,
+        Message.state == MessageState.QUEUED,
+        col(Message.kind).in_((MessageKind.REPLY, MessageKind.NEW)),
+        col(Message.leaves_at) > now + SOON,
+    )
+    for message in db.exec(waiting.with_for_update()).all():
+        message.state = MessageState.HELD
+        emit(db, MessageHeld(**_told(message, ticket), at=now))
+
+
+def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
+    """Send a failed mail again, to those who have not got it."""
+    if message.state != MessageState.FAILED:
+        raise Conflict("not_failed", message_id=message.id)
+    ticket = db.get(Ticket, message.ticket_id)
+    assert ticket and message.id
+    message.state, message.error = MessageState.QUEUED, ""
+    db.execute(
+        sa.update(Delivery)
+        .where(col(Delivery.message_id) == message.id, col(Delivery.state) != DeliveryState.ACCEPTED)
+        .values(state=DeliveryState.WAITING, at=now)
+    )
+    given_up = db.scalar(select(sa.func.count()).select_from(Parked).where(Parked.message_id == message.id)) or 0
+    emit(db, MessageQueued(**_told(message, ticket), attempt=given_up + 1, by_id=by.id, at=now))
 
 
 def reply_subject(ticket: Ticket) -> str:
@@ -126,50 +223,162 @@ def reply_subject(ticket: Ticket) -> str:
     return f"Re: {ticket.subject} [#{ticket.id}]"
 
 
+def forward_subject(ticket: Ticket) -> str:
+    """The same for a mail that is passed on."""
+    return f"Fwd: {ticket.subject} [#{ticket.id}]"
+
+
 def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
-    """The name and address a reply comes from: the queue's own, or the desk's."""
+    """The name and address a mail comes from: the queue's own, or the desk's."""
     queue = db.get(Queue, ticket.queue_id)
-    return desk_name, (queue.address if queue and queue.address else default)
+    return (queue.sender_name if queue else "") or desk_name, (queue.address if queue else "") or default
 
 
-def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
-    """Send a failed mail again."""
-    if message.state != MessageState.FAILED:
-        raise Conflict("not_failed", message_id=message.id)
-    ticket = db.get(Ticket, message.ticket_id)
-    assert ticket and ticket.id and message.id
-    message.state, message.error = MessageState.QUEUED, ""
-    given_up = db.scalar(select(sa.func.count()).select_from(Parked).where(Parked.message_id == message.id)) or 0
-    told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message.id, "attempt": given_up + 1}
-    emit(db, MessageQueued(**told, by_id=by.id, at=now))
+def is_scheduled(message: Message) -> bool:
+    """Whether it was meant to leave later, and not only to wait for second thoughts."""
+    return message.leaves_at is not None and message.leaves_at - message.created_at > SOON
 
 
-def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> tuple[Any, str, list[str]] | None:
-    """The mail of a queued message, its envelope sender and recipients; None when it needs no sending."""
-    message = db.get(Message, message_id)
-    if message is None or message.state != MessageState.QUEUED:
-        return None
+def addresses(typed: str) -> list[str]:
+    """What was typed between commas, semicolons or on lines of its own; "Name <a@b>" is a@b."""
+    parts = re.split(r"[,、，;；\n]", typed[:20_000])
+    found = (re.search(r"<([^<>]*)>\s*$", part) for part in parts)
+    named = ((match[1] if match else part).strip() for match, part in zip(found, parts, strict=True))
+    return [address for address in named if address]
+
+
+# --- private ---------------------------------------------------------------------------------------------------------
+
+
+def _checked(draft: Draft, *, now: datetime) -> str:
+    text = draft.text.strip()
+    if not text and draft.kind != MessageKind.FORWARD:
+        raise Invalid("body_missing", field="body")
+    everyone = [("to", each) for each in draft.to] + [("cc", each) for each in draft.cc]
+    everyone += [("bcc", each) for each in draft.bcc]
+    if not draft.to:
+        raise Invalid("not_an_address", field="to")
+    if len(everyone) > RECIPIENTS_MAX:
+        raise Invalid("too_many_recipients", field="to")
+    for field, address in everyone:
+        if not _ADDRESS.fullmatch(address):
+            raise Invalid("not_an_address", field=field, typed=address)
+    if draft.kind == MessageKind.NEW and not draft.subject.strip():
+        raise Invalid("subject_missing", field="subject")
+    if draft.kind == MessageKind.FORWARD and draft.about is None:
+        raise Invalid("nothing_to_forward", field="body")
+    _check_time(draft.leaves_at, now=now)
+    return text
+
+
+def _check_time(leaves_at: datetime | None, *, now: datetime) -> None:
+    if leaves_at is not None and not now < leaves_at < now + LATEST:
+        raise Invalid("not_in_the_future" if leaves_at <= now else "too_far_away", field="leaves_at")
+
+
+def _once(addresses: Sequence[str], but: Sequence[str] = ()) -> list[str]:
+    """Each address once, and not again where it stands in another line."""
+    known = set(but)
+    return [address for address in dict.fromkeys(addresses) if address not in known]
+
+
+def _subject(draft: Draft, ticket: Ticket) -> str:
+    typed = " ".join(draft.subject.split())[:SUBJECT_MAX]
+    if draft.kind == MessageKind.REPLY or not typed:
+        return forward_subject(ticket) if draft.kind == MessageKind.FORWARD else reply_subject(ticket)
+    return typed if f"[#{ticket.id}]" in typed else f"{typed} [#{ticket.id}]"
+
+
+def _threading(answers: Message | None) -> dict[str, Any]:
+    ids = [answers.internet_id] if answers and answers.internet_id else []
+    return {
+        "in_reply_to": ids[0] if ids else "",
+        "references": list(dict.fromkeys(ids + (answers.references if answers else [])))[:20],
+    }
+
+
+def _carry(message: Message, forwarded: Message, ticket: Ticket, settings: Settings) -> None:
+    """The forwarded mail becomes part of this one, as it is now."""
+    head = compose.forwarded_head(forwarded, language=ticket.language, timezone=settings.timezone)
+    message.quoted_text = f"{head}\n\n{forwarded.text.strip()}"
+    message.text = "\n\n".join(part for part in (message.reply_text, message.quoted_text) if part)
+    message.html = forwarded.html
+    message.in_reply_to = ""  # it answers nobody
+
+
+def _put(db: Session, message: Message, files: Sequence[Attachment]) -> None:
+    db.add(message)
+    db.flush()
+    assert message.id is not None
+    for file in files:
+        file.message_id = message.id
+        if compose.is_placed(file.name, file.content_type, message.reply_text):
+            domain = message.sender_address.rpartition("@")[2]
+            file.is_inline, file.content_id = True, f"{secrets.token_hex(8)}@{domain}"
+        db.add(file)
+
+
+def _copy_files(db: Session, source: Message, target: Message) -> None:
+    for file in db.exec(select(Attachment).where(Attachment.message_id == source.id).order_by(col(Attachment.id))):
+        db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": target.id}))
+
+
+def _answered(db: Session, ticket: Ticket, text: str, *, by: Agent, now: datetime) -> None:
+    if ticket.assignee_id is None and by.id is not None:
+        tickets.assign(db, ticket, by, by=by, now=now)
+    if ticket.state != TicketState.OPEN:
+        tickets.reopen(db, ticket, by_id=by.id, now=now)
+    tickets.touch(ticket, text, awaits_us=False, now=now)
+
+
+def _unanswered(db: Session, ticket: Ticket) -> None:
+    """What the list says of the ticket, once its last mail was never written."""
+    said = select(Message).where(
+        Message.ticket_id == ticket.id,
+        col(Message.state).not_in(UNSAID),
+        col(Message.kind) != MessageKind.FORWARD,
+        sa.not_(col(Message.is_automatic)),
+    )
+    last = db.exec(said.order_by(col(Message.id).desc()).limit(1)).first()
+    if last is not None:
+        awaits = last.direction == Direction.IN and ticket.state != TicketState.RESOLVED
+        tickets.touch(ticket, last.reply_text or last.text, awaits_us=awaits, now=ticket.last_contact_at)
+    db.add(ticket)
+
+
+def _enqueue(db: Session, message: Message, ticket: Ticket, *, by_id: int | None, now: datetime) -> None:
+    told = _told(message, ticket) | {"delay_seconds": _seconds(message, now)}
+    emit(db, MessageQueued(**told, by_id=by_id, at=now))
+
+
+def _told(message: Message, ticket: Ticket) -> dict[str, Any]:
+    assert ticket.id is not None and message.id is not None
+    return {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message.id}
+
+
+def _seconds(message: Message, now: datetime) -> float:
+    return max(0.0, (message.leaves_at - now).total_seconds()) if message.leaves_at else 0.0
+
+
+def _locked(db: Session, message: Message) -> Ticket:
+    """The message as it is now, kept from the work that would hand it over, and its ticket."""
+    db.refresh(message, with_for_update=True)
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket is not None
-    queue = db.get(Queue, ticket.queue_id)
-    quoted = tickets.last_received(db, ticket.id or 0) if message.in_reply_to else None
-    rows = db.exec(select(Attachment).where(Attachment.message_id == message_id).order_by(col(Attachment.id)))
-    files = [(row, attachments.path_of(folder, row.sha256).read_bytes()) for row in rows]
-    author = db.get(Agent, message.author_id) if message.author_id else None
-    signature = (queue.signature if queue else "").replace("{agent}", author.name if author else "")
-    mail = compose.compose(message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone)
-    recipients = [compose.specification(address) for address in (*message.to, *message.cc)]
-    return mail, compose.tagged(message.sender_address, ticket), recipients
+    return ticket
 
 
-def sent(db: Session, message_id: int, *, error: str = "", refused: str = "", now: datetime) -> None:
-    """The mail left, or with an `error` it never will. `refused` names those of several who did not get it."""
-    message = db.get(Message, message_id)
-    if message is None or message.state != MessageState.QUEUED:
-        return
-    ticket = db.get(Ticket, message.ticket_id)
-    assert ticket is not None and ticket.id is not None
-    message.state = MessageState.FAILED if error else MessageState.SENT
-    message.error, message.sent_at = (error or refused)[:500], None if error else now
-    told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": message_id, "at": now}
-    emit(db, MessageFailed(error=error[:80], **told) if error else MessageSent(**told))
+def _said_just_now(db: Session, ticket_id: int, draft: Draft, text: str, *, by: Agent, now: datetime) -> Message | None:
+    """The same words to the same people with the same files, a moment ago: a button that was pressed twice."""
+    newest = select(Message).where(Message.ticket_id == ticket_id).order_by(col(Message.id).desc()).limit(1)
+    last = db.exec(newest).first()
+    if last is None or last.author_id != by.id or last.kind != draft.kind or now - last.created_at > TWICE:
+        return None
+    if last.state == MessageState.WITHDRAWN:
+        return None
+    if draft.kind == MessageKind.FORWARD:
+        return None if (last.reply_text, list(last.to)) != (text, _once(draft.to)) else last
+    files = db.exec(select(Attachment.sha256).where(Attachment.message_id == last.id))
+    said = (last.text, list(last.to), list(last.cc), list(last.bcc), sorted(files))
+    cc, bcc = _once(draft.cc, draft.to), _once(draft.bcc, [*draft.to, *draft.cc])
+    return last if said == (text, _once(draft.to), cc, bcc, sorted(file.sha256 for file in draft.files)) else None

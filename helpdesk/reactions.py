@@ -9,12 +9,19 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk.events import Fact, MessageQueued
+from helpdesk.events import Fact, MessageQueued, MessageRescheduled
 from helpdesk.runtime import work
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
     MessageQueued: lambda db, fact: work.enqueue(
-        db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}:{fact.attempt}"
+        db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}:{fact.attempt}", delay=fact.delay_seconds
+    ),
+    MessageRescheduled: lambda db, fact: work.enqueue(
+        db,
+        "send_mail",
+        fact.message_id,
+        key=f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}",
+        delay=fact.delay_seconds,
     ),
 }
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         SecretStr(""),
         description='Where replies leave: "smtp://user:password@host:587" (STARTTLS when offered) or "smtps://...".',
     )
+    undo_seconds: int = Field(
+        10, ge=0, le=60, description="How long a mail that was sent can be taken back before it leaves. 0: not at all."
+    )
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )

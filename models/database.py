@@ -7,10 +7,13 @@ unique key is run again from its start, which is safe because verbs touch nothin
 """
 
 import asyncio
+import hashlib
 import sqlite3
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -68,6 +71,8 @@ class Database:
         """Called in the writing thread with each session that has committed."""
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        self._alone: set[str] = set()
+        self._alone_lock = threading.Lock()
 
     async def write(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the verb in a transaction of its own and commit it. Raises what the verb raises, after rolling back."""
@@ -110,6 +115,30 @@ class Database:
     def read_now(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for threads and commands, which have no event loop."""
         return self._read(verb, *args, **kwargs)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else does what `name` says, in this process or another one; held until the end, or the death
+        of the process. For what must not be done by two at once and takes too long for a transaction."""
+        if self.is_sqlite:  # one process owns the file
+            with self._alone_lock:
+                is_free = name not in self._alone
+                self._alone.add(name)
+            try:
+                yield is_free
+            finally:
+                if is_free:
+                    with self._alone_lock:
+                        self._alone.discard(name)
+            return
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            is_free = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+            try:
+                yield is_free
+            finally:
+                if is_free:
+                    connection.scalar(sa.select(sa.func.pg_advisory_unlock(key)))
 
     def close(self) -> None:
         """Finish what is running, then let go of every connection."""

@@ -97,6 +97,7 @@ class MessageState(StrEnum):
     RECEIVED = "received"
     AWAITING = "awaiting"  # written; somebody else must approve it first
     QUEUED = "queued"  # leaves at `leaves_at`, and can be taken back until then
+    HELD = "held"  # was to leave later, and the customer wrote meanwhile: leaves when somebody says so
     SENDING = "sending"  # in the hands of the mail server by now
     SENT = "sent"
     FAILED = "failed"

@@ -115,6 +115,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         database_url=database_url, data=tmp_path, public_url=cast.PUBLIC_URL, mail_port=-1,
         mail_from=cast.DESK_ADDRESS, twilio_auth_token=SecretStr(cast.TOKEN), name="窓口",
         push_tokens={"front": SecretStr(cast.PUSH_TOKEN)}, smtp_url=SecretStr("smtp://127.0.0.1:9"),
+        undo_seconds=0,
     )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}/urgency", tickets.urgency, methods=POST),
         Route("/tickets/{ticket_id:id}/customer", tickets.customer, methods=POST),
         Route("/tickets/{ticket_id:id}/customer/new", tickets.new_customer, methods=POST),
+        Route("/messages/{message_id:id}/undo", outgoing.undo, methods=POST),
+        Route("/messages/{message_id:id}/later", outgoing.later, methods=POST),
         Route("/messages/{message_id:id}/html", tickets.message_html),
         Route("/messages/{message_id:id}/text", tickets.message_text),
         Route("/messages/{message_id:id}/source", tickets.message_source),

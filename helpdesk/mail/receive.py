@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import impressions, inbox, intake, mailboxes, queues, tickets
+from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageFailed, MessageReceived, emit
 from helpdesk.mail import attachments, parse, threads
@@ -160,6 +160,8 @@ def take(
         tickets.announce(db, taken.ticket, now=now)
         if thread.follows is not None:
             _follows(db, taken.ticket, thread.follows, now=now)
+    else:
+        outgoing.hold(db, taken.ticket, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
     return taken.ticket.id
 

@@ -4,6 +4,7 @@
 after it. Work is a plain function `(desk, *args)` registered under a name. It runs step by step in a thread of the
 engine; a step that touches the world must carry an id made beforehand, because after a crash it may run again. What
 raises `Unreachable` is tried again with growing pauses; anything else, and the last attempt, is parked for a person.
+`NotYet` is no attempt: the work came too early.
 """
 
 import logging
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Job = Callable[..., None]
+
+
+class NotYet(Exception):
+    """Run it again in `seconds`; nothing was tried."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not before {seconds:.1f} s")
+        self.seconds = seconds
 
 
 def enqueue(db: Session, name: str, *args: Any, key: str, delay: float = 0.0) -> None:
@@ -130,6 +139,8 @@ class Worker:
     def _run(self, name: str, args: list[Any], attempt: int, key: str) -> None:
         try:
             self._jobs[name](*args)
+        except NotYet as wait:
+            self._again(name, args, attempt, key, wait.seconds, turn=f"{attempt}.{uuid.uuid4().hex[:12]}")
         except Unreachable as error:
             if attempt <= len(PAUSES):
                 pause = PAUSES[attempt - 1]
@@ -142,12 +153,12 @@ class Worker:
             if self._failed:
                 self._failed(name, args, error)
 
-    def _again(self, name: str, args: list[Any], attempt: int, key: str, pause: float) -> None:
+    def _again(self, name: str, args: list[Any], attempt: int, key: str, pause: float, *, turn: str = "") -> None:
         self.client().enqueue(
             {
                 "queue_name": QUEUE,
                 "workflow_name": "desk_work",
-                "workflow_id": f"{key}#{attempt}",
+                "workflow_id": f"{key}#{turn or attempt}",
                 "app_version": VERSION,
                 "delay_seconds": pause,
             },

@@ -6,11 +6,12 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import col, select
 
+from helpdesk import deliveries
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import Inbound, InboundState, MessageState, Parked, Ticket
-from tests.cast import BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, TANAKA, Clock, OpenDesk, part, text_of
+from tests.cast import BEN, RETURNS_ADDRESS, SATO, TANAKA, Clock, OpenDesk, part, text_of
 from tests.conftest import open_desk
 from tests.mails import bounce
 from tests.patience import until
@@ -50,6 +51,7 @@ def test_the_work_engine_sends_tries_again_parks_and_sends_what_is_replayed(
     settings: Settings, clock: Clock, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "PAUSES", (0.05, 0.05))  # the pauses are the only thing made shorter
+    monkeypatch.setattr(deliveries, "PAUSES", (0.05, 0.05))
     with open_desk(settings, clock, works=True) as desk:
         desk.mail(to=RETURNS_ADDRESS)
         desk.reply(BEN, 1, "一通目")
@@ -78,8 +80,8 @@ def test_work_is_due_exactly_when_the_reply_is_committed(desk: OpenDesk) -> None
 
     def write(db: Any, *, fails: bool) -> None:
         ticket, ben = db.get(Ticket, 1), desk.agent(BEN)
-        outgoing.reply(db, ticket, outgoing.Draft("はい", [TANAKA.email]), by=ben, internet_id="<1@desk.example.jp>",
-                      sender=("窓口", DESK_ADDRESS), now=desk.clock())  # fmt: skip
+        draft = outgoing.Draft("はい", [TANAKA.email])
+        outgoing.write(db, ticket, draft, by=ben, settings=desk.settings, now=desk.clock())
         db.flush()
         if fails:
             raise RuntimeError("the transaction goes back")

@@ -63,6 +63,15 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     postbox.refuses.add("yamamoto@example.net")
     with pytest.raises(Exception, match="smtp_refused"):
         desk.post(desk.reply(BEN, 2, "承りました。"))
+    postbox.is_busy = True
+    delayed = desk.reply(BEN, 1, "追ってご連絡します。")
+    with pytest.raises(Exception, match="smtp_unreachable"):
+        desk.post(delayed)
+    desk.as_(BEN).post(f"/messages/{delayed.id}/undo")
+    later = desk.as_(BEN).post("/tickets/1/reply", data={"body": "明日お届けします。", "later": "2026-11-17T09:00"})
+    assert later.status_code == 200
+    desk.mail(TANAKA, subject="Re: 返品したい [#1]", body="まだ届きません。", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post(f"/messages/{desk.messages(1)[-2].id}/later", data={"later": "2026-11-17T10:00"})
     desk.as_(BEN).post("/tickets/2/customer", data={"customer_id": desk.customer(TANAKA).id})
     desk.as_(BEN).post("/tickets/2/assign", data={"agent_id": ""})
     desk.as_(BEN).post("/tickets/1/resolve")

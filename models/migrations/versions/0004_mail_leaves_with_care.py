@@ -25,7 +25,7 @@ FLAGS = (
     ("warns_of_recipients", "true"),
     ("locks_reply", "true"),
 )
-STATES = ("received", "awaiting", "queued", "sending", "sent", "failed", "withdrawn")
+STATES = ("received", "awaiting", "queued", "held", "sending", "sent", "failed", "withdrawn")
 STATES_BEFORE = ("received", "queued", "sent", "failed")
 
 
@@ -279,7 +279,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_message_awaiting", table_name="message")
-    op.execute("UPDATE message SET state = 'failed' WHERE state IN ('awaiting', 'sending', 'withdrawn')")
+    op.execute("UPDATE message SET state = 'failed' WHERE state IN ('awaiting', 'held', 'sending', 'withdrawn')")
     _allow_states(STATES_BEFORE, STATES)
     _point_no_more("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
     _point_no_more("message", "approved_by_id", "agent", ondelete="RESTRICT")
