@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
+from helpdesk import agents, approvals, impressions, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import recall
 from helpdesk.settings import Settings
@@ -26,6 +26,7 @@ from models import (
     Impression,
     Membership,
     Message,
+    MessageState,
     Note,
     Presence,
     Purchase,
@@ -65,7 +66,8 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
-TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked"}
+TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
+        "message_approved", "message_returned"}  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -126,6 +128,9 @@ class Entry:
     marks: Sequence[tuple[int, int]] = ()
     state: str = ""
     error: str = ""
+    author_id: int | None = None
+    approved_by: str = ""
+    is_overtaken: bool = False  # awaits approval, and the customer has written since
     is_automatic: bool = False
     is_from_stranger: bool = False
     feeling: Feeling | None = None
@@ -245,6 +250,7 @@ class TicketView:
     can: frozenset[str]
     urgency: UrgencyView | None
     language: LanguageView | None
+    viewer_id: int
 
 
 def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings) -> TicketView:
@@ -258,6 +264,8 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
     last = tickets.last_received(db, ticket.id)
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply"}
+    if agents.serves(db, agent, ticket.queue_id):
+        can.add("approve")
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
     guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
@@ -275,7 +283,7 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, feelings, queue_names, staff),
+        _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last),
         panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         _assignable(db, ticket, staff.values()),
@@ -284,6 +292,7 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
         frozenset(can),
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
+        agent.id or 0,
     )
 
 
@@ -366,9 +375,17 @@ def _entries(
     feelings: Mapping[int | None, Feeling | None],
     queue_names: dict[int, str],
     staff: dict[int, Agent],
+    agent: Agent,
+    last: Message | None,
 ) -> list[Entry]:
+    # What was taken back was never said; what was not approved goes back to its author alone.
+    is_said = col(Message.state) != MessageState.WITHDRAWN
+    is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
     messages = db.exec(
-        select(Message).where(Message.ticket_id == ticket.id).order_by(col(Message.id)).limit(ENTRIES_MAX)
+        select(Message)
+        .where(Message.ticket_id == ticket.id, sa.or_(is_said, is_returned))
+        .order_by(col(Message.id))
+        .limit(ENTRIES_MAX)
     ).all()
     files: dict[int, list[File]] = {}
     for row in db.exec(select(Attachment).where(col(Attachment.message_id).in_([message.id for message in messages]))):
@@ -395,7 +412,8 @@ def _entries(
     entries = [
         *(
             _message(
-                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id)
+                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id),
+                last,
             )
             for message in messages
         ),
@@ -413,6 +431,7 @@ def _message(
     files: Sequence[File],
     marks: Sequence[tuple[int, int]],
     feeling: Feeling | None = None,
+    newest: Message | None = None,
 ) -> Entry:
     author = staff.get(message.author_id or 0)
     url = f"/messages/{message.id}"
@@ -436,6 +455,9 @@ def _message(
         marks=marks,
         state=message.state.value,
         error=message.error,
+        author_id=message.author_id,
+        approved_by=approver.name if (approver := staff.get(message.approved_by_id or 0)) else "",
+        is_overtaken=bool(newest and (newest.id or 0) > (message.id or 0)),
         is_automatic=message.is_automatic,
         is_from_stranger=message.is_from_stranger,
         feeling=feeling,

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import MessageHeld, MessageQueued, MessageRescheduled, MessageWithdrawn, emit
+from helpdesk.events import MessageAwaits, MessageHeld, MessageQueued, MessageRescheduled, MessageWithdrawn, emit
 from helpdesk.mail import compose
 from helpdesk.settings import Settings
 from models import (
@@ -107,10 +107,20 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
     _put(db, message, draft.files)
     if draft.kind == MessageKind.FORWARD and draft.about is not None:
         _copy_files(db, draft.about, message)
+    if _needs_approval(db, ticket):
+        message.state = MessageState.AWAITING
+        _taken(db, ticket, by=by, now=now)
+        emit(db, MessageAwaits(**_told(message, ticket), by_id=by.id, at=now))
+        return message
     if draft.kind != MessageKind.FORWARD:
         _answered(db, ticket, text, by=by, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
     return message
+
+
+def check(draft: Draft, *, now: datetime) -> None:
+    """Raises `Invalid` with the field for what cannot be sent."""
+    _checked(draft, now=now)
 
 
 def receipt(
@@ -186,6 +196,10 @@ def let_go(db: Session, message: Message, ticket: Ticket, *, by: Agent, settings
     if message.leaves_at is None or message.leaves_at < now + undo:
         message.leaves_at = now + undo if undo else None
     message.state = MessageState.QUEUED
+    last = tickets.last_received(db, ticket.id or 0)
+    is_newest = last is None or (last.id or 0) < (message.id or 0)
+    if message.kind != MessageKind.FORWARD and is_newest:  # else the customer wrote meanwhile, and still waits
+        _answered(db, ticket, message.reply_text, by=by, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
 
 
@@ -323,9 +337,18 @@ def _copy_files(db: Session, source: Message, target: Message) -> None:
         db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": target.id}))
 
 
-def _answered(db: Session, ticket: Ticket, text: str, *, by: Agent, now: datetime) -> None:
+def _needs_approval(db: Session, ticket: Ticket) -> bool:
+    queue = db.get(Queue, ticket.queue_id)
+    return queue is not None and queue.needs_approval
+
+
+def _taken(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
     if ticket.assignee_id is None and by.id is not None:
         tickets.assign(db, ticket, by, by=by, now=now)
+
+
+def _answered(db: Session, ticket: Ticket, text: str, *, by: Agent, now: datetime) -> None:
+    _taken(db, ticket, by=by, now=now)
     if ticket.state != TicketState.OPEN:
         tickets.reopen(db, ticket, by_id=by.id, now=now)
     tickets.touch(ticket, text, awaits_us=False, now=now)

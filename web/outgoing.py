@@ -9,10 +9,11 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, conversations, outgoing
+from helpdesk import access, conversations, outgoing, reply_locks, safety
 from helpdesk.errors import Invalid
 from helpdesk.mail import attachments
 from models import Agent
+from web import safety as asking
 from web.edge import act, back, desk_of, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -22,18 +23,20 @@ async def reply(request: Request) -> Response:
     """Write to the customer; files come along."""
     desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
     # Asked before anything is unpacked: whoever may not reply leaves no file here.
-    await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
+    author, _ = await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
         uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
-        if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
+        kept = asking.kept_of(request, form, author, ticket_id)
+        if sum(file.size or 0 for file in uploads) + sum(file.size_bytes for file in kept) > FILES_MAX_BYTES:
             raise Invalid("too_large", field="attachments")
-        files = [
+        files = kept + [
             attachments.store(
                 desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
                 content_type=file.content_type or "application/octet-stream",
             )
             for file in uploads
         ]  # fmt: skip
+        typed = {name: value for name, value in form.items() if isinstance(value, str)}
         text, to, cc = str(form.get("body", "")), _addresses(form.get("to")), _addresses(form.get("cc"))
         leaves_at = _moment(str(form.get("later", "")), desk.settings.timezone)
 
@@ -43,9 +46,14 @@ async def reply(request: Request) -> Response:
         if not view.can:
             raise Invalid(view.why_not)
         draft = outgoing.Draft(text, to or _addresses(view.to), cc, files, leaves_at=leaves_at)
+        safety.check(db, found, draft, by=agent, now=desk.clock(), confirmed=typed.get("confirmed", ""))
         outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=desk.clock())
+        reply_locks.release(db, found, by=agent, now=desk.clock())
 
-    await act(request, write)
+    try:
+        await act(request, write)
+    except safety.Halted as halted:
+        raise asking.again(request, halted, typed, files, author, ticket_id) from halted
     return back(request, f"/tickets/{ticket_id}")
 
 

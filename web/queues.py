@@ -12,6 +12,7 @@ from helpdesk import access, agents, board, calls, queues, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
+from web import safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -104,6 +105,8 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
+    told = safety.switches(form)
+
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else queues.make(
@@ -113,7 +116,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             db, queue, region=desk.settings.region, by=agent, now=desk.clock(), name=values["name"].strip(),
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
-            keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
+            keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()], safety=told,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -121,12 +124,12 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         await act(request, verb)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422)
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told)
     return RedirectResponse("/admin/queues?notice=saved", 303)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
-                errors: dict[str, str], status: int = 200) -> Response:  # fmt: skip
+                errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -139,6 +142,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature,
             },
+            "safety": safety.asked(queue, told),
             "is_triage": bool(queue and queue.is_triage),
             "people": [
                 {"id": each.id, "name": each.name, "serves": each.id in serving}
