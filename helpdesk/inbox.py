@@ -9,6 +9,7 @@ import logging
 import re
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ _KEEP: dict[str, sa.Executable] = {
 _ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
 _TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+_RAWS = sa.select(_TABLE.c.id, _TABLE.c.raw).where(_TABLE.c.id.in_(sa.bindparam("ids", expanding=True)))
 _CLAIM_ALL = (
     select(Inbound)
     .where(col(Inbound.id).in_(sa.bindparam("ids", expanding=True)), Inbound.state == InboundState.WAITING)
@@ -73,6 +75,26 @@ def keep(
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
     return first, False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One mail, as it stood at the door."""
+
+    source: str
+    raw: bytes
+    envelope: dict[str, Any]
+    at: datetime
+
+
+def keep_mails(db: Session, mails: Sequence[Arrived]) -> list[tuple[int, bool]]:
+    """`keep`, for mails that arrived side by side."""
+    return [
+        keep(
+            db, InboundKind.MAIL, mail.source, mail_key(mail.raw), mail.raw, envelope=mail.envelope, now=mail.at
+        )  # fmt: skip
+        for mail in mails
+    ]
 
 
 def keep_row(
@@ -119,6 +141,12 @@ def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None
     if kind:
         query = query.where(Inbound.kind == kind)
     return [found for found in db.exec(query.order_by(col(Inbound.id)).limit(limit)) if found is not None]
+
+
+def mails_of(db: Session, inbound_ids: Sequence[int]) -> list[bytes]:
+    """The bytes of several mails, in the order asked for."""
+    raws = {each: raw for each, raw in db.connection().execute(_RAWS, {"ids": inbound_ids})}
+    return [raws[each] for each in inbound_ids]
 
 
 def bytes_of(db: Session, inbound_id: int) -> tuple[InboundKind, bytes]:

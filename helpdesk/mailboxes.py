@@ -152,6 +152,11 @@ def sending(db: Session, address: str) -> Mailbox | None:
     return db.exec(own.order_by(col(Mailbox.id)).limit(1)).first()
 
 
+def any_sends(db: Session) -> bool:
+    """Whether any mailbox has a server by which mail leaves."""
+    return db.exec(select(Mailbox.id).where(Mailbox.smtp_host != "").limit(1)).first() is not None
+
+
 def sends_by_token(access: Access) -> bool:
     """Whether its outgoing server is signed in to as its incoming one is, with a token."""
     return access.auth == MailboxAuth.XOAUTH2 and not access.smtp_secret

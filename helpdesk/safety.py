@@ -23,6 +23,7 @@ from helpdesk.outgoing import UNSAID, Draft
 from helpdesk.wording import Place
 from models import (
     Agent,
+    Channel,
     Customer,
     Direction,
     Mailbox,
@@ -66,18 +67,21 @@ def check(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, now: datetime
     """Raises `Halted` unless there is nothing to ask, or `confirmed` is the word given for this very mail; and where a
     colleague is writing to the customer. Raises `Invalid` for what could not be sent at all."""
     outgoing.check(draft, now=now)
-    queue = db.get(Queue, ticket.queue_id)
-    assert queue is not None
     if lock := reply_locks.held_by_other(db, ticket, by=by, now=now):
         writer = db.get(Agent, lock.agent_id)
         raise Halted([Concern("reply_locked", "stop", data={"name": writer.name if writer else ""})], "")
-    found = concerns(db, ticket, draft, queue, by)
-    if not found:
-        return
-    may = by.role == Role.SUPERVISOR or all(concern.severity != "stop" for concern in found)
-    word = confirmation(ticket, draft, found, by) if may else ""
-    if not word or confirmed != word:
-        raise Halted(found, word)
+    _ask(db, ticket, draft, by=by, confirmed=confirmed)
+
+
+def check_first(
+    db: Session, queue: Queue, customer: Customer | None, draft: Draft, *, by: Agent, now: datetime, confirmed: str = ""
+) -> None:
+    """The same for a mail that begins a ticket of this queue."""
+    outgoing.check(draft, now=now)
+    assert queue.id is not None
+    unborn = Ticket(subject="", channel=Channel.MAIL, queue_id=queue.id, created_at=now, last_contact_at=now)
+    unborn.customer_id = customer.id if customer else None
+    _ask(db, unborn, draft, by=by, confirmed=confirmed)
 
 
 def concerns(db: Session, ticket: Ticket, draft: Draft, queue: Queue, agent: Agent) -> list[Concern]:
@@ -112,6 +116,18 @@ def confirmation(ticket: Ticket, draft: Draft, found: Iterable[Concern], by: Age
     return hashlib.sha256(json.dumps(mail, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _ask(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, confirmed: str) -> None:
+    queue = db.get(Queue, ticket.queue_id)
+    assert queue is not None
+    found = concerns(db, ticket, draft, queue, by)
+    if not found:
+        return
+    may = by.role == Role.SUPERVISOR or all(concern.severity != "stop" for concern in found)
+    word = confirmation(ticket, draft, found, by) if may else ""
+    if not word or confirmed != word:
+        raise Halted(found, word)
+
+
 def _about(
     code: str, text: str, places: Sequence[Place], severity: Literal["stop", "confirm"] = "confirm"
 ) -> Concern | None:
@@ -144,7 +160,7 @@ def _of_recipients(db: Session, ticket: Ticket, draft: Draft) -> list[Concern]:
     part = _participants(db, ticket)
     new = [address for address in everyone if keys[address] not in part]
     found = []
-    if new:
+    if new and (ticket.id or ticket.customer_id):  # to somebody of whom nothing is known, every address is new
         domains = {key.rpartition("@")[2] for key in part}
         foreign = [address for address in new if keys[address].rpartition("@")[2] not in domains]
         found.append(Concern("new_recipients", addresses=new, data={"foreign": foreign}))

@@ -20,8 +20,10 @@ from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, dovecot, postgres
 from tests.boxes import Boxes
+from tests.patience import PATIENCE_SECONDS
 from tests.postbox import Postbox
 from tests.provider import Provider
+from web import hooks
 from web.app import create
 
 _numbers = count(1)
@@ -100,6 +102,12 @@ def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequ
     name = f"desk_{next(_numbers)}"
     yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
     server.drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers of the tests wait for as long as the machine needs; test_hooks says how long they wait in life."""
+    monkeypatch.setattr(hooks, "ANSWER_WITHIN_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
     return [
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
+        Route("/tickets/new", outgoing.new, methods=BOTH),
         Route("/tickets/{ticket_id:id}", tickets.ticket),
         Route("/tickets/{ticket_id:id}/region", tickets.region),
         Route("/tickets/{ticket_id:id}/similar", similar.region),

@@ -49,7 +49,11 @@ class Panel:
     confirmation: str = ""
     kept: Sequence[Kept] = ()
     outside: frozenset[str] = frozenset()  # addresses to be marked
+    later: str = ""  # when the mail was to leave
     is_grave: bool = False  # something stops it, and may be set aside
+
+
+NOTHING = Panel()
 
 
 class Again(Exception):
@@ -145,14 +149,14 @@ def again(
         address for concern in halted.concerns if concern.code != "recipients" for address in concern.addresses
     )
     is_grave = any(concern.severity == "stop" for concern in halted.concerns)
-    panel = Panel(halted.concerns, halted.confirmation, kept, outside, is_grave)
+    panel = Panel(halted.concerns, halted.confirmation, kept, outside, typed.get("later", ""), is_grave)
     return Again(panel, typed, 409 if halted.concerns[0].code == "reply_locked" else 422)
 
 
 def beside(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
     """What the box of a ticket needs of this page: who writes in it, and an empty panel."""
     lock = lock_of(db, access.ticket(db, agent, ticket_id), agent, now=desk_of(request).clock())
-    return {"lock": lock, "panel": Panel()}
+    return {"lock": lock, "panel": NOTHING}
 
 
 def lock_of(db: Session, ticket: Ticket, agent: Agent, *, now: Any) -> LockView:

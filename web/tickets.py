@@ -1,7 +1,7 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +13,8 @@ from helpdesk import access, agents, conversations, impressions, queues, routing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
-from models import Agent, Ticket
+from helpdesk.mail import html as mail_html
+from models import Agent, Attachment, Message, Ticket
 from web import outgoing, safety, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
@@ -129,11 +130,24 @@ async def new_customer(request: Request) -> Response:
 
 
 async def message_html(request: Request) -> Response:
-    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more."""
+    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more.
+
+    With `?images=1`, which an agent asks for by a click, pictures elsewhere are loaded too; their server learns of it.
+    """
     message_id = request.path_params["message_id"]
-    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
-    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{message.html}'
-    return HTMLResponse(page, headers={"content-security-policy": FRAME_CSP, "cache-control": "private, max-age=600"})
+    remote = request.query_params.get("images") == "1"
+
+    def verb(db: Session, agent: Agent) -> tuple[Message, dict[str, Attachment]]:
+        message = access.message(db, agent, message_id)
+        return message, conversations.pictures(db, message)
+
+    _, (message, files) = await see(request, verb)
+    pictures = await asyncio.to_thread(attachments.pictures, desk_of(request).attachments, files)
+    words = mail_html.for_frame(message.html, pictures=pictures, remote=remote)
+    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{words}'
+    policy = FRAME_CSP.replace("img-src data:", "img-src data: https: http:") if remote else FRAME_CSP
+    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "private, max-age=600",
+                                       "referrer-policy": "no-referrer"})  # fmt: skip
 
 
 async def message_text(request: Request) -> Response:
@@ -186,10 +200,9 @@ async def _page(request: Request, ticket_id: int | None, again: safety.Again | N
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
         if again is not None and shown is not None:
-            box: dict[str, Any] = {name: again.typed[name] for name in ("to", "cc") if name in again.typed}
-            shown = replace(shown, reply=replace(shown.reply, **box))
-            draft, beside["panel"] = again.typed.get("body", ""), again.panel
-        return beside | {"ticket": shown, "draft": draft, "rows": page.rows, "next_cursor": page.next_cursor,
+            shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
+        return beside | {"ticket": shown, "draft": draft, "asked": outgoing.asked_query(request),
+                "rows": page.rows, "next_cursor": page.next_cursor,
                 "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
                                                                             for q in queues.everyone(db)}}  # fmt: skip
 
@@ -211,11 +224,13 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
-    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings)
+    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
+                              asked=outgoing.asked_of(request))  # fmt: skip
 
 
 def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
-    return {"now": desk_of(request).clock(), "view": ""} | safety.beside(request, db, agent, ticket_id)
+    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
+    return told | safety.beside(request, db, agent, ticket_id)
 
 
 async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,

@@ -21,6 +21,7 @@ document.addEventListener("desk:halted", (event) => {
   if (!fresh?.querySelector(".safety")) return;
   event.preventDefault(); // else it is announced as an error
   place.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
+  for (const box of form.querySelectorAll("[name=keep_file]")) box.closest("li").remove(); // listed there, too
   const files = form.querySelector('input[type="file"]');
   if (files?.files.length) {
     files.value = ""; // the desk has them; they are listed with the questions
@@ -45,8 +46,7 @@ document.addEventListener("click", (event) => {
 // What was changed is looked at anew: the old "send it" no longer counts.
 for (const name of ["input", "change"]) {
   document.addEventListener(name, ({ target }) => {
-    const form = target.closest?.(REPLY);
-    form?.querySelector("[data-safety-send]")?.remove();
+    target.closest?.("form")?.querySelector("[data-safety-send]")?.remove();
   });
 }
 
