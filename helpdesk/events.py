@@ -81,6 +81,39 @@ class TicketReopened(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TicketLinked(Fact):
+    """Two tickets have to do with each other; stated once for either. `reason` is what this one is to the other: it
+    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"."""
+
+    ticket_id: int
+    queue_id: int
+    other_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketMerged(Fact):
+    """One ticket goes on in another; stated once for either. `before` is what the merged one was: "resolved", "open",
+    or "awaiting" our answer."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnmerged(Fact):
+    """A merge was taken back; stated once for either."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerLinked(Fact):
     ticket_id: int
     queue_id: int
@@ -297,6 +330,14 @@ class SomethingParked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailIgnored(Fact):
+    """A mail that became no message: `outcome` says why, "repeat" where the desk had it already."""
+
+    inbound_id: int
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParkedSettled(Fact):
     parked_id: int
     settlement: str
@@ -335,6 +376,22 @@ class MailboxChanged(Fact):
     mailbox_id: int
     state: str
     error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannedReplyChanged(Fact):
+    """`state`: "made", "changed", "on", "off", "deleted", or "used" in a mail that was sent."""
+
+    canned_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingDomainChanged(Fact):
+    """`domain_id` is the domain's name. `state`: "key_made", "on", "off", "key_deleted" or "checked"."""
+
+    domain_id: str
+    state: str
 
 
 def emit(db: Session, fact: Fact) -> None:

@@ -15,13 +15,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, outgoing, queues, reply_locks, safety
+from helpdesk import access, agents, canned, conversations, outgoing, queues, reply_locks, safety
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.outgoing import Draft
 from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
+from web import canned as canned_pages
 from web import safety as asking
 from web.edge import act, back, desk_of, html, look, see
 
@@ -43,24 +44,30 @@ async def reply(request: Request) -> Response:
         files = await _files(request, form, asking.kept_of(request, form, author, ticket_id))
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
+        laid = canned_pages.laid(form)
     leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
+    every = files
 
     def write(db: Session, agent: Agent) -> None:
         found = access.ticket(db, agent, ticket_id)
         view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
         if not view.can:
             raise Invalid(view.why_not)
-        nonlocal files
-        files = [*files, *_kept_files(db, agent, found, kept)]
-        draft = _draft(db, agent, found, typed, view, files, leaves_at)
-        safety.check(db, found, draft, by=agent, now=desk.clock(), confirmed=typed.get("confirmed", ""))
-        outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=desk.clock())
-        reply_locks.release(db, found, by=agent, now=desk.clock())
+        nonlocal every
+        now = desk.clock()
+        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        every = [*along, *_kept_files(db, agent, found, kept)]
+        draft = _draft(db, agent, found, typed, view, every, leaves_at)
+        safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))
+        made = outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
+        if made.created_at == now:  # and not the same that was sent a moment ago
+            canned.used(db, agent, laid.ids, now=now)
+        reply_locks.release(db, found, by=agent, now=now)
 
     try:
         await act(request, write)
     except safety.Halted as halted:
-        raise asking.again(request, halted, typed, files, author, ticket_id) from halted
+        raise asking.again(request, halted, typed, every, author, ticket_id, laid.ids) from halted
     return _back_to(request, ticket_id)
 
 

@@ -49,6 +49,7 @@ class Panel:
     confirmation: str = ""
     kept: Sequence[Kept] = ()
     outside: frozenset[str] = frozenset()  # addresses to be marked
+    canned: Sequence[int] = ()  # the canned replies in its text
     later: str = ""  # when the mail was to leave
     is_grave: bool = False  # something stops it, and may be set aside
 
@@ -135,7 +136,7 @@ def kept_of(request: Request, form: FormData, agent: Agent, ticket_id: int) -> l
 
 def again(
     request: Request, halted: safety.Halted, typed: dict[str, str], files: Sequence[Attachment], agent: Agent,
-    ticket_id: int,
+    ticket_id: int, canned: Sequence[int] = (),
 ) -> Again:  # fmt: skip
     """What the box shows of a mail that was halted; the files it came with are not asked for again. The answer is 409
     where a colleague writes, 422 where the author is asked something."""
@@ -149,7 +150,7 @@ def again(
         address for concern in halted.concerns if concern.code != "recipients" for address in concern.addresses
     )
     is_grave = any(concern.severity == "stop" for concern in halted.concerns)
-    panel = Panel(halted.concerns, halted.confirmation, kept, outside, typed.get("later", ""), is_grave)
+    panel = Panel(halted.concerns, halted.confirmation, kept, outside, canned, typed.get("later", ""), is_grave)
     return Again(panel, typed, 409 if halted.concerns[0].code == "reply_locked" else 422)
 
 

@@ -9,13 +9,13 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, impressions, queues, routing, tickets, views
+from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.mail import html as mail_html
 from models import Agent, Attachment, Message, Ticket
-from web import outgoing, safety, similar
+from web import canned, outgoing, safety, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -94,6 +94,25 @@ async def reopen(request: Request) -> Response:
     return await _change(
         request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
     )
+
+
+async def merge(request: Request) -> Response:
+    """Go on with its matter in another ticket, which the agent must see as well."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        typed = form.get("into", "").strip().lstrip("#＃")
+        try:
+            into = access.ticket(db, agent, _number(typed))
+        except NotFound as error:
+            raise Invalid("not_a_ticket", field="into") from error
+        merging.merge(db, found, into, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def unmerge(request: Request) -> Response:
+    """Two tickets again."""
+    return await _change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
 
 
 async def urgency(request: Request) -> Response:
@@ -198,13 +217,13 @@ async def _page(request: Request, ticket_id: int | None, again: safety.Again | N
         page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
+        chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
         beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
         if again is not None and shown is not None:
             shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
-        return beside | {"ticket": shown, "draft": draft, "asked": outgoing.asked_query(request),
-                "rows": page.rows, "next_cursor": page.next_cursor,
-                "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
-                                                                            for q in queues.everyone(db)}}  # fmt: skip
+        return beside | {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "total": total if total is not None else "",
+                "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}

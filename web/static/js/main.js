@@ -12,6 +12,8 @@ import "./drafts.js";
 import "./similar.js";
 import "./safety.js";
 import "./files.js";
+import "./canned.js";
+import "./copy.js";
 import "./grow.js";
 import "./pane.js";
 import "./tabs.js";

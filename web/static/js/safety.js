@@ -21,7 +21,9 @@ document.addEventListener("desk:halted", (event) => {
   if (!fresh?.querySelector(".safety")) return;
   event.preventDefault(); // else it is announced as an error
   place.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
-  for (const box of form.querySelectorAll("[name=keep_file]")) box.closest("li").remove(); // listed there, too
+  // What came with it is in the answer, too.
+  for (const box of form.querySelectorAll("[name=keep_file], [name=canned_file]")) box.closest("li").remove();
+  for (const laid of form.querySelectorAll("[data-canned-laid] [name=canned]")) laid.remove();
   const files = form.querySelector('input[type="file"]');
   if (files?.files.length) {
     files.value = ""; // the desk has them; they are listed with the questions
