@@ -222,6 +222,7 @@ async def _page(request: Request, ticket_id: int | None, again: safety.Again | N
         if again is not None and shown is not None:
             shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
         return beside | {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
                 "total": total if total is not None else "",
                 "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
