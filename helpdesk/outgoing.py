@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
-from helpdesk import agents, mailboxes, tickets
+from helpdesk import agents, canned, mailboxes, tickets
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
@@ -65,7 +65,7 @@ _ADDRESS = re.compile(
 class Draft:
     """What an agent wrote. `files` are already stored, see mail/attachments.py. `about` is the message that is answered
     or forwarded, None the customer's newest; `subject` counts for new and forwarded mail; `leaves_at` None is now.
-    `instead` is a mail that was taken back and is sent by this one."""
+    `instead` is a mail that was taken back and is sent by this one, `canned_ids` are the canned replies it was made of."""
 
     text: str
     to: Sequence[str]
@@ -77,6 +77,7 @@ class Draft:
     about: Message | None = None
     leaves_at: datetime | None = None
     instead: Message | None = None
+    canned_ids: Sequence[int] = ()
 
 
 def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Settings, now: datetime) -> Message:
@@ -121,6 +122,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         _answered(db, ticket, text, by=by, now=now)
     if draft.instead is not None and draft.instead.state == MessageState.WITHDRAWN:
         draft.instead.error = WRITTEN_ANEW
+    canned.used(db, by, draft.canned_ids, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
     return message
 
