@@ -662,6 +662,43 @@ def test_the_pages_of_canned_replies_and_sending_domains_keep_nobody_out(lang: s
     assert faults == []
 
 
+@pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
+def test_the_ledger_of_mail_and_the_mailboxes_keep_nobody_out(lang: str, theme: str, office: Office) -> None:
+    office.writes(f"台帳の確認 {lang}", "アプリの設定を教えてください。")
+    office.desk.takes(f"Subject: nobody wrote this {lang}\r\n\r\nhello\r\n".encode(), to=TECH_ADDRESS, sender="")
+    window = office.window(SATO)
+    window.request.post("/account", form={"language": lang, "theme": theme})
+    page = window.new_page()
+    page.goto("/admin/mail")
+    shown = page.locator("#ledger")
+    expect(shown.locator("tbody tr")).not_to_have_count(0)
+    listed = str(shown.locator("tbody th a").first.get_attribute("href"))
+    faults = faults_of(page, "/admin/mail", lang) + faults_of(page, listed, lang)
+    page.locator("a.ledger-subject", has_text=f"台帳の確認 {lang}").first.click()
+    read, path = page.locator("main"), page.url
+    expect(read).to_contain_text("アプリの設定を教えてください。")
+    faults += faults_of(page, path, lang) + faults_of(page, f"{path}?again=1", lang)
+    page.goto(listed)
+    page.locator("a.ledger-subject", has_text=f"nobody wrote this {lang}").first.click()
+    page.locator("#f-ticket").fill("999999")
+    page.locator("#f-ticket").press("Enter")
+    expect(page.locator("#f-ticket-error")).to_be_visible()
+    faults += faults_here(page, "set aside", lang)
+    office.complaints = [said for said in office.complaints if "status of 422" not in said]
+    faults += faults_of(page, "/admin/mailboxes", lang) + faults_of(page, "/admin/mailboxes/new", lang)
+    page.locator("[name=name]").fill("サポート")
+    page.locator("[name=host]").fill("localhost")
+    page.locator("[name=port]").fill("9")
+    page.locator("[name=user]").fill("support@desk.example.jp")
+    page.locator("#f-secret").fill("a password of some length")
+    page.locator("[data-test]").click()  # it really connects, and says beside which field it fails
+    expect(page.locator("#f-port-error")).to_be_visible()
+    office.complaints = [said for said in office.complaints if "status of 422" not in said]
+    faults += faults_here(page, "a mailbox that cannot be reached", lang)
+    window.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []
+
+
 def faults_of(page: Page, path: str, lang: str) -> list[str]:
     """Open a page and look for faults in it."""
     answer = page.goto(path)
