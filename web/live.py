@@ -140,7 +140,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MessageQueued: _ticket,
     facts.MessageWithdrawn: _ticket,
     facts.MessageHeld: _ticket,
-    facts.MessageRescheduled: _conversation,
+    facts.MessageRescheduled: _ticket,
     facts.MessageDelayed: _conversation,
     facts.MessageSent: _conversation,
     facts.MessageFailed: _conversation,
