@@ -1,6 +1,7 @@
 """What goes into a classifier and what comes out of it: plain facts, nothing that has to be loaded."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Reason:
     weight: float
     start: int
     end: int
+
+    def told(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        return {"words": self.words, "weight": self.weight, "start": self.start, "end": self.end}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ queue's count becomes one number beside the others a model reads, and the model 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 from pathlib import Path
+from typing import NamedTuple
 
 from classifiers import text as texts
 from classifiers.answers import Reason
@@ -20,8 +21,7 @@ LONGEST = 50  # characters of one key word of a desk's own
 Lists = Mapping[str, Sequence[str]]  # queue -> its words, both languages together, in normal form
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One key word met in a normal form, from `start` to before `end`, and the queue it speaks for."""
 
     queue: str
@@ -101,19 +101,28 @@ class Finder:
             for word in words:
                 bare, goes_on = word.rstrip("*").translate(_HIRAGANA), word.endswith("*")
                 self._by_beginning.setdefault(bare[:2], []).append((bare, queue, goes_on))
+        self._single = {beginning for beginning in self._by_beginning if len(beginning) == 1}
         for group in self._by_beginning.values():
             group.sort(key=lambda each: -len(each[0]))
 
     def find(self, text: str) -> list[Found]:
         """The key words of a normal form from left to right, the longest first, none inside another."""
-        text = text.translate(_HIRAGANA)
+        if not text.isascii():
+            text = text.translate(_HIRAGANA)
         found: list[Found] = []
-        for start in _STARTS.finditer(text):
-            if found and start.start() < found[-1].end:
-                continue
-            if word := self._at(text, start.start()):
+        end = 0
+        for at in self._places(text):
+            if at >= end and (word := self._at(text, at)):
                 found.append(word)
+                end = word.end
         return found
+
+    def _places(self, text: str) -> list[int]:
+        """Where two letters stand with which a key word begins, or the one that is all of it."""
+        pairs = enumerate(map(add, text, text[1:] + " "))
+        if self._single.intersection(text):
+            return [at for at, pair in pairs if pair in self._by_beginning or pair[0] in self._single]
+        return [at for at, pair in pairs if pair in self._by_beginning]
 
     def _at(self, text: str, at: int) -> Found | None:
         for beginning in (text[at : at + 2], text[at : at + 1]):
@@ -128,7 +137,6 @@ class Finder:
 
 
 _DIGITS, _BLANKS = re.compile(r"\d+"), re.compile(r"\s+")
-_STARTS = re.compile("(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")  # where a word may begin: not amid Latin letters
 _HIRAGANA = {katakana: katakana - 0x60 for katakana in range(0x30A1, 0x30F7)}  # letter for letter, length unchanged
 
 

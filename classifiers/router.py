@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -59,36 +58,36 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A block laid out for answering. `find` gives the rows of what was counted, -1 for what nobody knows; `columns`
-    are the coefficients, rows x labels, so that one row lies together."""
+    """A block laid out for answering. `find` gives the rows of what was counted, -1 for what nobody knows; a row holds
+    the idf and the coefficients of all labels side by side, because fetching them from memory is what takes time."""
 
     find: Callable[[Any], NDArray[np.intp]]
-    idf: Floats
-    columns: Coefficients
+    rows: Floats
 
     def met(self, counted: features.Counted) -> "Met":
         """What of the grams or terms found is known, and how much each weighs."""
-        rows = self.find(counted.things)
-        known = rows >= 0
-        places, counts = rows[known], counted.counts[known]
-        values = (1.0 + np.log(counts)) * self.idf[places]
-        return Met(places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts, known, counted)
-
-    def scores(self, met: "Met") -> Floats:
-        """What it adds to the score of every label."""
-        return np.asarray(met.values @ self.columns[met.places].astype(np.float64))
+        places = self.find(counted.things)
+        known = places >= 0
+        rows, counts = self.rows[places[known]], counted.counts[known]
+        values = (1.0 + np.log(counts)) * rows[:, 0]
+        values /= max(float(np.sqrt((values * values).sum())), 1e-12)
+        return Met(values, counts, rows[:, 1:], known, counted)
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Known grams or terms of one text: rows of the table, TF-IDF and counts; `known` says which of the things
-    `counted` they are."""
+    """Known grams or terms of one text: TF-IDF, counts and coefficients (known x labels); `known` says which of the
+    things `counted` they are."""
 
-    places: NDArray[np.intp]
     values: Floats
     counts: NDArray[np.intp]
+    coefficients: Floats
     known: NDArray[np.bool_]
     counted: features.Counted
+
+    def scores(self) -> Floats:
+        """What they add to the score of every label."""
+        return np.asarray(self.values @ self.coefficients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,11 @@ class Router:
             _term_table(weights.terms, self._words),
             _term_table(weights.asked, weights.asked.vocabulary),
         )
-        self._plain = np.hstack([weights.meaning, weights.english, weights.counts, weights.phrases]).astype(np.float64)
+        plain = (weights.meaning, weights.english, weights.counts, weights.phrases)
+        self._plain = np.hstack(plain).astype(np.float64)
+        self._contrasts = tuple(
+            np.array([_contrast(rows, label) for label in range(len(self.labels))]) for rows in plain
+        )
 
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
@@ -199,16 +202,11 @@ class Router:
         worked = reading.worked
         if worked.meaning is None:
             worked.meaning = features.meaning(reading, self.vectors)
-        if worked.english is None:
-            worked.english = features.english_meaning(reading)
+        total, length = features.english_total(reading)
         counts = features.counts(reading, self._finder.queues)
-        plain = np.concatenate([worked.meaning, worked.english, counts, features.phrases(reading)])
+        plain = np.concatenate([worked.meaning, total / length, counts, features.phrases(reading)])
         return np.asarray(
-            self._grams.scores(met[0])
-            + self._terms.scores(met[1])
-            + self._asked.scores(met[2])
-            + self._plain @ plain
-            + self.weights.intercept
+            met[0].scores() + met[1].scores() + met[2].scores() + self._plain @ plain + self.weights.intercept
         )
 
     def probabilities(self, scores: Floats, *, language: str) -> Floats:
@@ -233,8 +231,8 @@ class Router:
     def _because(
         self, reading: Reading, met: tuple[Met, Met, Met], label: str, text: str, subject: str
     ) -> tuple[Reason, ...]:
-        loudness = self._loudness(reading, met, self.labels.index(label))
-        spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
+        loudness = np.append(0.0, np.cumsum(self._loudness(reading, met, self.labels.index(label))))
+        spans = [(span, float(loudness[span[1]] - loudness[span[0]])) for span in _spans(reading)]
         # Of words equally loud the first to stand there comes first, whatever the last digit of a sum says.
         loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -round(each[1], 9))[:MOST_REASONS]
         reasons = []
@@ -250,56 +248,26 @@ class Router:
 
     def _loudness(self, reading: Reading, met: tuple[Met, Met, Met], label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
-        weights, count = self.weights, len(reading.normal.text)
-        loudness = np.zeros(count + 1)  # a difference array: summed up at the end
-
-        def lay(starts: NDArray[np.intp], ends: NDArray[np.intp], shares: Floats) -> None:
-            shares = shares / (ends - starts)
-            np.add.at(loudness, starts, shares)
-            np.subtract.at(loudness, ends, shares)
-
-        lengths = features.gram_lengths(reading)
-        starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
-        ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
-        lay(starts, ends, _shares(self._grams, met[0], label))
-        for table, known, placed in (
-            (self._terms, met[1], features.placed_terms(reading)),
-            (self._asked, met[2], features.placed_asked(reading)),
-        ):
-            if placed:
-                places = np.array([(term.start, term.end) for term in placed])
-                lay(places[:, 0], places[:, 1], _shares(table, known, label))
-        tokens = [(token.start, token.end) for token in reading.tokens]
-        if tokens and reading.language == "en":
-            words = [token.word for token in reading.tokens]
-            meanings = english.shipped()
-            length = meanings.total(words)[1]
-            direction = _contrast(weights.english, label) / length
-            shares = {
-                word: float(vector @ direction) * (1 + np.log(count)) / count
-                for word, count in Counter(words).items()
-                if (vector := meanings.of(word)) is not None
-            }
-            places = np.array(tokens)
-            lay(places[:, 0], places[:, 1], np.array([shares.get(word, 0.0) for word in words]))
+        layers = [(*known.counted.spans(), _shares(known, label)) for known in met]
+        meaning, english_meaning, counts, phrases = (contrast[label] for contrast in self._contrasts)
+        if reading.tokens and reading.language == "en":
+            direction = english_meaning / features.english_total(reading)[1]
+            shares = english.shipped().along([token.word for token in reading.tokens], direction)
+            layers.append((*features.spans(reading.tokens), shares))
         if reading.words:
             vectors = self.vectors.of([word.row for word in reading.words]).astype(np.float64)
             length = max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9) * len(vectors)
-            places = np.array([(word.start, word.end) for word in reading.words])
-            lay(places[:, 0], places[:, 1], vectors @ _contrast(weights.meaning, label) / length)
+            layers.append((*features.spans(reading.words), vectors @ meaning / length))
         if reading.keywords:
             queues = [self._finder.queues.index(found.queue) for found in reading.keywords]
-            times = np.bincount(queues, minlength=len(self._finder.queues))
-            gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.counts, label)
-            places = np.array([(found.start, found.end) for found in reading.keywords])
-            lay(places[:, 0], places[:, 1], gain[queues])
+            layers.append((*features.spans(reading.keywords), _each(queues, counts)))
         if said := [each for each in reading.said if each.end > each.start]:
-            names = [each.number for each in said]
-            said_times = np.bincount(names, minlength=weights.phrases.shape[1])
-            gain = np.log1p(said_times) / np.maximum(said_times, 1) * _contrast(weights.phrases, label)
-            places = np.array([(each.start, each.end) for each in said])
-            lay(places[:, 0], places[:, 1], gain[names])
-        return np.cumsum(loudness)[:count]
+            layers.append((*features.spans(said), _each([each.number for each in said], phrases)))
+        starts, ends, shares = (np.concatenate(parts) for parts in zip(*layers, strict=True))
+        shares = shares / (ends - starts)
+        count = len(reading.normal.text)
+        rises = np.bincount(starts, shares, count + 1) - np.bincount(ends, shares, count + 1)
+        return np.cumsum(rises)[:count]
 
 
 def pack(weights: Weights, *, vectors: Vectors) -> bytes:
@@ -405,14 +373,18 @@ def _gram_table(block: Block) -> Table:
         spots[hashes[spots] != things] = -1
         return spots
 
-    return Table(find, block.idf[order], np.ascontiguousarray(block.coefficients.T[order]))
+    return Table(find, _rows(block)[order])
 
 
 def _term_table(block: Block, vocabulary: dict[str, int]) -> Table:
     def find(things: list[str]) -> NDArray[np.intp]:
         return np.fromiter(map(vocabulary.get, things, repeat(-1)), np.intp, len(things))
 
-    return Table(find, block.idf, np.ascontiguousarray(block.coefficients.T))
+    return Table(find, _rows(block))
+
+
+def _rows(block: Block) -> Floats:
+    return np.column_stack([block.idf, block.coefficients.T])
 
 
 _NOTHING = np.zeros(0, np.uint64)
@@ -421,16 +393,22 @@ _NOTHING = np.zeros(0, np.uint64)
 # --- Explaining ----------------------------------------------------------------------------------------------------
 
 
-def _contrast(coefficients: Coefficients, label: int) -> Floats:
+def _contrast(coefficients: Coefficients | Floats, label: int) -> Floats:
     """What counts for a label more than for the others: its row less the mean of all other rows."""
     rows = coefficients.astype(np.float64)
     return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
 
 
-def _shares(table: Table, met: Met, label: int) -> Floats:
+def _each(found: list[int], contrast: Floats) -> Floats:
+    """What each of those found adds, which are counted by log(1 + how often); repeats share evenly."""
+    times = np.bincount(found, minlength=len(contrast))
+    return np.asarray((np.log1p(times) / np.maximum(times, 1) * contrast)[found])
+
+
+def _shares(met: Met, label: int) -> Floats:
     """What each of the grams or terms found, in their order, added to the contrast; repeats share evenly."""
     shares = np.zeros(len(met.known))
-    shares[met.known] = met.values / met.counts * _contrast(table.columns[met.places].T, label)
+    shares[met.known] = met.values / met.counts * _contrast(met.coefficients.T, label)
     return shares[met.counted.where()]
 
 

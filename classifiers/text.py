@@ -157,18 +157,35 @@ class _Folded:
         self.ends: list[int] = []
 
     def take(self, text: str, start: int, end: int) -> None:
-        letters, starts, ends = self.letters, self.starts, self.ends
         at = start
         while at < end:
-            after = at + 1
-            # A mark belongs to the letter before it: half-width ｶ and ﾞ are one ガ.
-            while after < end and text[after] > "\u02ff" and _is_mark(text[after]) and after - at < 8:
-                after += 1
-            for letter in _fold(text[at:after]):
-                letters.append(letter)
-                starts.append(at)
-                ends.append(after)
-            at = after
+            if run := _PLAIN.match(text, at, end):
+                after = run.end()
+                if after < end and text[after] > "\u02ff" and _is_mark(text[after]):
+                    after -= 1  # the last letter is the mark's
+                if after > at:
+                    self.letters += text[at:after].lower()
+                    self.starts += range(at, after)
+                    self.ends += range(at + 1, after + 1)
+                    at = after
+                    continue
+            at = self._cluster(text, at, end)
+
+    def _cluster(self, text: str, at: int, end: int) -> int:
+        """Take one letter and the marks after it; returns where they end."""
+        after = at + 1
+        # A mark belongs to the letter before it: half-width ｶ and ﾞ are one ガ.
+        while after < end and text[after] > "\u02ff" and _is_mark(text[after]) and after - at < 8:
+            after += 1
+        for letter in _fold(text[at:after]):
+            self.letters.append(letter)
+            self.starts.append(at)
+            self.ends.append(after)
+        return after
+
+
+# Runs of letters that are their own normal form but for the case: ASCII, kana, the common signs and Chinese characters.
+_PLAIN = re.compile(r"[\x00-\x7f\u3001\u3002\u300c-\u300f\u3041-\u3096\u30a1-\u30fc\u4e00-\u9fff]+")
 
 
 @lru_cache(maxsize=20_000)

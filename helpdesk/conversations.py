@@ -13,7 +13,9 @@ from sqlmodel import Session, col, select
 
 from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
-from helpdesk.events import recall
+from helpdesk.events import TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.mail.files import is_encrypted
+from helpdesk.mail.html import has_remote_images
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -67,8 +69,10 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
-TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
-        "message_withdrawn", "message_held"}  # fmt: skip
+TOLD = {
+    "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
+    "ticket_linked", "ticket_merged", "ticket_unmerged", "message_withdrawn", "message_held",
+}  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -81,6 +85,11 @@ class File:
     content_type: str
     size_bytes: int
     url: str
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a key is needed to open it."""
+        return is_encrypted(self.content_type, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +133,12 @@ class Entry:
     full_text_url: str = ""
     has_html: bool = False
     html_url: str = ""
+    images_url: str = ""
     source_url: str = ""
     attachments: Sequence[File] = ()
     marks: Sequence[tuple[int, int]] = ()
     state: str = ""
     error: str = ""
-    ticket_id: int = 0
     message_kind: str = ""
     bcc: Sequence[str] = ()
     leaves_at: datetime | None = None
@@ -140,6 +149,7 @@ class Entry:
     call: CallBubble | None = None
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    ticket_id: int = 0  # where it was said, in a conversation of several tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +287,7 @@ class TicketView:
     queues: Sequence[dict[str, Any]]
     reply: ReplyForm
     can: frozenset[str]
+    merged_into_id: int | None
     urgency: UrgencyView | None
     language: LanguageView | None
 
@@ -295,6 +306,9 @@ def show(
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply"}
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
+    can.add("merge")
+    if ticket.merged_into_id is not None:  # its conversation goes on elsewhere
+        can = {"unmerge"}
     guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     return TicketView(
@@ -318,6 +332,7 @@ def show(
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
         reply_form(db, ticket, agent=agent, settings=settings, asked=asked),
         frozenset(can),
+        ticket.merged_into_id,
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
     )
@@ -403,9 +418,11 @@ def _entries(
     queue_names: dict[int, str],
     staff: dict[int, Agent],
 ) -> list[Entry]:
+    assert ticket.id is not None
+    here = tickets.family(ticket.id)
     messages = db.exec(
         select(Message)
-        .where(Message.ticket_id == ticket.id, col(Message.state) != MessageState.WITHDRAWN)
+        .where(col(Message.ticket_id).in_(here), col(Message.state) != MessageState.WITHDRAWN)
         .order_by(col(Message.id))
         .limit(ENTRIES_MAX)
     ).all()
@@ -421,11 +438,11 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    notes = db.exec(select(Note).where(Note.ticket_id == ticket.id).order_by(col(Note.id)).limit(ENTRIES_MAX))
-    called = db.exec(select(Call).where(Call.ticket_id == ticket.id).order_by(col(Call.id)).limit(ENTRIES_MAX))
+    notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
+    called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
     told = db.exec(
         select(Event)
-        .where(Event.ticket_id == ticket.id, col(Event.fact).in_(TOLD))
+        .where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
         .order_by(col(Event.id))
         .limit(ENTRIES_MAX)
     )
@@ -438,10 +455,28 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, queue_names, staff) for row in told),
+        *(_fact(row, queue_names, staff) for row in told if _belongs(row, ticket.id)),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
+
+
+def pictures(db: Session, message: Message) -> dict[str, Attachment]:
+    """The pictures that came along with a message and that its page may show, by the ids it shows them by."""
+    if "cid:" not in message.html:
+        return {}
+    asked = select(Attachment).where(
+        Attachment.message_id == message.id, Attachment.content_id != "", col(Attachment.content_type).like("image/%")
+    )
+    return {file.content_id: file for file in db.exec(asked)}
+
+
+def _belongs(row: Event, ticket_id: int) -> bool:
+    """A merge is told to both its tickets: where they are shown as one, once is enough."""
+    told = recall(row)
+    if not isinstance(told, TicketMerged | TicketUnmerged):
+        return True
+    return row.ticket_id == (told.merged_id if ticket_id == told.merged_id else told.into_id)
 
 
 def _message(
@@ -468,6 +503,7 @@ def _message(
         full_text_url=f"{url}/text",
         has_html=bool(message.html),
         html_url=f"{url}/html",
+        images_url=f"{url}/html?images=1" if has_remote_images(message.html) else "",
         source_url=f"{url}/source" if message.inbound_id else "",
         attachments=files,
         marks=marks,
@@ -487,8 +523,9 @@ def _message(
 def _note(note: Note, staff: dict[int, Agent]) -> Entry:
     author = staff.get(note.author_id or 0)
     return Entry(
-        kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text
-    )
+        kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text,
+        ticket_id=note.ticket_id,
+    )  # fmt: skip
 
 
 def _call(call: Call, staff: dict[int, Agent]) -> Entry:
@@ -523,9 +560,14 @@ def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> E
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
+    if isinstance(told, TicketLinked):
+        code, facts["other"] = f"ticket_{told.reason}", told.other_id
+    if isinstance(told, TicketMerged | TicketUnmerged):
+        facts |= {"merged": told.merged_id, "into": told.into_id}
+        facts["other"] = told.into_id if row.ticket_id == told.merged_id else told.merged_id
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""
-    return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts)
+    return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
 
 
 def _routing(
@@ -607,9 +649,7 @@ def _assignable(db: Session, ticket: Ticket, staff: Iterable[Agent]) -> list[dic
     ]
 
 
-def reply_form(
-    db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()
-) -> ReplyForm:
+def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()) -> ReplyForm:
     """What a mail begins with: to whom, about what, and whether one can be sent at all."""
     queue = queues.get(db, ticket.queue_id)
     _, sender = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)

@@ -120,12 +120,7 @@ class Desk:
         self.worker.connect()
         await self.bus.start()
         if self.settings.mail_port:
-            self._listener = listen.Listener(
-                keep=self.keep_mail,
-                ours=self.addresses,
-                lmtp=self.settings.mail_lmtp,
-                max_bytes=self.settings.mail_max_bytes,
-            )
+            self._listener = listen.listener(self.settings, keep=self.keep_mail, ours=self.addresses)
             port = 0 if self.settings.mail_port < 0 else self.settings.mail_port
             self.mail_port = await self._listener.start(self.settings.mail_host, port)
         self._tasks = [
@@ -157,10 +152,8 @@ class Desk:
         self.database.close()
 
     async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp") -> None:
-        """Commit the bytes of a mail; it is read soon after."""
-        await self.database.write(
-            inbox.keep, InboundKind.MAIL, source, inbox.mail_key(raw), raw, envelope=envelope, now=self.clock()
-        )
+        """Commit the bytes of a mail; it is read soon after. Mails that come side by side share the commit."""
+        await self.database.write_together(inbox.keep_mails, inbox.Arrived(source, raw, envelope, self.clock()))
         self._mail_waits.set()
 
     async def keep_callback(
@@ -246,7 +239,7 @@ class Desk:
         """Some mails, in the reader's thread; None when one of them cannot be read like this."""
         try:
             raws, shown = self.database.read_now(
-                lambda db: ([inbox.bytes_of(db, each)[1] for each in ids], preferences.all_shown(db))
+                lambda db: (inbox.mails_of(db, ids), preferences.all_shown(db))
             )
             return receive.understand_all(
                 raws, router=self.router, folder=self.attachments, asked=self.guesses & shown

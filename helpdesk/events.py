@@ -7,7 +7,6 @@ then remember one number and never skip an event. (Numbering by transaction id a
 was the alternative: it needs no lock, but one long transaction anywhere would hold back every screen.)
 """
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,8 @@ from models import Event
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
-_INSERT = sa.insert(_TABLE).returning(_TABLE.c.id, sort_by_parameter_order=True)  # numbered in the order they are given
+_INSERT = sa.insert(Event)
+_LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,39 @@ class TicketResolved(Fact):
 class TicketReopened(Fact):
     ticket_id: int
     queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketLinked(Fact):
+    """Two tickets have to do with each other; stated once for either. `reason` is what this one is to the other: it
+    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"."""
+
+    ticket_id: int
+    queue_id: int
+    other_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketMerged(Fact):
+    """One ticket goes on in another; stated once for either. `before` is what the merged one was: "resolved", "open",
+    or "awaiting" our answer."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnmerged(Fact):
+    """A merge was taken back; stated once for either."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +285,14 @@ class SomethingParked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailIgnored(Fact):
+    """A mail that became no message: `outcome` says why, "repeat" where the desk had it already."""
+
+    inbound_id: int
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParkedSettled(Fact):
     parked_id: int
     settlement: str
@@ -292,6 +333,22 @@ class MailboxChanged(Fact):
     error: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class CannedReplyChanged(Fact):
+    """`state`: "made", "changed", "on", "off", "deleted", or "used" in a mail that was sent."""
+
+    canned_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingDomainChanged(Fact):
+    """`domain_id` is the domain's name. `state`: "key_made", "on", "off", "key_deleted" or "checked"."""
+
+    domain_id: str
+    state: str
+
+
 def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions
@@ -300,11 +357,11 @@ def emit(db: Session, fact: Fact) -> None:
     reactions.react(db, fact)
 
 
-def recall(row: Event) -> Fact:
+def recall(row: "Event | sa.Row[Any]") -> Fact:
     """The fact an event row holds."""
     known = {"ticket_id": row.ticket_id, "call_id": row.call_id, **row.data}
     kind = Fact.kinds[row.fact]
-    names = {field.name for field in dataclasses.fields(kind)} - {"at", "by_id"}
+    names = kind.__dataclass_fields__
     return kind(at=row.at, by_id=row.actor_id, **{name: known[name] for name in names if name in known})
 
 
@@ -321,8 +378,10 @@ def _write_facts(db: Session) -> None:
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-    numbers = db.connection().execute(_INSERT, [_columns(fact) for fact in facts]).scalars().all()
-    db.info["last_number"] = numbers[-1]
+    connection = db.connection()
+    # One statement for all may number its rows in any order; the drivers run this one once a row.
+    connection.execute(_INSERT, [_columns(fact) for fact in facts])
+    db.info["last_number"] = connection.execute(_LAST).scalar_one()
 
 
 @event.listens_for(Session, "after_rollback")

@@ -10,7 +10,7 @@ is as real in the agent's words; the tone is the agent's own, and a feeling told
 
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +120,7 @@ def keep(
         ticket.sentiment = feeling(guess)
     if guess is not None:
         values = {"ticket_id": ticket.id, "message_id": message_id, "call_id": call_id, "made_at": now}
-        db.execute(_INSERT, values | _columns(guess))
+        db.connection().execute(_INSERT, values | _columns(guess))  # a session would first write all it holds
 
 
 def is_urgent(guess: Guess | None) -> bool:
@@ -213,4 +213,4 @@ def _columns(guess: Guess) -> dict[str, Any]:
 
 
 def _reasons(because: tuple[Reason, ...]) -> list[dict[str, Any]]:
-    return [asdict(reason) for reason in because[:KEPT_REASONS]]
+    return [reason.told() for reason in because[:KEPT_REASONS]]

@@ -7,7 +7,7 @@ worth can be measured later.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -128,7 +128,7 @@ def keep(
         confidence=guess.confidence if guess else None,
         version=guess.version if guess else "",
         probabilities={label: round(p, 4) for label, p in guess.probabilities.items()} if guess else {},
-        because=[asdict(reason) for reason in (decision.words or (guess.because if guess else ()))[:KEPT_REASONS]],
+        because=[reason.told() for reason in (decision.words or (guess.because if guess else ()))[:KEPT_REASONS]],
         message_id=message_id,
         by_id=by_id,
         decided_at=now,

@@ -5,8 +5,10 @@ All mistakes are reported together, and a mistyped name is one.
 """
 
 import re
+import ssl
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -45,6 +47,25 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Addresses accepted besides the queues' own, with a comma between. A plus-tag is always accepted.",
     )
+    mail_tls_certificate: str = Field(
+        "", description="Its certificate, a PEM file with the chain. Empty: mail comes in without TLS."
+    )
+    mail_tls_key: str = Field("", description="The certificate's key, a PEM file. Empty: in the same file.")
+    mail_tls: Literal["offered", "required", "implicit"] = Field(
+        "offered", description='STARTTLS "offered" or "required", or TLS from the first byte: "implicit".'
+    )
+    mail_users: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description='Who may hand over mail: "name=password" with a comma between. Empty: nobody needs to sign in.',
+    )
+    mail_connections: int = Field(500, ge=1, description="How many senders may be connected to it at once.")
+    mail_peer_connections: int = Field(50, ge=1, description="How many connections one sender may have at once.")
+    mail_peer_mails: int = Field(600, ge=1, description="How many mails one sender may hand over in a minute.")
+    mail_peer_recipients: int = Field(1200, ge=1, description="How many recipients one sender may name in a minute.")
+    mail_own_peers: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: ["127.0.0.0/8", "::1/128"],
+        description="Your own mail servers, addresses or networks: limits of one sender do not hold for them.",
+    )
     mail_max_bytes: int = Field(30_000_000, ge=1000, description="Largest mail accepted, in bytes.")
     mail_from: str = Field("desk@example.com", description="Sender where a queue has no address of its own.")
     smtp_url: SecretStr = Field(
@@ -57,9 +78,20 @@ class Settings(BaseSettings):
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )
+    mail_strangers: Literal["note", "park"] = Field(
+        "note", description="Mail of somebody who quotes a ticket without taking part: shown on it, or set aside."
+    )
+    mail_tickets_per_hour: int = Field(
+        20, ge=1, description="What one sender writes beyond so many new tickets in an hour is set aside."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Seals the passwords of mailboxes. Empty: a key made in the data folder when first needed.",
+    )
+
+    dns_server: str = Field(
+        "", description="Server asked for the records of sending domains, an IP address with a port or without. "
+        "Empty: the system's."
     )
 
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
@@ -83,20 +115,30 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
 
-    @field_validator("mail_addresses", mode="before")
+    @field_validator("mail_addresses", "mail_own_peers", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("push_tokens", mode="before")
+    @field_validator("push_tokens", "mail_users", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         pairs = [part.strip().split("=", 1) for part in value.split(",") if part.strip()]
         if any(len(pair) != 2 or not pair[0] or len(pair[1]) < 16 for pair in pairs):
-            raise ValueError('write "name=token", with a token of at least 16 characters')
+            raise ValueError('write "name=secret", with a secret of at least 16 characters')
         return {name: SecretStr(token) for name, token in pairs}
+
+    @field_validator("mail_own_peers")
+    @classmethod
+    def _peers(cls, value: list[str]) -> list[str]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError as error:
+                raise ValueError(f"{each!r} is no address or network; one is 192.0.2.0/24") from error
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -150,6 +192,13 @@ class Settings(BaseSettings):
             raise ValueError("write at least 32 random characters")
         return value
 
+    @field_validator("dns_server")
+    @classmethod
+    def _resolver(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\])(:\d{1,5})?", value):
+            raise ValueError("write an IP address, with a port where it is not 53: 192.0.2.53 or [2001:db8::53]:5353")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str) -> str:
@@ -163,6 +212,20 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"[A-Z]{2}", value) or (value != "JP" and value not in _regions()):
             raise ValueError(f"{value!r} is no country of two letters; one is JP")
         return value
+
+    @model_validator(mode="after")
+    def _mail_security(self) -> "Settings":
+        needs = self.mail_tls != "offered" or self.mail_users or self.mail_tls_key
+        if not self.mail_tls_certificate:
+            if needs:
+                raise ValueError("mail_tls, mail_tls_key and mail_users need mail_tls_certificate")
+            return self
+        try:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self.mail_tls_certificate, self.mail_tls_key or self.mail_tls_certificate)
+        except OSError as error:  # which ssl.SSLError is, too
+            raise ValueError(f"mail_tls_certificate and mail_tls_key cannot be used together: {error}") from error
+        return self
 
     @model_validator(mode="after")
     def _here(self) -> "Settings":

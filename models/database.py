@@ -11,7 +11,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
@@ -28,10 +28,14 @@ from sqlmodel import Session, SQLModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 R = TypeVar("R", bound=SQLModel)
 Verb = Callable[Concatenate[Session, P], T]
 
 # Every engine hides parameters: an error that reaches a log names the statement, never a customer's words or numbers.
+
+TOGETHER = 32
+"""Items written in one transaction by `write_together`: a ring that comes meanwhile waits for so many."""
 
 TRIES = 4
 """How often a write is attempted on PostgreSQL when it loses against another."""
@@ -69,6 +73,8 @@ class Database:
         """Called in the writing thread with each session whose verb is done; may look, through the same transaction."""
         self.after_commit: list[Callable[[Session], None]] = []
         """Called in the writing thread with each session that has committed."""
+        self._waiting: dict[Callable[..., Any], list[tuple[Any, Future[Any]]]] = {}
+        self._line = threading.Lock()
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
         self._alone: set[str] = set()
@@ -98,6 +104,22 @@ class Database:
                 raise Unfinished(self._write(first), error) from error
 
         return await asyncio.wrap_future(self._writers.submit(both))
+
+    async def write_together(self, verb: Callable[[Session, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Run the verb for this item and for all that others bring while they wait for the writer: in one transaction,
+        with one commit, which costs most. The verb answers to each item in their order. Where it breaks each item is
+        written alone, so that only who brought the broken one hears of it.
+
+        Returns when this item is committed. Raises what the verb raises for it alone.
+        """
+        answer: Future[T] = Future()
+        with self._line:
+            line = self._waiting.setdefault(verb, [])
+            line.append((item, answer))
+            is_first = len(line) == 1
+        if is_first:
+            self._writers.submit(self._write_line, verb)
+        return await asyncio.wrap_future(answer)
 
     async def read(self, verb: "Verb[P, T]", *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a verb that only looks, on one consistent picture of the database."""
@@ -169,6 +191,27 @@ class Database:
                     raise
         raise AssertionError("the loop above returns or raises")
 
+    def _write_line(self, verb: Callable[[Session, Sequence[Any]], Sequence[Any]]) -> None:
+        with self._line:
+            line = self._waiting[verb]
+            taken, line[:] = line[:TOGETHER], line[TOGETHER:]
+            is_more = bool(line)
+        # Who stopped waiting before it was begun is left out, as the executor does with what it runs itself.
+        taken = [(item, answer) for item, answer in taken if answer.set_running_or_notify_cancel()]
+        try:
+            answers = self._write(verb, [item for item, _ in taken]) if taken else ()
+        except Exception:
+            for item, answer in taken:
+                try:
+                    answer.set_result(self._write(verb, [item])[0])
+                except Exception as error:
+                    answer.set_exception(error)
+        else:
+            for (_, answer), told in zip(taken, answers, strict=True):
+                answer.set_result(told)
+        if is_more:  # in turn: a ring may have come meanwhile
+            self._writers.submit(self._write_line, verb)
+
     def _checkpoint(self) -> None:
         connection = self.reading_engine.raw_connection()
         try:
@@ -190,7 +233,9 @@ def insert(db: Session, row: R) -> R:
     values = {name: value for name, value in row.__dict__.items() if name in table.c}
     if values.get("id") is None:
         del values["id"]
-    (row.id,) = db.execute(_insert_into(table), values).inserted_primary_key  # type: ignore[attr-defined]
+    key = db.connection().execute(_insert_into(table), values).inserted_primary_key
+    assert key is not None
+    row.id = key[0]
     make_transient_to_detached(row)  # it is what was just written: reading it back would only cost time
     db.add(row)
     return row

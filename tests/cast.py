@@ -24,6 +24,7 @@ from helpdesk.events import last_number
 from helpdesk.settings import Settings
 from models import Agent, Call, ContactPoint, Customer, Inbound, Message, Purchase, Queue, Role, Ticket
 from models.database import Database
+from tests.patience import PATIENCE_SECONDS
 
 PUBLIC_URL = "https://desk.example.com"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -382,7 +383,7 @@ class Busy:
 
     def wait_until_begun(self) -> None:
         """Return when no thread is left to write."""
-        self._begun.wait(10)
+        self._begun.wait(PATIENCE_SECONDS)
 
     def end(self) -> None:
         """Let them commit."""
@@ -390,8 +391,8 @@ class Busy:
 
     def _work(self, db: Session) -> None:
         db.exec(select(Inbound)).all()
-        self._begun.wait(10)
-        self._released.wait(20)
+        self._begun.wait(PATIENCE_SECONDS)
+        self._released.wait(PATIENCE_SECONDS)
 
 
 class Twilio:

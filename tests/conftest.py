@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -20,11 +22,17 @@ from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, dovecot, postgres
 from tests.boxes import Boxes
+from tests.patience import PATIENCE_SECONDS
 from tests.postbox import Postbox
 from tests.provider import Provider
+from web import hooks
 from web.app import create
 
 _numbers = count(1)
+
+# How long an example takes is the machine's matter; tests of time measure the processor's.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +108,12 @@ def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequ
     name = f"desk_{next(_numbers)}"
     yield server.create_database(name, template=request.getfixturevalue("postgres_template"))
     server.drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers of the tests wait for as long as the machine needs; test_hooks says how long they wait in life."""
+    monkeypatch.setattr(hooks, "ANSWER_WITHIN_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

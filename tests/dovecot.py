@@ -32,11 +32,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 from tests.postgres import UNTIL_INPUT_ENDS
 
 PACKAGE = "dovecot-imapd"
 PASSWORD = 'wörd"窓口\\42'  # whatever a person may choose
-START_SECONDS = 20
+START_SECONDS = 60
 
 CONFIGURATION = """
 base_dir = {folder}/run
@@ -57,6 +59,7 @@ auth_mechanisms = plain login xoauth2
 auth_failure_delay = 0
 auth_cache_size = 0
 mail_max_userip_connections = 100
+mail_fsync = never
 passdb {{
   driver = static
   mechanisms = plain login
@@ -84,6 +87,9 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -141,7 +147,7 @@ class Server:
         # Under /tmp whatever TMPDIR says: a socket's path may have 107 bytes, and the mail belongs to another user.
         folder = Path(tempfile.mkdtemp(prefix="desk-imap-", dir="/tmp" if os.path.isdir("/tmp") else None))
         folder.chmod(0o755)
-        server = cls(folder, _free_port(), _free_port(), introspection_port)
+        server = cls(folder, free_port(), free_port(), introspection_port)
         make_certificate(folder)
         server._configure()
         server.up()
@@ -184,7 +190,7 @@ class Server:
 
     def client(self, user: str) -> imaplib.IMAP4:
         """Another mail program in which this user is logged in."""
-        client = imaplib.IMAP4("127.0.0.1", self.plain_port, timeout=20)
+        client = imaplib.IMAP4("127.0.0.1", self.plain_port, timeout=PATIENCE_SECONDS)
         client.authenticate("PLAIN", lambda _: f"\0{user}\0{PASSWORD}".encode())
         return client
 
@@ -192,7 +198,9 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.down()
+        if self._process:  # an orderly end takes up to six seconds, and nobody needs the mail any more
+            self._process.kill()
+            self.down()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _configure(self) -> None:
@@ -315,7 +323,7 @@ class Wire:
 
     def __enter__(self) -> Wire:
         self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -325,9 +333,9 @@ class Wire:
                 writer.transport.abort()
             await asyncio.sleep(0)
 
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(PATIENCE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
 
     async def _listen(self) -> int:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -412,12 +420,6 @@ def make_certificate(folder: Path, *, host: str = "localhost") -> None:
     (folder / "certificate.pem").write_bytes(certificate)
     (folder / "key.pem").write_bytes(own.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))  # fmt: skip
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

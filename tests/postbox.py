@@ -17,6 +17,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
+from tests.patience import PATIENCE_SECONDS
+
 
 class Postbox:
     """Open it with `with`; `mails` is what arrived, pairs of envelope and mail."""
@@ -52,13 +54,13 @@ class Postbox:
 
     def __enter__(self) -> "Postbox":
         self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        self.port = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(PATIENCE_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(PATIENCE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         self._loop.close()
 
     async def _open(self) -> int:

@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import smtplib
-import socket
 import subprocess
 import sys
 import time
@@ -20,9 +19,10 @@ from typing import Any
 from cti import replay
 from helpdesk.settings import Settings
 from tests import cast
+from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60.0
 
 
 class Running:
@@ -87,7 +87,7 @@ class Running:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(15)
+                self.process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
         self.process = None
@@ -96,12 +96,12 @@ class Running:
         """End it in the middle of whatever it does."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(15)
+            self.process.wait(PATIENCE_SECONDS)
         self.process = None
 
     def posts(self, path: str, form: dict[str, str], *, token: str = cast.TOKEN) -> tuple[int, str]:
         """Post a form as Twilio does, signed. Returns status and body; raises OSError when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         headers = {"Content-Type": "application/x-www-form-urlencoded",
                    "X-Twilio-Signature": replay.sign(self.url + path, form, token)}  # fmt: skip
         try:
@@ -113,7 +113,7 @@ class Running:
 
     def takes(self, raw: bytes, *, to: str, sender: str) -> None:
         """Hand a mail to its listener by SMTP. Raises what smtplib raises when it is not taken."""
-        with smtplib.SMTP("127.0.0.1", self.mail_port, timeout=10) as smtp:
+        with smtplib.SMTP("127.0.0.1", self.mail_port, timeout=PATIENCE_SECONDS) as smtp:
             smtp.sendmail(sender, [to], raw)
 
     def _settings(self) -> dict[str, Any]:
@@ -134,9 +134,3 @@ def running(folder: Path, *, command: str = "serve", **more: str) -> Iterator[Ru
     finally:
         desk.stop()
 
-
-def free_port() -> int:
-    """A port of this machine nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,8 +7,10 @@ the standard library's HTML parser is quadratic on unclosed markup. What a mail 
 text too.
 """
 
+import base64
 import html as entities
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
 
@@ -16,6 +18,7 @@ import nh3
 
 CHARACTERS = 1_000_000
 TAGS = 15_000
+PICTURES_BYTES = 15_000_000
 ENTITIES = 150_000  # more than a page of Japanese written in numbers has room for
 
 _TAGS = set(
@@ -62,6 +65,9 @@ _STYLES = set(
     " border-spacing list-style-type direction display visibility".split()
 )
 _REMOTE = "x-remote-image:"
+_WAITING = ' data-remote-src="'
+_CID = re.compile(r' src="cid:([^"]{1,600})"')
+_PICTURE = re.compile(r"image/(png|jpe?g|pjpeg|gif|webp|bmp)")
 _NUMBER_ATTRIBUTES = {"colspan", "rowspan", "span", "border", "cellpadding", "cellspacing", "start", "value"}
 _DATA_IMAGE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);base64,", re.I)
 _ENTITY_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{8,};?")
@@ -83,7 +89,31 @@ def sanitize(html: str) -> str:
     stay in `src`. Links keep http, https, mailto and tel, open apart and tell nobody where they were followed from.
     """
     clean = _cleaner().clean(html)
-    return clean.replace(f' src="{_REMOTE}', ' data-remote-src="')
+    return clean.replace(f' src="{_REMOTE}', _WAITING)
+
+
+def has_remote_images(clean: str) -> bool:
+    """Whether a sanitized page has images that wait for a click."""
+    return _WAITING in clean
+
+
+def for_frame(clean: str, *, pictures: Mapping[str, tuple[str, bytes]], remote: bool) -> str:
+    """A sanitized page as the frame shows it: pictures that came along in place of `cid:`, others only if asked for.
+
+    `pictures` are media type and bytes by content id; only raster pictures are put in, 15 MB of them at most.
+    """
+    room = PICTURES_BYTES
+
+    def embedded(found: re.Match[str]) -> str:
+        nonlocal room
+        kind, data = pictures.get(entities.unescape(found[1]), ("", b""))
+        if not _PICTURE.fullmatch(kind) or len(data) > room:
+            return found[0]
+        room -= len(data)
+        return f' src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}"'
+
+    page = _CID.sub(embedded, clean)
+    return page.replace(_WAITING, ' src="') if remote else page
 
 
 def to_text(html: str) -> str:
@@ -150,6 +180,7 @@ _HIDDEN = re.compile(
     r"|(?:^|[\s;\"'{])color\s*:\s*(?:transparent|rgba\([^()]{1,40},\s*0(?:\.0+)?\s*\))",
     re.I,
 )
+_STYLE = re.compile(r"""(?:^|[\s"'/])style\s*=\s*("[^"]*+"|'[^']*+'|[^\s"'>]*+)""", re.I)
 _FLAT = re.compile(r"(?:^|[\s;\"'{])(?:height|width)\s*:\s*0(?![.\d]*[1-9])(?!%)", re.I)  # hides only what overflows
 _CLIPPED = re.compile(r"overflow\s*:\s*hidden", re.I)
 _WHITE = re.compile(
@@ -177,6 +208,7 @@ class _Writer:
 
     def __init__(self, hidden_classes: frozenset[str], *, on_white: bool = False) -> None:
         self.hidden_classes, self.on_white = hidden_classes, on_white
+        self.styles: dict[str, bool] = {}
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
@@ -287,15 +319,25 @@ class _Writer:
 
 
     def is_hidden(self, attributes: str) -> bool:
-        if _HIDDEN.search(attributes) or "hidden" in _VALUE.sub("", attributes).lower().split():
+        if (style := _STYLE.search(attributes)) and self.hides(style[1]):
             return True
-        if _FLAT.search(attributes) and _CLIPPED.search(attributes):
+        if "hidden" in attributes.lower() and "hidden" in _VALUE.sub("", attributes).lower().split():
             return True
         if self.on_white and _WHITE.search(attributes):
             return True
         if self.hidden_classes and (found := _CLASSES.search(attributes)):
             return not self.hidden_classes.isdisjoint((found[1] or found[2] or found[3] or "").split())
         return False
+
+
+    def hides(self, style: str) -> bool:
+        """Whether a style hides what it is about; a page has few different ones."""
+        known = self.styles.get(style)
+        if known is None:
+            known = bool(_HIDDEN.search(style) or (_FLAT.search(style) and _CLIPPED.search(style)))
+            if len(self.styles) < 1_000:
+                self.styles[style] = known
+        return known
 
 
 def _hidden_classes(html: str) -> frozenset[str]:

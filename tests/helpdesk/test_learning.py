@@ -32,6 +32,7 @@ from models import (
 )
 from tests import school
 from tests.cast import AIKO, BEN, DESK_ADDRESS, SATO, TANAKA, OpenDesk
+from tests.patience import PATIENCE_SECONDS
 from tests.school import PEDALS
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -53,6 +54,7 @@ def small(desk: OpenDesk, corpus: Path, first: Fit) -> Iterator[OpenDesk]:
     own = desk.app.state.desk
     own.corpus, own.niceness = corpus, 0
     own.registry.promote(own.registry.save(first))
+    own.bus.wake()  # else it looks by itself, two seconds later
     speaks(desk, first.version)
     yield desk
 
@@ -62,7 +64,7 @@ def speaks(desk: OpenDesk, version: str, *, process: Desk | None = None) -> None
     inside = process or desk.app.state.desk
 
     async def wait() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while inside.router is None or inside.router.version != version:
                 await asyncio.sleep(0.01)
 
@@ -122,6 +124,7 @@ def turns(desk: OpenDesk) -> list[tuple[str, str, str]]:
 # --- the whole way -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_moved_mails_are_learned_decide_the_next_one_and_are_forgotten_by_a_roll_back(small: OpenDesk) -> None:
     def arrives(number: int) -> Ticket:
         small.mail(TANAKA, subject="お願い", body=PEDALS[number] + "。", message_id=f"<{number}@example.com>")
@@ -274,6 +277,7 @@ def test_asked_for_with_nothing_to_learn_it_says_so(small: OpenDesk) -> None:
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @SQLITE
 def test_everything_moved_to_one_queue_leaves_the_present_model_and_says_why(small: OpenDesk) -> None:
     from classifiers import ship
@@ -342,6 +346,7 @@ def test_a_training_whose_process_died_is_taken_up_by_another_and_given_up_in_th
     assert (done.state, done.reason) == (TrainingState.FAILED, "crashed")
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_desk_that_closes_hands_the_training_on(small: OpenDesk) -> None:
     taught(small, PEDALS, "billing")
@@ -492,6 +497,7 @@ def test_a_call_whose_note_holds_a_key_word_leaves_triage_for_the_new_queue(desk
     assert desk.queue_of(desk.tickets()[0]) == "repair_visits"
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_new_queue_with_eight_examples_is_known_to_the_next_model(small: OpenDesk) -> None:
     new_queue(small)

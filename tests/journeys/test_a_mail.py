@@ -23,6 +23,7 @@ from tests.cast import (
     text_of,
 )
 from tests.conftest import open_desk
+from tests.patience import PATIENCE_SECONDS
 from web.words import WORDS
 
 RETURN_WORDS = (
@@ -70,7 +71,7 @@ def test_two_hundred_and_fifty_is_said_only_after_the_bytes_are_committed(desk: 
     sender.join(0.3)
     assert sender.is_alive() and desk.count(Inbound) == 0  # nothing could be stored, so nothing is promised
     busy.end()
-    sender.join(10)
+    sender.join(PATIENCE_SECONDS)
     assert not sender.is_alive() and desk.count(Inbound) == 1
 
 

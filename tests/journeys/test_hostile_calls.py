@@ -143,7 +143,7 @@ def at_once(desk: OpenDesk, call_key: str, verb: Any, *people: Person) -> list[s
     def press(db: Session, person: Person) -> str:
         agent = db.exec(select(Agent).where(Agent.email == person.email)).one()
         call = access.call(db, agent, call_id or 0)
-        gate.wait(10)
+        gate.wait(30)
         try:
             verb(db, call, agent)
         except DeskError as error:

@@ -34,6 +34,7 @@ from models import Queue
 from models.database import Database
 from tests import answers, cast
 from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
+from tests.patience import PATIENCE_SECONDS
 from tests.postbox import Postbox
 from tests.running import Running, running
 from tests.screenshots import launch
@@ -70,7 +71,7 @@ class Office:
         window = self.browser.new_context(**options)
         window.on("console", self._hear)
         window.on("weberror", lambda error: self.complaints.append(str(error.error)))
-        window.set_default_timeout(10_000)
+        window.set_default_timeout(PATIENCE_SECONDS * 1000)
         self._windows.append(window)
         return window
 
@@ -141,6 +142,7 @@ class Office:
 def browser() -> Iterator[Browser]:
     """One Chromium."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         chromium = launch(playwright)
         yield chromium
         chromium.close()
@@ -277,7 +279,7 @@ def test_after_a_lost_connection_the_page_catches_up_without_a_reload_and_keeps_
     typing.press_sequentially("申し訳ありません")
     aiko.context.set_offline(False)
 
-    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on", timeout=20_000)
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
     for number in range(3):
         expect(row(aiko, f"停電のあいだ {number}")).to_have_count(1)
     expect(card(aiko)).to_have_attribute("data-state", "ringing")

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Queue
-from models.database import TRIES, Database, Unfinished
+from models.database import TOGETHER, TRIES, Database, Unfinished, insert
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -94,6 +94,89 @@ def test_of_two_verbs_in_turn_nothing_stays_when_the_first_breaks(database: Data
     assert not database.read_now(slugs) & {"repairs", "after"}
 
 
+class Busy:
+    """The writers are held up until told to go on, so that what is brought meanwhile waits."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.may_go_on = database, threading.Event()
+        self.holds = [
+            database._writers.submit(self.may_go_on.wait, 30) for _ in range(database._writers._max_workers)
+        ]  # fmt: skip
+
+
+def open_lines(db: Session, asked: Sequence[str]) -> list[str]:
+    """A queue more for each; "" is refused once the others stand there."""
+    for slug in asked:
+        open_line(db, slug)
+    db.flush()
+    if "" in asked:
+        raise ValueError("a line without a name")
+    return [f"opened {slug}" for slug in asked]
+
+
+async def bring(database: Database, asked: list[str]) -> list[object]:
+    """All at once, while the writers are held up by something else."""
+    busy = Busy(database)
+    tasks = [asyncio.create_task(database.write_together(open_lines, slug)) for slug in asked]
+    await asyncio.sleep(0)
+    busy.may_go_on.set()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_what_waits_side_by_side_is_one_transaction_and_each_hears_its_own_answer(database: Database) -> None:
+    commits: list[Session] = []
+    database.after_commit.append(commits.append)
+    asked = [f"line-{number}" for number in range(10)]
+    assert asyncio.run(bring(database, asked)) == [f"opened {slug}" for slug in asked]
+    assert set(asked) <= database.read_now(slugs) and len(commits) == 1
+
+
+def test_no_transaction_takes_in_more_than_a_handful_though_more_wait(database: Database) -> None:
+    commits: list[Session] = []
+    database.after_commit.append(commits.append)
+    asked = [f"line-{number}" for number in range(2 * TOGETHER + 1)]
+    assert asyncio.run(bring(database, asked)) == [f"opened {slug}" for slug in asked]
+    assert set(asked) <= database.read_now(slugs) and len(commits) == 3
+
+
+def test_of_many_side_by_side_only_the_broken_one_hears_of_it(database: Database) -> None:
+    one, broken, other = asyncio.run(bring(database, ["one", "", "other"]))
+    assert (one, other) == ("opened one", "opened other") and isinstance(broken, ValueError)
+    assert {"one", "other"} <= database.read_now(slugs) and "" not in database.read_now(slugs)
+
+
+def test_who_stopped_waiting_before_its_turn_is_left_out(database: Database) -> None:
+    async def give_up() -> object:
+        busy = Busy(database)
+        stays, goes = (asyncio.create_task(database.write_together(open_lines, slug)) for slug in ("stays", "goes"))
+        await asyncio.sleep(0)
+        goes.cancel()
+        await asyncio.gather(goes, return_exceptions=True)
+        busy.may_go_on.set()
+        return await stays
+
+    assert asyncio.run(give_up()) == "opened stays"
+    assert "stays" in database.read_now(slugs) and "goes" not in database.read_now(slugs)
+
+
+def test_a_row_written_at_once_has_its_number_and_is_written_no_second_time(database: Database) -> None:
+    def verb(db: Session) -> tuple[int | None, bool]:
+        row = insert(db, Queue(slug="repairs", name="修理", name_en="Repairs", keywords=["割れ"]))
+        found = db.exec(select(Queue).where(Queue.slug == "repairs")).one()
+        row.name = "修理受付"
+        return row.id, found is row
+
+    number, is_the_same = database.write_now(verb)
+    queue = database.read_now(lambda db: db.get(Queue, number))
+    assert is_the_same and queue is not None and (queue.name, queue.keywords) == ("修理受付", ["割れ"])
+
+
+def test_a_column_that_does_not_exist_is_refused() -> None:
+    queue = Queue(slug="repairs", name="修理", name_en="Repairs")
+    with pytest.raises(ValueError, match="naem"):
+        queue.naem = "修理受付"  # type: ignore[attr-defined]
+
+
 def test_a_reader_cannot_write(database: Database) -> None:
     def verb(db: Session) -> None:
         open_line(db, "repairs")
@@ -126,7 +209,7 @@ def test_who_loses_a_race_for_a_unique_key_runs_again_and_sees_the_winners_row(d
         found = db.exec(select(Queue).where(Queue.slug == "repairs")).first()
         if not hasattr(looked, "once"):
             looked.once = True
-            both_looked.wait(10)
+            both_looked.wait(30)
         if found is not None:
             return "found"
         open_line(db, "repairs")
@@ -134,7 +217,7 @@ def test_who_loses_a_race_for_a_unique_key_runs_again_and_sees_the_winners_row(d
 
     # Two submissions before either is waited for, so that two writing threads hold them.
     waiting = [database._submit_write(find_or_open) for _ in range(2)]
-    assert sorted(future.result(20) for future in waiting) == ["found", "opened"]
+    assert sorted(future.result(60) for future in waiting) == ["found", "opened"]
     assert len(tries) == 3
 
 
@@ -148,14 +231,14 @@ def test_two_who_wait_for_each_other_both_get_through(database: Database) -> Non
             db.execute(sa.update(Queue).where(sa.column("slug") == slug).values(signature=f"{first} was first"))
             if not hasattr(held, "once"):
                 held.once = True
-                each_holds_one.wait(10)
+                each_holds_one.wait(30)
 
     waiting = [
         database._submit_write(rename, "returns", "billing"),
         database._submit_write(rename, "billing", "returns"),
     ]
     for future in waiting:
-        future.result(20)
+        future.result(60)
     signatures = set(database.read_now(lambda db: db.exec(
         select(Queue.signature).where(sa.column("slug").in_(["returns", "billing"]))).all()))  # fmt: skip
     assert len(signatures) == 1 and signatures < {"returns was first", "billing was first"}
