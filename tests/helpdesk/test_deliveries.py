@@ -8,12 +8,12 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import col, select
 
-from helpdesk import deliveries, mailboxes, outgoing
+from helpdesk import deliveries, mailboxes, outgoing, seals
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.mail import send
+from helpdesk.mail import dkim, send
 from helpdesk.runtime.work import NotYet
 from helpdesk.settings import Settings
-from models import Delivery, MailboxSecurity, Message, MessageState, Parked
+from models import Delivery, DkimKey, MailboxSecurity, Message, MessageState, Parked
 from tests.cast import BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, part, text_of
 from tests.dovecot import make_certificate
 from tests.postbox import Postbox
@@ -142,6 +142,25 @@ def test_after_a_death_between_the_last_yes_and_the_end_nothing_is_sent_again(de
     desk.write(yes)
     desk.post(message)
     assert not postbox.mails and desk.messages(1)[-1].state == MessageState.SENT
+
+
+def test_a_second_attempt_is_the_same_mail_to_the_last_byte_with_the_domains_signature(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    private, public = dkim.make_key()
+    key = DkimKey(domain="desk.example.jp", selector="mado", private_key=seals.seal(private, settings=desk.settings),
+                  public_key=public, is_active=True, created_at=desk.clock())  # fmt: skip
+    desk.write(lambda db: db.add(key))
+    message = written(desk, body="[図.png]", cc="full@example.com")
+    claims = {"rests": lambda *_: 0.0, "now": desk.clock()}
+    desk.write(lambda db: deliveries.claim(db, message.id or 0, **claims))
+    first, second = (
+        desk.read(lambda db: deliveries.prepare(db, message.id, desk.app.state.desk.attachments, desk.settings).raw)
+        for _ in range(2)
+    )
+    assert first == second and b"d=desk.example.jp" in first.partition(b"\r\n\r\n")[0]
+    desk.post(message)
+    assert "s=mado" in postbox.last["DKIM-Signature"]
 
 
 # --- receipts ----------------------------------------------------------------------------------------------------
