@@ -86,21 +86,20 @@ def test_a_kill_at_any_point_of_sending_leaves_one_copy_for_everybody(
         assert twice == {TAKEN} and max(copies.values()) == 2
 
 
+@pytest.mark.parametrize("machine", ["sqlite"], indirect=True)  # PostgreSQL waits half a minute for each that died
 def test_mails_that_pour_out_while_the_process_dies_again_and_again_all_arrive(
     machine: tuple[Callable[[str], Running], str],
 ) -> None:
     running, url = machine
-    if "postgres" in url:
-        pytest.skip("a PostgreSQL waits half a minute for each dead process; the test above does so once")
     with Postbox() as postbox:
         desk = running(postbox.url)
         database = Database(url)
         try:
-            everybody = [[f"customer-{number}@example.com", f"copy-{number}@example.com"] for number in range(60)]
+            everybody = [[f"customer-{number}@example.com", f"copy-{number}@example.com"] for number in range(40)]
             _write(database, desk, everybody)
             for share in (1, 2):
                 desk.start()
-                until(lambda share=share: len(postbox.mails) >= 20 * share, seconds=90)  # type: ignore[misc]
+                until(lambda share=share: len(postbox.mails) > 12 * share, seconds=90)  # type: ignore[misc]
                 desk.kill()
             desk.start()
             until(lambda: _all_sent(database), seconds=120)
