@@ -236,6 +236,14 @@ def test_another_time_can_be_chosen_or_now_until_it_leaves(desk: OpenDesk, postb
     assert desk.as_(BEN).post(door, data={"later": "2026-11-18T09:00"}).status_code == 409
 
 
+def test_the_same_words_now_and_later_are_two_mails_and_pressed_twice_they_are_one(desk: OpenDesk) -> None:
+    asked(desk)
+    now = send(desk, body="はい")
+    later = [send(desk, body="はい", later="2026-11-17T09:00") for _ in range(2)]
+    again = send(desk, body="はい")
+    assert len({now.id, *(message.id for message in later), again.id}) == 3 == len(desk.messages(1)) - 1
+
+
 @pytest.mark.parametrize("typed", ["2026-11-16T09:59", "2028-01-01T00:00", "tomorrow", "2026-99-99T00:00"])
 def test_a_time_that_is_over_far_away_or_none_is_refused(desk: OpenDesk, typed: str) -> None:
     asked(desk)
