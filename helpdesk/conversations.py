@@ -719,7 +719,9 @@ def _written_again(db: Session, ticket: Ticket, form: ReplyForm, message_id: int
         rows = [row for row in rows if row.sha256 not in carried]
     else:
         answers = _of_ticket(db, ticket, internet_id=message.in_reply_to) if message.in_reply_to else None
-        told |= {"to": to, "cc": cc, "about": _message(answers, {}, (), ()) if answers else None}
+        newest = outgoing.answered(db, ticket)
+        is_older = answers is not None and (newest is None or answers.id != newest.id)
+        told |= {"to": to, "cc": cc, "about": _message(answers, {}, (), ()) if answers and is_older else None}
         if form.mode == "new":
             told["subject"] = message.subject.removesuffix(f" [#{ticket.id}]")
     told["files"] = [_file(row) for row in rows]

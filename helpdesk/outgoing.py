@@ -502,6 +502,8 @@ def _said_just_now(db: Session, ticket_id: int, draft: Draft, text: str, *, by: 
         return None
     if last.state == MessageState.WITHDRAWN:
         return None
+    if last.leaves_at != draft.leaves_at if draft.leaves_at else is_scheduled(last):
+        return None  # to leave at another time
     if draft.kind == MessageKind.FORWARD:
         return None if (last.reply_text, list(last.to)) != (text, _once(draft.to)) else last
     files = db.exec(select(Attachment.sha256).where(Attachment.message_id == last.id))

@@ -174,7 +174,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MessageQueued: _ticket,
     facts.MessageWithdrawn: _ticket,
     facts.MessageHeld: _ticket,
-    facts.MessageRescheduled: _conversation,
+    facts.MessageRescheduled: _ticket,
     facts.MessageDelayed: _conversation,
     facts.MessageAwaits: _ticket,
     facts.MessageApproved: _ticket,

@@ -158,7 +158,7 @@ def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
     tech = sa.update(Queue).where(col(Queue.slug) == "tech_support")
     database.write_now(lambda db: db.execute(tech.values(address=TECH_ADDRESS)))
     database.close()
-    with Postbox() as postbox, running(folder, smtp_url=postbox.url) as desk:
+    with Postbox() as postbox, running(folder, smtp_url=postbox.url, undo_seconds="0") as desk:
         yield Office(browser, desk, postbox)
 
 
@@ -245,7 +245,7 @@ def test_a_mail_appears_where_its_queue_is_served_and_the_answer_to_a_reply_appe
     sent = ben.locator(".entry[data-direction=out]", has_text="無料で交換いたします")
     expect(sent.locator("[data-state=sent]").first).to_be_visible()
     expect(ben.locator("form[data-for=reply] textarea")).to_have_value("")
-    mail = next(mail for _, mail in office.postbox.mails if "無料で交換" in mail.get_content())
+    mail = next(mail for _, mail in office.postbox.mails if "無料で交換" in mail.get_body(("plain",)).get_content())
     assert parseaddr(mail["To"])[1] == TANAKA.email
 
     ben.locator("form[data-for=reply] textarea").press_sequentially("まだ書いている途中")
