@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, approvals, impressions, outgoing, preferences, queues, routing, tickets
+from helpdesk import agents, approvals, impressions, merging, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import TicketLinked, TicketMerged, TicketUnmerged, recall
 from helpdesk.mail.files import is_encrypted
@@ -524,7 +524,6 @@ def _message(
         marks=marks,
         state=message.state.value,
         error=message.error,
-        ticket_id=message.ticket_id,
         message_kind=message.kind.value,
         bcc=message.bcc,
         leaves_at=message.leaves_at,
@@ -728,12 +727,13 @@ def _written_again(db: Session, ticket: Ticket, form: ReplyForm, message_id: int
 
 
 def _of_ticket(db: Session, ticket: Ticket, message_id: int = 0, *, internet_id: str = "") -> Message | None:
-    """A message of this ticket and of no other."""
+    """A message of this ticket's conversation and of no other."""
     if internet_id:
-        named = select(Message).where(Message.ticket_id == ticket.id, Message.internet_id == internet_id)
+        here = tickets.family(ticket.id or 0)
+        named = select(Message).where(col(Message.ticket_id).in_(here), Message.internet_id == internet_id)
         return db.exec(named.order_by(col(Message.id).desc()).limit(1)).first()
     found = db.get(Message, message_id) if message_id else None
-    return found if found is not None and found.ticket_id == ticket.id else None
+    return found if found is not None and merging.tells(db, ticket, found) else None
 
 
 def _forwarded(db: Session, ticket: Ticket, message: Message) -> Message | None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
-from helpdesk import agents, mailboxes, tickets
+from helpdesk import agents, canned, mailboxes, tickets
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
@@ -65,7 +65,7 @@ _ADDRESS = re.compile(
 class Draft:
     """What an agent wrote. `files` are already stored, see mail/attachments.py. `about` is the message that is answered
     or forwarded, None the customer's newest; `subject` counts for new and forwarded mail; `leaves_at` None is now.
-    `instead` is a mail that was taken back and is sent by this one."""
+    `instead` is a mail that was taken back and is sent by this one; `canned_ids` the canned replies it was made of."""
 
     text: str
     to: Sequence[str]
@@ -77,6 +77,7 @@ class Draft:
     about: Message | None = None
     leaves_at: datetime | None = None
     instead: Message | None = None
+    canned_ids: Sequence[int] = ()
 
 
 def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Settings, now: datetime) -> Message:
@@ -119,6 +120,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         _copy_files(db, draft.about, message)
     if draft.instead is not None and draft.instead.state == MessageState.WITHDRAWN:
         draft.instead.error = WRITTEN_ANEW
+    canned.used(db, by, draft.canned_ids, now=now)
     if _needs_approval(db, ticket):
         message.state = MessageState.AWAITING
         _taken(db, ticket, by=by, now=now)
@@ -272,17 +274,23 @@ def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
     emit(db, MessageQueued(**_told(message, ticket), attempt=given_up + 1, by_id=by.id, at=now))
 
 
+def is_address(text: str) -> bool:
+    """Whether it can be written into a head and an envelope."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def answered(db: Session, ticket: Ticket) -> Message | None:
     """The mail a reply answers: the newest from the customer's side. Somebody whom the ticket's mail was only forwarded
     to is not on it."""
     assert ticket.id is not None
     last = tickets.last_received(db, ticket.id)
-    others = select(Message).where(Message.ticket_id == ticket.id, Message.kind == MessageKind.FORWARD)
+    here = tickets.family(ticket.id)
+    others = select(Message).where(col(Message.ticket_id).in_(here), Message.kind == MessageKind.FORWARD)
     told = {email_key(each) for message in db.exec(others) for each in (*message.to, *message.cc, *message.bcc)}
     if last is None or not told:
         return last
     received = select(Message).where(
-        Message.ticket_id == ticket.id, Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
+        col(Message.ticket_id).in_(here), Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
     )
     heard = db.exec(received.order_by(col(Message.id))).all()
     told.discard(email_key(heard[0].sender_address))
@@ -359,7 +367,7 @@ def _checked(draft: Draft, *, now: datetime) -> str:
     if len(everyone) > RECIPIENTS_MAX:
         raise Invalid("too_many_recipients", field="to")
     for field, address in everyone:
-        if not _ADDRESS.fullmatch(address):
+        if not is_address(address):
             raise Invalid("not_an_address", field=field, typed=address)
     if draft.kind == MessageKind.NEW and not draft.subject.strip():
         raise Invalid("subject_missing", field="subject")

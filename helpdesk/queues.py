@@ -90,6 +90,8 @@ def change(
     signature: str | None = None,
     sender_name: str | None = None,
     keywords: Sequence[str] | None = None,
+    acknowledges: bool | None = None,
+    acknowledgment: dict[str, str] | None = None,
     safety: Mapping[str, Any] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves, by
@@ -111,6 +113,9 @@ def change(
     queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)
+    queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    if acknowledgment is not None:
+        queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     for name, value in (safety or {}).items():
         setattr(queue, name, _banned(value) if name == "banned_words" else value)
     if db.is_modified(queue):

@@ -27,6 +27,7 @@ class SenderHour(Row, table=True):
     key: str = exact(primary_key=True)
     hour: datetime = Field(primary_key=True)  # its beginning
     opened: int = 0
+    parked_id: int | None = points_to("parked.id", default=None, ondelete="SET NULL", index=True)  # the line it made
 
 
 class UnreachableAddress(Row, table=True):

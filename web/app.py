@@ -152,6 +152,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/hooks/twilio/dialed", hooks.twilio_dialed, methods=POST),
         Route("/hooks/twilio/left", hooks.twilio_news, methods=POST),
         Route("/hooks/twilio/recording", hooks.twilio_news, methods=POST),
+        Route("/hooks/mail/{token}", hooks.mail, methods=POST),
         Route("/api/v1/cti/{token}", hooks.push, methods=BOTH),
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),

@@ -15,14 +15,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, canned, conversations, outgoing, queues, reply_locks, safety
+from helpdesk import access, agents, conversations, merging, outgoing, queues, reply_locks, safety
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.outgoing import Draft
 from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
-from web import canned as canned_pages
+from web import canned
 from web import safety as asking
 from web.edge import act, back, desk_of, html, look, see
 
@@ -44,7 +44,7 @@ async def reply(request: Request) -> Response:
         files = await _files(request, form, asking.kept_of(request, form, author, ticket_id))
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
-        laid = canned_pages.laid(form)
+        laid = canned.laid(form)
     leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
     every = files
 
@@ -55,13 +55,11 @@ async def reply(request: Request) -> Response:
             raise Invalid(view.why_not)
         nonlocal every
         now = desk.clock()
-        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        along = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
         every = [*along, *_kept_files(db, agent, found, kept)]
-        draft = _draft(db, agent, found, typed, view, every, leaves_at)
+        draft = replace(_draft(db, agent, found, typed, view, every, leaves_at), canned_ids=laid.ids)
         safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))
-        made = outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
-        if made.created_at == now:  # and not the same that was sent a moment ago
-            canned.used(db, agent, laid.ids, now=now)
+        outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
         reply_locks.release(db, found, by=agent, now=now)
 
     try:
@@ -170,7 +168,7 @@ def _draft(
     about = access.message(db, agent, _number(typed["about"])) if typed.get("about") else None
     if kind == MessageKind.FORWARD and about is None:
         about = outgoing.answered(db, ticket)
-    if about is not None and about.ticket_id != ticket.id:
+    if about is not None and not merging.tells(db, ticket, about):
         raise NotFound("not_found", message_id=about.id)
     instead = access.message(db, agent, _number(typed["again"])) if typed.get("again") else None
     if instead is not None and instead.ticket_id != ticket.id:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, board, calls, queues, views
+from helpdesk import access, agents, board, calls, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
@@ -60,7 +60,8 @@ async def state(request: Request) -> Response:
     return back(request, "/inbox")
 
 
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name")
+RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name", *RECEIPT)
 
 
 async def every(request: Request) -> Response:
@@ -117,7 +118,10 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
             sender_name=values["sender_name"],
-            keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()], safety=told,
+            keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
+            acknowledges=bool(values["acknowledges"]),
+            acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
+            safety=told,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -142,9 +146,12 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "sender_name": queue.sender_name,
+                "acknowledges": "on" if queue.acknowledges else "",
+                **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
             "safety": safety.asked(queue, told),
             "is_triage": bool(queue and queue.is_triage),
+            "usual_receipt": receipts.WORDS,
             "people": [
                 {"id": each.id, "name": each.name, "serves": each.id in serving}
                 for each in agents.everyone(db) if each.is_active

@@ -513,6 +513,7 @@ WORDS: dict[str, dict[str, str]] = {
         "unknown_variable": N_("{%(name)s} is none of the names that are filled in. They are listed below."),
         "canned_files_too_large": N_("A canned reply has 10 files and 20 MB at most."),
         "canned_file_gone": N_("A file of this canned reply was taken away meanwhile. Please remove it from the mail."),
+        "dkim_key_lost": N_("The key that signs this domain's mail can no longer be opened. Make a new one."),
         "no_key": N_("There is no key for this domain yet."),
     },
     "status": {
