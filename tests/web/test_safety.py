@@ -154,6 +154,7 @@ def test_recipients_are_shown_once_more_with_files_and_sizes_where_the_queue_ask
 
 
 def test_whoever_the_customer_named_takes_part_and_a_stranger_who_quotes_the_ticket_does_not(desk: OpenDesk) -> None:
+    asks(desk, warns_of_recipients="1")
     asked = desk.mail(subject="返品", to=RETURNS_ADDRESS, headers={"Cc": "boss@example.net"})
     desk.mail(STRANGER, subject="Re: 返品", headers={"In-Reply-To": asked}, to=RETURNS_ADDRESS)
     assert not codes(desk.as_(BEN).post(REPLY, data={"body": "はい", "cc": "BOSS@example.net"}).text)
@@ -193,7 +194,7 @@ def test_what_cannot_be_sent_at_all_is_said_first(desk: OpenDesk, ticket: int) -
 def test_the_form_of_a_queue_shows_and_keeps_what_it_asks_and_the_change_is_written_down(desk: OpenDesk) -> None:
     names = ("needs_approval", "confirms_recipients", "warns_of_attachment", "warns_of_name", "warns_of_recipients",
              "locks_reply")  # fmt: skip
-    page = desk.as_(SATO).get("/admin/queues/2").text
+    page = desk.as_(SATO).get("/admin/queues/new").text
     ticked = [name for name in names if re.search(rf'name="{name}" value="1" checked', page)]
     assert ticked == ["warns_of_attachment", "warns_of_name", "warns_of_recipients", "locks_reply"]
     asks(desk, needs_approval="1", banned_words=" 絶対に \n\n絶対に\n")
