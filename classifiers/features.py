@@ -139,7 +139,8 @@ def counted_grams(reading: Reading) -> Counted:
 
         @cache
         def spans() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-            starts = [np.arange(len(run)) for run in runs]
+            letters, lengths = len(reading.normal.text), gram_lengths(reading)
+            starts = [np.arange(max(letters - length + 1, 0)) for length in lengths]
             ends = [start + length for start, length in zip(starts, lengths, strict=True)]
             return np.concatenate(starts), np.concatenate(ends)
 

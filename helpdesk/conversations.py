@@ -139,7 +139,6 @@ class Entry:
     marks: Sequence[tuple[int, int]] = ()
     state: str = ""
     error: str = ""
-    ticket_id: int = 0  # where it was said, in a conversation of several tickets
     message_kind: str = ""
     bcc: Sequence[str] = ()
     leaves_at: datetime | None = None
@@ -150,6 +149,7 @@ class Entry:
     call: CallBubble | None = None
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    ticket_id: int = 0  # where it was said, in a conversation of several tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,6 +509,7 @@ def _message(
         marks=marks,
         state=message.state.value,
         error=message.error,
+        ticket_id=message.ticket_id,
         message_kind=message.kind.value,
         bcc=message.bcc,
         leaves_at=message.leaves_at,
@@ -516,7 +517,6 @@ def _message(
         is_automatic=message.is_automatic,
         is_from_stranger=message.is_from_stranger,
         feeling=feeling,
-        ticket_id=message.ticket_id,
     )
 
 
@@ -649,9 +649,7 @@ def _assignable(db: Session, ticket: Ticket, staff: Iterable[Agent]) -> list[dic
     ]
 
 
-def reply_form(
-    db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()
-) -> ReplyForm:
+def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()) -> ReplyForm:
     """What a mail begins with: to whom, about what, and whether one can be sent at all."""
     queue = queues.get(db, ticket.queue_id)
     _, sender = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)

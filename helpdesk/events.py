@@ -333,6 +333,22 @@ class MailboxChanged(Fact):
     error: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class CannedReplyChanged(Fact):
+    """`state`: "made", "changed", "on", "off", "deleted", or "used" in a mail that was sent."""
+
+    canned_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingDomainChanged(Fact):
+    """`domain_id` is the domain's name. `state`: "key_made", "on", "off", "key_deleted" or "checked"."""
+
+    domain_id: str
+    state: str
+
+
 def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions

@@ -184,7 +184,7 @@ def done(
     inbound.state = InboundState.IGNORED if ignored else InboundState.DONE
     inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
     became_no_message = ignored or outcome.startswith("bounce")
-    if inbound.kind == InboundKind.MAIL and became_no_message and (db := object_session(inbound)) is not None:
+    if inbound.kind == InboundKind.MAIL and became_no_message and isinstance(db := object_session(inbound), Session):
         emit(db, MailIgnored(inbound_id=inbound.id or 0, outcome=outcome, at=now))
 
 

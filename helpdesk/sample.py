@@ -24,11 +24,11 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, impressions, inbox, outgoing, queues, routing, tickets
+from helpdesk import agents, calls, canned, impressions, inbox, outgoing, queues, routing, tickets
 from helpdesk.customers import contact_points, records
 from helpdesk.events import MessageSent, emit
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
-from helpdesk.mail import compose, receive, threads
+from helpdesk.mail import attachments, compose, receive, threads
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -170,6 +170,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
         return
     stage = _set_up(db, now=now, settings=settings)
     stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
+    _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
@@ -258,6 +259,24 @@ def _register_customers(stage: _Stage, founded: datetime) -> None:
         stage.phones[row["key"]] = next((each for each in phones if shared[each] == 1), next(iter(phones)))
         stage.addresses[row["key"]] = next((each for each in addresses if shared[each] == 1), addresses[0])
         stage.orders[row["key"]] = _buy(stage, customer, row["bought"], prices)
+
+
+def _prepare_words(stage: _Stage) -> None:
+    """The canned replies a supervisor has written, some of them long since in use."""
+    with (FOLDER / "canned.toml").open("rb") as source:
+        told = tomllib.load(source)["reply"]
+    for row in told:
+        at, uses, files = stage.now - timedelta(days=row["days"]), row["uses"], row.get("files", ())
+        queue = stage.lines[row["queue"]] if "queue" in row else None
+        form = canned.Form(title=row["title"], trigger=row["trigger"], text=row["text"], text_en=row["text_en"],
+                           queue_id=queue.id if queue else None)  # fmt: skip
+        stored = [
+            attachments.store(stage.settings.data / "attachments", name=name, content_type="application/pdf",
+                              content=file(name))
+            for name in files
+        ]  # fmt: skip
+        made = canned.create(stage.db, form, files=stored, by=stage.staff["sato"], now=at)
+        made.uses, made.last_used_at = uses, stage.now - timedelta(days=row["last"], hours=3) if uses else None
 
 
 def _labeled(phones: str) -> dict[str, str]:

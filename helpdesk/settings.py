@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         description="Seals the passwords of mailboxes. Empty: a key made in the data folder when first needed.",
     )
 
+    dns_server: str = Field(
+        "", description="Server asked for the records of sending domains, an IP address with a port or without. "
+        "Empty: the system's."
+    )
+
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Proves Twilio's callbacks.")
     twilio_auth_token_old: SecretStr = Field(SecretStr(""), description="Still accepted while tokens are rotated.")
@@ -185,6 +190,13 @@ class Settings(BaseSettings):
     def _key(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and len(value.get_secret_value()) < 32:
             raise ValueError("write at least 32 random characters")
+        return value
+
+    @field_validator("dns_server")
+    @classmethod
+    def _resolver(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\])(:\d{1,5})?", value):
+            raise ValueError("write an IP address, with a port where it is not 53: 192.0.2.53 or [2001:db8::53]:5353")
         return value
 
     @field_validator("database_url")

@@ -1,11 +1,12 @@
 """What stands around the mails we send: who is answered by machines, who cannot be reached, who is writing just now."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, exact, points_to
+from models.base import Row, exact, json_column, points_to
 
 
 class AutomaticAnswer(Row, table=True):
@@ -85,3 +86,11 @@ class DkimKey(Row, table=True):
     public_key: str  # base64 of its DER, as the DNS record holds it
     is_active: bool = False  # signs from when a supervisor has seen the record published
     created_at: datetime
+
+
+class DomainCheck(Row, table=True):
+    """What DNS said of a domain the desk sends from, when somebody last asked it to look."""
+
+    domain: str = Field(primary_key=True)
+    found: dict[str, Any] = json_column(default_factory=dict)  # see helpdesk/mail/published.py
+    checked_at: datetime

@@ -194,7 +194,7 @@ def back(request: Request, default: str, *, notice: str = "") -> RedirectRespons
     referer = urlsplit(request.headers.get("referer", ""))
     ours = referer.netloc == request.headers.get("host", "") and re.match(r"/(?!/)", referer.path)
     path = referer.path if ours else default
-    query = [(k, v) for k, v in _pairs(referer.query) if k != "notice"] if path != default or referer.query else []
+    query = [(k, v) for k, v in _pairs(referer.query) if k not in ("notice", "canned")] if ours else []
     if notice:
         query.append(("notice", notice))
     return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)

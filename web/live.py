@@ -138,6 +138,14 @@ def _mailboxes(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("mailboxes", set()).add(SUPERVISORS)
 
 
+def _canned(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("canned", set()).add(SUPERVISORS)
+
+
+def _domains(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("domains", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -172,6 +180,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TrainingChanged: _learned,
     facts.RouterChanged: _learned,
     facts.MailboxChanged: _mailboxes,
+    facts.CannedReplyChanged: _canned,
+    facts.SendingDomainChanged: _domains,
 }
 
 

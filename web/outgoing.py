@@ -15,13 +15,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, merging, outgoing, queues
+from helpdesk import access, agents, canned, conversations, merging, outgoing, queues
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.outgoing import Draft
 from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
+from web import canned as canned_pages
 from web.edge import act, back, desk_of, html, look, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -41,6 +42,7 @@ async def reply(request: Request) -> Response:
         files = await _files(request, form)
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
+        laid = canned_pages.laid(form)
     leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
 
     def write(db: Session, agent: Agent) -> None:
@@ -48,8 +50,12 @@ async def reply(request: Request) -> Response:
         view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
         if not view.can:
             raise Invalid(view.why_not)
-        draft = _draft(db, agent, found, typed, view, [*files, *_kept_files(db, agent, found, kept)], leaves_at)
-        outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=desk.clock())
+        now = desk.clock()
+        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        draft = _draft(db, agent, found, typed, view, [*along, *_kept_files(db, agent, found, kept)], leaves_at)
+        made = outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
+        if made.created_at == now:  # and not the same that was sent a moment ago
+            canned.used(db, agent, laid.ids, now=now)
 
     await act(request, write)
     return _back_to(request, ticket_id)

@@ -15,7 +15,7 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.mail import html as mail_html
 from models import Agent, Attachment, Message, Ticket
-from web import outgoing, similar
+from web import canned, outgoing, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -208,10 +208,11 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
-        return {"ticket": shown, "draft": draft, "asked": outgoing.asked_query(request),
-                "rows": page.rows, "next_cursor": page.next_cursor,
-                "total": total if total is not None else "", "queue_names": {q.id: q.called(agent.language)
-                                                                            for q in queues.everyone(db)}}  # fmt: skip
+        chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
+        return {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
+                "total": total if total is not None else "",
+                "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, func, select
 
 from classifiers import registry
-from helpdesk import agents, impressions, sample
+from helpdesk import agents, canned, impressions, sample
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
@@ -251,3 +251,14 @@ def test_agents_are_at_work(db: Session) -> None:
     }
     assert states["aiko"] == states["ben"] == "ready"
     assert "away" in states.values()
+
+
+def test_six_canned_replies_are_at_hand_in_both_languages_and_one_of_them_is_stale(db: Session) -> None:
+    rows = canned.everyone(db, language="ja", now=NOW)
+    assert len(rows) == 6 and [row.reply.trigger for row in rows if row.is_stale] == ["nenmatsu"]
+    assert all(row.reply.text and row.reply.text_en and row.reply.trigger for row in rows)
+    ticket = db.exec(select(Ticket).where(Ticket.subject.contains("E07"))).first()  # type: ignore[attr-defined]
+    aiko = agents.by_email(db, "aiko@desk.example.jp")
+    assert ticket is not None and aiko is not None
+    offered = canned.offers(db, aiko, ticket, language="ja", settings=of(Path()), now=NOW)
+    assert [offer.trigger for offer in offered] == ["dengen", "orikaeshi", "nenmatsu"]

@@ -94,6 +94,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mailboxes/new", data={
         "name": "サポート", "host": "localhost", "port": "1", "security": "tls", "auth": "password", "folder": "INBOX",
         "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip
+    desk.as_(SATO).post("/admin/canned/new", data={"title": "お詫び", "text": "申し訳ございません。"})
+    desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")  # which the desk had already

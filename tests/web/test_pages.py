@@ -16,7 +16,8 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/customers", "/customers?q=090-1234-5678", "/customers?q=たなか", "/customers/1",
          "/customers/1/edit", "/customers/new", "/queues", "/account", "/admin/parked",
          "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns",
-         "/admin/mailboxes", "/admin/mailboxes/new")  # fmt: skip
+         "/admin/mailboxes", "/admin/mailboxes/new",
+         "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains")  # fmt: skip
 FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board")
 LEFT_ENGLISH = re.compile(
     r">\s*(My tickets|Unassigned|All open|Resolved|Calls|Customers|Live view|Sign out|Reply|Note)\s*<"

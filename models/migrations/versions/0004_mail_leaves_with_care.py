@@ -104,6 +104,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("domain", name=op.f("pk_dkimkey")),
     )
     op.create_table(
+        "domaincheck",
+        sa.Column("domain", sa.String(), nullable=False),
+        sa.Column("found", JSON, nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_domaincheck")),
+    )
+    op.create_table(
         "senderhour",
         sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
@@ -347,4 +354,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_senderhour_parked_id"))
 
     op.drop_table("senderhour")
+    op.drop_table("domaincheck")
     op.drop_table("dkimkey")

@@ -27,7 +27,9 @@ def test_the_time_is_told_as_it_was_written(lines: list[str], when: str) -> None
 
 def test_folded_lines_escapes_and_quoted_names_are_undone() -> None:
     assert event("SUMMARY:一行目の", " 続き\\, そして\\n終わり", 'ORGANIZER;CN="田中: 花子":MAILTO:hanako@example.com',
-                 "LOCATION:３階") == "📅 一行目の続き, そして 終わり\n📍 ３階\n👤 田中: 花子 <hanako@example.com>"  # fmt: skip
+                 "LOCATION:３階") == (
+        "📅 一行目の続き, そして 終わり\n📍 ３階\n👤 田中: 花子 <hanako@example.com>"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "more", "told"), [

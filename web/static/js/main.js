@@ -11,6 +11,8 @@ import "./trials.js";
 import "./drafts.js";
 import "./similar.js";
 import "./files.js";
+import "./canned.js";
+import "./copy.js";
 import "./grow.js";
 import "./pane.js";
 import "./tabs.js";

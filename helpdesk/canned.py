@@ -1,0 +1,379 @@
+"""Canned replies: words prepared once for a question that is asked often, filled in for the customer at hand.
+
+The one idea: what is laid into the reply box is a draft, never a mail. What cannot be filled in stays as a gap that
+names what is missing, and the agent reads it through. A use is counted when a mail with the reply in it is sent, not
+when it is looked at.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import agents
+from helpdesk.errors import Conflict, Invalid, NotFound
+from helpdesk.events import CannedReplyChanged, emit
+from helpdesk.settings import Settings
+from models import Agent, Attachment, CannedFile, CannedReply, Customer, Purchase, Queue, Ticket
+
+VARIABLES: Mapping[str, tuple[str, str]] = {  # by name: what a Japanese and an English gap call it
+    "customer": ("氏名", "customer"),
+    "customer_sama": ("氏名様", "customer"),
+    "company": ("会社名", "company"),
+    "ticket": ("受付番号", "ticket"),
+    "subject": ("件名", "subject"),
+    "agent": ("担当者", "agent"),
+    "queue": ("窓口", "queue"),
+    "order": ("注文番号", "order number"),
+    "product": ("商品名", "product"),
+    "date": ("日付", "date"),
+    "desk": ("デスク名", "desk"),
+}
+"""Written {customer} or {氏名}; the second spelling is the Japanese name."""
+STALE = timedelta(days=180)
+"""Neither used nor changed for this long: somebody should look whether it is still true."""
+TEXT_MAX = 20_000
+FILES_MAX = 10
+FILES_MAX_BYTES = 20_000_000
+
+_NAMED = re.compile(r"[{｛]([^{}｛｝\n]{0,60})[}｝]")
+_MEANT = {name: name for name in VARIABLES} | {japanese: name for name, (japanese, _) in VARIABLES.items()}
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+           "December")  # fmt: skip
+_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A canned reply as it is typed. At least one of the two texts is there."""
+
+    title: str
+    trigger: str = ""
+    text: str = ""
+    text_en: str = ""
+    queue_id: int | None = None  # None: for every queue
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One on the supervisors' list. `is_stale` only where it is switched on."""
+
+    reply: CannedReply
+    queue_name: str
+    files: int
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    id: int
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One that an agent may lay into the box, filled in for the ticket. `gaps` are the marks left in `text`.
+
+    `language` is the text's own; it is another than the ticket's where there is no text in that. `key` is what a search
+    compares, see `fold`.
+    """
+
+    id: int
+    title: str
+    trigger: str
+    text: str
+    gaps: tuple[str, ...]
+    language: str
+    files: tuple[File, ...]
+    queue_name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    text: str
+    gaps: tuple[str, ...]
+
+
+def everyone(db: Session, *, language: str, typed: str = "", now: datetime) -> list[Row]:
+    """All of them for supervisors, most used first; with words `typed`, those that hold every one of them."""
+    names = {queue.id: queue.called(language) for queue in db.exec(select(Queue))}
+    files = {canned_id: number for canned_id, number in db.execute(
+        sa.select(col(CannedFile.canned_id), sa.func.count()).group_by(col(CannedFile.canned_id)))}  # fmt: skip
+    rows = db.exec(select(CannedReply).order_by(col(CannedReply.uses).desc(), col(CannedReply.id)))
+    return [
+        Row(reply, names.get(reply.queue_id, ""), files.get(reply.id, 0), is_stale(reply, now=now))
+        for reply in rows
+        if _holds(reply, typed)
+    ]
+
+
+def is_stale(reply: CannedReply, *, now: datetime) -> bool:
+    """Whether nobody has used or changed it for half a year."""
+    touched = max(reply.changed_at, reply.last_used_at or reply.changed_at)
+    return reply.is_active and now - touched > STALE
+
+
+def get(db: Session, canned_id: int) -> CannedReply:
+    """Raises `NotFound`."""
+    reply = db.get(CannedReply, canned_id)
+    if reply is None:
+        raise NotFound("not_found", canned_id=canned_id)
+    return reply
+
+
+def files_of(db: Session, reply: CannedReply) -> list[CannedFile]:
+    """What goes along, in the order in which it was added."""
+    return list(db.exec(select(CannedFile).where(CannedFile.canned_id == reply.id).order_by(col(CannedFile.id))))
+
+
+# --- by supervisors
+
+
+def create(db: Session, form: Form, *, files: Sequence[Attachment] = (), by: Agent, now: datetime) -> CannedReply:
+    """A new one. `files` are already stored, see mail/attachments.py. Raises `Invalid` or `Conflict` with the field."""
+    _check(db, form, None)
+    reply = CannedReply(title="", changed_at=now, created_at=now)
+    _fill(reply, form, by=by, now=now)
+    db.add(reply)
+    db.flush()
+    _add_files(db, reply, files)
+    _announce(db, reply, "made", by=by, now=now)
+    return reply
+
+
+def change(db: Session, reply: CannedReply, form: Form, *, files: Sequence[Attachment] = (),
+           without: Iterable[int] = (), by: Agent, now: datetime) -> None:  # fmt: skip
+    """Change it, add `files` and drop those whose ids are in `without`. Raises as `create` does."""
+    _check(db, form, reply)
+    _fill(reply, form, by=by, now=now)
+    db.execute(sa.delete(CannedFile).where(col(CannedFile.canned_id) == reply.id,
+                                           col(CannedFile.id).in_(list(without))))  # fmt: skip
+    _add_files(db, reply, files)
+    _announce(db, reply, "changed", by=by, now=now)
+
+
+def switch(db: Session, reply: CannedReply, is_on: bool, *, by: Agent, now: datetime) -> None:
+    """Offer it to agents, or no longer. The same again changes nothing."""
+    if reply.is_active != is_on:
+        reply.is_active = is_on
+        _announce(db, reply, "on" if is_on else "off", by=by, now=now)
+
+
+def delete(db: Session, reply: CannedReply, *, by: Agent, now: datetime) -> None:
+    """Forget it and its files. What was sent with it stays as it was sent."""
+    _announce(db, reply, "deleted", by=by, now=now)
+    db.delete(reply)
+
+
+# --- by agents
+
+
+def offers(db: Session, agent: Agent, ticket: Ticket, *, language: str, typed: str = "", settings: Settings,
+           now: datetime) -> list[Offer]:  # fmt: skip
+    """What the agent may lay into this ticket's box: those of its queue first, then those of every queue, then of the
+    agent's other queues, each most used first. `language` is the agent's, for names of queues."""
+    names = {queue.id: queue.called(language) for queue in db.exec(select(Queue))}
+    found = [reply for reply in db.exec(select(CannedReply).where(_seen(db, agent))) if _holds(reply, typed)]
+    found.sort(key=lambda reply: (_distance(reply, ticket), -reply.uses, reply.title))
+    return [*_filled_in(db, found, agent, ticket, names, settings=settings, now=now)] if found else []
+
+
+def offer(db: Session, agent: Agent, ticket: Ticket, canned_id: int, *, settings: Settings, now: datetime) -> Offer:
+    """One of them. Raises `NotFound` also for those of queues the agent does not serve."""
+    reply = db.exec(select(CannedReply).where(CannedReply.id == canned_id, _seen(db, agent))).first()
+    if reply is None:
+        raise NotFound("not_found", canned_id=canned_id)
+    return next(iter(_filled_in(db, [reply], agent, ticket, {}, settings=settings, now=now)))
+
+
+def attachments_of(db: Session, agent: Agent, file_ids: Iterable[int]) -> list[Attachment]:
+    """New rows, without a message yet, for files of canned replies the agent may use; the bytes lie there already.
+    A file that is gone by now raises `NotFound`: a mail does not leave without what it was meant to carry."""
+    wanted = list(dict.fromkeys(file_ids))
+    if not wanted:
+        return []
+    query = select(CannedFile).join(CannedReply, col(CannedReply.id) == CannedFile.canned_id)
+    found = {file.id: file for file in db.exec(query.where(col(CannedFile.id).in_(wanted), _seen(db, agent)))}
+    if missing := [file_id for file_id in wanted if file_id not in found]:
+        raise NotFound("canned_file_gone", field="attachments", file_id=missing[0])
+    return [
+        Attachment(message_id=0, name=file.name, content_type=file.content_type, size_bytes=file.size_bytes,
+                   sha256=file.sha256)
+        for file in (found[file_id] for file_id in wanted)
+    ]  # fmt: skip
+
+
+def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, now: datetime) -> None:
+    """A mail was sent with these in it: count them. Those that are gone by now are not missed."""
+    for canned_id in sorted(set(canned_ids)):
+        counted = db.execute(
+            sa.update(CannedReply)
+            .where(col(CannedReply.id) == canned_id, _seen(db, agent))
+            .values(uses=col(CannedReply.uses) + 1, last_used_at=now)
+            .returning(col(CannedReply.id))
+        ).scalar()
+        if counted:
+            emit(db, CannedReplyChanged(canned_id=canned_id, state="used", by_id=agent.id, at=now))
+
+
+def fold(text: str) -> str:
+    """Text as it is searched: ﾍﾝﾋﾟﾝ, ヘンピン and へんぴん are one, so are ＡＢＣ and abc."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(_TO_HIRAGANA)
+
+
+def unknown_in(text: str) -> str:
+    """The first name in braces that stands for nothing; "" when there is none."""
+    return next((found[1] for found in _NAMED.finditer(text) if _name(found[1]) is None), "")
+
+
+def fill(text: str, values: Mapping[str, str], *, language: str) -> Filled:
+    """The text with its variables in place. One without a value becomes a gap such as 【注文番号？】 or
+    [order number?]; a line that holds nothing but an empty {company} goes, for a private person has none."""
+    gaps: list[str] = []
+
+    def put(found: re.Match[str]) -> str:
+        name = _name(found[1])
+        if name is None:
+            return found[0]
+        if value := values.get(name, ""):
+            return value
+        gaps.append(_gap(name, language))
+        return gaps[-1]
+
+    if not values.get("company"):
+        text = re.sub(r"(?m)^[ \t　]*[{｛](?:company|会社名)[}｝][ \t　]*\n", "", text)
+    return Filled(_NAMED.sub(put, text), tuple(dict.fromkeys(gaps)))
+
+
+def gap_marks() -> list[str]:
+    """Every mark that `fill` may leave."""
+    return list(dict.fromkeys(_gap(name, language) for language in ("ja", "en") for name in VARIABLES))
+
+
+def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, settings: Settings,
+               now: datetime) -> dict[str, str]:  # fmt: skip
+    """What the variables stand for on this ticket, in one language; "" where it is not known."""
+    customer = db.get(Customer, ticket.customer_id) if ticket.customer_id else None
+    queue = db.get(Queue, ticket.queue_id)
+    latest = db.exec(
+        select(Purchase).where(Purchase.customer_id == ticket.customer_id)
+        .order_by(col(Purchase.ordered_at).desc(), col(Purchase.id).desc()).limit(1)
+    ).first() if customer else None  # fmt: skip
+    today, name = now.astimezone(ZoneInfo(settings.timezone)).date(), customer.name if customer else ""
+    in_english = language == "en"
+    return {
+        "customer": name,
+        "customer_sama": name if in_english or not name or name.endswith("様") else f"{name} 様",
+        "company": customer.company if customer else "",
+        "ticket": f"#{ticket.id}",
+        "subject": ticket.subject,
+        "agent": agent.name,
+        "queue": queue.called(language) if queue else "",
+        "order": latest.order_number if latest else "",
+        "product": latest.product if latest else "",
+        "date": f"{today.day} {_MONTHS[today.month - 1]} {today.year}" if in_english
+                else f"{today.year}年{today.month}月{today.day}日",
+        "desk": settings.name,
+    }  # fmt: skip
+
+
+def _filled_in(db: Session, replies: Sequence[CannedReply], agent: Agent, ticket: Ticket,
+               names: Mapping[int | None, str], *, settings: Settings, now: datetime) -> Iterable[Offer]:  # fmt: skip
+    files: dict[int, list[File]] = {}
+    rows = select(CannedFile).where(col(CannedFile.canned_id).in_([reply.id for reply in replies]))
+    for row in db.exec(rows.order_by(col(CannedFile.id))):
+        files.setdefault(row.canned_id, []).append(File(row.id or 0, row.name, row.size_bytes))
+    values = {language: values_for(db, agent, ticket, language=language, settings=settings, now=now)
+              for language in ("ja", "en")}  # fmt: skip
+    for reply in replies:
+        wanted = "en" if ticket.language == "en" else "ja"
+        language = wanted if (reply.text_en if wanted == "en" else reply.text) else "ja" if wanted == "en" else "en"
+        filled = fill(reply.text_en if language == "en" else reply.text, values[language], language=language)
+        yield Offer(
+            reply.id or 0, reply.title, reply.trigger or "", filled.text, filled.gaps, language,
+            tuple(files.get(reply.id or 0, ())), names.get(reply.queue_id, ""), _key(reply),
+        )  # fmt: skip
+
+
+def _seen(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
+    """A condition on CannedReply: switched on, and for every queue or for one the agent serves."""
+    served = col(CannedReply.queue_id).in_(agents.queue_ids(db, agent))
+    return sa.and_(col(CannedReply.is_active), sa.or_(col(CannedReply.queue_id).is_(None), served))
+
+
+def _distance(reply: CannedReply, ticket: Ticket) -> int:
+    return 0 if reply.queue_id == ticket.queue_id else 1 if reply.queue_id is None else 2
+
+
+def _holds(reply: CannedReply, typed: str) -> bool:
+    words = fold(typed).split()
+    return not words or all(word in _key(reply) for word in words)
+
+
+def _key(reply: CannedReply) -> str:
+    return fold("\n".join((reply.title, f"/{reply.trigger}" if reply.trigger else "", reply.text, reply.text_en)))
+
+
+def _gap(name: str, language: str) -> str:
+    japanese, english = VARIABLES[name]
+    return f"[{english}?]" if language == "en" else f"【{japanese}？】"
+
+
+def _name(written: str) -> str | None:
+    return _MEANT.get(unicodedata.normalize("NFKC", written).strip().casefold())
+
+
+def _trigger(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed).strip().removeprefix("/").casefold()
+
+
+def _check(db: Session, form: Form, reply: CannedReply | None) -> None:
+    if not form.title.strip():
+        raise Invalid("title_missing", field="title")
+    trigger = _trigger(form.trigger)
+    if trigger and not re.fullmatch(r"[^\s/\x00-\x1f\x7f]{1,30}", trigger):
+        raise Invalid("not_a_trigger", field="trigger")
+    others = select(CannedReply.trigger).where(col(CannedReply.trigger).is_not(None))
+    if reply is not None:
+        others = others.where(CannedReply.id != reply.id)
+    if trigger and fold(trigger) in {fold(other or "") for other in db.exec(others)}:
+        raise Conflict("taken", field="trigger")
+    if not form.text.strip() and not form.text_en.strip():
+        raise Invalid("body_missing", field="text")
+    for name, text in (("text", form.text), ("text_en", form.text_en)):
+        if len(text) > TEXT_MAX:
+            raise Invalid("text_too_long", field=name)
+        if unknown := unknown_in(text):
+            raise Invalid("unknown_variable", field=name, name=unknown)
+        if re.search(r"[{｛]\s*[}｝]", text):
+            raise Invalid("unknown_variable", field=name, name="")
+    if form.queue_id is not None and db.get(Queue, form.queue_id) is None:
+        raise Invalid("unknown_choice", field="queue_id")
+
+
+def _fill(reply: CannedReply, form: Form, *, by: Agent, now: datetime) -> None:
+    reply.title, reply.trigger = " ".join(form.title.split())[:200], _trigger(form.trigger) or None
+    reply.text, reply.text_en = (text.replace("\r\n", "\n").strip() for text in (form.text, form.text_en))
+    reply.queue_id, reply.changed_by_id, reply.changed_at = form.queue_id, by.id, now
+
+
+def _add_files(db: Session, reply: CannedReply, files: Sequence[Attachment]) -> None:
+    for file in files:
+        db.add(CannedFile(canned_id=reply.id or 0, name=file.name, content_type=file.content_type,
+                          size_bytes=file.size_bytes, sha256=file.sha256))  # fmt: skip
+    db.flush()
+    kept = files_of(db, reply)
+    if len(kept) > FILES_MAX or sum(file.size_bytes for file in kept) > FILES_MAX_BYTES:
+        raise Invalid("canned_files_too_large", field="files")
+
+
+def _announce(db: Session, reply: CannedReply, state: str, *, by: Agent, now: datetime) -> None:
+    assert reply.id is not None
+    emit(db, CannedReplyChanged(canned_id=reply.id, state=state, by_id=by.id, at=now))
