@@ -221,7 +221,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     )
     everyone = dict.fromkeys((*message.to, *message.cc, *message.bcc))
     recipients = [compose.specification(address) for address in everyone if address in waiting]
-    sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket)
+    sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket, message_id)
     return Parcel(_bytes(mail, sender, recipients), message.sender_address, sender, recipients)
 
 

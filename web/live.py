@@ -166,6 +166,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MessageDelayed: _conversation,
     facts.MessageSent: _conversation,
     facts.MessageFailed: _conversation,
+    facts.MessageBounced: _ticket,
+    facts.AddressCleared: _conversation,
     facts.NoteAdded: _conversation,
     facts.CallRinging: _call,
     facts.CallChanged: _call,
