@@ -1,6 +1,7 @@
 """Which ticket a mail joins, who takes part, and two tickets that become one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from smtplib import SMTP
 from typing import Any
 
 import pytest
@@ -124,8 +125,6 @@ def test_a_machines_answer_to_a_ticket_resolved_long_ago_is_a_note_on_it(desk: O
 
 
 def test_what_comes_from_nobody_by_its_envelope_is_a_machines_whatever_its_head_says(desk: OpenDesk) -> None:
-    from smtplib import SMTP
-
     asked = desk.mail(to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/1/resolve")
     raw = f"From: {TANAKA.email}\r\nSubject: Re: x\r\nIn-Reply-To: {asked}\r\n\r\nただいま席を外しております。\r\n"
@@ -157,8 +156,6 @@ def test_two_processes_that_get_the_same_mails_make_each_one_message(
     settings: Settings, clock: Clock, desk: OpenDesk
 ) -> None:
     """Two desks on one database, each with its own door, and the same twenty mails at both."""
-    from smtplib import SMTP
-
     with open_desk(settings, clock) as other:
 
         def deliver(to: OpenDesk) -> None:
