@@ -88,13 +88,15 @@ class Arrived:
     raw: bytes
     envelope: dict[str, Any]
     at: datetime
+    key: str = ""  # "": worked out from the bytes
 
 
 def keep_mails(db: Session, mails: Sequence[Arrived]) -> list[tuple[int, bool]]:
     """`keep`, for mails that arrived side by side."""
     return [
         keep(
-            db, InboundKind.MAIL, mail.source, mail_key(mail.raw), mail.raw, envelope=mail.envelope, now=mail.at
+            db, InboundKind.MAIL, mail.source, mail.key or mail_key(mail.raw), mail.raw, envelope=mail.envelope,
+            now=mail.at,
         )  # fmt: skip
         for mail in mails
     ]

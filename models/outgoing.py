@@ -45,6 +45,7 @@ class ReplyLock(Row, table=True):
 
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
     agent_id: int = points_to("agent.id", ondelete="CASCADE", index=True)
+    taken_from_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
     since: datetime
     until: datetime
 

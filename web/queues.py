@@ -12,6 +12,7 @@ from helpdesk import access, agents, board, calls, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
+from web import safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -105,6 +106,8 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
+    told = safety.switches(form)
+
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else queues.make(
@@ -118,6 +121,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
             acknowledges=bool(values["acknowledges"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
+            safety=told,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -125,12 +129,12 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         await act(request, verb)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422)
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told)
     return RedirectResponse("/admin/queues?notice=saved", 303)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
-                errors: dict[str, str], status: int = 200) -> Response:  # fmt: skip
+                errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -145,6 +149,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "acknowledges": "on" if queue.acknowledges else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
+            "safety": safety.asked(queue, told),
             "is_triage": bool(queue and queue.is_triage),
             "usual_receipt": receipts.WORDS,
             "people": [

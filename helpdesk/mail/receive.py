@@ -17,7 +17,7 @@ from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageReceived, TicketLinked, emit
-from helpdesk.mail import attachments, automatic, backstops, bounces, parse, threads
+from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
@@ -55,7 +55,7 @@ def understand_all(
     raws: Sequence[bytes], *, router: "Router | None", folder: Path, asked: Collection[str] = frozenset()
 ) -> list[Understood]:
     """`understand` for several mails, sooner than one by one: each text is read once, all of them together."""
-    emails = [parse.read(raw) for raw in raws]
+    emails = [parse.read(posted.mail_of(raw)) for raw in raws]
     inquiries = [(parse.subject_stem(email.subject), email.reply_text[:CLASSIFY_MAX]) for email in emails]
     readings = router.read_many(inquiries) if router is not None else [None] * len(emails)
     found = []

@@ -3,7 +3,7 @@
 from smtplib import SMTP
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from helpdesk.mail import bounces, threads
 from models import Delivery, DeliveryState, Inbound, Message, MessageKind, MessageState, Queue, UnreachableAddress
@@ -14,7 +14,8 @@ from web.words import WORDS
 
 
 def answered(desk: OpenDesk, **form: str) -> Message:
-    """Ms. Tanaka's ticket with an answer that has left."""
+    """Ms. Tanaka's ticket with an answer that has left; whom it goes to is not asked once more."""
+    desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい", "to": TANAKA.email} | form)
     desk.post(desk.messages()[-1])

@@ -5,11 +5,11 @@ from smtplib import SMTP
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from helpdesk.mail import threads
 from helpdesk.settings import Settings
-from models import Inbound, TicketState
+from models import Inbound, Queue, TicketState
 from tests.cast import (
     AIKO,
     BEN,
@@ -44,6 +44,7 @@ def test_whom_a_customer_copies_in_does_not_take_part_until_an_agent_writes_to_t
     asked = desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS, headers={"Cc": STRANGER.email})
     desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
     assert desk.messages(1)[-1].is_from_stranger and outcome(desk) == ("done", "by_stranger")
+    desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     answer = desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい", "to": TANAKA.email, "cc": STRANGER.email})
     assert answer.status_code == 200
     desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
@@ -217,6 +218,7 @@ def test_a_reply_in_the_target_answers_whoever_wrote_last_in_either(desk: OpenDe
 def test_a_mail_that_was_merged_in_is_answered_and_forwarded_from_the_target(desk: OpenDesk, postbox: Postbox) -> None:
     _, second = two(desk)
     desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     page = desk.as_(BEN).get("/tickets/1").text
     about = desk.messages(2)[0].id
     assert f'href="/tickets/1?reply={about}#compose-1"' in page

@@ -22,6 +22,7 @@ FLAGS = (
     ("confirms_recipients", "false"),
     ("warns_of_attachment", "true"),
     ("warns_of_name", "true"),
+    ("warns_of_recipients", "true"),
     ("locks_reply", "true"),
 )
 STATES = ("received", "awaiting", "queued", "held", "sending", "sent", "failed", "withdrawn")
@@ -180,10 +181,14 @@ def upgrade() -> None:
         "replylock",
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("agent_id", sa.Integer(), nullable=False),
+        sa.Column("taken_from_id", sa.Integer(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["agent_id"], ["agent.id"], name=op.f("fk_replylock_agent_id_agent"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["taken_from_id"], ["agent.id"], name=op.f("fk_replylock_taken_from_id_agent"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_replylock_ticket_id_ticket"), ondelete="CASCADE"
@@ -192,6 +197,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("replylock", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_replylock_agent_id"), ["agent_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_replylock_taken_from_id"), ["taken_from_id"], unique=False)
 
     op.create_table(
         "automaticanswer",
@@ -296,11 +302,16 @@ def upgrade() -> None:
     op.add_column("message", sa.Column("approved_by_id", sa.Integer(), nullable=True))
     _allow_states(STATES, STATES_BEFORE)
     _point("parked", "within_id", "parked", ondelete="CASCADE")
+    awaits = sa.text("state = 'awaiting'")
+    op.create_index(
+        "ix_message_awaiting", "message", ["ticket_id", "id"], sqlite_where=awaits, postgresql_where=awaits
+    )
     _point("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
     _point("message", "approved_by_id", "agent", ondelete="RESTRICT")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_message_awaiting", table_name="message")
     op.execute("UPDATE message SET state = 'failed' WHERE state IN ('awaiting', 'held', 'sending', 'withdrawn')")
     _allow_states(STATES_BEFORE, STATES)
     _point_no_more("parked", "within_id", "parked", ondelete="CASCADE")
@@ -338,6 +349,7 @@ def downgrade() -> None:
 
     op.drop_table("automaticanswer")
     with op.batch_alter_table("replylock", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_replylock_taken_from_id"))
         batch_op.drop_index(batch_op.f("ix_replylock_agent_id"))
 
     op.drop_table("replylock")
