@@ -190,6 +190,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.ReplyUnlocked: _lock,
     facts.MessageSent: _conversation,
     facts.MessageFailed: _conversation,
+    facts.MessageBounced: _ticket,
+    facts.AddressCleared: _conversation,
     facts.NoteAdded: _conversation,
     facts.CallRinging: _call,
     facts.CallChanged: _call,

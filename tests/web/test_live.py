@@ -29,6 +29,7 @@ from tests.cast import (
     Screen,
     text_of,
 )
+from tests.mails import bounce
 from tests.postbox import Postbox
 from web import live
 from web.hub import BATCH, BUFFER, SLOW, Line
@@ -60,6 +61,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(BEN).post("/tickets/3/urgency", data={"impression": 3, "urgent": "no"})
     desk.as_(BEN).post("/tickets/1/note", data={"body": "確認中"})
     desk.post(desk.reply(BEN, 1, "承りました。"))
+    desk.mail(raw=bounce(desk.messages(1)[-1].internet_id, "5.1.1"))
+    desk.as_(BEN).post("/tickets/1/reachable", data={"address": TANAKA.email})
     postbox.refuses.add("yamamoto@example.net")
     with pytest.raises(Exception, match="smtp_refused"):
         desk.post(desk.reply(BEN, 2, "承りました。"))
