@@ -15,7 +15,7 @@ export PYTHON
 export HYPOTHESIS_STORAGE_DIRECTORY ?= .cache/hypothesis
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench screenshots check lock clean runtime dev
+.PHONY: help demo run test fuzz bench screenshots check lock clean runtime dev
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s  %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ test: dev  ## every test, with a real Chromium, PostgreSQL and IMAP server
 	@$(python) -m tests.postgres --check
 	@$(python) -m tests.dovecot
 	@$(python) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+fuzz: dev  ## look for mails that the reader fears; ARGS="--seconds 600" for longer
+	@$(python) -m tests.hostile.fuzz $(ARGS)
 
 bench: dev  ## the benchmark
 	@$(python) -m tests.bench $(ARGS)

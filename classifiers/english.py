@@ -36,6 +36,14 @@ class EnglishVectors:
         place = self._places.get(word)
         return None if place is None else np.asarray(self._table[place])
 
+    def along(self, words: Sequence[str], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each word adds to the sum in a direction, repeats sharing evenly; 0 for words nobody knows."""
+        found = np.array([self._places.get(word, -1) for word in words], np.intp)
+        places, where, counts = np.unique(found, return_inverse=True, return_counts=True)
+        gain = self._table[places] @ direction * (1 + np.log(counts)) / counts
+        gain[places < 0] = 0.0
+        return np.asarray(gain[where])
+
     def meaning(self, words: Sequence[str]) -> NDArray[np.float64]:
         """The sum of the vectors, repeats damped, scaled to length one; all zero when no word is known."""
         total, length = self.total(words)

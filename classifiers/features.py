@@ -8,6 +8,8 @@ numpy alone) and explaining. That is why a shipped answer cannot differ from the
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,7 @@ from classifiers.vectors import STEP, Hashes, Vectors, Word
 GRAMS = {"ja": (1, 3), "en": (2, 5)}  # the shortest and longest runs of characters, chosen by cross-validation
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word of Latin letters in a normal form, from `start` to before `end`."""
 
     word: str
@@ -32,12 +33,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was found in a text, each thing once, and how often; `where()` says of everything found, in order, which of
-    the `things` it is."""
+    """What was found in a text, each thing once, and how often; of everything found, in order, `where()` says which of
+    the `things` it is, and `spans()` where it begins and ends."""
 
     things: Hashes | list[str]
     counts: NDArray[np.intp]
     where: Callable[[], NDArray[np.intp]]
+    spans: Callable[[], tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Worked:
     terms: Counted | None = None
     asked: Counted | None = None
     meaning: NDArray[np.float64] | None = None
-    english: NDArray[np.float64] | None = None
+    english: tuple[NDArray[np.float64], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,16 @@ def counted_grams(reading: Reading) -> Counted:
     if reading.worked.grams is None:
         every = gram_hashes(reading)
         things, counts = np.unique(every, return_counts=True)
-        reading.worked.grams = Counted(things, counts, lambda: np.asarray(things.searchsorted(every)))
+
+        @cache
+        def spans() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+            letters, lengths = len(reading.normal.text), gram_lengths(reading)
+            starts = [np.arange(max(letters - length + 1, 0)) for length in lengths]
+            ends = [start + length for start, length in zip(starts, lengths, strict=True)]
+            return np.concatenate(starts), np.concatenate(ends)
+
+        where = cache(lambda: np.asarray(things.searchsorted(every)))
+        reading.worked.grams = Counted(things, counts, where, spans)
     return reading.worked.grams
 
 
@@ -170,15 +181,20 @@ def placed_asked(reading: Reading) -> list[Token]:
 def counted_terms(reading: Reading) -> Counted:
     """`terms`, each once; worked out once a reading."""
     if reading.worked.terms is None:
-        reading.worked.terms = _counted(terms(reading))
+        reading.worked.terms = _counted(placed_terms(reading))
     return reading.worked.terms
 
 
 def counted_asked(reading: Reading) -> Counted:
     """`asked`, each once; worked out once a reading."""
     if reading.worked.asked is None:
-        reading.worked.asked = _counted(asked(reading))
+        reading.worked.asked = _counted(placed_asked(reading))
     return reading.worked.asked
+
+
+def spans(found: Sequence[Token | Word | Found | Said]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each begins, and where each ends."""
+    return np.array([each.start for each in found], np.intp), np.array([each.end for each in found], np.intp)
 
 
 def latin_words(normal: str) -> list[str]:
@@ -200,6 +216,14 @@ def english_meaning(reading: Reading) -> NDArray[np.float64]:
     return table.meaning([token.word for token in reading.tokens] if reading.language == "en" else [])
 
 
+def english_total(reading: Reading) -> tuple[NDArray[np.float64], float]:
+    """`english_meaning` before it is scaled, and its length; worked out once a reading."""
+    if reading.worked.english is None:
+        words = [token.word for token in reading.tokens] if reading.language == "en" else []
+        reading.worked.english = english.shipped().total(words)
+    return reading.worked.english
+
+
 def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
     """log(1 + how many key words speak for it), for every queue with a list."""
     heard = [found.queue for found in reading.keywords]
@@ -211,10 +235,10 @@ def phrases(reading: Reading) -> NDArray[np.float64]:
     return shipped().counts(reading.said)
 
 
-def _counted(found: Sequence[str]) -> Counted:
+def _counted(found: Sequence[Token]) -> Counted:
     places: dict[str, int] = {}
-    where = np.array([places.setdefault(each, len(places)) for each in found], np.intp)
-    return Counted(list(places), np.bincount(where, minlength=len(places)), lambda: where)
+    where = np.array([places.setdefault(each.word, len(places)) for each in found], np.intp)
+    return Counted(list(places), np.bincount(where, minlength=len(places)), lambda: where, lambda: spans(found))
 
 
 def _placed(tokens: Sequence[Token], words: Sequence[Word]) -> list[Token]:

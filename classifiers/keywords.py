@@ -7,10 +7,10 @@ queue's count becomes one number beside the others a model reads, and the model 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import add
 from pathlib import Path
+from typing import NamedTuple
 
 from classifiers import text as texts
 from classifiers.answers import Reason
@@ -21,8 +21,7 @@ LONGEST = 50  # characters of one key word of a desk's own
 Lists = Mapping[str, Sequence[str]]  # queue -> its words, both languages together, in normal form
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One key word met in a normal form, from `start` to before `end`, and the queue it speaks for."""
 
     queue: str

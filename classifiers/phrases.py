@@ -10,12 +10,12 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, islice
 from operator import add
 from pathlib import Path
 from string import ascii_lowercase
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ DATA = Path(__file__).parent / "data" / "phrases.toml"
 MOST = 20  # times one name is counted in a text: more says no more
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """One turn of phrase in a normal form, from `start` to before `end`; `number` is its place among the names."""
 
     number: int

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -137,7 +136,11 @@ class Router:
             _term_table(weights.terms, self._words),
             _term_table(weights.asked, weights.asked.vocabulary),
         )
-        self._plain = np.hstack([weights.meaning, weights.english, weights.counts, weights.phrases]).astype(np.float64)
+        plain = (weights.meaning, weights.english, weights.counts, weights.phrases)
+        self._plain = np.hstack(plain).astype(np.float64)
+        self._contrasts = tuple(
+            np.array([_contrast(rows, label) for label in range(len(self.labels))]) for rows in plain
+        )
 
     def predict(self, text: str, *, subject: str = "") -> Prediction:
         """The label for one inquiry. Takes any text, the empty one included; it is read up to `text.LONGEST`."""
@@ -199,10 +202,9 @@ class Router:
         worked = reading.worked
         if worked.meaning is None:
             worked.meaning = features.meaning(reading, self.vectors)
-        if worked.english is None:
-            worked.english = features.english_meaning(reading)
+        total, length = features.english_total(reading)
         counts = features.counts(reading, self._finder.queues)
-        plain = np.concatenate([worked.meaning, worked.english, counts, features.phrases(reading)])
+        plain = np.concatenate([worked.meaning, total / length, counts, features.phrases(reading)])
         return np.asarray(
             self._grams.scores(met[0])
             + self._terms.scores(met[1])
@@ -233,8 +235,8 @@ class Router:
     def _because(
         self, reading: Reading, met: tuple[Met, Met, Met], label: str, text: str, subject: str
     ) -> tuple[Reason, ...]:
-        loudness = self._loudness(reading, met, self.labels.index(label))
-        spans = [(span, float(loudness[slice(*span)].sum())) for span in _spans(reading)]
+        loudness = np.append(0.0, np.cumsum(self._loudness(reading, met, self.labels.index(label))))
+        spans = [(span, float(loudness[span[1]] - loudness[span[0]])) for span in _spans(reading)]
         # Of words equally loud the first to stand there comes first, whatever the last digit of a sum says.
         loudest = sorted((each for each in spans if each[1] > 0), key=lambda each: -round(each[1], 9))[:MOST_REASONS]
         reasons = []
@@ -250,56 +252,29 @@ class Router:
 
     def _loudness(self, reading: Reading, met: tuple[Met, Met, Met], label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
-        weights, count = self.weights, len(reading.normal.text)
-        loudness = np.zeros(count + 1)  # a difference array: summed up at the end
-
-        def lay(starts: NDArray[np.intp], ends: NDArray[np.intp], shares: Floats) -> None:
-            shares = shares / (ends - starts)
-            np.add.at(loudness, starts, shares)
-            np.subtract.at(loudness, ends, shares)
-
-        lengths = features.gram_lengths(reading)
-        starts = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) for n in lengths])
-        ends = np.concatenate([np.arange(max(0, count - n + 1), dtype=np.intp) + n for n in lengths])
-        lay(starts, ends, _shares(self._grams, met[0], label))
-        for table, known, placed in (
-            (self._terms, met[1], features.placed_terms(reading)),
-            (self._asked, met[2], features.placed_asked(reading)),
-        ):
-            if placed:
-                places = np.array([(term.start, term.end) for term in placed])
-                lay(places[:, 0], places[:, 1], _shares(table, known, label))
-        tokens = [(token.start, token.end) for token in reading.tokens]
-        if tokens and reading.language == "en":
-            words = [token.word for token in reading.tokens]
-            meanings = english.shipped()
-            length = meanings.total(words)[1]
-            direction = _contrast(weights.english, label) / length
-            shares = {
-                word: float(vector @ direction) * (1 + np.log(count)) / count
-                for word, count in Counter(words).items()
-                if (vector := meanings.of(word)) is not None
-            }
-            places = np.array(tokens)
-            lay(places[:, 0], places[:, 1], np.array([shares.get(word, 0.0) for word in words]))
+        layers = [
+            (*known.counted.spans(), _shares(table, known, label))
+            for table, known in zip((self._grams, self._terms, self._asked), met, strict=True)
+        ]
+        meaning, english_meaning, counts, phrases = (contrast[label] for contrast in self._contrasts)
+        if reading.tokens and reading.language == "en":
+            direction = english_meaning / features.english_total(reading)[1]
+            shares = english.shipped().along([token.word for token in reading.tokens], direction)
+            layers.append((*features.spans(reading.tokens), shares))
         if reading.words:
             vectors = self.vectors.of([word.row for word in reading.words]).astype(np.float64)
             length = max(float(np.linalg.norm(vectors.mean(axis=0))), 1e-9) * len(vectors)
-            places = np.array([(word.start, word.end) for word in reading.words])
-            lay(places[:, 0], places[:, 1], vectors @ _contrast(weights.meaning, label) / length)
+            layers.append((*features.spans(reading.words), vectors @ meaning / length))
         if reading.keywords:
             queues = [self._finder.queues.index(found.queue) for found in reading.keywords]
-            times = np.bincount(queues, minlength=len(self._finder.queues))
-            gain = np.log1p(times) / np.maximum(times, 1) * _contrast(weights.counts, label)
-            places = np.array([(found.start, found.end) for found in reading.keywords])
-            lay(places[:, 0], places[:, 1], gain[queues])
+            layers.append((*features.spans(reading.keywords), _each(queues, counts)))
         if said := [each for each in reading.said if each.end > each.start]:
-            names = [each.number for each in said]
-            said_times = np.bincount(names, minlength=weights.phrases.shape[1])
-            gain = np.log1p(said_times) / np.maximum(said_times, 1) * _contrast(weights.phrases, label)
-            places = np.array([(each.start, each.end) for each in said])
-            lay(places[:, 0], places[:, 1], gain[names])
-        return np.cumsum(loudness)[:count]
+            layers.append((*features.spans(said), _each([each.number for each in said], phrases)))
+        starts, ends, shares = (np.concatenate(parts) for parts in zip(*layers, strict=True))
+        shares = shares / (ends - starts)
+        count = len(reading.normal.text)
+        rises = np.bincount(starts, shares, count + 1) - np.bincount(ends, shares, count + 1)
+        return np.cumsum(rises)[:count]
 
 
 def pack(weights: Weights, *, vectors: Vectors) -> bytes:
@@ -425,6 +400,12 @@ def _contrast(coefficients: Coefficients, label: int) -> Floats:
     """What counts for a label more than for the others: its row less the mean of all other rows."""
     rows = coefficients.astype(np.float64)
     return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
+
+
+def _each(found: list[int], contrast: Floats) -> Floats:
+    """What each of those found adds, which are counted by log(1 + how often); repeats share evenly."""
+    times = np.bincount(found, minlength=len(contrast))
+    return np.asarray((np.log1p(times) / np.maximum(times, 1) * contrast)[found])
 
 
 def _shares(table: Table, met: Met, label: int) -> Floats:

@@ -15,9 +15,9 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,7 @@ _JAPANESE = re.compile(r"[\u3041-\u9fff]")
 Hashes = NDArray[np.uint64]
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word found in a text: its characters from `start` to before `end`, and its row in the table."""
 
     start: int
@@ -62,6 +61,8 @@ class Vectors:
             np.concatenate([hashes[kept], own]),
             np.concatenate([rows[kept], meant, np.full(len(little), -1, np.int32)]),
         )
+        self._known = np.zeros(1 << _KNOWN_BITS, bool)
+        self._known[self._hashes >> _REST] = True
         self.size = int(self._table.shape[1])
 
     def words(self, text: str) -> list[Word]:
@@ -165,6 +166,8 @@ class Vectors:
         if not again:
             new = lengths[at] < length
             hashes, at = hashes[new], at[new]
+        perhaps = self._known[hashes >> _REST]  # one look, which few strangers pass, before a search of twenty
+        hashes, at = hashes[perhaps], at[perhaps]
         spot = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
         known = self._hashes[spot] == hashes
         rows[at[known]], lengths[at[known]] = self._rows[spot[known]], length
@@ -179,6 +182,8 @@ def japanese() -> Vectors:
 # --- Hashes --------------------------------------------------------------------------------------------------------
 
 STEP = np.uint64(0x9E3779B97F4A7C15 | 1)
+_KNOWN_BITS = 22  # the first bits of a hash, by which most that are no word are told; four megabytes
+_REST = np.uint64(64 - _KNOWN_BITS)
 _LONG_VOWEL = np.uint64(ord("ー"))
 _RU = np.uint64(ord("る"))
 

@@ -6,7 +6,7 @@ It answers "not found" to those who may not know that the thing exists.
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents
+from helpdesk import agents, merging
 from helpdesk.errors import NotAllowed, NotFound
 from models import Agent, Attachment, Call, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
 
@@ -14,17 +14,25 @@ from models import Agent, Attachment, Call, CallOffer, Customer, Inbound, Messag
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
     """A ticket in a queue the agent serves, or assigned to the agent."""
     found = db.get(Ticket, ticket_id)
-    if found is None or not (found.assignee_id == agent.id or agents.serves(db, agent, found.queue_id)):
+    if found is None or not _sees(db, agent, found):
         raise NotFound("not_found", ticket_id=ticket_id)
     return found
 
 
+def _sees(db: Session, agent: Agent, found: Ticket) -> bool:
+    return found.assignee_id == agent.id or agents.serves(db, agent, found.queue_id)
+
+
+def _follows(db: Session, agent: Agent, said_in: Ticket) -> bool:
+    return _sees(db, agent, said_in) or _sees(db, agent, merging.home(db, said_in))
+
+
 def message(db: Session, agent: Agent, message_id: int) -> Message:
-    """A message of a ticket the agent may see."""
+    """A message of a ticket the agent may see, or of one that was merged into such a ticket."""
     found = db.get(Message, message_id)
-    if found is None:
+    said_in = db.get(Ticket, found.ticket_id) if found else None
+    if found is None or said_in is None or not _follows(db, agent, said_in):
         raise NotFound("not_found", message_id=message_id)
-    ticket(db, agent, found.ticket_id)
     return found
 
 
@@ -83,7 +91,7 @@ def inbound(db: Session, agent: Agent, inbound_id: int) -> Inbound:
         told = db.exec(select(Message).where(Message.inbound_id == inbound_id)).first()
         if told is None:
             raise NotFound("not_found", inbound_id=inbound_id)
-        ticket(db, agent, told.ticket_id)
+        message(db, agent, told.id or 0)
     return found
 
 

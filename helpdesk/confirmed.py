@@ -89,7 +89,10 @@ def query(db: Session, since: datetime, until: datetime, *columns: Any) -> sa.Se
             col(Guess.confidence).is_not(None), sa.not_(answered_again), col(Last.queue_id).not_in(triage),
             sa.or_(
                 col(Last.reason) == "by_agent",
-                sa.and_(col(Ticket.state) == TicketState.RESOLVED, col(Last.reason).in_(ACCEPTED)),
+                sa.and_(
+                    col(Ticket.state) == TicketState.RESOLVED, col(Ticket.merged_into_id).is_(None),
+                    col(Last.reason).in_(ACCEPTED),
+                ),
             ),
         )
     )  # fmt: skip

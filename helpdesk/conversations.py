@@ -4,7 +4,7 @@ Every part is one statement, however long the conversation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,7 +13,9 @@ from sqlmodel import Session, col, select
 
 from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
-from helpdesk.events import recall
+from helpdesk.events import TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.mail.files import is_encrypted
+from helpdesk.mail.html import has_remote_images
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -26,6 +28,8 @@ from models import (
     Impression,
     Membership,
     Message,
+    MessageKind,
+    MessageState,
     Note,
     Presence,
     Purchase,
@@ -65,7 +69,10 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
-TOLD = {"ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked"}
+TOLD = {
+    "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
+    "ticket_linked", "ticket_merged", "ticket_unmerged", "message_withdrawn", "message_held",
+}  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -78,6 +85,11 @@ class File:
     content_type: str
     size_bytes: int
     url: str
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a key is needed to open it."""
+        return is_encrypted(self.content_type, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +133,23 @@ class Entry:
     full_text_url: str = ""
     has_html: bool = False
     html_url: str = ""
+    images_url: str = ""
     source_url: str = ""
     attachments: Sequence[File] = ()
     marks: Sequence[tuple[int, int]] = ()
     state: str = ""
     error: str = ""
+    message_kind: str = ""
+    bcc: Sequence[str] = ()
+    leaves_at: datetime | None = None
+    is_scheduled: bool = False
     is_automatic: bool = False
     is_from_stranger: bool = False
     feeling: Feeling | None = None
     call: CallBubble | None = None
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    ticket_id: int = 0  # where it was said, in a conversation of several tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +230,39 @@ class CustomerPanel:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the box shall begin with, by ids of messages: one to answer, one to forward, one that was taken back."""
+
+    reply: int = 0
+    forward: int = 0
+    again: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyForm:
+    """The box. `mode` is "reply", "all", "forward", or "new" where nothing was said by mail yet. `to`, `cc` are those
+    of a reply, `all_to` and `all_cc` of one to all, which is offered where it is another. `about` is the message that
+    is answered or forwarded where it is not the newest, `again` the one taken back whose words and files stand here."""
+
     to: str
     cc: str
     subject: str
     signature: str
     can: bool
     why_not: str
+    mode: str = "reply"
+    bcc: str = ""
+    all_to: str = ""
+    all_cc: str = ""
+    forward_to: str = ""
+    forward_cc: str = ""
+    forward_subject: str = ""
+    sender: str = ""
+    about: Entry | None = None
+    again: int = 0
+    text: str = ""
+    files: Sequence[File] = ()
+    can_forward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +287,14 @@ class TicketView:
     queues: Sequence[dict[str, Any]]
     reply: ReplyForm
     can: frozenset[str]
+    merged_into_id: int | None
     urgency: UrgencyView | None
     language: LanguageView | None
 
 
-def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings) -> TicketView:
+def show(
+    db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings, asked: Asked = Asked()
+) -> TicketView:
     """Everything the ticket's page shows to this agent."""
     assert ticket.id is not None
     every_queue = queues.everyone(db)
@@ -259,6 +306,9 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply"}
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
+    can.add("merge")
+    if ticket.merged_into_id is not None:  # its conversation goes on elsewhere
+        can = {"unmerge"}
     guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     return TicketView(
@@ -280,8 +330,9 @@ def show(db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: 
         [] if ticket.customer_id else _candidates(db, ticket, last),
         _assignable(db, ticket, staff.values()),
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
-        reply_form(db, ticket, agent=agent, settings=settings),
+        reply_form(db, ticket, agent=agent, settings=settings, asked=asked),
         frozenset(can),
+        ticket.merged_into_id,
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
     )
@@ -338,7 +389,7 @@ def timeline(
     messages = db.exec(
         select(Message)
         .join(Ticket, col(Ticket.id) == Message.ticket_id)
-        .where(Ticket.customer_id == customer_id, seen)
+        .where(Ticket.customer_id == customer_id, seen, col(Message.state) != MessageState.WITHDRAWN)
         .order_by(col(Message.id).desc())
         .limit(limit)
     ).all()
@@ -367,14 +418,17 @@ def _entries(
     queue_names: dict[int, str],
     staff: dict[int, Agent],
 ) -> list[Entry]:
+    assert ticket.id is not None
+    here = tickets.family(ticket.id)
     messages = db.exec(
-        select(Message).where(Message.ticket_id == ticket.id).order_by(col(Message.id)).limit(ENTRIES_MAX)
+        select(Message)
+        .where(col(Message.ticket_id).in_(here), col(Message.state) != MessageState.WITHDRAWN)
+        .order_by(col(Message.id))
+        .limit(ENTRIES_MAX)
     ).all()
     files: dict[int, list[File]] = {}
     for row in db.exec(select(Attachment).where(col(Attachment.message_id).in_([message.id for message in messages]))):
-        files.setdefault(row.message_id, []).append(
-            File(row.id or 0, row.name, row.content_type, row.size_bytes, f"/attachments/{row.id}")
-        )
+        files.setdefault(row.message_id, []).append(_file(row))
     marks = {
         decision.message_id: [
             (reason["start"], reason["end"])
@@ -384,11 +438,11 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    notes = db.exec(select(Note).where(Note.ticket_id == ticket.id).order_by(col(Note.id)).limit(ENTRIES_MAX))
-    called = db.exec(select(Call).where(Call.ticket_id == ticket.id).order_by(col(Call.id)).limit(ENTRIES_MAX))
+    notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
+    called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
     told = db.exec(
         select(Event)
-        .where(Event.ticket_id == ticket.id, col(Event.fact).in_(TOLD))
+        .where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
         .order_by(col(Event.id))
         .limit(ENTRIES_MAX)
     )
@@ -401,10 +455,28 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, queue_names, staff) for row in told),
+        *(_fact(row, queue_names, staff) for row in told if _belongs(row, ticket.id)),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
+
+
+def pictures(db: Session, message: Message) -> dict[str, Attachment]:
+    """The pictures that came along with a message and that its page may show, by the ids it shows them by."""
+    if "cid:" not in message.html:
+        return {}
+    asked = select(Attachment).where(
+        Attachment.message_id == message.id, Attachment.content_id != "", col(Attachment.content_type).like("image/%")
+    )
+    return {file.content_id: file for file in db.exec(asked)}
+
+
+def _belongs(row: Event, ticket_id: int) -> bool:
+    """A merge is told to both its tickets: where they are shown as one, once is enough."""
+    told = recall(row)
+    if not isinstance(told, TicketMerged | TicketUnmerged):
+        return True
+    return row.ticket_id == (told.merged_id if ticket_id == told.merged_id else told.into_id)
 
 
 def _message(
@@ -425,17 +497,23 @@ def _message(
         author_address=message.sender_address,
         to=message.to,
         cc=message.cc,
-        text=message.reply_text or message.text,
+        text=message.reply_text if message.kind == MessageKind.FORWARD else message.reply_text or message.text,
         quoted_text=message.quoted_text,
         signature=message.signature,
         full_text_url=f"{url}/text",
         has_html=bool(message.html),
         html_url=f"{url}/html",
+        images_url=f"{url}/html?images=1" if has_remote_images(message.html) else "",
         source_url=f"{url}/source" if message.inbound_id else "",
         attachments=files,
         marks=marks,
         state=message.state.value,
         error=message.error,
+        ticket_id=message.ticket_id,
+        message_kind=message.kind.value,
+        bcc=message.bcc,
+        leaves_at=message.leaves_at,
+        is_scheduled=outgoing.is_scheduled(message),
         is_automatic=message.is_automatic,
         is_from_stranger=message.is_from_stranger,
         feeling=feeling,
@@ -445,8 +523,9 @@ def _message(
 def _note(note: Note, staff: dict[int, Agent]) -> Entry:
     author = staff.get(note.author_id or 0)
     return Entry(
-        kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text
-    )
+        kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text,
+        ticket_id=note.ticket_id,
+    )  # fmt: skip
 
 
 def _call(call: Call, staff: dict[int, Agent]) -> Entry:
@@ -481,9 +560,14 @@ def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> E
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
+    if isinstance(told, TicketLinked):
+        code, facts["other"] = f"ticket_{told.reason}", told.other_id
+    if isinstance(told, TicketMerged | TicketUnmerged):
+        facts |= {"merged": told.merged_id, "into": told.into_id}
+        facts["other"] = told.into_id if row.ticket_id == told.merged_id else told.merged_id
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""
-    return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts)
+    return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
 
 
 def _routing(
@@ -565,11 +649,15 @@ def _assignable(db: Session, ticket: Ticket, staff: Iterable[Agent]) -> list[dic
     ]
 
 
-def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings) -> ReplyForm:
-    """What a reply begins with: to whom, about what, and whether one can be sent at all."""
-    last = tickets.last_received(db, ticket.id or 0)
+def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()) -> ReplyForm:
+    """What a mail begins with: to whom, about what, and whether one can be sent at all."""
     queue = queues.get(db, ticket.queue_id)
-    address = last.sender_address if last else ""
+    _, sender = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+    can = outgoing.can_send(db, settings, address=sender)
+    chosen = _of_ticket(db, ticket, asked.reply or asked.forward)
+    last = outgoing.answered(db, ticket)
+    answers = chosen if chosen is not None and asked.reply else last
+    address = answers.sender_address if answers else ""
     if not address and ticket.customer_id:
         known = db.exec(
             select(ContactPoint.value)
@@ -578,15 +666,79 @@ def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings)
             .limit(1)
         ).first()
         address = known or ""
-    why_not = "" if settings.smtp_url.get_secret_value() else "no_outgoing_mail_server"
-    return ReplyForm(
-        address,
-        "",
-        outgoing.reply_subject(ticket),
-        queue.signature.replace("{agent}", agent.name),
-        not why_not,
-        why_not,
+    all_to, all_cc = outgoing.everyone(db, answers, settings) if answers else ([], [])
+    begins = last is None and not _was_written(db, ticket)
+    form = ReplyForm(
+        to=address,
+        cc="",
+        subject=ticket.subject if begins else outgoing.reply_subject(ticket),
+        signature=queue.signature.replace("{agent}", agent.name),
+        can=can,
+        why_not="" if can else "no_outgoing_mail_server",
+        mode="forward" if chosen is not None and asked.forward else "new" if begins else "reply",
+        all_to=", ".join(all_to) if [address] != all_to or all_cc else "",
+        all_cc=", ".join(all_cc),
+        forward_subject=outgoing.forward_subject(ticket),
+        sender=sender,
+        about=_message(chosen, {}, (), ()) if chosen is not None else None,
+        can_forward=chosen is not None or last is not None,
     )
+    return _written_again(db, ticket, form, asked.again)
+
+
+def _written_again(db: Session, ticket: Ticket, form: ReplyForm, message_id: int) -> ReplyForm:
+    """The box with what stood in a mail that was taken back, unless it was sent since."""
+    message = _of_ticket(db, ticket, message_id)
+    if message is None or message.state != MessageState.WITHDRAWN or message.error == outgoing.WRITTEN_ANEW:
+        return form
+    rows = db.exec(select(Attachment).where(Attachment.message_id == message.id).order_by(col(Attachment.id))).all()
+    to, cc = ", ".join(message.to), ", ".join(message.cc)
+    told: dict[str, Any] = {"again": message.id or 0, "text": message.reply_text, "bcc": ", ".join(message.bcc)}
+    if message.kind == MessageKind.FORWARD:
+        forwarded = _forwarded(db, ticket, message)
+        told |= {"mode": "forward", "forward_to": to, "forward_cc": cc, "forward_subject": message.subject}
+        told["about"] = _message(forwarded, {}, (), ()) if forwarded else None
+        carried = {row.sha256 for row in _files(db, forwarded)} if forwarded else set()
+        rows = [row for row in rows if row.sha256 not in carried]
+    else:
+        answers = _of_ticket(db, ticket, internet_id=message.in_reply_to) if message.in_reply_to else None
+        told |= {"to": to, "cc": cc, "about": _message(answers, {}, (), ()) if answers else None}
+        if form.mode == "new":
+            told["subject"] = message.subject.removesuffix(f" [#{ticket.id}]")
+    told["files"] = [_file(row) for row in rows]
+    return replace(form, **told)
+
+
+def _of_ticket(db: Session, ticket: Ticket, message_id: int = 0, *, internet_id: str = "") -> Message | None:
+    """A message of this ticket and of no other."""
+    if internet_id:
+        named = select(Message).where(Message.ticket_id == ticket.id, Message.internet_id == internet_id)
+        return db.exec(named.order_by(col(Message.id).desc()).limit(1)).first()
+    found = db.get(Message, message_id) if message_id else None
+    return found if found is not None and found.ticket_id == ticket.id else None
+
+
+def _forwarded(db: Session, ticket: Ticket, message: Message) -> Message | None:
+    """What a forward passed on: by its id, or the one whose words it carries."""
+    if message.references:
+        return _of_ticket(db, ticket, internet_id=message.references[0])
+    before = select(Message).where(Message.ticket_id == ticket.id, col(Message.id) < message.id)
+    said = db.exec(before.order_by(col(Message.id).desc()).limit(50))
+    return next((each for each in said if message.quoted_text.endswith(each.text.strip())), None)
+
+
+def _was_written(db: Session, ticket: Ticket) -> bool:
+    """Whether anything was said by mail that stands."""
+    said = select(Message.id).where(Message.ticket_id == ticket.id, col(Message.state) != MessageState.WITHDRAWN)
+    return db.exec(said.limit(1)).first() is not None
+
+
+def _files(db: Session, message: Message) -> Sequence[Attachment]:
+    return db.exec(select(Attachment).where(Attachment.message_id == message.id)).all()
+
+
+def _file(row: Attachment) -> File:
+    return File(row.id or 0, row.name, row.content_type, row.size_bytes, f"/attachments/{row.id}")
 
 
 def _point(point: ContactPoint) -> dict[str, str]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from helpdesk import mailboxes
+from helpdesk import mailboxes, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, oauth, send
@@ -311,7 +311,9 @@ def _quoted(db: Session, message: Message) -> Message | None:
     """The mail that is answered."""
     if not message.in_reply_to:
         return None
-    answered = select(Message).where(Message.ticket_id == message.ticket_id, Message.internet_id == message.in_reply_to)
+    answered = select(Message).where(
+        col(Message.ticket_id).in_(tickets.family(message.ticket_id)), Message.internet_id == message.in_reply_to
+    )
     return db.exec(answered.order_by(col(Message.id).desc()).limit(1)).first()
 
 

@@ -7,7 +7,6 @@ then remember one number and never skip an event. (Numbering by transaction id a
 was the alternative: it needs no lock, but one long transaction anywhere would hold back every screen.)
 """
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +78,39 @@ class TicketResolved(Fact):
 class TicketReopened(Fact):
     ticket_id: int
     queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketLinked(Fact):
+    """Two tickets have to do with each other; stated once for either. `reason` is what this one is to the other: it
+    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"."""
+
+    ticket_id: int
+    queue_id: int
+    other_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketMerged(Fact):
+    """One ticket goes on in another; stated once for either. `before` is what the merged one was: "resolved", "open",
+    or "awaiting" our answer."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnmerged(Fact):
+    """A merge was taken back; stated once for either."""
+
+    ticket_id: int
+    queue_id: int
+    merged_id: int
+    into_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +285,14 @@ class SomethingParked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailIgnored(Fact):
+    """A mail that became no message: `outcome` says why, "repeat" where the desk had it already."""
+
+    inbound_id: int
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParkedSettled(Fact):
     parked_id: int
     settlement: str
@@ -317,11 +357,11 @@ def emit(db: Session, fact: Fact) -> None:
     reactions.react(db, fact)
 
 
-def recall(row: Event) -> Fact:
+def recall(row: "Event | sa.Row[Any]") -> Fact:
     """The fact an event row holds."""
     known = {"ticket_id": row.ticket_id, "call_id": row.call_id, **row.data}
     kind = Fact.kinds[row.fact]
-    names = {field.name for field in dataclasses.fields(kind)} - {"at", "by_id"}
+    names = kind.__dataclass_fields__
     return kind(at=row.at, by_id=row.actor_id, **{name: known[name] for name in names if name in known})
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import defer, make_transient_to_detached
+from sqlalchemy.orm import defer, make_transient_to_detached, object_session
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
-from helpdesk.events import ParkedSettled, SomethingParked, emit
-from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind
+from helpdesk.events import MailIgnored, ParkedSettled, SomethingParked, emit
+from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind, Redelivery
 
 ATTEMPTS = 3
 """A mail or callback that breaks this often is parked."""
@@ -74,6 +74,9 @@ def keep(
         return new, True
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))
     assert first is not None
+    if kind == InboundKind.MAIL:
+        db.add(Redelivery(inbound_id=first, source=source, at=now))
+        emit(db, MailIgnored(inbound_id=first, outcome="repeat", at=now))
     return first, False
 
 
@@ -180,6 +183,9 @@ def done(
     """It was read, and this came of it."""
     inbound.state = InboundState.IGNORED if ignored else InboundState.DONE
     inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
+    became_no_message = ignored or outcome.startswith("bounce")
+    if inbound.kind == InboundKind.MAIL and became_no_message and isinstance(db := object_session(inbound), Session):
+        emit(db, MailIgnored(inbound_id=inbound.id or 0, outcome=outcome, at=now))
 
 
 def park(db: Session, inbound: Inbound, error: str, detail: str = "", *, now: datetime) -> Parked:
@@ -240,6 +246,19 @@ def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
 def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     """Set it aside for good. The bytes stay as long as all bytes stay."""
     _settle(db, parked, "dismissed", by=by, now=now)
+
+
+def is_loose(inbound: Inbound) -> bool:
+    """Whether a person may say where a mail belongs: it is on no ticket, and its bytes are here, all of them."""
+    is_over = inbound.state in (InboundState.PARKED, InboundState.IGNORED) and inbound.kind == InboundKind.MAIL
+    return is_over and inbound.ticket_id is None and not inbound.is_forgotten and inbound.outcome != "too_large"
+
+
+def assigned(db: Session, inbound: Inbound, *, by: Agent, now: datetime) -> None:
+    """A person said where it belongs: what was set aside about it is settled."""
+    waiting = select(Parked).where(Parked.inbound_id == inbound.id, col(Parked.settled_at).is_(None))
+    for parked in db.exec(waiting).all():
+        _settle(db, parked, "assigned", by=by, now=now)
 
 
 def forget(db: Session, *, before: datetime, limit: int = 500) -> int:

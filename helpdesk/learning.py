@@ -224,6 +224,7 @@ def _accepted(db: Session, limit: int) -> Iterable[_Outcome]:
         .join(Ticket, col(Ticket.id) == col(Routing.ticket_id))
         .where(
             col(Ticket.state) == TicketState.RESOLVED,
+            col(Ticket.merged_into_id).is_(None),
             col(Ticket.routed_by).in_(ACCEPTED),
             col(Routing.id) == newest,
         )

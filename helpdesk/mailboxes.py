@@ -45,7 +45,7 @@ _TRACES = re.compile(
 )
 _DELIVERED = re.compile(rb"^(?:delivered-to|x-original-to|envelope-to)[ \t]*:", re.IGNORECASE)
 _PLAIN = re.compile(rb"[A-Za-z0-9._%+'/=-]{1,128}@[A-Za-z0-9.-]{1,253}")
-_TAG = re.compile(rb"\+(t[0-9]{1,9}\.[0-9a-f]{20})@", re.IGNORECASE)
+_TAG = re.compile(rb"\+(t[0-9]{1,9}\.[0-9a-f]{20}(?:\.m[0-9]{1,12})?)@", re.IGNORECASE)
 HEAD_BYTES = 65_536
 _OPEN = (FetchedState.KEPT, FetchedState.FAILED, FetchedState.TOO_LARGE)
 
@@ -140,6 +140,11 @@ def addresses(db: Session) -> list[str]:
     return [address for address in db.exec(select(Mailbox.address)) if address]
 
 
+def source_of(mailbox: Mailbox) -> str:
+    """What a mail collected from it says of its source; the name may change."""
+    return f"mailbox:{mailbox.id}"
+
+
 def queue_of(db: Session, inbound: Inbound) -> Queue | None:
     """The queue of the mailbox a mail was collected from; None when it came another way or the mailbox has none."""
     mailbox = db.get(Mailbox, inbound.envelope["mailbox"]) if "mailbox" in inbound.envelope else None
@@ -150,6 +155,11 @@ def sending(db: Session, address: str) -> Mailbox | None:
     """The mailbox by whose server mail from this address leaves; None: by the desk's own."""
     own = select(Mailbox).where(Mailbox.address == address.lower(), Mailbox.smtp_host != "")
     return db.exec(own.order_by(col(Mailbox.id)).limit(1)).first()
+
+
+def any_sends(db: Session) -> bool:
+    """Whether any mailbox has a server by which mail leaves."""
+    return db.exec(select(Mailbox.id).where(Mailbox.smtp_host != "").limit(1)).first() is not None
 
 
 def sends_by_token(access: Access) -> bool:
@@ -416,7 +426,7 @@ def keep(
         if row.state in (FetchedState.KEPT, FetchedState.SETTLED):
             continue  # by another process, while this one had lost its lease without knowing
         row.inbound_id, is_new = inbox.keep(
-            db, InboundKind.MAIL, mailbox.name, inbox.mail_key(raw), raw, envelope=envelope(mailbox, raw), now=now
+            db, InboundKind.MAIL, source_of(mailbox), inbox.mail_key(raw), raw, envelope=envelope(mailbox, raw), now=now
         )
         row.is_repeat, row.size_bytes, row.fetched_at = not is_new, len(raw), now
         row.state = FetchedState.SETTLED if mailbox.after == MailboxAfter.NOTHING else FetchedState.KEPT
@@ -438,7 +448,7 @@ def keep_large(
     row = _row(db, mailbox, uidvalidity, uid, now=now)
     if row.state not in (FetchedState.KEPT, FetchedState.SETTLED, FetchedState.TOO_LARGE):
         key = "too_large:" + hashlib.sha256(head).hexdigest()
-        row.inbound_id, is_new = inbox.keep(db, InboundKind.MAIL, mailbox.name, key, head, envelope={}, now=now)
+        row.inbound_id, is_new = inbox.keep(db, InboundKind.MAIL, source_of(mailbox), key, head, envelope={}, now=now)
         row.state, row.size_bytes, row.is_repeat = FetchedState.TOO_LARGE, size_bytes, not is_new
         db.add(row)
         if is_new and (inbound := db.get(Inbound, row.inbound_id)):

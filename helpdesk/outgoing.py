@@ -8,24 +8,30 @@ and the database decides who was first.
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import canned, tickets
-from helpdesk.errors import Conflict, Invalid
+from classifiers.text import language as language_of
+from helpdesk import agents, canned, mailboxes, tickets
+from helpdesk.customers import matching
+from helpdesk.customers.contact_points import email_key
+from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import MessageHeld, MessageQueued, MessageRescheduled, MessageWithdrawn, emit
 from helpdesk.mail import compose
 from helpdesk.settings import Settings
 from models import (
     Agent,
     Attachment,
+    Channel,
+    Customer,
     Delivery,
     DeliveryState,
     Direction,
+    Mailbox,
     Message,
     MessageKind,
     MessageState,
@@ -42,6 +48,8 @@ SOON = timedelta(seconds=60)
 """What leaves later than this was scheduled; sooner, it only waits for second thoughts."""
 LATEST = timedelta(days=366)
 SUBJECT_MAX = 500
+WRITTEN_ANEW = "written_anew"
+"""Of a mail that was taken back: it was sent after all, by another one."""
 UNSAID = (MessageState.AWAITING, MessageState.WITHDRAWN)
 """States of mails that nobody outside the desk has or will have as things stand."""
 
@@ -57,7 +65,8 @@ _ADDRESS = re.compile(
 class Draft:
     """What an agent wrote. `files` are already stored, see mail/attachments.py. `about` is the message that is answered
     or forwarded, None the customer's newest; `subject` counts for new and forwarded mail; `leaves_at` None is now.
-    `canned_ids` are the canned replies it was made of."""
+    `instead` is a mail that was taken back and is sent by this one; `canned_ids` are the canned replies it was made
+    of."""
 
     text: str
     to: Sequence[str]
@@ -68,6 +77,7 @@ class Draft:
     subject: str = ""
     about: Message | None = None
     leaves_at: datetime | None = None
+    instead: Message | None = None
     canned_ids: Sequence[int] = ()
 
 
@@ -82,7 +92,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
     db.refresh(ticket, with_for_update=True)
     if twin := _said_just_now(db, ticket.id, draft, text, by=by, now=now):
         return twin
-    answers = draft.about or tickets.last_received(db, ticket.id) if draft.kind == MessageKind.REPLY else draft.about
+    answers = draft.about or (answered(db, ticket) if draft.kind == MessageKind.REPLY else None)
     name, address = sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     undo = timedelta(seconds=settings.undo_seconds)
     message = Message(
@@ -111,9 +121,39 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         _copy_files(db, draft.about, message)
     if draft.kind != MessageKind.FORWARD:
         _answered(db, ticket, text, by=by, now=now)
+    if draft.instead is not None and draft.instead.state == MessageState.WITHDRAWN:
+        draft.instead.error = WRITTEN_ANEW
     canned.used(db, by, draft.canned_ids, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
     return message
+
+
+def begin(
+    db: Session, draft: Draft, *, queue: Queue, customer: Customer | None, by: Agent, settings: Settings, now: datetime
+) -> Message:
+    """Write first: a new ticket of this queue whose first words are the desk's. Without a customer the one is taken who
+    alone has the first address. Pressed twice it is one ticket."""
+    draft = replace(draft, kind=MessageKind.NEW)
+    text = _checked(draft, now=now)
+    assert queue.id is not None
+    if not agents.serves(db, by, queue.id):
+        raise NotAllowed("agent_not_in_queue", agent_id=by.id, queue_id=queue.id)
+    if twin := _begun_just_now(db, draft, text, by=by, now=now):
+        return twin
+    customer_id = customer.id if customer else matching.by_address(db, email_key(draft.to[0])).customer_id
+    ticket = tickets.start(
+        db,
+        subject=" ".join(draft.subject.split()),
+        channel=Channel.MAIL,
+        queue_id=queue.id,
+        customer_id=customer_id,
+        language=language_of(f"{draft.subject}\n{text}"),
+        text=text,
+        now=now,
+    )
+    ticket.assignee_id, ticket.awaits_us = by.id, False
+    tickets.announce(db, ticket, by_id=by.id, now=now)
+    return write(db, ticket, draft, by=by, settings=settings, now=now)
 
 
 def receipt(
@@ -221,6 +261,42 @@ def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
     emit(db, MessageQueued(**_told(message, ticket), attempt=given_up + 1, by_id=by.id, at=now))
 
 
+def answered(db: Session, ticket: Ticket) -> Message | None:
+    """The mail a reply answers: the newest from the customer's side. Somebody whom the ticket's mail was only forwarded
+    to is not on it."""
+    assert ticket.id is not None
+    last = tickets.last_received(db, ticket.id)
+    others = select(Message).where(Message.ticket_id == ticket.id, Message.kind == MessageKind.FORWARD)
+    told = {email_key(each) for message in db.exec(others) for each in (*message.to, *message.cc, *message.bcc)}
+    if last is None or not told:
+        return last
+    received = select(Message).where(
+        Message.ticket_id == ticket.id, Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
+    )
+    heard = db.exec(received.order_by(col(Message.id))).all()
+    told.discard(email_key(heard[0].sender_address))
+    return next((message for message in reversed(heard) if email_key(message.sender_address) not in told), last)
+
+
+def everyone(db: Session, message: Message, settings: Settings) -> tuple[list[str], list[str]]:
+    """To and Cc of a reply to all: who wrote the mail and whom it was for, without the desk's own addresses."""
+    own = {*ours(db, settings)}
+    to = [message.sender_address, *(each for each in message.to if plain(each) not in own)]
+    return _once(to), _once([each for each in message.cc if plain(each) not in own], to)
+
+
+def ours(db: Session, settings: Settings) -> set[str]:
+    """The desk's own addresses, in small letters."""
+    known = [*db.exec(select(Queue.address)), *db.exec(select(Mailbox.address)), settings.mail_from]
+    return {address.lower() for address in known if address} | set(settings.mail_addresses)
+
+
+def plain(address: str) -> str:
+    """An address without its plus-tag, in small letters."""
+    local, _, domain = address.strip().lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def reply_subject(ticket: Ticket) -> str:
     """ "Re: 注文の件 [#42]": the token joins an answer whose threading headers were lost, for those who take part."""
     return f"Re: {ticket.subject} [#{ticket.id}]"
@@ -235,6 +311,14 @@ def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> t
     """The name and address a mail comes from: the queue's own, or the desk's."""
     queue = db.get(Queue, ticket.queue_id)
     return (queue.sender_name if queue else "") or desk_name, (queue.address if queue else "") or default
+
+
+def can_send(db: Session, settings: Settings, *, address: str = "") -> bool:
+    """Whether there is a server by which mail leaves: the desk's own, or one of the mailbox with this address, "" for
+    any mailbox."""
+    if settings.smtp_url.get_secret_value():
+        return True
+    return mailboxes.sending(db, address) is not None if address else mailboxes.any_sends(db)
 
 
 def is_scheduled(message: Message) -> bool:
@@ -276,7 +360,7 @@ def _checked(draft: Draft, *, now: datetime) -> str:
 
 def _check_time(leaves_at: datetime | None, *, now: datetime) -> None:
     if leaves_at is not None and not now < leaves_at < now + LATEST:
-        raise Invalid("not_in_the_future" if leaves_at <= now else "too_far_away", field="leaves_at")
+        raise Invalid("not_in_the_future" if leaves_at <= now else "too_far_away", field="later")
 
 
 def _once(addresses: Sequence[str], but: Sequence[str] = ()) -> list[str]:
@@ -369,6 +453,17 @@ def _locked(db: Session, message: Message) -> Ticket:
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket is not None
     return ticket
+
+
+def _begun_just_now(db: Session, draft: Draft, text: str, *, by: Agent, now: datetime) -> Message | None:
+    recent = (
+        select(Message)
+        .join(Ticket, col(Ticket.id) == col(Message.ticket_id))
+        .where(Ticket.assignee_id == by.id, Ticket.state == TicketState.OPEN, col(Ticket.last_contact_at) > now - TWICE)
+        .where(Message.author_id == by.id, Message.kind == MessageKind.NEW, Message.text == text)
+        .where(col(Message.state) != MessageState.WITHDRAWN)
+    )
+    return next((message for message in db.exec(recent) if list(message.to) == _once(draft.to)), None)
 
 
 def _said_just_now(db: Session, ticket_id: int, draft: Draft, text: str, *, by: Agent, now: datetime) -> Message | None:

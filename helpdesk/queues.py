@@ -87,6 +87,7 @@ def change(
     name_en: str | None = None,
     greeting: str | None = None,
     signature: str | None = None,
+    sender_name: str | None = None,
     keywords: Sequence[str] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
@@ -104,6 +105,7 @@ def change(
     queue.name, queue.name_en = name or queue.name, name_en or queue.name_en
     queue.greeting = queue.greeting if greeting is None else greeting
     queue.signature = queue.signature if signature is None else signature
+    queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)
     if db.is_modified(queue):

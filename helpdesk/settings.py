@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )
+    mail_strangers: Literal["note", "park"] = Field(
+        "note", description="Mail of somebody who quotes a ticket without taking part: shown on it, or set aside."
+    )
+    mail_tickets_per_hour: int = Field(
+        20, ge=1, description="What one sender writes beyond so many new tickets in an hour is set aside."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Seals the passwords of mailboxes. Empty: a key made in the data folder when first needed.",

@@ -3,12 +3,13 @@
 import re
 import secrets
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import agents
-from helpdesk.errors import Invalid, NotAllowed
+from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
     NoteAdded,
@@ -142,9 +143,11 @@ def resolve(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
 
 
 def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:
-    """The matter was not settled after all. Twice changes nothing."""
+    """The matter was not settled after all. Twice changes nothing. Raises `Conflict` where it goes on elsewhere."""
     if ticket.state == TicketState.OPEN:
         return
+    if ticket.merged_into_id is not None:
+        raise Conflict("ticket_merged", ticket_id=ticket.id, into_id=ticket.merged_into_id)
     assert ticket.id is not None
     ticket.state, ticket.resolved_at = TicketState.OPEN, None
     emit(db, TicketReopened(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by_id, at=now))
@@ -172,12 +175,21 @@ def link_customer(db: Session, ticket: Ticket, customer: Customer, *, by: Agent 
     )
 
 
+def family(ticket_id: int) -> sa.Select[Any]:
+    """The ids of this ticket and of all that were merged into it, however far; for use in `in_`, in one statement."""
+    own = sa.select(sa.cast(sa.literal(ticket_id), sa.Integer).label("id")).cte("family", recursive=True)
+    merged = sa.select(col(Ticket.id)).join(own, col(Ticket.merged_into_id) == own.c.id)
+    return sa.select(own.union(merged).c.id)
+
+
 def last_received(db: Session, ticket_id: int) -> Message | None:
-    """The newest mail the customer's side wrote, which a reply answers."""
+    """The newest mail the customer's side wrote, here or in what was merged into it, which a reply answers."""
     return db.exec(
         select(Message)
         .where(
-            Message.ticket_id == ticket_id, Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
+            col(Message.ticket_id).in_(family(ticket_id)),
+            Message.direction == Direction.IN,
+            sa.not_(col(Message.is_from_stranger)),
         )
         .order_by(col(Message.id).desc())
         .limit(1)

@@ -4,7 +4,7 @@ from models.agents import Agent, AgentState, Login, Presence, Role
 from models.calls import Call, CallFact, CallOffer, CallState, Outcome
 from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
 from models.events import Bookmark, Event
-from models.inbox import Inbound, InboundKind, InboundState
+from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
     CaseKey,
     Impression,
@@ -104,6 +104,7 @@ __all__ = [
     "Presence",
     "Purchase",
     "Queue",
+    "Redelivery",
     "ReplyLock",
     "Role",
     "Routing",

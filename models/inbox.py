@@ -56,3 +56,14 @@ class Inbound(Row, table=True):
     read_at: datetime | None = None
     ticket_id: int | None = points_to("ticket.id", default=None, ondelete="SET NULL")
     call_id: int | None = points_to("call.id", default=None, ondelete="SET NULL")
+
+
+class Redelivery(Row, table=True):
+    """A mail that arrived once more. Nothing was kept of it; that it came, and how, is accounted for."""
+
+    __table_args__ = (sa.Index("ix_redelivery_at", "at", "source"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    inbound_id: int = points_to("inbound.id", ondelete="CASCADE", index=True)  # the first one
+    source: str
+    at: datetime

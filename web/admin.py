@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, impressions, inbox, preferences
+from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked
 from web.edge import act, desk_of, html, look, see
@@ -88,14 +88,16 @@ def _parked(db: Session, agent: Agent) -> dict[str, Any]:
     query = select(Parked, size).join(Inbound, col(Inbound.id) == Parked.inbound_id, isouter=True)
     waits = db.exec(query.where(col(Parked.settled_at).is_(None)).order_by(col(Parked.id)).limit(SHOWN)).all()
     over = db.exec(query.where(col(Parked.settled_at).is_not(None)).order_by(col(Parked.settled_at).desc()).limit(20))
-    return {"rows": [_row(*found) for found in waits], "resolved": [_row(*found) for found in over.all()]}
+    return {"rows": [_row(db, *found) for found in waits], "resolved": [_row(db, *found) for found in over.all()]}
 
 
-def _row(parked: Parked, size: int | None) -> dict[str, Any]:
+def _row(db: Session, parked: Parked, size: int | None) -> dict[str, Any]:
     return {
-        "id": parked.id, "kind": parked.kind.value, "source": parked.source, "error": parked.error,
-        "detail": parked.detail, "parked_at": parked.parked_at, "size_bytes": size,
+        "id": parked.id, "kind": parked.kind.value, "error": parked.error,
+        "source": ledger.called(db, parked.source) or parked.source, "detail": parked.detail,
+        "parked_at": parked.parked_at, "size_bytes": size,
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
+        "mail_url": f"/admin/mail/{parked.inbound_id}" if parked.inbound_id and parked.kind == "mail" else "",
         # Of a mail that was too large for its mailbox only the head is here: it is fetched anew, not read again.
         "can_replay": (parked.inbound_id is not None and parked.error != "too_large") or parked.message_id is not None,
     }  # fmt: skip

@@ -73,6 +73,11 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("board", set()).add(EVERYONE)
 
 
+def _mail(touched: Touched, fact: Any) -> None:
+    _ticket(touched, fact)
+    _ledger(touched, fact)
+
+
 def _conversation(touched: Touched, fact: Any) -> None:
     """Something in the ticket that moves neither its row nor a count."""
     touched.tickets.setdefault(fact.ticket_id, set())
@@ -107,6 +112,11 @@ def _state(touched: Touched, fact: Any) -> None:
 def _parked(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(SUPERVISORS)
     touched.stale.setdefault("parked", set()).add(SUPERVISORS)
+    _ledger(touched, _fact)
+
+
+def _ledger(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("ledger", set()).add(SUPERVISORS)
 
 
 def _everything(touched: Touched, _fact: Any) -> None:
@@ -142,9 +152,13 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketAssigned: _ticket,
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
+    facts.TicketLinked: _conversation,
+    facts.TicketMerged: _ticket,
+    facts.TicketUnmerged: _ticket,
     facts.CustomerLinked: _ticket,
     facts.CustomerChanged: _customer,
-    facts.MessageReceived: _ticket,
+    facts.MessageReceived: _mail,
+    facts.MailIgnored: _ledger,
     facts.MessageQueued: _ticket,
     facts.MessageWithdrawn: _ticket,
     facts.MessageHeld: _ticket,
@@ -204,9 +218,11 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
             touch(touched, fact)
     for call_id in popped:
         touched.cards.pop(call_id, None)
-    seeing = _seeing(db, {*touched.rows, *touched.tickets})
+    seeing, onward = _seeing(db, {*touched.rows, *touched.tickets})
     for ticket_id, topics in touched.tickets.items():
-        touched.stale[f"ticket-{ticket_id}"] = topics | seeing.get(ticket_id, frozenset())
+        touched.stale.setdefault(f"ticket-{ticket_id}", set()).update(topics | seeing.get(ticket_id, frozenset()))
+        while (ticket_id := onward.get(ticket_id, 0)) in seeing:  # where it was merged, its words are shown as well
+            touched.stale.setdefault(f"ticket-{ticket_id}", set()).update(seeing[ticket_id])
     return [
         *_cards(db, touched.cards, audience, renderer, settings, now),
         *_rows(db, touched.rows, seeing, audience, renderer, now),
@@ -215,17 +231,23 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
     ]
 
 
-def _seeing(db: Session, ticket_ids: set[int]) -> dict[int, frozenset[str]]:
-    """Which topics see these tickets now: that of the queue, and the assignee's own."""
-    if not ticket_ids:
-        return {}
-    rows = db.execute(
-        sa.select(col(Ticket.id), col(Ticket.queue_id), col(Ticket.assignee_id)).where(col(Ticket.id).in_(ticket_ids))
-    )
-    return {
-        ticket_id: frozenset({queue_topic(queue_id), *([agent_topic(agent_id)] if agent_id else [])})
-        for ticket_id, queue_id, agent_id in rows
-    }
+def _seeing(db: Session, ticket_ids: set[int]) -> tuple[dict[int, frozenset[str]], dict[int, int]]:
+    """Which topics see these tickets now: that of the queue, and the assignee's own; of those they were merged into as
+    well. And which ticket each was merged into."""
+    seeing: dict[int, frozenset[str]] = {}
+    onward: dict[int, int] = {}
+    while ticket_ids:
+        rows = db.execute(
+            sa.select(
+                col(Ticket.id), col(Ticket.queue_id), col(Ticket.assignee_id), col(Ticket.merged_into_id)
+            ).where(col(Ticket.id).in_(ticket_ids))
+        )
+        for ticket_id, queue_id, agent_id, into_id in rows:
+            seeing[ticket_id] = frozenset({queue_topic(queue_id), *([agent_topic(agent_id)] if agent_id else [])})
+            if into_id is not None:
+                onward[ticket_id] = into_id
+        ticket_ids = set(onward.values()) - seeing.keys()
+    return seeing, onward
 
 
 def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, renderer: Renderer, settings: Settings,

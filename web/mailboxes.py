@@ -21,9 +21,11 @@ from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
 from web.edge import act, desk_of, html, look, see
 
 FIELDS = ("name", "address", "host", "port", "security", "user", "auth", "client_id", "token_url", "scope", "folder",
-          "after", "move_to", "queue_id", "takes_from")  # fmt: skip
-SECRETS = ("secret", "client_secret")
-EMPTY = {"port": "993", "security": "tls", "auth": "password", "folder": "INBOX", "after": "seen"}
+          "after", "move_to", "queue_id", "takes_from", "smtp_host", "smtp_port", "smtp_security",
+          "smtp_user")  # fmt: skip
+SECRETS = ("secret", "client_secret", "smtp_secret")
+EMPTY = {"port": "993", "security": "tls", "auth": "password", "folder": "INBOX", "after": "seen", "smtp_port": "587",
+         "smtp_security": "starttls"}  # fmt: skip
 LONGEST = 5000  # of a refresh token; Microsoft's have some 1,500 characters
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -128,6 +130,7 @@ async def _form(request: Request, mailbox_id: int | None, values: dict[str, str]
         return {
             "values": shown, "has_secret": bool(mailbox and mailbox.secret),
             "has_client_secret": bool(mailbox and mailbox.client_secret),
+            "has_smtp_secret": bool(mailbox and mailbox.smtp_secret),
             "queues": [{"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)],
         }  # fmt: skip
 
@@ -140,22 +143,29 @@ async def _values(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What was typed, the secrets apart from what may be shown again."""
     form = await request.form()
     values = {name: str(form.get(name, ""))[:LONGEST] for name in FIELDS}
-    names = {"secret": "refresh_token" if values["auth"] == "xoauth2" else "secret", "client_secret": "client_secret"}
+    values |= {name: EMPTY[name] for name in ("smtp_port", "smtp_security") if not values[name]}
+    names = {"secret": "refresh_token" if values["auth"] == "xoauth2" else "secret", "client_secret": "client_secret",
+             "smtp_secret": "smtp_secret"}  # fmt: skip
     return values, {name: str(form.get(given, ""))[:LONGEST].strip("\r\n") for name, given in names.items()}
 
 
 def _typed(values: dict[str, str], zone: str) -> Form:
     """Raises `Invalid` with the field that cannot be understood."""
-    port, queue = values["port"].strip(), values["queue_id"].strip()
-    if not port.isascii() or not port.isdigit() or len(port) > 5:
-        raise Invalid("not_a_port", field="port")
+    queue = values["queue_id"].strip()
+    ports = {name: values[name].strip() for name in ("port", "smtp_port")}
+    for name, port in ports.items():
+        if not port.isascii() or not port.isdigit() or len(port) > 5:
+            raise Invalid("not_a_port", field=name)
     if queue and (not queue.isascii() or not queue.isdigit() or len(queue) > 9):
         raise Invalid("unknown_choice", field="queue_id")
-    words = ("name", "address", "host", "user", "client_id", "token_url", "scope", "folder", "move_to", *SECRETS)
+    words = ("name", "address", "host", "user", "client_id", "token_url", "scope", "folder", "move_to", "smtp_host",
+             "smtp_user", *SECRETS)  # fmt: skip
     told: dict[str, Any] = {name: values[name] for name in words}
     return Form(
         **told,
-        port=int(port),
+        port=int(ports["port"]),
+        smtp_port=int(ports["smtp_port"]),
+        smtp_security=_choice(MailboxSecurity, values, "smtp_security"),
         queue_id=int(queue) if queue else None,
         security=_choice(MailboxSecurity, values, "security"),
         auth=_choice(MailboxAuth, values, "auth"),

@@ -1,55 +1,91 @@
-"""Writing to a customer: the form below the conversation, and what becomes of what was sent with it."""
+"""Writing to a customer: the form below the conversation, the page that begins one, and second thoughts.
 
+One form has all the modes. Each has recipient fields of its own, so that it works without a script: what counts are
+the fields of the mode that was chosen.
+"""
+
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, conversations, outgoing
-from helpdesk.errors import Invalid
+from helpdesk import access, agents, conversations, outgoing, queues
+from helpdesk.conversations import Asked
+from helpdesk.customers import records
+from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
-from models import Agent
-from web import canned
-from web.edge import act, back, desk_of, see
+from helpdesk.outgoing import Draft
+from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
+from web import canned as canned_pages
+from web.edge import act, back, desk_of, html, look, see
 
 FILES_MAX_BYTES = 25_000_000
+MODES = {"reply": ("", MessageKind.REPLY), "all": ("all_", MessageKind.REPLY), "new": ("", MessageKind.NEW),
+         "forward": ("forward_", MessageKind.FORWARD)}  # fmt: skip
+"""What a mode's fields are called, and what becomes of them."""
+FIELDS = ("customer_id", "queue_id", "to", "cc", "bcc", "subject", "body", "later")
+ASKED = ("reply", "forward", "again")
 
 
 async def reply(request: Request) -> Response:
-    """Write to the customer; files come along."""
+    """Write to the customer, or pass a mail on; files come along."""
     desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
     # Asked before anything is unpacked: whoever may not reply leaves no file here.
     await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
-        if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
-            raise Invalid("too_large", field="attachments")
-        files = [
-            attachments.store(
-                desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
-                content_type=file.content_type or "application/octet-stream",
-            )
-            for file in uploads
-        ]  # fmt: skip
-        text, to, cc = str(form.get("body", "")), _addresses(form.get("to")), _addresses(form.get("cc"))
-        leaves_at = _moment(str(form.get("later", "")), desk.settings.timezone)
-        laid = canned.laid(form)
+        files = await _files(request, form)
+        typed = {name: value for name, value in form.items() if isinstance(value, str)}
+        kept = [_number(str(each)) for each in form.getlist("keep_file")]
+        laid = canned_pages.laid(form)
+    leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
 
     def write(db: Session, agent: Agent) -> None:
         found = access.ticket(db, agent, ticket_id)
         view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
         if not view.can:
             raise Invalid(view.why_not)
-        along = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
-        draft = outgoing.Draft(text, to or _addresses(view.to), cc, along, leaves_at=leaves_at, canned_ids=laid.ids)
+        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        draft = _draft(db, agent, found, typed, view, [*along, *_kept_files(db, agent, found, kept)], leaves_at)
+        draft = replace(draft, canned_ids=laid.ids)
         outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=desk.clock())
 
     await act(request, write)
-    return back(request, f"/tickets/{ticket_id}")
+    return _back_to(request, ticket_id)
+
+
+async def new(request: Request) -> Response:
+    """An empty mail, or a new ticket that begins with it."""
+    desk = desk_of(request)
+    if request.method == "GET":
+        return await _form(request, {name: request.query_params.get(name, "") for name in FIELDS}, {})
+    async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
+        files = await _files(request, form)
+        typed = {name: str(form.get(name, ""))[:200_000] for name in FIELDS}
+
+    def write(db: Session, agent: Agent) -> int:
+        leaves_at = _moment(typed["later"], desk.settings.timezone)
+        customer = access.customer(db, agent, _number(typed["customer_id"])) if typed["customer_id"] else None
+        draft = Draft(
+            typed["body"], outgoing.addresses(typed["to"]), outgoing.addresses(typed["cc"]), files,
+            bcc=outgoing.addresses(typed["bcc"]), subject=typed["subject"], leaves_at=leaves_at,
+        )  # fmt: skip
+        queue = queues.get(db, _number(typed["queue_id"]))
+        message = outgoing.begin(
+            db, draft, queue=queue, customer=customer, by=agent, settings=desk.settings, now=desk.clock()
+        )
+        return message.ticket_id
+
+    try:
+        ticket_id = await act(request, write)
+    except Invalid as error:
+        return await _form(request, typed, {str(error.facts.get("field", "")): error.code}, 422)
+    return RedirectResponse(f"/tickets/{ticket_id}", 303)
 
 
 async def undo(request: Request) -> Response:
@@ -78,6 +114,103 @@ async def later(request: Request) -> Response:
     return back(request, f"/tickets/{await act(request, verb)}")
 
 
+def asked_of(request: Request) -> Asked:
+    """What the address wants the box to begin with."""
+    told = {name: request.query_params.get(name, "") for name in ASKED}
+    return Asked(**{name: int(value) for name, value in told.items() if value.isdecimal() and len(value) < 10})
+
+
+def asked_query(request: Request) -> str:
+    """The same as the end of an address, so that the region fetched later begins alike."""
+    told = {name: number for name, number in asdict(asked_of(request)).items() if number}
+    return f"?{urlencode(told)}" if told else ""
+
+
+def _draft(
+    db: Session, agent: Agent, ticket: Ticket, typed: dict[str, str], view: conversations.ReplyForm,
+    files: list[Attachment], leaves_at: datetime | None,
+) -> Draft:  # fmt: skip
+    """What was typed in the fields of the chosen mode; where those of a reply are empty, whom it is for anyway."""
+    mode = typed.get("mode") if typed.get("mode") in MODES else view.mode
+    prefix, kind = MODES[mode or "reply"]
+    to, cc, bcc = (outgoing.addresses(typed.get(name, "")) for name in (f"{prefix}to", f"{prefix}cc", "bcc"))
+    if not to and kind != MessageKind.FORWARD:
+        to = outgoing.addresses(view.all_to if mode == "all" else view.to)
+    about = access.message(db, agent, _number(typed["about"])) if typed.get("about") else None
+    if kind == MessageKind.FORWARD and about is None:
+        about = outgoing.answered(db, ticket)
+    if about is not None and about.ticket_id != ticket.id:
+        raise NotFound("not_found", message_id=about.id)
+    instead = access.message(db, agent, _number(typed["again"])) if typed.get("again") else None
+    if instead is not None and instead.ticket_id != ticket.id:
+        raise NotFound("not_found", message_id=instead.id)
+    subject = typed.get(f"{prefix}subject", "") or (ticket.subject if kind == MessageKind.NEW else "")
+    return Draft(
+        typed.get("body", ""), to, cc, files, bcc, kind, subject, about if kind != MessageKind.NEW else None,
+        leaves_at, instead,
+    )  # fmt: skip
+
+
+async def _files(request: Request, form: FormData) -> list[Attachment]:
+    """The uploads, stored, with no message yet."""
+    desk = desk_of(request)
+    uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
+    if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
+        raise Invalid("too_large", field="attachments")
+    return [
+        attachments.store(
+            desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
+            content_type=file.content_type or "application/octet-stream",
+        )
+        for file in uploads
+    ]  # fmt: skip
+
+
+def _kept_files(db: Session, agent: Agent, ticket: Ticket, ids: list[int]) -> list[Attachment]:
+    """Files of a mail of this ticket that was taken back, for the one that is sent in its place."""
+    found = []
+    for number in ids[:20]:
+        row = access.attachment(db, agent, number)
+        message = db.get(Message, row.message_id)
+        if message is None or message.ticket_id != ticket.id or message.state != MessageState.WITHDRAWN:
+            raise NotFound("not_found", attachment_id=number)
+        copy = {"message_id": 0, "is_inline": False, "content_id": ""}
+        found.append(Attachment(**row.model_dump(exclude={"id"}) | copy))
+    return found
+
+
+async def _form(request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        served = agents.queue_ids(db, agent)
+        customer = access.customer(db, agent, _number(values["customer_id"])) if values["customer_id"] else None
+        shown = dict(values)
+        if customer is not None and not shown["to"] and not errors:
+            points = records.points_of(db, customer.id or 0)
+            shown["to"] = next((point.value for point in points if point.kind == "email"), "")
+        settings = desk_of(request).settings
+        return {
+            "values": shown,
+            "customer": {"id": customer.id, "name": customer.name} if customer is not None else None,
+            "queues": [
+                {"id": queue.id, "name": queue.called(agent.language), "sender": queue.address or settings.mail_from}
+                for queue in queues.everyone(db) if queue.id in served and not queue.is_triage
+            ],
+            "can": outgoing.can_send(db, settings),
+        }  # fmt: skip
+
+    frame, told = await look(request, verb)
+    frame |= {"view": "", "errors": errors} | told
+    return html(request, "tickets/new.html", frame["me"]["language"], status, **frame)
+
+
+def _back_to(request: Request, ticket_id: int) -> Response:
+    """To the page the form stood on, without what the box began with: it has been used."""
+    answer = back(request, f"/tickets/{ticket_id}")
+    path, _, query = answer.headers["location"].partition("?")
+    kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in (*ASKED, "draft")]
+    return RedirectResponse(f"{path}?{'&'.join(kept)}" if kept else path, 303)
+
+
 def _moment(typed: str, zone: str) -> datetime | None:
     """A date and time at the desk, as a form's field has it; None where none was given."""
     if not typed.strip():
@@ -85,9 +218,10 @@ def _moment(typed: str, zone: str) -> datetime | None:
     try:
         return datetime.fromisoformat(typed.strip()).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Invalid("not_a_date", field="later") from error
+        raise Invalid("not_a_time", field="later") from error
 
 
-def _addresses(typed: Any) -> list[str]:
-    text = str(typed or "").replace("、", ",").replace(";", ",").replace("\n", ",")
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise NotFound("not_found", given=text[:20])
+    return int(text)

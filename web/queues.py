@@ -59,7 +59,7 @@ async def state(request: Request) -> Response:
     return back(request, "/inbox")
 
 
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature")
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name")
 
 
 async def every(request: Request) -> Response:
@@ -113,6 +113,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             db, queue, region=desk.settings.region, by=agent, now=desk.clock(), name=values["name"].strip(),
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
+            sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
@@ -137,7 +138,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             "values": values if values is not None or queue is None else {
                 "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
-                "signature": queue.signature,
+                "signature": queue.signature, "sender_name": queue.sender_name,
             },
             "is_triage": bool(queue and queue.is_triage),
             "people": [

@@ -9,7 +9,7 @@ every code of the desk becomes a sentence in `web/words.py`.
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -83,6 +83,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     dates = _Dates(lang, zone, gettext)
     environment.filters.update(
         moment=dates.moment,
+        day=dates.day,
         clock=pass_context(lambda context, at: dates.clock(at, context["now"])),
         since=pass_context(lambda context, at: seconds((context["now"] - at).total_seconds())),
         until=pass_context(lambda context, at: seconds((at - context["now"]).total_seconds())),
@@ -163,6 +164,13 @@ class _Dates:
         else:
             text = f"{day.day} {MONTHS[day.month - 1]} {day.year}"
         return _time(at, text, title=self._full(at))
+
+    def day(self, day: date) -> Markup:
+        """A day of the desk's own calendar: 11/21(土), or Sat 21 Nov."""
+        weekday = WEEKDAYS[self.lang][day.weekday()]
+        ja, en = f"{day.month}/{day.day}({weekday})", f"{weekday} {day.day} {MONTHS[day.month - 1]}"
+        text = ja if self.lang == "ja" else en
+        return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
 
     def _full(self, at: datetime) -> str:
         local = at.astimezone(self.zone)

@@ -1,5 +1,6 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -8,12 +9,13 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, impressions, queues, routing, tickets, views
+from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
-from models import Agent, Ticket
-from web import canned, similar
+from helpdesk.mail import html as mail_html
+from models import Agent, Attachment, Message, Ticket
+from web import canned, outgoing, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -85,6 +87,25 @@ async def reopen(request: Request) -> Response:
     )
 
 
+async def merge(request: Request) -> Response:
+    """Go on with its matter in another ticket, which the agent must see as well."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        typed = form.get("into", "").strip().lstrip("#＃")
+        try:
+            into = access.ticket(db, agent, _number(typed))
+        except NotFound as error:
+            raise Invalid("not_a_ticket", field="into") from error
+        merging.merge(db, found, into, by=agent, now=now)
+
+    return await _change(request, verb)
+
+
+async def unmerge(request: Request) -> Response:
+    """Two tickets again."""
+    return await _change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
+
+
 async def urgency(request: Request) -> Response:
     """Say that what was taken for urgent is not, or take that back."""
 
@@ -119,11 +140,24 @@ async def new_customer(request: Request) -> Response:
 
 
 async def message_html(request: Request) -> Response:
-    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more."""
+    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more.
+
+    With `?images=1`, which an agent asks for by a click, pictures elsewhere are loaded too; their server learns of it.
+    """
     message_id = request.path_params["message_id"]
-    _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
-    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{message.html}'
-    return HTMLResponse(page, headers={"content-security-policy": FRAME_CSP, "cache-control": "private, max-age=600"})
+    remote = request.query_params.get("images") == "1"
+
+    def verb(db: Session, agent: Agent) -> tuple[Message, dict[str, Attachment]]:
+        message = access.message(db, agent, message_id)
+        return message, conversations.pictures(db, message)
+
+    _, (message, files) = await see(request, verb)
+    pictures = await asyncio.to_thread(attachments.pictures, desk_of(request).attachments, files)
+    words = mail_html.for_frame(message.html, pictures=pictures, remote=remote)
+    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{words}'
+    policy = FRAME_CSP.replace("img-src data:", "img-src data: https: http:") if remote else FRAME_CSP
+    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "private, max-age=600",
+                                       "referrer-policy": "no-referrer"})  # fmt: skip
 
 
 async def message_text(request: Request) -> Response:
@@ -175,8 +209,9 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
-        return {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen, "rows": page.rows,
-                "next_cursor": page.next_cursor, "total": total if total is not None else "",
+        return {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
+                "total": total if total is not None else "",
                 "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
@@ -196,11 +231,12 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
-    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings)
+    return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
+                              asked=outgoing.asked_of(request))  # fmt: skip
 
 
 def _small(request: Request) -> dict[str, Any]:
-    return {"now": desk_of(request).clock(), "view": ""}
+    return {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
 
 
 async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,

@@ -7,9 +7,12 @@ a path. The rows beside messages hold the names.
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from models import Attachment
+
+PICTURE_BYTES = 10_000_000  # of one picture that is shown in its place
 
 
 def store(
@@ -40,6 +43,16 @@ def store(
         content_id=content_id,
         is_inline=is_inline,
     )
+
+
+def pictures(folder: Path, files: Mapping[str, Attachment]) -> dict[str, tuple[str, bytes]]:
+    """Media type and bytes of some attachments, by the same keys; those whose bytes are gone are left out."""
+    found = {}
+    for key, file in files.items():
+        path = path_of(folder, file.sha256)
+        if file.size_bytes <= PICTURE_BYTES and path.is_file():
+            found[key] = (file.content_type, path.read_bytes())
+    return found
 
 
 def path_of(folder: Path, sha256: str) -> Path:

@@ -113,7 +113,8 @@ def reason(head: Head, kind: str, params: dict[str, str], sender: str, subject: 
     """Why we take a mail for a machine's, as a code, or "" for a person's.
 
     Codes: "bounce", "delivery_report", "read_receipt", "complaint", "auto_replied", "auto_generated",
-    "auto_reply_header", "precedence", "mailing_list", "null_sender", "robot_sender", "subject".
+    "auto_reply_header", "precedence", "null_sender", "robot_sender", "subject", and when nothing else says so,
+    "mailing_list".
     """
     if is_bounce:
         return "bounce"
@@ -139,16 +140,23 @@ def reason(head: Head, kind: str, params: dict[str, str], sender: str, subject: 
         return "auto_reply_header"
     if head.ascii("x-precedence") in _BULK or head.ascii("precedence") in _BULK:
         return "precedence"
-    if any(
-        head.has(name)
-        for name in ("list-id", "list-unsubscribe", "list-post", "list-help", "x-ml-name", "x-mailing-list")
-    ):
-        return "mailing_list"
     if is_null_sender(head):
         return "null_sender"
     if is_robot(sender):
         return "robot_sender"
-    return "subject" if _AUTOMATIC_SUBJECT.match(subject) else ""
+    if _AUTOMATIC_SUBJECT.match(subject):
+        return "subject"
+    is_list = head.ascii("precedence") == "list" or any(
+        head.has(name)
+        for name in ("list-id", "list-unsubscribe", "list-post", "list-help", "x-ml-name", "x-mailing-list")
+    )
+    return "mailing_list" if is_list else ""
+
+
+def answers_by_itself(reason: str) -> bool:
+    """Whether what answers a mail of ours was written by no person, by `reason`. What a mailing list passes on was:
+    a customer whose company reads its mail through one is still a customer."""
+    return reason not in ("", "mailing_list")
 
 
 def may_answer(head: Head, sender: str, *, why_automatic: str) -> bool:
@@ -169,7 +177,7 @@ def is_null_sender(head: Head) -> bool:
     return head.first("return-path").strip() == b"<>"
 
 
-_BULK = {"bulk", "junk", "list", "auto_reply", "auto-reply"}
+_BULK = {"bulk", "junk", "auto_reply", "auto-reply"}
 
 
 def _is_daemon(sender: str, head: Head) -> bool:

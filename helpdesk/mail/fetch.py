@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from helpdesk import mailboxes
 from helpdesk.errors import NotFound, Rejected, Unreachable
 from helpdesk.inbox import place_of
-from helpdesk.mail import imap, oauth
+from helpdesk.mail import imap, oauth, send
 from helpdesk.mail.imap import Connection, Letter
 from helpdesk.mailboxes import Access, Progress
 from helpdesk.runtime import leases
@@ -76,6 +76,8 @@ _PLACES = {
     "imap_wrong_password": "secret", "imap_no_login": "auth", "imap_wrong_token": "user", "imap_no_folder": "folder",
     "imap_no_move_folder": "move_to", "oauth_unreachable": "token_url", "oauth_certificate": "token_url",
     "oauth_not_https": "token_url", "oauth_refused": "secret", "secret_lost": "secret",
+    "smtp_unreachable": "smtp_host", "smtp_certificate": "smtp_host", "smtp_no_starttls": "smtp_security",
+    "smtp_wrong_password": "smtp_user", "smtp_no_login": "smtp_user",
 }  # fmt: skip
 
 
@@ -379,9 +381,17 @@ async def attempt(access: Access) -> Tried:
             selected = await connection.select(access.folder)
             if access.after == MailboxAfter.MOVE and not await connection.has_folder(access.move_to):
                 imap.failed(Rejected, "imap_no_move_folder")
-            return Tried(count=selected.count)
+        if access.smtp_host:
+            await asyncio.to_thread(_try_to_send, access)
+        return Tried(count=selected.count)
     except (Unreachable, Rejected) as error:
         return Tried(str(error), _detail(error), _PLACES.get(str(error), ""))
+
+
+def _try_to_send(access: Access) -> None:
+    """Sign in where its mail leaves, and send nothing."""
+    token = _ask(access).access if mailboxes.sends_by_token(access) else ""
+    send.knock(mailboxes.smtp_server(access, token=token))
 
 
 def _ask(access: Access) -> oauth.Token:

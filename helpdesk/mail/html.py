@@ -7,8 +7,10 @@ the standard library's HTML parser is quadratic on unclosed markup. What a mail 
 text too.
 """
 
+import base64
 import html as entities
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
 
@@ -16,6 +18,7 @@ import nh3
 
 CHARACTERS = 1_000_000
 TAGS = 15_000
+PICTURES_BYTES = 15_000_000
 ENTITIES = 150_000  # more than a page of Japanese written in numbers has room for
 
 _TAGS = set(
@@ -62,6 +65,9 @@ _STYLES = set(
     " border-spacing list-style-type direction display visibility".split()
 )
 _REMOTE = "x-remote-image:"
+_WAITING = ' data-remote-src="'
+_CID = re.compile(r' src="cid:([^"]{1,600})"')
+_PICTURE = re.compile(r"image/(png|jpe?g|pjpeg|gif|webp|bmp)")
 _NUMBER_ATTRIBUTES = {"colspan", "rowspan", "span", "border", "cellpadding", "cellspacing", "start", "value"}
 _DATA_IMAGE = re.compile(r"data:image/(png|jpe?g|gif|webp|bmp);base64,", re.I)
 _ENTITY_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{8,};?")
@@ -83,7 +89,31 @@ def sanitize(html: str) -> str:
     stay in `src`. Links keep http, https, mailto and tel, open apart and tell nobody where they were followed from.
     """
     clean = _cleaner().clean(html)
-    return clean.replace(f' src="{_REMOTE}', ' data-remote-src="')
+    return clean.replace(f' src="{_REMOTE}', _WAITING)
+
+
+def has_remote_images(clean: str) -> bool:
+    """Whether a sanitized page has images that wait for a click."""
+    return _WAITING in clean
+
+
+def for_frame(clean: str, *, pictures: Mapping[str, tuple[str, bytes]], remote: bool) -> str:
+    """A sanitized page as the frame shows it: pictures that came along in place of `cid:`, others only if asked for.
+
+    `pictures` are media type and bytes by content id; only raster pictures are put in, 15 MB of them at most.
+    """
+    room = PICTURES_BYTES
+
+    def embedded(found: re.Match[str]) -> str:
+        nonlocal room
+        kind, data = pictures.get(entities.unescape(found[1]), ("", b""))
+        if not _PICTURE.fullmatch(kind) or len(data) > room:
+            return found[0]
+        room -= len(data)
+        return f' src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}"'
+
+    page = _CID.sub(embedded, clean)
+    return page.replace(_WAITING, ' src="') if remote else page
 
 
 def to_text(html: str) -> str:

@@ -330,7 +330,7 @@ class _Handler:
                 raw,
                 {
                     "recipients": recipients,
-                    "sender": storable(envelope.mail_from or ""),
+                    "sender": "" if envelope.mail_from == "<>" else storable(envelope.mail_from or ""),
                     "tag": tag_of(recipients),
                     "peer": str(session.peer),
                 },

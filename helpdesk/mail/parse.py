@@ -161,7 +161,7 @@ def _read(raw: bytes, until: float) -> Email:
         html=page,
         attachments=contents.finished(page),
         is_bounce=bounce.is_bounce,
-        bounced_message_id=bounce.message_id if bounce.is_bounce else "",
+        bounced_message_id=headers.one_line(bounce.message_id, 500) if bounce.is_bounce else "",
         bounce_status=bounce.status if bounce.is_bounce else "",
         is_certain_bounce=bounce.is_bounce and bounce.is_certain,
         is_automatic=bool(why),

@@ -16,8 +16,8 @@ from classifiers import Prediction
 from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, tickets
 from helpdesk.customers import contact_points, matching, records
-from helpdesk.events import MessageFailed, MessageReceived, emit
-from helpdesk.mail import attachments, parse, threads
+from helpdesk.events import MessageFailed, MessageReceived, TicketLinked, emit
+from helpdesk.mail import attachments, automatic, backstops, parse, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
@@ -126,13 +126,29 @@ def take(
     if email.sender is None:  # reads like a bounce of nothing we sent, and names nobody who wrote it
         inbox.park(db, inbound, "no_sender", ", ".join(email.problems), now=now)
         return None
-    thread = threads.find(db, email, tag=inbound.envelope.get("tag", ""), reopen_days=settings.reopen_days, now=now)
-    if thread.ticket is not None and (thread.is_stranger or email.is_automatic):
+    returns_to_nobody = inbound.envelope.get("sender") in ("", "<>")  # the envelope's word, whatever the head says
+    answers_by_itself = returns_to_nobody or automatic.answers_by_itself(email.automatic_reason)
+    thread = threads.find(
+        db,
+        email,
+        tag=inbound.envelope.get("tag", ""),
+        answers_by_itself=answers_by_itself,
+        reopen_days=settings.reopen_days,
+        now=now,
+    )
+    if thread.came_back is not None:
+        inbox.done(inbound, "own_mail", ignored=True, ticket_id=thread.came_back, now=now)
+        return None
+    if thread.is_stranger and not answers_by_itself and backstops.holds_strangers(db, inbound, settings, now=now):
+        return None
+    if thread.ticket is not None and (thread.is_stranger or answers_by_itself):
         # A stranger's words, or a robot's answer: on the ticket for agents to see. Only a person's wait for a look.
-        message = _message(db, inbound, thread.ticket, mail, is_stranger=thread.is_stranger, now=now)
-        if not email.is_automatic:
+        message = _message(
+            db, inbound, thread.ticket, mail, is_automatic=answers_by_itself, is_stranger=thread.is_stranger, now=now
+        )
+        if not answers_by_itself:
             tickets.touch(thread.ticket, "", awaits_us=True, now=now)
-        _heard(db, thread.ticket, message, inbound, "by_stranger" if thread.is_stranger else "automatic", now=now)
+        _heard(db, thread.ticket, message, inbound, "automatic" if answers_by_itself else "by_stranger", now=now)
         return thread.ticket.id
     taken = intake.take_in(
         db,
@@ -150,16 +166,17 @@ def take(
         open_ticket_days=settings.open_ticket_days,
         now=now,
     )
-    message = _message(db, inbound, taken.ticket, mail, is_stranger=False, now=now)
+    is_automatic = taken.is_new and (returns_to_nobody or email.is_automatic)
+    message = _message(db, inbound, taken.ticket, mail, is_automatic=is_automatic, is_stranger=False, now=now)
     tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
-    if not email.is_automatic:
+    if not is_automatic:
         impressions.keep(db, taken.ticket, mail.impression, message_id=message.id, now=now)
     if taken.is_new:
         if taken.routing is not None:
             taken.routing.message_id = message.id
         tickets.announce(db, taken.ticket, now=now)
-        if thread.follows is not None:
-            _follows(db, taken.ticket, thread.follows, now=now)
+        if other := thread.follows or thread.claims:
+            _link(db, taken.ticket, other, "follows" if thread.follows else "claims", now=now)
     else:
         outgoing.hold(db, taken.ticket, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
@@ -194,7 +211,14 @@ def plain_address(address: str) -> str:
 
 
 def _message(
-    db: Session, inbound: Inbound, ticket: Ticket, mail: Understood, *, is_stranger: bool, now: datetime
+    db: Session,
+    inbound: Inbound,
+    ticket: Ticket,
+    mail: Understood,
+    *,
+    is_automatic: bool,
+    is_stranger: bool,
+    now: datetime,
 ) -> Message:
     email = mail.email
     assert ticket.id is not None
@@ -215,7 +239,7 @@ def _message(
         quoted_text=email.quoted_text,
         signature=email.signature,
         html=email.html,
-        is_automatic=email.is_automatic,
+        is_automatic=is_automatic,
         is_from_stranger=is_stranger,
         inbound_id=inbound.id,
         created_at=now,
@@ -233,8 +257,14 @@ def _heard(db: Session, ticket: Ticket, message: Message, inbound: Inbound, outc
     emit(db, MessageReceived(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=message.id, at=now))
 
 
-def _follows(db: Session, ticket: Ticket, old_id: int, *, now: datetime) -> None:
-    tickets.note(db, ticket, f"→ #{old_id}", by=None, now=now)
+def _link(db: Session, ticket: Ticket, other_id: int, reason: str, *, now: datetime) -> None:
+    """Let either ticket tell of the other."""
+    other = db.get(Ticket, other_id)
+    assert other is not None and other.id is not None and ticket.id is not None
+    back = {"follows": "followed", "claims": "claimed"}[reason]
+    for here, there, word in ((ticket, other, reason), (other, ticket, back)):
+        told = TicketLinked(ticket_id=here.id or 0, queue_id=here.queue_id, other_id=there.id or 0, reason=word, at=now)
+        emit(db, told)
 
 
 def _sent_one(db: Session, email: Email) -> Message | None:
@@ -260,3 +290,11 @@ def _bounced(db: Session, inbound: Inbound, sent: Message, email: Email, *, now:
             MessageFailed(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=sent.id, error="bounced", at=now),
         )
     return ticket.id
+
+
+def place(db: Session, inbound: Inbound, ticket: Ticket, mail: Understood, outcome: str, *, now: datetime) -> Message:
+    """Write a mail onto a ticket because a person said that it belongs there."""
+    message = _message(db, inbound, ticket, mail, is_automatic=mail.email.is_automatic, is_stranger=False, now=now)
+    tickets.touch(ticket, mail.email.reply_text or mail.email.text, awaits_us=True, now=now)
+    _heard(db, ticket, message, inbound, outcome, now=now)
+    return message

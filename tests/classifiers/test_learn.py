@@ -80,6 +80,7 @@ def test_of_many_examples_the_very_model_that_was_judged_is_made_and_learns_the_
     assert fit.card["learned_until"] == taught[7].at < taught[8].at
 
 
+@pytest.mark.slow
 def test_everything_moved_to_one_queue_makes_a_candidate_at_most(order):
     texts = [example for example in ship.seeds("train") if example.label != "general"][::9]
     batch = [own(each.text, "general", at=place, language=each.language) for place, each in enumerate(texts)]
@@ -175,6 +176,7 @@ def lines(order: Order, texts: list[str]) -> bytes:
     return "\n".join(json.dumps(each) for each in [asdict(order), *rows]).encode() + b"\n\n"
 
 
+@pytest.mark.slow
 def test_the_process_writes_the_model_its_card_and_a_report(order, tmp_path):
     process = start(tmp_path)
     process.stdin.write(lines(order, PEDALS[:10]))

@@ -33,6 +33,7 @@ def test_every_queue_has_at_least_sixteen_lessons_in_each_language():
         assert set(lessons) == QUEUES and all(lessons.count(queue) >= 16 for queue in QUEUES)
 
 
+@pytest.mark.slow
 def test_the_shipped_files_are_what_the_corpus_makes(tmp_path, router):
     """Byte for byte on one machine (test_model); on another, the last digit of a sum may differ."""
     made = ship.build(MADE_AT, folder=tmp_path)

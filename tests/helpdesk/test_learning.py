@@ -54,6 +54,7 @@ def small(desk: OpenDesk, corpus: Path, first: Fit) -> Iterator[OpenDesk]:
     own = desk.app.state.desk
     own.corpus, own.niceness = corpus, 0
     own.registry.promote(own.registry.save(first))
+    own.bus.wake()  # else it looks by itself, two seconds later
     speaks(desk, first.version)
     yield desk
 
@@ -123,6 +124,7 @@ def turns(desk: OpenDesk) -> list[tuple[str, str, str]]:
 # --- the whole way -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_moved_mails_are_learned_decide_the_next_one_and_are_forgotten_by_a_roll_back(small: OpenDesk) -> None:
     def arrives(number: int) -> Ticket:
         small.mail(TANAKA, subject="お願い", body=PEDALS[number] + "。", message_id=f"<{number}@example.com>")
@@ -275,6 +277,7 @@ def test_asked_for_with_nothing_to_learn_it_says_so(small: OpenDesk) -> None:
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @SQLITE
 def test_everything_moved_to_one_queue_leaves_the_present_model_and_says_why(small: OpenDesk) -> None:
     from classifiers import ship
@@ -343,6 +346,7 @@ def test_a_training_whose_process_died_is_taken_up_by_another_and_given_up_in_th
     assert (done.state, done.reason) == (TrainingState.FAILED, "crashed")
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_desk_that_closes_hands_the_training_on(small: OpenDesk) -> None:
     taught(small, PEDALS, "billing")
@@ -493,6 +497,7 @@ def test_a_call_whose_note_holds_a_key_word_leaves_triage_for_the_new_queue(desk
     assert desk.queue_of(desk.tickets()[0]) == "repair_visits"
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_new_queue_with_eight_examples_is_known_to_the_next_model(small: OpenDesk) -> None:
     new_queue(small)

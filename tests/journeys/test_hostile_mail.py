@@ -7,12 +7,11 @@ from html import unescape
 
 import pytest
 from pydantic import SecretStr
-from sqlmodel import select
 
 from helpdesk.mail import parse
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
-from models import Inbound, MessageState, Note, Parked, TicketState
+from models import Inbound, MessageState, Parked, TicketState
 from tests.cast import BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, Clock, OpenDesk, part, text_of
 from tests.conftest import open_desk
 from tests.mails import bounce
@@ -113,8 +112,8 @@ def test_a_stranger_who_quotes_an_id_of_a_resolved_ticket_opens_a_new_one_that_n
     old, new = desk.tickets()
     assert (old.state, new.state) == (TicketState.RESOLVED, TicketState.OPEN)
     assert len(desk.messages(old.id)) == 1 and len(desk.messages(new.id)) == 1
-    (note,) = desk.read(lambda db: db.exec(select(Note)).all())
-    assert note.ticket_id == new.id and f"#{old.id}" in note.text
+    assert "Says that it belongs to #1" in text_of(desk.as_(BEN).get(f"/tickets/{new.id}").text)
+    assert "#2 says that it belongs here" in text_of(desk.as_(BEN).get(f"/tickets/{old.id}").text)
 
 
 def test_a_strangers_robot_that_answers_a_resolved_ticket_opens_nothing(desk: OpenDesk) -> None:

@@ -27,6 +27,7 @@ from helpdesk import (
     drift,
     impressions,
     inbox,
+    ledger,
     pops,
     queues,
     similar,
@@ -58,7 +59,7 @@ from models.migrations import upgrade
 NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=30)
 NUMBER, DIALED = "+819012340001", "+81312345678"
-SMALL = {"queue", "agent", "membership", "lease", "login"}
+SMALL = {"queue", "agent", "membership", "lease", "login", "mailbox"}
 """Tables with as many rows as the desk has people and lines."""
 PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_parked_open", "ix_ticket_open",
            "ix_ticket_urgent", "uq_agentstate_current"}  # fmt: skip
@@ -196,6 +197,14 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "the words of two periods": lambda db, agent: drift.words(
         db, since=BEFORE, until=NOW, vectors=registry.shipped().vectors
     ),
+    "the ledger of mail": lambda db, agent: ledger.page(db, settings=Settings(), now=NOW),
+    "the mails of a day": lambda db, agent: ledger.rows(db, "smtp", NOW.date(), "kept", settings=Settings()),
+    "the mails set aside on a day": lambda db, agent: ledger.rows(
+        db, "smtp", NOW.date(), "parked", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
+    ),
+    "what came again on a day": lambda db, agent: ledger.rows(
+        db, "smtp", NOW.date(), "repeat", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
+    ),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
 }
 
@@ -206,6 +215,15 @@ def test_a_page_finds_its_rows_by_an_index(database: Database, tmp_path: Path, n
     with _explained(database) as plans:
         database.read_now(lambda db: LOOKS[name](db, agents.get(db, 1)))
     assert _walks(plans) == []
+
+
+def test_the_ledgers_figures_are_read_from_indexes_and_of_the_days_shown_alone(database: Database) -> None:
+    with _explained(database) as plans:
+        database.read_now(lambda db: ledger.page(db, settings=Settings(), now=NOW))
+    counted = [plan for plan in plans if "count(*)" in plan.lower() and "<-" in plan and plan.startswith("SEARCH")]
+    assert len(counted) == 2 and all("USING COVERING INDEX" in plan for plan in counted)
+    assert "ix_inbound_ledger (kind=? AND received_at>? AND received_at<?)" in counted[0]
+    assert "ix_redelivery_at (at>? AND at<?)" in counted[1]
 
 
 def test_similar_tickets_are_found_and_kept_by_key_and_never_by_walking_through_what_is_resolved(

@@ -79,6 +79,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(BEN).post("/tickets/2/move", data={"queue_id": tech})
     desk.as_(AIKO).post("/tickets/2/move", data={"queue_id": returns})
     desk.as_(BEN).post("/tickets/2/resolve")
+    desk.mail(STRANGER, subject="私の件 [#1]", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/5/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/5/unmerge")
     desk.twilio.rings("CA-1", to=RETURNS_NUMBER)
     desk.twilio.rings("CA-2", caller=STRANGER.phone)
     first, second = desk.call("CA-1").id, desk.call("CA-2").id
@@ -95,6 +98,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
+    desk.mail(raw=b"Subject: nobody either\r\n\r\nx")  # which the desk had already
     desk.as_(SATO).post("/admin/parked/1/dismiss")
     desk.as_(SATO).post(f"/admin/queues/{tech}", data={"name": "技術サポート", "name_en": "Tech support",
                                                       "phone": TECH_NUMBER, "keywords": "異音",
@@ -108,7 +112,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 
 SCREENS: list[tuple[Person, str]] = [
-    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
+    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"),
+    (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
     (AKIRA, "/inbox"),

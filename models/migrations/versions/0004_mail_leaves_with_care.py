@@ -246,6 +246,21 @@ def upgrade() -> None:
     with op.batch_alter_table("unreachableaddress", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_unreachableaddress_message_id"), ["message_id"], unique=False)
 
+    op.create_table(
+        "redelivery",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("inbound_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["inbound_id"], ["inbound.id"], name=op.f("fk_redelivery_inbound_id_inbound"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redelivery")),
+    )
+    with op.batch_alter_table("redelivery", schema=None) as batch_op:
+        batch_op.create_index("ix_redelivery_at", ["at", "source"], unique=False)
+        batch_op.create_index(batch_op.f("ix_redelivery_inbound_id"), ["inbound_id"], unique=False)
+
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index("ix_inbound_ledger", ["kind", "received_at", "source", "state", "outcome"], unique=False)
 
@@ -291,6 +306,12 @@ def downgrade() -> None:
 
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.drop_index("ix_inbound_ledger")
+
+    with op.batch_alter_table("redelivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_redelivery_inbound_id"))
+        batch_op.drop_index("ix_redelivery_at")
+
+    op.drop_table("redelivery")
 
     with op.batch_alter_table("unreachableaddress", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_unreachableaddress_message_id"))

@@ -28,6 +28,8 @@ def test_a_persons_mail_may_be_answered():
         ("Precedence: auto_reply", "precedence"),
         ("List-Id: <news.example.com>", "mailing_list"),
         ("List-Unsubscribe: <mailto:x@example.com>", "mailing_list"),
+        ("Precedence: list", "mailing_list"),
+        ("List-Id: <news.example.com>\nSubject: 自動応答: 修理の件", "subject"),
         ("Return-Path: <>", "null_sender"),
         ("Subject: 【自動返信】お問い合わせを受け付けました", "subject"),
         ("Subject: 自動応答: 修理の件", "subject"),

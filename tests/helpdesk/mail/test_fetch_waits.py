@@ -53,6 +53,7 @@ def test_a_mail_that_arrives_while_others_are_taken_is_not_overlooked(boxes: Box
     until(lambda: len(boxes.desk.tickets()) == 2)
 
 
+@pytest.mark.slow
 @SQLITE
 def test_a_server_that_is_restarted_is_found_again(boxes: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server.start() as own:

@@ -1,6 +1,7 @@
 // Attachments by drop or by choice, shown before they are sent and removable one by one.
 import { phrase } from "./phrases.js";
 
+const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
 const input = (form) => form.querySelector('input[type="file"]');
 const home = (event) => event.target.closest?.("form[data-files]");
 
@@ -21,10 +22,28 @@ function show(form) {
       button.textContent = "×";
       button.setAttribute("aria-label", `${phrase("remove")} ${file.name}`);
       button.addEventListener("click", () => hold(form, [...input(form).files].filter((_, other) => other !== index)));
-      item.append(file.name, button);
+      item.append(file.name, ...(PICTURES.test(file.type) ? [placer(form, file)] : []), button);
       return item;
     }),
   );
+}
+
+// A picture can stand in the text: "[photo.png]" there is its place.
+function placer(form, file) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "↵";
+  button.title = phrase("place");
+  button.setAttribute("aria-label", `${phrase("place")} ${file.name}`);
+  button.addEventListener("click", () => {
+    const field = form.elements.body;
+    const at = field.selectionEnd;
+    const before = at && field.value[at - 1] !== "\n" ? "\n" : "";
+    field.setRangeText(`${before}[${file.name}]\n`, at, at, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+  return button;
 }
 
 document.addEventListener("change", (event) => {

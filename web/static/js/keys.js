@@ -17,7 +17,8 @@ function step(by) {
 }
 
 function write(mode) {
-  const choice = first(`[data-compose-mode][value="${mode}"]`);
+  const other = mode === "note" ? "" : '[data-compose-mode]:not([value="note"])';
+  const choice = first(`[data-compose-mode][value="${mode}"]`, ...(other ? [other] : []));
   if (!choice) return;
   choice.checked = true;
   first(`[data-key-${mode}]`)?.focus();
@@ -57,5 +58,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("change", ({ target }) => {
-  if (target.matches?.("[data-compose-mode]")) first(`[data-key-${target.value}]`)?.focus();
+  if (!target.matches?.("[data-compose-mode]")) return;
+  const place = target.value === "forward" ? 'input[name="forward_to"]' : `[data-key-${target.value === "note" ? "note" : "reply"}]`;
+  if (target.value === "forward") first("details.compose-to")?.setAttribute("open", "");
+  first(place)?.focus();
 });

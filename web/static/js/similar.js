@@ -26,8 +26,8 @@ document.addEventListener("click", (event) => {
 function lay(field, words) {
   const typed = field.value.trimEnd();
   field.value = typed ? `${typed}\n\n${words}` : words;
-  const mode = field.closest("[data-compose]").querySelector('[data-compose-mode][value="reply"]');
-  if (mode && !mode.checked) mode.click();
+  const mode = field.closest("[data-compose]").querySelector('[data-compose-mode]:not([value="note"])');
+  if (mode && field.closest("[data-compose]").querySelector('[value="note"]:checked')) mode.click();
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
   const start = field.value.length - words.length;

@@ -1,0 +1,289 @@
+"""Which ticket a mail joins, who takes part, and two tickets that become one."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from helpdesk.mail import threads
+from helpdesk.settings import Settings
+from models import Inbound, TicketState
+from tests.cast import (
+    AIKO,
+    BEN,
+    RETURNS_ADDRESS,
+    SATO,
+    STRANGER,
+    SUZUKI,
+    TANAKA,
+    Clock,
+    OpenDesk,
+    part,
+    text_of,
+)
+from tests.conftest import open_desk
+from tests.postbox import Postbox
+
+ANSWERS = {"subject": "Re: 電源が入らない", "body": "まだ直りません。"}
+
+
+def outcome(desk: OpenDesk) -> tuple[str, str]:
+    """What came of the newest mail."""
+    row = desk.read(lambda db: db.exec(select(Inbound).order_by(col(Inbound.id).desc())).first())
+    return row.state.value, row.outcome
+
+
+# --- who takes part ------------------------------------------------------------------------------------------------
+
+
+def test_whom_a_customer_copies_in_does_not_take_part_until_an_agent_writes_to_them(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    asked = desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS, headers={"Cc": STRANGER.email})
+    desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
+    assert desk.messages(1)[-1].is_from_stranger and outcome(desk) == ("done", "by_stranger")
+    answer = desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい", "to": TANAKA.email, "cc": STRANGER.email})
+    assert answer.status_code == 200
+    desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
+    assert not desk.messages(1)[-1].is_from_stranger and outcome(desk) == ("done", "by_thread")
+
+
+def test_a_strangers_files_are_shown_as_a_strangers(desk: OpenDesk) -> None:
+    asked = desk.mail(to=RETURNS_ADDRESS)
+    raw = (
+        f"From: {STRANGER.email}\r\nTo: {RETURNS_ADDRESS}\r\nSubject: Re: x\r\nIn-Reply-To: {asked}\r\n"
+        'Message-ID: <s@example.org>\r\nContent-Type: multipart/mixed; boundary="m"\r\n\r\n--m\r\n\r\nsee\r\n--m\r\n'
+        'Content-Disposition: attachment; filename="a.txt"\r\n\r\nx\r\n--m--\r\n'
+    )
+    desk.mail(raw=raw.encode())
+    shown = text_of(part(desk.as_(BEN).get("/tickets/1").text, f"message-{desk.messages(1)[-1].id}"))
+    assert "a.txt" in shown and "Files of a sender who does not take part" in shown
+
+
+def test_strangers_can_be_set_aside_and_let_pass(settings: Settings, clock: Clock) -> None:
+    settings.mail_strangers = "park"
+    with open_desk(settings, clock) as desk:
+        asked = desk.mail(to=RETURNS_ADDRESS)
+        desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
+        assert len(desk.messages()) == 1 and outcome(desk) == ("parked", "stranger")
+        assert "やり取りに加わっていない差出人" in text_of(desk.as_(SATO).get("/admin/parked").text)
+        desk.as_(SATO).post("/admin/parked/1/replay")
+        desk.read_everything()
+        assert desk.messages(1)[-1].is_from_stranger and outcome(desk) == ("done", "by_stranger")
+
+
+def test_the_subjects_number_from_somebody_else_opens_a_ticket_and_both_tell_of_it(desk: OpenDesk) -> None:
+    desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
+    ben = desk.screen_of(BEN, "/tickets/1")
+    desk.mail(STRANGER, subject="Re: 電源が入らない [#1]", body="私の件です。", to=RETURNS_ADDRESS)
+    assert len(desk.tickets()) == 2 and len(desk.messages(1)) == 1
+    assert "Says that it belongs to #1" in text_of(desk.as_(BEN).get("/tickets/2").text)
+    ben.check()
+    page = desk.as_(BEN).get("/tickets/1").text
+    assert "#2 says that it belongs here" in text_of(page) and 'href="/tickets/2"' in page
+
+
+def test_the_tag_counts_where_only_the_head_still_shows_it(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    tag = threads.tag_of(desk.tickets()[0])
+    raw = f"From: new@example.org\r\nTo: returns+{tag}@desk.example.jp\r\nSubject: x\r\n\r\n続きです。\r\n"
+    desk.mail(raw=raw.encode(), to=RETURNS_ADDRESS)
+    assert len(desk.messages(1)) == 2 and not desk.messages(1)[-1].is_from_stranger
+
+
+def test_an_id_of_ours_means_our_mail_though_somebody_sent_another_under_it(desk: OpenDesk, postbox: Postbox) -> None:
+    desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
+    desk.post(desk.reply(BEN, 1, "ご確認ください。"))
+    ours = postbox.last["Message-ID"]
+    desk.mail(STRANGER, subject="別件", message_id=ours, to=RETURNS_ADDRESS)
+    assert len(desk.messages(2)) == 1
+    desk.mail(TANAKA, **ANSWERS, headers={"In-Reply-To": ours})
+    assert len(desk.messages(1)) == 3 and len(desk.messages(2)) == 1
+
+
+def test_our_own_mail_that_comes_back_is_no_news(desk: OpenDesk, postbox: Postbox) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    desk.post(desk.reply(BEN, 1, "はい"))
+    desk.mail(raw=postbox.last.as_bytes(), to=RETURNS_ADDRESS)
+    assert outcome(desk) == ("ignored", "own_mail")
+    assert len(desk.messages()) == 2 and len(desk.tickets()) == 1 and not desk.tickets()[0].awaits_us
+
+
+# --- machines that answer ------------------------------------------------------------------------------------------
+
+
+def test_a_machines_answer_to_a_ticket_resolved_long_ago_is_a_note_on_it(desk: OpenDesk) -> None:
+    asked = desk.mail(to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    desk.clock.advance(days=desk.settings.reopen_days + 1)
+    desk.mail(TANAKA, subject="不在通知", headers={"In-Reply-To": asked, "Auto-Submitted": "auto-replied"})
+    (ticket,) = desk.tickets()
+    assert ticket.state == TicketState.RESOLVED and desk.messages(1)[-1].is_automatic
+    assert outcome(desk) == ("done", "automatic")
+
+
+def test_what_comes_from_nobody_by_its_envelope_is_a_machines_whatever_its_head_says(desk: OpenDesk) -> None:
+    from smtplib import SMTP
+
+    asked = desk.mail(to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    raw = f"From: {TANAKA.email}\r\nSubject: Re: x\r\nIn-Reply-To: {asked}\r\n\r\nただいま席を外しております。\r\n"
+    with SMTP("127.0.0.1", desk.app.state.desk.mail_port) as smtp:
+        smtp.sendmail("", [RETURNS_ADDRESS], raw.encode())
+    desk.read_everything()
+    assert desk.messages(1)[-1].is_automatic and desk.tickets()[0].state == TicketState.RESOLVED
+
+
+def test_a_person_who_writes_through_a_mailing_list_is_a_person(desk: OpenDesk) -> None:
+    asked = desk.mail(to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    desk.mail(TANAKA, **ANSWERS, headers={"In-Reply-To": asked, "List-Id": "<support.example.com>"})
+    (ticket,) = desk.tickets()
+    assert ticket.state == TicketState.OPEN and ticket.awaits_us and not desk.messages(1)[-1].is_automatic
+
+
+@pytest.mark.parametrize("head", ["Auto-Submitted: auto-generated", "Precedence: bulk"])
+def test_a_machines_mail_that_answers_nothing_is_a_ticket(desk: OpenDesk, head: str) -> None:
+    name, value = head.split(": ")
+    desk.mail("監視 <monitor@example.com>", subject="ディスクの空きが少ない", headers={name: value}, to=RETURNS_ADDRESS)
+    assert len(desk.tickets()) == 1 and desk.messages()[0].is_automatic
+
+
+# --- once ------------------------------------------------------------------------------------------------------------
+
+
+def test_two_processes_that_get_the_same_mails_make_each_one_message(
+    settings: Settings, clock: Clock, desk: OpenDesk
+) -> None:
+    """Two desks on one database, each with its own door, and the same twenty mails at both."""
+    from smtplib import SMTP
+
+    with open_desk(settings, clock) as other:
+
+        def deliver(to: OpenDesk) -> None:
+            with SMTP("127.0.0.1", to.app.state.desk.mail_port) as smtp:
+                for number in range(20):
+                    raw = f"From: a{number}@example.com\r\nMessage-ID: <{number}@example.com>\r\nSubject: {number}\r\n"
+                    smtp.sendmail("a@example.com", [RETURNS_ADDRESS], f"{raw}\r\nhello\r\n".encode())
+            to.read_everything()
+
+        with ThreadPoolExecutor(2) as doors:
+            list(doors.map(deliver, (desk, other)))
+        for each in (desk, other):
+            each.read_everything()
+        assert sorted(int(message.subject) for message in desk.messages()) == list(range(20))
+        assert desk.count(Inbound) == len(desk.tickets()) == 20
+
+
+# --- two tickets become one ----------------------------------------------------------------------------------------
+
+
+def two(desk: OpenDesk) -> tuple[str, str]:
+    """Ms. Tanaka's and Mr. Suzuki's tickets, 1 and 2; the ids of their mails."""
+    first = desk.mail(TANAKA, subject="電源が入らない", body="一件目です。", to=RETURNS_ADDRESS)
+    desk.clock.advance(minutes=1)
+    return first, desk.mail(SUZUKI, subject="電源の件", body="二件目です。", to=RETURNS_ADDRESS)
+
+
+def test_a_merged_ticket_points_to_its_target_which_shows_everything(desk: OpenDesk) -> None:
+    two(desk)
+    screens = [desk.screen_of(BEN, page) for page in ("/tickets/1", "/tickets/2", "/inbox", "/inbox?view=resolved")]
+    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "＃1"}).status_code == 200
+    for screen in screens:
+        screen.check()
+    target, merged = (desk.as_(BEN).get(f"/tickets/{number}").text for number in (1, 2))
+    assert "一件目です。" in text_of(target) and "二件目です。" in text_of(target)
+    assert "Ben Carter merged #2 into #1" in text_of(target) and text_of(target).count("merged #2 into #1") == 1
+    assert "This ticket goes on in #1" in text_of(merged) and "二件目です。" in text_of(merged)
+    assert 'action="/tickets/2/reply"' not in merged and 'action="/tickets/1/reply"' in target
+    assert [ticket.state for ticket in desk.tickets()] == [TicketState.OPEN, TicketState.RESOLVED]
+
+
+@pytest.mark.parametrize("whose", [TANAKA, SUZUKI])
+def test_answers_to_either_land_in_the_target(desk: OpenDesk, whose: Any) -> None:
+    asked = dict(zip((TANAKA.email, SUZUKI.email), two(desk), strict=True))
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.mail(whose, subject="続き", body="まだです。", headers={"In-Reply-To": asked[whose.email]})
+    desk.mail(whose, subject="続き [#2]", body="もう一度。")
+    assert [message.is_from_stranger for message in desk.messages(1)] == [False] * 3
+    assert len(desk.tickets()) == 2 and desk.tickets()[0].awaits_us
+
+
+def test_a_reply_in_the_target_answers_whoever_wrote_last_in_either(desk: OpenDesk, postbox: Postbox) -> None:
+    _, second = two(desk)
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.post(desk.reply(BEN, 1, "お答えします。"))
+    assert postbox.mails[-1][0].rcpt_tos == [SUZUKI.email] and postbox.last["In-Reply-To"] == second
+
+
+def test_a_merge_is_taken_back_and_everything_is_as_it_was(desk: OpenDesk) -> None:
+    first, second = two(desk)
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    screens = [desk.screen_of(BEN, page) for page in ("/tickets/1", "/tickets/2", "/inbox")]
+    assert desk.as_(BEN).post("/tickets/2/unmerge").status_code == 200
+    for screen in screens:
+        screen.check()
+    one, other = desk.tickets()
+    assert (other.state, other.awaits_us, other.merged_into_id) == (TicketState.OPEN, True, None)
+    assert "二件目です。" not in text_of(part(desk.as_(BEN).get("/tickets/1").text, "ticket-1"))
+    desk.mail(SUZUKI, subject="Re: 電源の件", headers={"In-Reply-To": second})
+    assert len(desk.messages(2)) == 2 and len(desk.messages(1)) == 1
+    assert desk.as_(BEN).post("/tickets/2/unmerge").status_code == 409
+
+
+def test_a_resolved_ticket_that_is_separated_again_stays_resolved(desk: OpenDesk) -> None:
+    two(desk)
+    desk.as_(BEN).post("/tickets/2/resolve")
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/unmerge")
+    assert desk.tickets()[1].state == TicketState.RESOLVED
+
+
+def test_what_is_merged_on_is_followed_and_circles_are_refused(desk: OpenDesk) -> None:
+    first, second = two(desk)
+    third = desk.mail(STRANGER, subject="三件目", body="三件目です。", to=RETURNS_ADDRESS)
+    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "2"}).status_code == 200
+    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"}).status_code == 200
+    for number, into in ((1, 1), (1, 3), (1, 2)):
+        assert desk.as_(BEN).post(f"/tickets/{number}/merge", data={"into": into}).status_code == 422
+    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "1"}).status_code == 409
+    shown = text_of(desk.as_(BEN).get("/tickets/1").text)
+    assert all(words in shown for words in ("一件目です。", "二件目です。", "三件目です。"))
+    desk.mail(STRANGER, subject="Re: 三件目", body="続きです。", headers={"In-Reply-To": third})
+    assert desk.messages(1)[-1].reply_text == "続きです。"
+
+
+def test_an_open_matter_opens_the_resolved_ticket_it_is_merged_into(desk: OpenDesk) -> None:
+    two(desk)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    assert desk.tickets()[0].state == TicketState.OPEN and desk.tickets()[0].awaits_us
+
+
+def test_nobody_merges_what_they_cannot_see_or_writes_into_what_is_merged(desk: OpenDesk, postbox: Postbox) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    desk.mail(SUZUKI, subject="別", to=RETURNS_ADDRESS)
+    desk.as_(SATO).post("/tickets/2/move", data={"queue_id": desk.queue("tech_support").id})
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"}).status_code == 422
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "x"}).status_code == 422
+    assert desk.as_(AIKO).post("/tickets/1/merge", data={"into": "2"}).status_code == 404
+    assert desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"}).status_code == 200
+    assert desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい"}).status_code == 409
+    assert desk.as_(BEN).post("/tickets/1/reopen").status_code == 409
+    assert desk.as_(BEN).post("/tickets/1/unmerge").status_code == 200
+
+
+def test_who_sees_the_target_opens_the_files_of_what_was_merged_into_it(desk: OpenDesk) -> None:
+    raw = (
+        f"From: {TANAKA.email}\r\nTo: {RETURNS_ADDRESS}\r\nSubject: x\r\nMessage-ID: <f@example.com>\r\n"
+        'Content-Type: multipart/mixed; boundary="m"\r\n\r\n--m\r\n\r\nsee\r\n--m\r\n'
+        'Content-Disposition: attachment; filename="a.txt"\r\n\r\nx\r\n--m--\r\n'
+    )
+    desk.mail(raw=raw.encode(), to=RETURNS_ADDRESS)
+    desk.mail(SUZUKI, subject="別", to=RETURNS_ADDRESS)
+    desk.as_(SATO).post("/tickets/2/move", data={"queue_id": desk.queue("tech_support").id})
+    assert desk.as_(AIKO).get("/attachments/1").status_code == 404
+    desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"})
+    assert desk.as_(AIKO).get("/attachments/1").status_code == 200
+    assert desk.as_(AIKO).get("/tickets/1").status_code == 404
