@@ -58,36 +58,36 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A block laid out for answering. `find` gives the rows of what was counted, -1 for what nobody knows; `columns`
-    are the coefficients, rows x labels, so that one row lies together."""
+    """A block laid out for answering. `find` gives the rows of what was counted, -1 for what nobody knows; a row holds
+    the idf and the coefficients of all labels side by side, because fetching them from memory is what takes time."""
 
     find: Callable[[Any], NDArray[np.intp]]
-    idf: Floats
-    columns: Coefficients
+    rows: Floats
 
     def met(self, counted: features.Counted) -> "Met":
         """What of the grams or terms found is known, and how much each weighs."""
-        rows = self.find(counted.things)
-        known = rows >= 0
-        places, counts = rows[known], counted.counts[known]
-        values = (1.0 + np.log(counts)) * self.idf[places]
-        return Met(places, values / max(float(np.sqrt((values * values).sum())), 1e-12), counts, known, counted)
-
-    def scores(self, met: "Met") -> Floats:
-        """What it adds to the score of every label."""
-        return np.asarray(met.values @ self.columns[met.places].astype(np.float64))
+        places = self.find(counted.things)
+        known = places >= 0
+        rows, counts = self.rows[places[known]], counted.counts[known]
+        values = (1.0 + np.log(counts)) * rows[:, 0]
+        values /= max(float(np.sqrt((values * values).sum())), 1e-12)
+        return Met(values, counts, rows[:, 1:], known, counted)
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """Known grams or terms of one text: rows of the table, TF-IDF and counts; `known` says which of the things
-    `counted` they are."""
+    """Known grams or terms of one text: TF-IDF, counts and coefficients (known x labels); `known` says which of the
+    things `counted` they are."""
 
-    places: NDArray[np.intp]
     values: Floats
     counts: NDArray[np.intp]
+    coefficients: Floats
     known: NDArray[np.bool_]
     counted: features.Counted
+
+    def scores(self) -> Floats:
+        """What they add to the score of every label."""
+        return np.asarray(self.values @ self.coefficients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +206,7 @@ class Router:
         counts = features.counts(reading, self._finder.queues)
         plain = np.concatenate([worked.meaning, total / length, counts, features.phrases(reading)])
         return np.asarray(
-            self._grams.scores(met[0])
-            + self._terms.scores(met[1])
-            + self._asked.scores(met[2])
-            + self._plain @ plain
-            + self.weights.intercept
+            met[0].scores() + met[1].scores() + met[2].scores() + self._plain @ plain + self.weights.intercept
         )
 
     def probabilities(self, scores: Floats, *, language: str) -> Floats:
@@ -252,10 +248,7 @@ class Router:
 
     def _loudness(self, reading: Reading, met: tuple[Met, Met, Met], label: int) -> Floats:
         """How much every letter of the normal form spoke for a label, compared with the average of the others."""
-        layers = [
-            (*known.counted.spans(), _shares(table, known, label))
-            for table, known in zip((self._grams, self._terms, self._asked), met, strict=True)
-        ]
+        layers = [(*known.counted.spans(), _shares(known, label)) for known in met]
         meaning, english_meaning, counts, phrases = (contrast[label] for contrast in self._contrasts)
         if reading.tokens and reading.language == "en":
             direction = english_meaning / features.english_total(reading)[1]
@@ -380,14 +373,18 @@ def _gram_table(block: Block) -> Table:
         spots[hashes[spots] != things] = -1
         return spots
 
-    return Table(find, block.idf[order], np.ascontiguousarray(block.coefficients.T[order]))
+    return Table(find, _rows(block)[order])
 
 
 def _term_table(block: Block, vocabulary: dict[str, int]) -> Table:
     def find(things: list[str]) -> NDArray[np.intp]:
         return np.fromiter(map(vocabulary.get, things, repeat(-1)), np.intp, len(things))
 
-    return Table(find, block.idf, np.ascontiguousarray(block.coefficients.T))
+    return Table(find, _rows(block))
+
+
+def _rows(block: Block) -> Floats:
+    return np.column_stack([block.idf, block.coefficients.T])
 
 
 _NOTHING = np.zeros(0, np.uint64)
@@ -396,7 +393,7 @@ _NOTHING = np.zeros(0, np.uint64)
 # --- Explaining ----------------------------------------------------------------------------------------------------
 
 
-def _contrast(coefficients: Coefficients, label: int) -> Floats:
+def _contrast(coefficients: Coefficients | Floats, label: int) -> Floats:
     """What counts for a label more than for the others: its row less the mean of all other rows."""
     rows = coefficients.astype(np.float64)
     return np.asarray(rows[label] - (rows.sum(axis=0) - rows[label]) / (len(rows) - 1))
@@ -408,10 +405,10 @@ def _each(found: list[int], contrast: Floats) -> Floats:
     return np.asarray((np.log1p(times) / np.maximum(times, 1) * contrast)[found])
 
 
-def _shares(table: Table, met: Met, label: int) -> Floats:
+def _shares(met: Met, label: int) -> Floats:
     """What each of the grams or terms found, in their order, added to the contrast; repeats share evenly."""
     shares = np.zeros(len(met.known))
-    shares[met.known] = met.values / met.counts * _contrast(table.columns[met.places].T, label)
+    shares[met.known] = met.values / met.counts * _contrast(met.coefficients.T, label)
     return shares[met.counted.where()]
 
 

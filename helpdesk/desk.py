@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.mail import dkim, fetch, listen, receive
+from helpdesk.mail import backstops, dkim, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -153,9 +153,9 @@ class Desk:
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
-    async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp") -> None:
+    async def keep_mail(self, raw: bytes, envelope: dict[str, Any], *, source: str = "smtp", key: str = "") -> None:
         """Commit the bytes of a mail; it is read soon after. Mails that come side by side share the commit."""
-        await self.database.write_together(inbox.keep_mails, inbox.Arrived(source, raw, envelope, self.clock()))
+        await self.database.write_together(inbox.keep_mails, inbox.Arrived(source, raw, envelope, self.clock(), key))
         self._mail_waits.set()
 
     async def keep_callback(
@@ -353,6 +353,7 @@ class Desk:
                 before = self.clock() - timedelta(days=self.settings.raw_keep_days)
                 while await self.database.write(inbox.forget, before=before):
                     pass
+                await self.database.write(backstops.forget, now=self.clock())
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)

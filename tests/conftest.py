@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -27,6 +29,10 @@ from web import hooks
 from web.app import create
 
 _numbers = count(1)
+
+# How long an example takes is the machine's matter; tests of time measure the processor's.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ import functools
 import importlib.util
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import subprocess
@@ -60,6 +61,9 @@ SETTINGS = (
 # That end is also what the kernel leaves of a parent that was killed. The watcher is orphaned on purpose: the server
 # takes the end of a child it does not know for a crash.
 UNTIL_INPUT_ENDS = 'exec 3<&0; ( { cat <&3 >/dev/null; kill -INT $$ 2>/dev/null; } & ); exec "$@" 3<&- </dev/null'
+
+# The same, and then the files in memory go, which nothing else would free before the machine is started anew.
+AND_FORGET = "while kill -0 $$ 2>/dev/null; do sleep 0.1; done; rm -rf {folder};"
 
 
 class Unavailable(RuntimeError):
@@ -129,7 +133,7 @@ class Server:
             data = Path(folder or scratch("data", MEMORY if in_memory else disk)).absolute() / "postgres"
             sockets = scratch("sockets")
             _initialize(programs, data)
-            process = _launch(programs, data, sockets)
+            process = _launch(programs, data, sockets, forget=data.parent if in_memory else None)
             server = cls(data, programs, process, sockets, temporary, in_memory)
         except BaseException:
             _remove(temporary)
@@ -287,12 +291,15 @@ def _initialize(programs: Programs, data: Path) -> None:
         raise Unavailable(f"{programs} cannot make a cluster in {data}: {(answer.stderr or answer.stdout).strip()}")
 
 
-def _launch(programs: Programs, data: Path, sockets: Path) -> subprocess.Popen[bytes]:
+def _launch(programs: Programs, data: Path, sockets: Path, *, forget: Path | None) -> subprocess.Popen[bytes]:
+    script = UNTIL_INPUT_ENDS
+    if forget:
+        script = script.replace("} &", AND_FORGET.format(folder=shlex.quote(str(forget))) + " } &")
     settings = [word for setting in SETTINGS for word in ("-c", setting)]
     server = programs.command("postgres", "-D", str(data), "-k", str(sockets), *settings)
     with (sockets / "log").open("wb") as log:
         return subprocess.Popen(
-            ["/bin/sh", "-c", UNTIL_INPUT_ENDS, "postgres", *server],
+            ["/bin/sh", "-c", script, "postgres", *server],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.patience import until
 from tests.postgres import MEMORY, Server, has_room_in_memory
 
 ROOT = Path(__file__).parents[1]
@@ -70,21 +71,26 @@ def test_a_stopped_server_leaves_no_process_and_no_file(in_memory):
     assert not sockets.exists() and not server.folder.parent.exists()
 
 
-def test_a_server_stops_when_whoever_started_it_is_killed(tmp_path):
+def test_a_server_stops_when_whoever_started_it_is_killed_and_leaves_nothing_in_memory():
     script = """if True:
         import sys
         from tests.postgres import Server
-        print(Server.start(sys.argv[1]).url(), flush=True)
+        server = Server.start(in_memory=True)
+        print(server.url(), server.folder, flush=True)
         sys.stdin.read()
     """
-    command = [sys.executable, "-c", script, str(tmp_path)]
+    command = [sys.executable, "-c", script]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
-        url = starter.stdout.readline().strip()
+        url, folder = starter.stdout.readline().split()
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             starter.kill()
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("select pg_sleep(20)")
     shutil.rmtree(url.partition("host=")[2])
+    if Path(folder).is_relative_to(MEMORY):
+        until(lambda: not Path(folder).parent.exists())
+    else:
+        shutil.rmtree(Path(folder).parent)
 
 
 def test_the_command_line_lends_a_server_for_as_long_as_a_command_runs():

@@ -79,10 +79,15 @@ def nfc(text: str) -> str:
     Of the marks above and below one letter the first 30 are kept (as in the Stream-Safe Text Format of UAX #15):
     normalizing takes the square of their number.
     """
-    text = _whole(text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if _CONTROL.search(text):
+        text = text.translate(_CONTROLS)
     if text.isascii():
         return text
-    text = _too_many_marks().sub(lambda found: found[0][:_MARKS], text)
+    text = _whole(text)
+    mark, too_many = _marks()
+    if mark.search(text[_MARKS // 2 :: _MARKS // 2]):  # a run of too many has one of its own in every so many letters
+        text = too_many.sub(lambda found: found[0][:_MARKS], text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
@@ -97,13 +102,13 @@ _MARKS = 30
 
 
 @lru_cache(maxsize=1)
-def _too_many_marks() -> re.Pattern[str]:
-    """Runs of more combining marks than any language writes on one letter."""
+def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A combining mark, and a run of more of them than any language writes on one letter."""
     marks = [code for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
     starts = [code for code in marks if not unicodedata.combining(chr(code - 1))]
     ends = [code for code in marks if not unicodedata.combining(chr(code + 1))]
     ranges = "".join(f"{chr(start)}-{chr(end)}" for start, end in zip(starts, ends, strict=True))
-    return re.compile(f"[{ranges}]{{{_MARKS + 1},}}")
+    return re.compile(f"[{ranges}]"), re.compile(f"[{ranges}]{{{_MARKS + 1},}}")
 
 
 def carrier_of(domain: str) -> str:
@@ -120,6 +125,7 @@ _CONTROLS = {code: None for code in (*range(9), 11, *range(14, 32), 127)} | {
     0x2028: "\n",
     0xFEFF: None,
 }
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\ufeff]")
 _CARRIERS = {
     "docomo": ("docomo.ne.jp",),
     "au": ("ezweb.ne.jp", "au.com"),

@@ -180,6 +180,7 @@ _HIDDEN = re.compile(
     r"|(?:^|[\s;\"'{])color\s*:\s*(?:transparent|rgba\([^()]{1,40},\s*0(?:\.0+)?\s*\))",
     re.I,
 )
+_STYLE = re.compile(r"""(?:^|[\s"'/])style\s*=\s*("[^"]*+"|'[^']*+'|[^\s"'>]*+)""", re.I)
 _FLAT = re.compile(r"(?:^|[\s;\"'{])(?:height|width)\s*:\s*0(?![.\d]*[1-9])(?!%)", re.I)  # hides only what overflows
 _CLIPPED = re.compile(r"overflow\s*:\s*hidden", re.I)
 _WHITE = re.compile(
@@ -207,6 +208,7 @@ class _Writer:
 
     def __init__(self, hidden_classes: frozenset[str], *, on_white: bool = False) -> None:
         self.hidden_classes, self.on_white = hidden_classes, on_white
+        self.styles: dict[str, bool] = {}
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
@@ -317,15 +319,25 @@ class _Writer:
 
 
     def is_hidden(self, attributes: str) -> bool:
-        if _HIDDEN.search(attributes) or "hidden" in _VALUE.sub("", attributes).lower().split():
+        if (style := _STYLE.search(attributes)) and self.hides(style[1]):
             return True
-        if _FLAT.search(attributes) and _CLIPPED.search(attributes):
+        if "hidden" in attributes.lower() and "hidden" in _VALUE.sub("", attributes).lower().split():
             return True
         if self.on_white and _WHITE.search(attributes):
             return True
         if self.hidden_classes and (found := _CLASSES.search(attributes)):
             return not self.hidden_classes.isdisjoint((found[1] or found[2] or found[3] or "").split())
         return False
+
+
+    def hides(self, style: str) -> bool:
+        """Whether a style hides what it is about; a page has few different ones."""
+        known = self.styles.get(style)
+        if known is None:
+            known = bool(_HIDDEN.search(style) or (_FLAT.search(style) and _CLIPPED.search(style)))
+            if len(self.styles) < 1_000:
+                self.styles[style] = known
+        return known
 
 
 def _hidden_classes(html: str) -> frozenset[str]:

@@ -19,6 +19,7 @@ from helpdesk.mail.gate import Gate, Limits, networks
 from helpdesk.mail.listen import Listener, Security
 from helpdesk.settings import Settings
 from tests.dovecot import make_certificate
+from tests.patience import PATIENCE_SECONDS
 
 DESK = "support@desk.example.jp"
 PASSWORD = "a password of some length"
@@ -38,13 +39,14 @@ class Door:
 
     def __enter__(self) -> "Door":
         self._thread.start()
-        self.port = asyncio.run_coroutine_threadsafe(self.listener.start("127.0.0.1", 0), self._loop).result(10)
+        opening = asyncio.run_coroutine_threadsafe(self.listener.start("127.0.0.1", 0), self._loop)
+        self.port = opening.result(PATIENCE_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self.listener.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.listener.stop(), self._loop).result(PATIENCE_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
 
     async def _keep(self, raw: bytes, envelope: dict[str, Any]) -> None:
         if "keep" in self.broken:
@@ -57,11 +59,11 @@ class Door:
         return {DESK}
 
     def smtp(self, **more: Any) -> smtplib.SMTP:
-        return smtplib.SMTP("127.0.0.1", self.port, timeout=10, **more)
+        return smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE_SECONDS, **more)
 
     def raw(self, sent: bytes, *, until: bytes) -> bytes:
         """Say all this at once, and return what was answered up to a word or the end."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as line:
             line.sendall(sent)
             return _heard(line, until)
 
@@ -121,7 +123,7 @@ def test_where_tls_is_required_nothing_is_taken_without(certificate: Path, trust
 def test_tls_from_the_first_byte(certificate: Path, trusting: ssl.SSLContext) -> None:
     users = {"relay": SecretStr(PASSWORD)}
     with Door(security=secured(certificate, tls="implicit", users=users)) as door:
-        with smtplib.SMTP_SSL("127.0.0.1", door.port, timeout=10, context=trusting) as smtp:
+        with smtplib.SMTP_SSL("127.0.0.1", door.port, timeout=PATIENCE_SECONDS, context=trusting) as smtp:
             smtp.ehlo()
             assert not smtp.has_extn("starttls") and smtp.has_extn("auth")
             smtp.login("relay", PASSWORD)
@@ -164,7 +166,7 @@ def test_without_users_nobody_is_asked_to_sign_in(certificate: Path, trusting: s
 def test_what_was_said_before_tls_began_is_forgotten(certificate: Path, trusting: ssl.SSLContext) -> None:
     """Whoever sits on the line could otherwise put commands of their own before those of the sender."""
     with Door(security=secured(certificate)) as door:
-        line = socket.create_connection(("127.0.0.1", door.port), timeout=10)
+        line = socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE_SECONDS)
         _heard(line, b"220 ")
         line.sendall(b"EHLO evil\r\n")
         _heard(line, b"250 HELP\r\n")
