@@ -550,6 +550,7 @@ def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves
     aiko.keyboard.press("Control+z")
     expect(box).to_have_value("まず /settei")
 
+    aiko.keyboard.press("End")
     aiko.keyboard.type(" ")  # a space does the same
     expect(box).to_have_value(f"まず {TANAKA.name} 様\n【会社名？】 の設定手順です。")
     aiko.keyboard.type("ミナト設備")  # the gap is marked, so that typing fills it
