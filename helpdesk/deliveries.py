@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 from helpdesk import mailboxes, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
-from helpdesk.mail import attachments, compose, oauth, send
+from helpdesk.mail import attachments, compose, dkim, oauth, send
 from helpdesk.mail.send import NotTaken, Server, Told
 from helpdesk.mailboxes import Access
 from helpdesk.runtime.work import NotYet
@@ -40,9 +40,6 @@ from models import (
     Ticket,
 )
 from models.database import Database
-
-Sign = Callable[[bytes, str], bytes]
-"""A mail as it is and the domain it comes from; the mail as it is sent."""
 
 BUSY_SECONDS = 5.0
 """When somebody else is handing the same mail over."""
@@ -63,11 +60,6 @@ class Parcel:
     sender: str
     recipients: list[str]
 
-    @property
-    def domain(self) -> str:
-        """Of the address it comes from."""
-        return self.address.rpartition("@")[2]
-
 
 class Postman:
     """Hands mails over for one process, and remembers which servers are better left alone for a while."""
@@ -79,10 +71,8 @@ class Postman:
         folder: Path,
         *,
         clock: Callable[[], datetime],
-        sign: Sign = lambda raw, domain: raw,
     ) -> None:
         self._database, self._settings, self._folder, self._clock = database, settings, folder, clock
-        self.sign = sign
         self._resting: dict[str, tuple[float, int]] = {}  # server -> until when (monotonic), after how many failures
         self._tokens: dict[int, tuple[float, str]] = {}
         self._guard = threading.Lock()
@@ -108,8 +98,7 @@ class Postman:
         name = server_name(mailbox, self._settings)
         try:
             server = self._server(mailbox, access)
-            raw = self.sign(parcel.raw, parcel.domain)
-            verdicts = send.send(server, raw, sender=parcel.sender, recipients=parcel.recipients)
+            verdicts = send.send(server, parcel.raw, sender=parcel.sender, recipients=parcel.recipients)
         except Unreachable as error:
             self._trouble(message_id, name, error)
             raise
@@ -202,7 +191,8 @@ def claim(
 
 
 def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> Parcel:
-    """The mail of a claimed message for those of its recipients who have not got it."""
+    """The mail of a claimed message for those of its recipients who have not got it, signed where its domain signs.
+    The same message is the same bytes, however often it is prepared."""
     message = db.get(Message, message_id)
     assert message is not None
     ticket = db.get(Ticket, message.ticket_id)
@@ -222,7 +212,9 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     everyone = dict.fromkeys((*message.to, *message.cc, *message.bcc))
     recipients = [compose.specification(address) for address in everyone if address in waiting]
     sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket)
-    return Parcel(_bytes(mail, sender, recipients), message.sender_address, sender, recipients)
+    raw = _bytes(mail, sender, recipients)
+    sign = dkim.signer(db, message.sender_address.rpartition("@")[2], settings)
+    return Parcel(sign(raw) if sign else raw, message.sender_address, sender, recipients)
 
 
 def told(db: Session, message_id: int, verdicts: dict[str, Told], *, now: datetime) -> None:

@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, calls, inbox, pops, views
+from helpdesk import agents, approvals, calls, inbox, pops, views
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
@@ -169,6 +169,7 @@ def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
+        "awaiting": approvals.count(db, agent), "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
         "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
     }  # fmt: skip

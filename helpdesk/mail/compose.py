@@ -4,6 +4,7 @@ The one idea: what an agent wrote is text, and the HTML is made from that text, 
 in the text is the place of an attached picture of that name.
 """
 
+import hashlib
 import html
 import re
 import secrets
@@ -71,6 +72,9 @@ def compose(
         mail["Auto-Submitted"] = "auto-replied"
         mail["X-Auto-Response-Suppress"] = "All"
     _fill(mail, message, ticket, signature, quoted, files, timezone)
+    for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
+        # The library would draw lots, and a second attempt would not be the same mail.
+        part.set_boundary(f"=_{hashlib.sha256(message.internet_id.encode()).hexdigest()[:24]}_{number}")
     return mail
 
 

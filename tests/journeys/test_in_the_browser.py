@@ -158,7 +158,7 @@ def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
     tech = sa.update(Queue).where(col(Queue.slug) == "tech_support")
     database.write_now(lambda db: db.execute(tech.values(address=TECH_ADDRESS)))
     database.close()
-    with Postbox() as postbox, running(folder, smtp_url=postbox.url) as desk:
+    with Postbox() as postbox, running(folder, smtp_url=postbox.url, undo_seconds="0") as desk:
         yield Office(browser, desk, postbox)
 
 
@@ -245,7 +245,7 @@ def test_a_mail_appears_where_its_queue_is_served_and_the_answer_to_a_reply_appe
     sent = ben.locator(".entry[data-direction=out]", has_text="無料で交換いたします")
     expect(sent.locator("[data-state=sent]").first).to_be_visible()
     expect(ben.locator("form[data-for=reply] textarea")).to_have_value("")
-    mail = next(mail for _, mail in office.postbox.mails if "無料で交換" in mail.get_content())
+    mail = next(mail for _, mail in office.postbox.mails if "無料で交換" in mail.get_body(("plain",)).get_content())
     assert parseaddr(mail["To"])[1] == TANAKA.email
 
     ben.locator("form[data-for=reply] textarea").press_sequentially("まだ書いている途中")
@@ -779,3 +779,52 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
         expect(again.locator("[name=setup_code]")).to_have_count(0)
         again.context.close()
         page.context.close()
+
+
+def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Office) -> None:
+    office.writes("二人で返信", "使い方を教えてください。")
+    aiko, akira = office.page(AIKO), office.page(AKIRA)
+    row(aiko, "二人で返信").locator("a").click()
+    row(akira, "二人で返信").locator("a").click()
+    mine, theirs = aiko.locator("textarea[id^=reply-]"), akira.locator("textarea[id^=reply-]")
+    mine.fill("お調べします。")
+    expect(akira.locator(".lock")).to_contain_text(f"{AIKO.name}さんが返信を作成中です。")
+    expect(theirs).not_to_be_editable()
+    assert Axe().run(akira).response["violations"] == []
+    akira.get_by_role("button", name="返信を引き継ぐ").click()
+    expect(aiko.locator(".lock")).to_contain_text(f"{AKIRA.name}さんが返信を引き継ぎました。")
+    expect(mine).not_to_be_editable()
+    expect(mine).to_have_value("お調べします。")
+    expect(theirs).to_be_editable()
+    theirs.fill("私から")
+    theirs.fill("")  # an emptied box lets go
+    expect(mine).to_be_editable()
+
+
+def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(
+    office: Office,
+) -> None:
+    office.writes("見積依頼", "見積をお願いします。")
+    aiko = office.page(AIKO)
+    row(aiko, "見積依頼").locator("a").click()
+    box, panel = aiko.locator("textarea[id^=reply-]"), aiko.locator(".safety")
+    box.fill("鈴木様\n見積書を添付いたします。")
+    send = aiko.locator(".compose-foot").get_by_role("button", name="送信", exact=True)
+    send.click()
+    expect(panel.locator("li[data-code]")).to_have_count(2)
+    expect(panel).to_be_focused()
+    assert panel.locator("mark").all_inner_texts() == ["添付", "鈴木様"]
+    assert Axe().run(aiko).response["violations"] == []
+    panel.get_by_role("link", name="編集に戻る").click()
+    expect(panel).to_have_count(0)
+    expect(box).to_be_focused()
+    box.fill("田中様\n見積書を添付いたします。")
+    send.click()
+    expect(panel.locator("li[data-code]")).to_have_count(1)
+    panel.get_by_role("button", name="このまま送信する").click()
+    expect(aiko.locator("#main .entry[data-direction=out] .bubble-text")).to_contain_text("見積書を添付いたします。")
+    expect(panel).to_have_count(0)
+    expect(box).to_have_value("")
+    asked = [said for said in office.complaints if "status of 422" in said]  # a refused form is no mistake of the page
+    office.complaints = [said for said in office.complaints if said not in asked]
+    assert len(asked) == 2

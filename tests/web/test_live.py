@@ -104,6 +104,16 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
                                                       "phone": TECH_NUMBER, "keywords": "異音",
                                                       "agent_id": [desk.agent(each).id for each in (AIKO, AKIRA)],
                                                       })  # fmt: skip
+    desk.as_(SATO).post(f"/admin/queues/{returns}", data={
+        "name": "返品・交換", "name_en": "Returns", "phone": RETURNS_NUMBER, "address": RETURNS_ADDRESS,
+        "asks_safety": "1", "needs_approval": "1", "locks_reply": "1", "agent_id": [desk.agent(BEN).id]})  # fmt: skip
+    for what in ("take", "release"):
+        desk.as_(BEN).post("/tickets/3/lock", data={"what": what})
+    awaiting = desk.reply(BEN, 3, "承りました。")
+    returned = desk.reply(BEN, 4, "承りました。")
+    desk.as_(SATO).post(f"/messages/{returned.id}/return", data={"reason": "日付もお願いします"})
+    desk.as_(SATO).post(f"/messages/{awaiting.id}/approve")
+    desk.reply(BEN, 4, "本日承りました。")
     registry = desk.app.state.desk.registry
     model, card = registry.files(registry.points_at())
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
@@ -112,7 +122,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 
 SCREENS: list[tuple[Person, str]] = [
-    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"),
+    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
