@@ -360,7 +360,7 @@ def read_mail(
 
     Exit 1 when one of them would be set aside as unreadable, 2 when a file cannot be opened; the others are printed.
     """
-    from helpdesk.mail import explain, parse
+    from helpdesk.mail import explain, parse, posted
 
     ended = 0
     for name in files:
@@ -370,7 +370,7 @@ def read_mail(
             typer.echo(f"{name}: {error.strerror}", err=True)
             ended = 2
             continue
-        email = parse.read(raw)
+        email = parse.read(posted.mail_of(raw))
         ended = max(ended, 1 if email.unreadable else 0)
         typer.echo(json.dumps({"file": name, **explain.as_json(email)}, ensure_ascii=False).encode())
     if ended:

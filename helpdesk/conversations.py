@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import impressions, outgoing, preferences, queues, routing, tickets
+from helpdesk import agents, approvals, impressions, merging, outgoing, preferences, queues, routing, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import TicketLinked, TicketMerged, TicketUnmerged, recall
 from helpdesk.mail.files import is_encrypted
@@ -72,6 +72,7 @@ _BRIEFS = sa.select(
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "ticket_linked", "ticket_merged", "ticket_unmerged", "message_withdrawn", "message_held",
+    "message_approved", "message_returned",
 }  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
@@ -143,6 +144,9 @@ class Entry:
     bcc: Sequence[str] = ()
     leaves_at: datetime | None = None
     is_scheduled: bool = False
+    author_id: int | None = None
+    approved_by: str = ""
+    is_overtaken: bool = False  # awaits approval, and the customer has written since
     is_automatic: bool = False
     is_from_stranger: bool = False
     feeling: Feeling | None = None
@@ -290,6 +294,7 @@ class TicketView:
     merged_into_id: int | None
     urgency: UrgencyView | None
     language: LanguageView | None
+    viewer_id: int
 
 
 def show(
@@ -305,6 +310,8 @@ def show(
     last = tickets.last_received(db, ticket.id)
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply"}
+    if agents.serves(db, agent, ticket.queue_id):
+        can.add("approve")
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
     can.add("merge")
     if ticket.merged_into_id is not None:  # its conversation goes on elsewhere
@@ -325,7 +332,7 @@ def show(
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, feelings, queue_names, staff),
+        _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last),
         panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         _assignable(db, ticket, staff.values()),
@@ -335,6 +342,7 @@ def show(
         ticket.merged_into_id,
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
+        agent.id or 0,
     )
 
 
@@ -417,12 +425,17 @@ def _entries(
     feelings: Mapping[int | None, Feeling | None],
     queue_names: dict[int, str],
     staff: dict[int, Agent],
+    agent: Agent,
+    last: Message | None,
 ) -> list[Entry]:
     assert ticket.id is not None
     here = tickets.family(ticket.id)
+    # What was taken back was never said; what was not approved goes back to its author alone.
+    is_said = col(Message.state) != MessageState.WITHDRAWN
+    is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
     messages = db.exec(
         select(Message)
-        .where(col(Message.ticket_id).in_(here), col(Message.state) != MessageState.WITHDRAWN)
+        .where(col(Message.ticket_id).in_(here), sa.or_(is_said, is_returned))
         .order_by(col(Message.id))
         .limit(ENTRIES_MAX)
     ).all()
@@ -449,7 +462,8 @@ def _entries(
     entries = [
         *(
             _message(
-                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id)
+                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id),
+                last,
             )
             for message in messages
         ),
@@ -485,6 +499,7 @@ def _message(
     files: Sequence[File],
     marks: Sequence[tuple[int, int]],
     feeling: Feeling | None = None,
+    newest: Message | None = None,
 ) -> Entry:
     author = staff.get(message.author_id or 0)
     url = f"/messages/{message.id}"
@@ -509,11 +524,13 @@ def _message(
         marks=marks,
         state=message.state.value,
         error=message.error,
-        ticket_id=message.ticket_id,
         message_kind=message.kind.value,
         bcc=message.bcc,
         leaves_at=message.leaves_at,
         is_scheduled=outgoing.is_scheduled(message),
+        author_id=message.author_id,
+        approved_by=approver.name if (approver := staff.get(message.approved_by_id or 0)) else "",
+        is_overtaken=bool(newest and (newest.id or 0) > (message.id or 0)),
         is_automatic=message.is_automatic,
         is_from_stranger=message.is_from_stranger,
         feeling=feeling,
@@ -712,12 +729,13 @@ def _written_again(db: Session, ticket: Ticket, form: ReplyForm, message_id: int
 
 
 def _of_ticket(db: Session, ticket: Ticket, message_id: int = 0, *, internet_id: str = "") -> Message | None:
-    """A message of this ticket and of no other."""
+    """A message of this ticket's conversation and of no other."""
     if internet_id:
-        named = select(Message).where(Message.ticket_id == ticket.id, Message.internet_id == internet_id)
+        here = tickets.family(ticket.id or 0)
+        named = select(Message).where(col(Message.ticket_id).in_(here), Message.internet_id == internet_id)
         return db.exec(named.order_by(col(Message.id).desc()).limit(1)).first()
     found = db.get(Message, message_id) if message_id else None
-    return found if found is not None and found.ticket_id == ticket.id else None
+    return found if found is not None and merging.tells(db, ticket, found) else None
 
 
 def _forwarded(db: Session, ticket: Ticket, message: Message) -> Message | None:

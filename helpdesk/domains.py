@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import seals
+from helpdesk import mailboxes, seals
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import SendingDomainChanged, emit
 from helpdesk.mail import dkim, published
@@ -129,11 +129,11 @@ def _senders(db: Session, settings: Settings) -> dict[str, tuple[str, ...]]:
 def _servers(db: Session, addresses: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     """The servers mail from these addresses leaves by, as far as the world can see them: a mailbox's own, else the
     desk's. A server on this machine or beside it is seen as the machine that answers at the desk's public address."""
-    own = {box.address: box.smtp_host for box in db.exec(select(Mailbox).where(Mailbox.smtp_host != ""))}
+    boxes = [mailboxes.sending(db, address) for address in addresses]
     url = settings.smtp_url.get_secret_value()
     desks = urlsplit(url).hostname or "" if url else ""
     public = urlsplit(settings.public_url).hostname or ""
-    hosts = [own.get(address) or desks for address in addresses]
+    hosts = [box.smtp_host if box else desks for box in boxes]
     seen = [host if _is_public(host) else public for host in hosts if host]
     return tuple(dict.fromkeys(host for host in seen if _is_public(host)))
 

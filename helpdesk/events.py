@@ -187,6 +187,51 @@ class MessageDelayed(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageAwaits(Fact):
+    """A mail was written in a queue where somebody else reads it before it leaves."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageApproved(Fact):
+    """Somebody else read the mail and let it go."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageReturned(Fact):
+    """Somebody else read the mail and gave it back to its author, `agent_id`."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    agent_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyLocked(Fact):
+    """An agent began to write to the customer, or took that over."""
+
+    ticket_id: int
+    queue_id: int
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyUnlocked(Fact):
+    """The agent stopped writing. A lock that merely ends states nothing."""
+
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageSent(Fact):
     ticket_id: int
     queue_id: int

@@ -88,13 +88,15 @@ class Arrived:
     raw: bytes
     envelope: dict[str, Any]
     at: datetime
+    key: str = ""  # "": worked out from the bytes
 
 
 def keep_mails(db: Session, mails: Sequence[Arrived]) -> list[tuple[int, bool]]:
     """`keep`, for mails that arrived side by side."""
     return [
         keep(
-            db, InboundKind.MAIL, mail.source, mail_key(mail.raw), mail.raw, envelope=mail.envelope, now=mail.at
+            db, InboundKind.MAIL, mail.source, mail.key or mail_key(mail.raw), mail.raw, envelope=mail.envelope,
+            now=mail.at,
         )  # fmt: skip
         for mail in mails
     ]
@@ -188,12 +190,17 @@ def done(
         emit(db, MailIgnored(inbound_id=inbound.id or 0, outcome=outcome, at=now))
 
 
-def park(db: Session, inbound: Inbound, error: str, detail: str = "", *, now: datetime) -> Parked:
-    """It cannot be read; a supervisor will see it."""
+def park(
+    db: Session, inbound: Inbound, error: str, detail: str = "", *, within: Parked | None = None, now: datetime
+) -> Parked:
+    """It cannot be read; a supervisor will see it, as one of those `within` another line where that is given."""
     assert inbound.id is not None
     inbound.state, inbound.outcome, inbound.read_at = InboundState.PARKED, error, now
     kind = ParkedKind.MAIL if inbound.kind == InboundKind.MAIL else ParkedKind.CALLBACK
-    parked = Parked(kind=kind, source=inbound.source, error=error, detail=detail, inbound_id=inbound.id, parked_at=now)
+    parked = Parked(
+        kind=kind, source=inbound.source, error=error, detail=detail, inbound_id=inbound.id,
+        within_id=within.id if within else None, parked_at=now,
+    )  # fmt: skip
     db.add(parked)
     db.flush()
     assert parked.id is not None
@@ -233,6 +240,12 @@ def park_work(db: Session, work: str, error: Exception, *, message_id: int | Non
 def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     """Put it back in line, to be read or done again. Raises `Conflict` when somebody was faster."""
     _settle(db, parked, "replayed", by=by, now=now)
+    for other in (parked, *_within(db, parked)):
+        other.settled_at, other.settled_by_id, other.settlement = now, by.id, "replayed"
+        _try_again(db, other, by=by, now=now)
+
+
+def _try_again(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     if parked.inbound_id is not None and (inbound := db.get(Inbound, parked.inbound_id)):
         inbound.state, inbound.outcome, inbound.attempts, inbound.read_at = InboundState.WAITING, "", 0, None
     elif parked.message_id is not None:
@@ -246,6 +259,8 @@ def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
 def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     """Set it aside for good. The bytes stay as long as all bytes stay."""
     _settle(db, parked, "dismissed", by=by, now=now)
+    for other in _within(db, parked):
+        other.settled_at, other.settled_by_id, other.settlement = now, by.id, "dismissed"
 
 
 def is_loose(inbound: Inbound) -> bool:
@@ -280,7 +295,13 @@ def forget(db: Session, *, before: datetime, limit: int = 500) -> int:
 
 def open_count(db: Session) -> int:
     """How many wait for a supervisor."""
-    return db.scalar(select(sa.func.count()).select_from(Parked).where(col(Parked.settled_at).is_(None))) or 0
+    lines = select(sa.func.count()).where(col(Parked.settled_at).is_(None), col(Parked.within_id).is_(None))
+    return db.scalar(lines) or 0
+
+
+def _within(db: Session, parked: Parked) -> Sequence[Parked]:
+    """What waits with it, for the same reason and from the same sender."""
+    return db.exec(select(Parked).where(Parked.within_id == parked.id, col(Parked.settled_at).is_(None))).all()
 
 
 def place_of(error: Exception) -> str:

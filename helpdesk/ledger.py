@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox, mailboxes
 from helpdesk.errors import NotFound
-from helpdesk.mail import outcomes, parse
+from helpdesk.mail import outcomes, parse, posted
 from helpdesk.settings import Settings
 from models import (
     Direction,
@@ -234,6 +234,7 @@ def _sources(db: Session, settings: Settings) -> dict[str, str]:
     """The ways by which mail may come now, with their names."""
     return {
         **({"smtp": ""} if settings.mail_port else {}),
+        **{f"http:{name}": name for name in settings.mail_push_tokens},
         **{mailboxes.source_of(mailbox): mailbox.name for mailbox in mailboxes.everyone(db)},
     }
 
@@ -315,7 +316,7 @@ def _heads(db: Session, inbound_ids: Sequence[int]) -> dict[int, tuple[str, str,
     )
     told = {}
     for inbound_id, beginning in found:
-        head = bytes(beginning).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+        head = posted.mail_of(bytes(beginning)).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
         email = parse.read(head + b"\n\n")
         sender = email.sender
         told[inbound_id] = (sender.name if sender else "", sender.address if sender else "", email.subject)

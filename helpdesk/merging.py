@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import TicketMerged, TicketUnmerged, emit, name_of, recall
-from models import Agent, Event, Ticket, TicketState
+from models import Agent, Event, Message, Ticket, TicketState
 
 
 def home(db: Session, ticket: Ticket) -> Ticket:
@@ -24,6 +24,12 @@ def home(db: Session, ticket: Ticket) -> Ticket:
         ticket = target
         seen.add(ticket.id)
     return ticket
+
+
+def tells(db: Session, ticket: Ticket, message: Message) -> bool:
+    """Whether a message is part of this ticket's conversation, here or in what was merged into it."""
+    said_in = db.get(Ticket, message.ticket_id)
+    return said_in is not None and (said_in.id == ticket.id or home(db, said_in).id == ticket.id)
 
 
 def merge(db: Session, ticket: Ticket, into: Ticket, *, by: Agent, now: datetime) -> None:

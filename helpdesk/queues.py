@@ -1,9 +1,10 @@
 """The desk's waiting lines: which one a number or address means, and what waits in them now."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -89,8 +90,12 @@ def change(
     signature: str | None = None,
     sender_name: str | None = None,
     keywords: Sequence[str] | None = None,
+    acknowledges: bool | None = None,
+    acknowledgment: dict[str, str] | None = None,
+    safety: Mapping[str, Any] | None = None,
 ) -> None:
-    """Change what is given; "" takes a number or address away. Raises `Invalid`, or `Conflict("taken")`."""
+    """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves, by
+    the names of its columns. Raises `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
         queue.phone = contact_points.to_e164(phone, region=region) if phone else None
     if address is not None:
@@ -108,6 +113,11 @@ def change(
     queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)
+    queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    if acknowledgment is not None:
+        queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
+    for name, value in (safety or {}).items():
+        setattr(queue, name, _banned(value) if name == "banned_words" else value)
     if db.is_modified(queue):
         db.flush()
         _say(db, queue, "changed", by=by, now=now)
@@ -120,6 +130,16 @@ def _keywords(words: Sequence[str]) -> list[str]:
         return key_words.cleaned(words)
     except ValueError as error:
         raise Invalid("not_a_keyword", field="keywords") from error
+
+
+def _banned(words: Sequence[str]) -> list[str]:
+    """Each once, as typed."""
+    kept = list(dict.fromkeys(word.strip() for word in words if word.strip()))
+    if len(kept) > MOST_KEYWORDS:
+        raise Invalid("too_many_keywords", field="banned_words")
+    if any(len(word) > 100 for word in kept):
+        raise Invalid("not_a_banned_word", field="banned_words")
+    return kept
 
 
 def _say(db: Session, queue: Queue, what: str, *, by: Agent | None, now: datetime) -> None:

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
         description="Your own mail servers, addresses or networks: limits of one sender do not hold for them.",
     )
     mail_max_bytes: int = Field(30_000_000, ge=1000, description="Largest mail accepted, in bytes.")
+    mail_push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description='Who may post mail by HTTP: "name=token" with a comma between. The token is part of their URL.',
+    )
+    mail_push_key: str = Field(
+        "", description="Public key by which SendGrid's signature is proved. Empty: the token alone proves it."
+    )
     mail_from: str = Field("desk@example.com", description="Sender where a queue has no address of its own.")
     smtp_url: SecretStr = Field(
         SecretStr(""),
@@ -120,7 +127,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("push_tokens", "mail_users", mode="before")
+    @field_validator("push_tokens", "mail_push_tokens", "mail_users", mode="before")
     @classmethod
     def _pairs(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -138,6 +145,15 @@ class Settings(BaseSettings):
                 ip_network(each)
             except ValueError as error:
                 raise ValueError(f"{each!r} is no address or network; one is 192.0.2.0/24") from error
+        return value
+
+    @field_validator("mail_push_key")
+    @classmethod
+    def _push_key(cls, value: str) -> str:
+        if value:
+            from helpdesk.mail.posted import public_key  # loaded only by who has such a key
+
+            public_key(value)
         return value
 
     @field_validator("timezone")

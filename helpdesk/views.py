@@ -69,7 +69,7 @@ class Page:
 class Rail:
     """The counts at the edge of every page."""
 
-    queues: list[dict[str, Any]]  # {"id", "name", "open"}
+    queues: list[dict[str, Any]]  # {"id", "name", "open", "needs_approval"}
     mine: int
     unassigned: int
     all: int
@@ -122,7 +122,8 @@ def rail(db: Session, agent: Agent, *, language: str) -> Rail:
     none = queues.Count()
     return Rail(
         [
-            {"id": queue.id, "name": queue.called(language), "open": counts.get(queue.id or 0, none).open}
+            {"id": queue.id, "name": queue.called(language), "open": counts.get(queue.id or 0, none).open,
+             "needs_approval": queue.needs_approval}  # fmt: skip
             for queue in shown
         ],
         mine,

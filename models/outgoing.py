@@ -27,6 +27,7 @@ class SenderHour(Row, table=True):
     key: str = exact(primary_key=True)
     hour: datetime = Field(primary_key=True)  # its beginning
     opened: int = 0
+    parked_id: int | None = points_to("parked.id", default=None, ondelete="SET NULL", index=True)  # the line it made
 
 
 class UnreachableAddress(Row, table=True):
@@ -44,6 +45,7 @@ class ReplyLock(Row, table=True):
 
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
     agent_id: int = points_to("agent.id", ondelete="CASCADE", index=True)
+    taken_from_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
     since: datetime
     until: datetime
 

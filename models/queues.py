@@ -22,6 +22,7 @@ class Queue(Row, table=True):
     confirms_recipients: bool = False  # who writes is shown recipients and files once more
     warns_of_attachment: bool = True  # that the words speak of and that is not there
     warns_of_name: bool = True  # of somebody else, in the place of the customer's
+    warns_of_recipients: bool = True  # that took no part in the ticket, that bounced, or that are many
     locks_reply: bool = True  # while somebody writes, nobody else sends
     banned_words: list[str] = json_column(default_factory=list)  # never leave
     keywords: list[str] = json_column(default_factory=list)  # of its inquiries, until the classifier has learned them

@@ -115,7 +115,17 @@ class MessageKind(StrEnum):
 class Message(Row, table=True):
     """One e-mail in or out. `reply_text`, `quoted_text` and `signature` are parts of `text`, which is complete."""
 
-    __table_args__ = (sa.Index("ix_message_ticket", "ticket_id", "id"),)
+    __table_args__ = (
+        sa.Index("ix_message_ticket", "ticket_id", "id"),
+        # What awaits approval is counted on every page, and is next to nothing of all that was ever written.
+        sa.Index(
+            "ix_message_awaiting",
+            "ticket_id",
+            "id",
+            sqlite_where=sa.text("state = 'awaiting'"),
+            postgresql_where=sa.text("state = 'awaiting'"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE")

@@ -116,6 +116,13 @@ def similar(page: Page, desk: Running) -> None:
         page.locator("[data-use-answer]").first.click()
 
 
+def laying_in(page: Page, desk: Running) -> None:
+    """The canned replies, open beside the reply box."""
+    first_of(".row:has-text('E07') a[data-open-ticket]")(page, desk)
+    page.locator(".canned-picker > summary").click()
+    expect(page.locator("[data-canned-offer]").first).to_be_visible()
+
+
 def help_sheet(page: Page, desk: Running) -> None:
     """The keys."""
     page.goto(desk.url + "/inbox?view=resolved")
@@ -156,6 +163,10 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "new-customer": (AGENT, "/customers/new"),
     "mailboxes": (SUPERVISOR, "/admin/mailboxes"),
     "new-mailbox": (SUPERVISOR, "/admin/mailboxes/new"),
+    "canned": (SUPERVISOR, "/admin/canned"),
+    "canned-form": (SUPERVISOR, whole("/admin/canned/1")),
+    "domains": (SUPERVISOR, whole("/admin/mail/domains")),
+    "laying-in": (AGENT, laying_in),
     "account": (AGENT, "/account"),
     "try": (AGENT, "/try"),
     "missing": (AGENT, "/tickets/999999"),

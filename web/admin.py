@@ -86,14 +86,22 @@ def _parked(db: Session, agent: Agent) -> dict[str, Any]:
     access.supervisor(agent)
     size = sa.func.length(Inbound.raw)
     query = select(Parked, size).join(Inbound, col(Inbound.id) == Parked.inbound_id, isouter=True)
+    query = query.where(col(Parked.within_id).is_(None))
     waits = db.exec(query.where(col(Parked.settled_at).is_(None)).order_by(col(Parked.id)).limit(SHOWN)).all()
     over = db.exec(query.where(col(Parked.settled_at).is_not(None)).order_by(col(Parked.settled_at).desc()).limit(20))
-    return {"rows": [_row(db, *found) for found in waits], "resolved": [_row(db, *found) for found in over.all()]}
-
-
-def _row(db: Session, parked: Parked, size: int | None) -> dict[str, Any]:
+    settled = over.all()
+    lines = [parked.id for parked, _ in (*waits, *settled)]
+    asked = sa.select(col(Parked.within_id), sa.func.count()).where(col(Parked.within_id).in_(lines))
+    more = {line: count for line, count in db.execute(asked.group_by(col(Parked.within_id)))}
     return {
-        "id": parked.id, "kind": parked.kind.value, "error": parked.error,
+        "rows": [_row(db, *found, more) for found in waits],
+        "resolved": [_row(db, *found, more) for found in settled],
+    }
+
+
+def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, int]) -> dict[str, Any]:
+    return {
+        "id": parked.id, "kind": parked.kind.value, "error": parked.error, "more": more.get(parked.id, 0),
         "source": ledger.called(db, parked.source) or parked.source, "detail": parked.detail,
         "parked_at": parked.parked_at, "size_bytes": size,
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",

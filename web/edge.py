@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, calls, inbox, pops, views
+from helpdesk import agents, approvals, calls, inbox, pops, views
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
@@ -46,6 +46,8 @@ MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, 
 STAY = timedelta(minutes=5)
 BODY_MAX = 26_000_000
 """Bytes of a request: an answer with all its attachments, and its words."""
+BODY_MORE = 1_000_000
+"""A mail that is posted may be as large as any mail, and what is told about it besides."""
 SAFE = {"GET", "HEAD", "OPTIONS"}
 STATUS = {NotFound: 404, NotAllowed: 403, Conflict: 409, Invalid: 422}
 
@@ -167,6 +169,7 @@ def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
+        "awaiting": approvals.count(db, agent), "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
         "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
     }  # fmt: skip
@@ -317,7 +320,8 @@ class Edge:
         if self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
             await self._refuse(scope, receive, send_with_headers)
         else:
-            await self._app(scope, _bounded(receive), send_with_headers)
+            limit = settings.mail_max_bytes + BODY_MORE if scope["path"].startswith("/hooks/mail/") else BODY_MAX
+            await self._app(scope, _bounded(receive, limit), send_with_headers)
 
     def _must_be_ours(self, scope: Scope) -> bool:
         if scope["type"] == "websocket":
@@ -332,7 +336,7 @@ class Edge:
         await PlainTextResponse("forbidden_origin", 403)(scope, receive, send)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, limit: int) -> Receive:
     """No more of a body than any form of ours may hold; the rest is not even read."""
     size = 0
 
@@ -340,7 +344,7 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > BODY_MAX:
+        if size > limit:
             raise HTTPException(413)
         return message
 

@@ -1,4 +1,4 @@
-"""The machines' entrance: telephone callbacks. Proved, kept, read, answered, in that order.
+"""The machines' entrance: telephone callbacks, and mail by HTTP. Proved, kept, read, answered, in that order.
 
 What is proved is kept before anything else happens, so nothing a telephone system said is lost. Reading follows at
 once, but the answer does not wait for it for ever: the caller on the line hears something within two seconds even when
@@ -7,8 +7,11 @@ everything behind is slow.
 
 import asyncio
 import hashlib
+import hmac
 import logging
 
+from pydantic import SecretStr
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -17,12 +20,15 @@ import cti.twilio
 from cti import Unproven
 from helpdesk import callbacks
 from helpdesk.desk import Desk
-from helpdesk.errors import Rejected
+from helpdesk.errors import Invalid, Rejected
+from helpdesk.mail import posted
 from models import InboundKind
-from web.edge import desk_of
+from web.edge import BODY_MORE, desk_of
 
 ANSWER_WITHIN_SECONDS = 1.5
 BODY_MAX = 256_000
+
+_SIGNED = {"signature": posted.SIGNATURE, "timestamp": posted.TIMESTAMP}
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +94,35 @@ async def push(request: Request) -> Response:
     return JSONResponse(cti.push.answer())
 
 
+async def mail(request: Request) -> Response:
+    """A mail, by HTTP. 200 is said only after the bytes are committed; what fails on our side is a 503, after which
+    senders try again, and what no second try would mend is told in a word."""
+    desk = desk_of(request)
+    name = _named(desk.settings.mail_push_tokens, request.path_params["token"])
+    if name is None:
+        return JSONResponse({"error": "unknown token"}, 401)
+    body = await _body(request, limit=desk.settings.mail_max_bytes + BODY_MORE)
+    if body is None:
+        return JSONResponse({"error": "too large"}, 413)
+    if key := desk.settings.mail_push_key:
+        told = {each: request.headers.get(header, "") for each, header in _SIGNED.items()}
+        if not posted.prove(key=key, body=body, now=desk.clock(), **told):
+            return JSONResponse({"error": "signature"}, 401)
+    source = f"http:{name}"
+    try:
+        got = await run_in_threadpool(posted.read, body, request.headers.get("content-type", ""), source=source)
+    except Invalid as error:
+        return JSONResponse({"error": error.code, "found": str(error.facts.get("found", ""))}, 400)
+    if len(got.raw) > desk.settings.mail_max_bytes:
+        return JSONResponse({"error": "too large"}, 413)
+    try:
+        await desk.keep_mail(got.raw, got.envelope, source=source, key=got.key)
+    except Exception:
+        logger.exception("a posted mail could not be stored; its sender was asked to try again")
+        return JSONResponse({"error": "try again"}, 503, headers={"retry-after": "60"})
+    return JSONResponse({"status": "kept"})
+
+
 async def _hear_and_answer(request: Request) -> Response:
     form = await _hear_twilio(request)
     if form is None:
@@ -122,12 +157,12 @@ async def _hear_twilio(request: Request) -> dict[str, str] | None:
     return form
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(request: Request, *, limit: int = BODY_MAX) -> bytes | None:
     """The raw body; None past the limit, before it is read whole."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > BODY_MAX:
+        if size > limit:
             return None
         parts.append(part)
     return b"".join(parts)
@@ -141,14 +176,17 @@ def _told(answering: "asyncio.Future[Response]") -> None:
 
 def _exchange(desk: Desk, token: str) -> tuple[str | None, bool]:
     """The exchange a token belongs to, and whether it wants XML (the path ends in .xml)."""
-    import hmac
-
     bare = token.removesuffix(".xml")
+    return _named(desk.settings.push_tokens, bare), bare != token
+
+
+def _named(known: dict[str, SecretStr], token: str) -> str | None:
+    """Whose token this is; all are compared, and each in constant time."""
     found = [
-        name for name, secret in desk.settings.push_tokens.items()
-        if hmac.compare_digest(secret.get_secret_value().encode(), bare.encode("utf-8", "replace"))
+        name for name, secret in known.items()
+        if hmac.compare_digest(secret.get_secret_value().encode(), token.encode("utf-8", "replace"))
     ]  # fmt: skip
-    return (found[0] if found else None), bare != token
+    return found[0] if found else None
 
 
 def _key(event_ids: list[str], body: bytes) -> str:

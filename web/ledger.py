@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, inbox, ledger, queues
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.mail import by_hand, parse, receive
+from helpdesk.mail import by_hand, parse, posted, receive
 from models import Agent, Queue, Ticket
 from web.edge import act, desk_of, html, look, see
 
@@ -124,12 +124,16 @@ async def _mail(request: Request, errors: dict[str, str], status: int = 200, *, 
     inbound = told["told"].inbound
     reads_again = request.query_params.get("again") == "1" and not inbound.is_forgotten
     # Of what is on a ticket its message tells; of the rest the reader does.
-    email = await run_in_threadpool(parse.read, inbound.raw) if (
+    email = await run_in_threadpool(_read, inbound.raw) if (
         reads_again or (told["told"].message is None and not inbound.is_forgotten)) else None  # fmt: skip
     day = ledger.day_of(inbound.received_at, desk_of(request).settings)
     frame |= told | {"view": "ledger", "email": email, "reads_again": reads_again, "errors": errors, "day": day,
                      "values": {"ticket": typed}}  # fmt: skip
     return html(request, "ledger/mail.html", frame["me"]["language"], status, **frame)
+
+
+def _read(raw: bytes) -> parse.Email:
+    return parse.read(posted.mail_of(raw))
 
 
 def _ticket(db: Session, ticket_id: int) -> Ticket:

@@ -6,7 +6,7 @@ a fragment that arrives late shows the truth, not the past.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +42,7 @@ class Touched:
 
     rows: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics that may have to drop its row
     tickets: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> topics besides those who see it now
+    locks: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> the same, for who writes in it
     cards: dict[int, set[int]] = field(default_factory=dict)  # call id -> agents whose screens it may be on
     stale: dict[str, set[str]] = field(default_factory=dict)  # region id -> topics told to fetch it again
     reload: bool = False  # every page is to be looked at anew
@@ -70,7 +71,18 @@ def _ticket(touched: Touched, fact: Any) -> None:
         here.add(agent_topic(after))
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
+    touched.stale.setdefault("approvals", set()).update(here)
     touched.stale.setdefault("board", set()).add(EVERYONE)
+
+
+def _lock(touched: Touched, fact: Any) -> None:
+    """Who writes just now stands in a region of its own: what others are writing themselves is left alone."""
+    touched.locks.setdefault(fact.ticket_id, set()).add(queue_topic(fact.queue_id))
+
+
+def _message(touched: Touched, fact: Any) -> None:
+    """The same for a mail: whose it is does not move the ticket."""
+    _ticket(touched, replace(fact, agent_id=None))
 
 
 def _mail(touched: Touched, fact: Any) -> None:
@@ -164,6 +176,11 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MessageHeld: _ticket,
     facts.MessageRescheduled: _ticket,
     facts.MessageDelayed: _conversation,
+    facts.MessageAwaits: _ticket,
+    facts.MessageApproved: _ticket,
+    facts.MessageReturned: _message,
+    facts.ReplyLocked: _lock,
+    facts.ReplyUnlocked: _lock,
     facts.MessageSent: _conversation,
     facts.MessageFailed: _conversation,
     facts.NoteAdded: _conversation,
@@ -218,7 +235,9 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
             touch(touched, fact)
     for call_id in popped:
         touched.cards.pop(call_id, None)
-    seeing, onward = _seeing(db, {*touched.rows, *touched.tickets})
+    seeing, onward = _seeing(db, {*touched.rows, *touched.tickets, *touched.locks})
+    for ticket_id, topics in touched.locks.items():
+        touched.stale[f"lock-{ticket_id}"] = topics | seeing.get(ticket_id, frozenset())
     for ticket_id, topics in touched.tickets.items():
         touched.stale.setdefault(f"ticket-{ticket_id}", set()).update(topics | seeing.get(ticket_id, frozenset()))
         while (ticket_id := onward.get(ticket_id, 0)) in seeing:  # where it was merged, its words are shown as well

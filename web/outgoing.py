@@ -4,7 +4,7 @@ One form has all the modes. Each has recipient fields of its own, so that it wor
 the fields of the mode that was chosen.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,14 +15,15 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, canned, conversations, outgoing, queues
+from helpdesk import access, agents, conversations, merging, outgoing, queues, reply_locks, safety
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.outgoing import Draft
 from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
-from web import canned as canned_pages
+from web import canned
+from web import safety as asking
 from web.edge import act, back, desk_of, html, look, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -30,6 +31,7 @@ MODES = {"reply": ("", MessageKind.REPLY), "all": ("all_", MessageKind.REPLY), "
          "forward": ("forward_", MessageKind.FORWARD)}  # fmt: skip
 """What a mode's fields are called, and what becomes of them."""
 FIELDS = ("customer_id", "queue_id", "to", "cc", "bcc", "subject", "body", "later")
+BOX = ("to", "cc", "bcc", "subject", "all_to", "all_cc", "forward_to", "forward_cc", "forward_subject")
 ASKED = ("reply", "forward", "again")
 
 
@@ -37,27 +39,33 @@ async def reply(request: Request) -> Response:
     """Write to the customer, or pass a mail on; files come along."""
     desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
     # Asked before anything is unpacked: whoever may not reply leaves no file here.
-    await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
+    author, _ = await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        files = await _files(request, form)
+        files = await _files(request, form, asking.kept_of(request, form, author, ticket_id))
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
-        laid = canned_pages.laid(form)
+        laid = canned.laid(form)
     leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
+    every = files
 
     def write(db: Session, agent: Agent) -> None:
         found = access.ticket(db, agent, ticket_id)
         view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
         if not view.can:
             raise Invalid(view.why_not)
+        nonlocal every
         now = desk.clock()
-        along = canned_pages.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
-        draft = _draft(db, agent, found, typed, view, [*along, *_kept_files(db, agent, found, kept)], leaves_at)
-        made = outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
-        if made.created_at == now:  # and not the same that was sent a moment ago
-            canned.used(db, agent, laid.ids, now=now)
+        along = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        every = [*along, *_kept_files(db, agent, found, kept)]
+        draft = replace(_draft(db, agent, found, typed, view, every, leaves_at), canned_ids=laid.ids)
+        safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))
+        outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
+        reply_locks.release(db, found, by=agent, now=now)
 
-    await act(request, write)
+    try:
+        await act(request, write)
+    except safety.Halted as halted:
+        raise asking.again(request, halted, typed, every, author, ticket_id, laid.ids) from halted
     return _back_to(request, ticket_id)
 
 
@@ -66,18 +74,21 @@ async def new(request: Request) -> Response:
     desk = desk_of(request)
     if request.method == "GET":
         return await _form(request, {name: request.query_params.get(name, "") for name in FIELDS}, {})
+    author, _ = await see(request, lambda db, agent: None)
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        files = await _files(request, form)
+        files = await _files(request, form, asking.kept_of(request, form, author, 0))
         typed = {name: str(form.get(name, ""))[:200_000] for name in FIELDS}
+        confirmed = str(form.get("confirmed", ""))
 
     def write(db: Session, agent: Agent) -> int:
         leaves_at = _moment(typed["later"], desk.settings.timezone)
         customer = access.customer(db, agent, _number(typed["customer_id"])) if typed["customer_id"] else None
         draft = Draft(
             typed["body"], outgoing.addresses(typed["to"]), outgoing.addresses(typed["cc"]), files,
-            bcc=outgoing.addresses(typed["bcc"]), subject=typed["subject"], leaves_at=leaves_at,
+            outgoing.addresses(typed["bcc"]), MessageKind.NEW, typed["subject"], leaves_at=leaves_at,
         )  # fmt: skip
         queue = queues.get(db, _number(typed["queue_id"]))
+        safety.check_first(db, queue, customer, draft, by=agent, now=desk.clock(), confirmed=confirmed)
         message = outgoing.begin(
             db, draft, queue=queue, customer=customer, by=agent, settings=desk.settings, now=desk.clock()
         )
@@ -85,6 +96,9 @@ async def new(request: Request) -> Response:
 
     try:
         ticket_id = await act(request, write)
+    except safety.Halted as halted:
+        again = asking.again(request, halted, typed, files, author, 0)
+        return await _form(request, typed, {}, again.status, again.panel)
     except Invalid as error:
         return await _form(request, typed, {str(error.facts.get("field", "")): error.code}, 422)
     return RedirectResponse(f"/tickets/{ticket_id}", 303)
@@ -128,6 +142,19 @@ def asked_query(request: Request) -> str:
     return f"?{urlencode(told)}" if told else ""
 
 
+def typed_again(
+    request: Request, db: Session, agent: Agent, shown: conversations.TicketView, again: asking.Again
+) -> conversations.TicketView:
+    """The ticket with what was typed in its box, where the mail was halted."""
+    typed, found = again.typed, access.ticket(db, agent, shown.id)
+    mode = typed.get("mode") if typed.get("mode") in MODES else shown.reply.mode
+    about, taken_back = (int(value) if (value := typed.get(name, "")).isdecimal() else 0 for name in ("about", "again"))
+    asked = Asked(forward=about) if mode == "forward" else Asked(reply=about)
+    box = conversations.reply_form(db, found, agent=agent, settings=desk_of(request).settings, asked=asked)
+    lines = {name: typed[name] for name in BOX if name in typed}
+    return replace(shown, reply=replace(box, **lines, mode=mode, again=taken_back, text=typed.get("body", "")))  # type: ignore[arg-type]
+
+
 def _draft(
     db: Session, agent: Agent, ticket: Ticket, typed: dict[str, str], view: conversations.ReplyForm,
     files: list[Attachment], leaves_at: datetime | None,
@@ -141,7 +168,7 @@ def _draft(
     about = access.message(db, agent, _number(typed["about"])) if typed.get("about") else None
     if kind == MessageKind.FORWARD and about is None:
         about = outgoing.answered(db, ticket)
-    if about is not None and about.ticket_id != ticket.id:
+    if about is not None and not merging.tells(db, ticket, about):
         raise NotFound("not_found", message_id=about.id)
     instead = access.message(db, agent, _number(typed["again"])) if typed.get("again") else None
     if instead is not None and instead.ticket_id != ticket.id:
@@ -153,13 +180,13 @@ def _draft(
     )  # fmt: skip
 
 
-async def _files(request: Request, form: FormData) -> list[Attachment]:
-    """The uploads, stored, with no message yet."""
+async def _files(request: Request, form: FormData, kept: list[Attachment]) -> list[Attachment]:
+    """What the desk has kept of this mail, and the uploads, stored, with no message yet."""
     desk = desk_of(request)
     uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
-    if sum(file.size or 0 for file in uploads) > FILES_MAX_BYTES:
+    if sum(file.size or 0 for file in uploads) + sum(file.size_bytes for file in kept) > FILES_MAX_BYTES:
         raise Invalid("too_large", field="attachments")
-    return [
+    return kept + [
         attachments.store(
             desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
             content_type=file.content_type or "application/octet-stream",
@@ -181,7 +208,10 @@ def _kept_files(db: Session, agent: Agent, ticket: Ticket, ids: list[int]) -> li
     return found
 
 
-async def _form(request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+async def _form(
+    request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200,
+    panel: asking.Panel = asking.NOTHING,
+) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         served = agents.queue_ids(db, agent)
         customer = access.customer(db, agent, _number(values["customer_id"])) if values["customer_id"] else None
@@ -201,7 +231,7 @@ async def _form(request: Request, values: dict[str, str], errors: dict[str, str]
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "", "errors": errors} | told
+    frame |= {"view": "", "errors": errors, "panel": panel, "ticket": {"id": 0}} | told
     return html(request, "tickets/new.html", frame["me"]["language"], status, **frame)
 
 

@@ -8,10 +8,11 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, board, calls, queues, views
+from helpdesk import access, agents, board, calls, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
+from web import safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -59,7 +60,8 @@ async def state(request: Request) -> Response:
     return back(request, "/inbox")
 
 
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name")
+RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name", *RECEIPT)
 
 
 async def every(request: Request) -> Response:
@@ -104,6 +106,8 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
+    told = safety.switches(form)
+
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else queues.make(
@@ -115,6 +119,9 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
             sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
+            acknowledges=bool(values["acknowledges"]),
+            acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
+            safety=told,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -122,12 +129,12 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         await act(request, verb)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422)
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told)
     return RedirectResponse("/admin/queues?notice=saved", 303)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
-                errors: dict[str, str], status: int = 200) -> Response:  # fmt: skip
+                errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -139,8 +146,12 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "sender_name": queue.sender_name,
+                "acknowledges": "on" if queue.acknowledges else "",
+                **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
+            "safety": safety.asked(queue, told),
             "is_triage": bool(queue and queue.is_triage),
+            "usual_receipt": receipts.WORDS,
             "people": [
                 {"id": each.id, "name": each.name, "serves": each.id in serving}
                 for each in agents.everyone(db) if each.is_active

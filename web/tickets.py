@@ -15,7 +15,7 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
 from helpdesk.mail import html as mail_html
 from models import Agent, Attachment, Message, Ticket
-from web import canned, outgoing, similar
+from web import canned, outgoing, safety, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -43,8 +43,17 @@ async def ticket(request: Request) -> Response:
 async def region(request: Request) -> Response:
     """The ticket alone, as the page includes it."""
     ticket_id = request.path_params["ticket_id"]
-    agent, (view, frame) = await see(request, lambda db, agent: (_view(request, db, agent, ticket_id), _small(request)))
+    agent, (view, frame) = await see(request, lambda db, agent: (_view(request, db, agent, ticket_id),
+                                                                   _small(request, db, agent, ticket_id)))  # fmt: skip
     return fragment(request, "tickets/_ticket.html", agent.language, ticket=view, **frame)
+
+
+async def reply(request: Request) -> Response:
+    """Write to the customer. A mail its author is asked about stands in the box again, with the questions."""
+    try:
+        return await outgoing.reply(request)
+    except safety.Again as again:
+        return await _page(request, request.path_params["ticket_id"], again)
 
 
 async def note(request: Request) -> Response:
@@ -199,7 +208,7 @@ def _as_file(name: str) -> dict[str, str]:
             "content-security-policy": "sandbox; default-src 'none'", "cache-control": "no-store"}  # fmt: skip
 
 
-async def _page(request: Request, ticket_id: int | None) -> Response:
+async def _page(request: Request, ticket_id: int | None, again: safety.Again | None = None) -> Response:
     query = request.query_params
     name, sort, cursor = query.get("view") or DEFAULT_VIEW, query.get("sort", "newest"), query.get("after", "")
 
@@ -209,14 +218,18 @@ async def _page(request: Request, ticket_id: int | None) -> Response:
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
-        return {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
+        beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
+        if again is not None and shown is not None:
+            shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
+        return beside | {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
                 "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
                 "total": total if total is not None else "",
                 "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}
-    return html(request, "tickets/page.html", frame["me"]["language"], **(frame | told))
+    status = again.status if again is not None else 200
+    return html(request, "tickets/page.html", frame["me"]["language"], status, **(frame | told))
 
 
 def view_name(request: Request, view: str, queue_names: dict[int | None, str], frame: dict[str, Any]) -> str:
@@ -235,8 +248,9 @@ def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conver
                               asked=outgoing.asked_of(request))  # fmt: skip
 
 
-def _small(request: Request) -> dict[str, Any]:
-    return {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
+def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
+    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
+    return told | safety.beside(request, db, agent, ticket_id)
 
 
 async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,

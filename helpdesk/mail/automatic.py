@@ -160,10 +160,18 @@ def answers_by_itself(reason: str) -> bool:
 
 
 def may_answer(head: Head, sender: str, *, why_automatic: str) -> bool:
-    """Whether a machine of ours may answer. Our own addresses and own ids are for the caller, who knows them."""
+    """Whether a machine of ours may answer. Our own addresses and own ids are for the caller, who knows them.
+
+    What a filter before us takes for spam is not answered: its sender's address is somebody else's.
+    """
     suppress = head.ascii("x-auto-response-suppress")
     return not (
-        why_automatic or not sender or (suppress and suppress != "none") or head.has("x-loop") or is_robot(sender)
+        why_automatic
+        or not sender
+        or (suppress and suppress != "none")
+        or head.has("x-loop")
+        or is_robot(sender)
+        or any(head.ascii(name).startswith(("yes", "true")) for name in _SPAM)
     )
 
 
@@ -177,6 +185,7 @@ def is_null_sender(head: Head) -> bool:
     return head.first("return-path").strip() == b"<>"
 
 
+_SPAM = ("x-spam-flag", "x-spam-status", "x-spam", "x-barracuda-spam-flag")
 _BULK = {"bulk", "junk", "auto_reply", "auto-reply"}
 
 

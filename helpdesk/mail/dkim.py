@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from helpdesk import seals
+from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
 from models import DkimKey
 
@@ -35,13 +36,17 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n")
 def signer(db: Session, domain: str, settings: Settings) -> Callable[[bytes], bytes] | None:
     """What signs the mails of a domain; None where nobody has switched a key on for it.
 
-    The function takes the whole mail and returns it with the signature in front. Raises `Rejected("secret_lost")`
+    The function takes the whole mail and returns it with the signature in front. Raises `Rejected("dkim_key_lost")`
     where the key can no longer be opened: a mail that should be signed does not leave without.
     """
     key = db.get(DkimKey, ascii_domain(domain))
     if key is None or not key.is_active:
         return None
-    private_key, name, selector = seals.unseal(key.private_key, settings=settings), key.domain, key.selector
+    try:
+        private_key = seals.unseal(key.private_key, settings=settings)
+    except Rejected as error:
+        raise Rejected("dkim_key_lost") from error
+    name, selector = key.domain, key.selector
     return lambda raw: sign(raw, domain=name, selector=selector, private_key=private_key)
 
 

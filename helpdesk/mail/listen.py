@@ -19,6 +19,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
+from helpdesk.mail.envelope import storable, tag_of
 from helpdesk.mail.gate import Gate, Limits, networks
 from helpdesk.mail.receive import plain_address
 from helpdesk.settings import Settings
@@ -345,16 +346,6 @@ class _Handler:
         """Our own fault must not make a sender give a mail back: it is asked to try again, and told nothing of us."""
         logger.error("the mail listener failed (%s)", type(error).__name__, exc_info=error)
         return "451 4.3.0 Something is wrong here just now, try again"
-
-
-def storable(address: str) -> str:
-    """An address of the envelope as every database takes it: no NUL, and "?" for bytes that were no UTF-8."""
-    return address.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-
-
-def tag_of(recipients: list[str]) -> str:
-    """What stands after the plus in the first tagged address."""
-    return next((tag for address in recipients if (tag := address.rpartition("@")[0].partition("+")[2])), "")
 
 
 def _peer(session: Session) -> str:

@@ -32,6 +32,7 @@ _TERM = re.compile(
     r"(?P<mask>(?:/(?P<four>\d{1,3}))?(?://(?P<six>\d{1,3}))?)",
     re.IGNORECASE,
 )
+_END = re.compile(r"[-+?~]?all|redirect=\S*", re.IGNORECASE)
 _MODIFIER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)=(?P<value>\S*)")
 
 
@@ -111,9 +112,7 @@ def spf_record(servers: Sequence[str], *, existing: str = "", missing: Sequence[
     if not existing:
         return " ".join(("v=spf1", *(dict.fromkeys(added) or ["mx"]), "~all"))
     terms = existing.split()
-    end = next(
-        (at for at, term in enumerate(terms) if re.fullmatch(r"[-+?~]?all|redirect=\S*", term, re.I)), len(terms)
-    )
+    end = next((at for at, term in enumerate(terms) if _END.fullmatch(term)), len(terms))
     return " ".join([*terms[:end], *(each for each in dict.fromkeys(added) if each not in terms), *terms[end:]])
 
 
@@ -188,7 +187,9 @@ def _spf(question: Question, ask: Ask) -> dict[str, Any]:
     if not records:
         return _told([], [Finding("wrong", "spf_missing")], set=spf_record(question.servers))
     if len(records) > 1:
-        return _told(records, [Finding("wrong", "spf_several")], set=spf_record(question.servers, existing=records[0]))
+        return _told(
+            records, [Finding("wrong", "spf_several")], set=spf_record(question.servers, existing=_joined(records))
+        )
     walk = _Walk(ask)
     end = walk.follow(records[0], question.domain)
     findings, missing = [], []
@@ -219,6 +220,12 @@ def _allows(walk: _Walk, server: str, wanted: str, ask: Ask) -> bool:
     own = _address(server)
     found = [own] if own else [ipaddress.ip_address(each) for kind in ("A", "AAAA") for each in ask(server, kind)]
     return bool(found) and all(any(each in network for network in walk.networks) for each in found)
+
+
+def _joined(records: list[str]) -> str:
+    """Several records as the one they should be."""
+    terms = dict.fromkeys(term for record in sorted(records) for term in record.split()[1:])
+    return " ".join(("v=spf1", *(term for term in terms if not _END.fullmatch(term)), "~all"))
 
 
 def _spf_records(texts: list[str]) -> list[str]:

@@ -14,10 +14,10 @@ from sqlmodel import Session, select
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
-from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, tickets
+from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageFailed, MessageReceived, TicketLinked, emit
-from helpdesk.mail import attachments, automatic, backstops, parse, threads
+from helpdesk.mail import attachments, automatic, backstops, parse, posted, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
@@ -55,7 +55,7 @@ def understand_all(
     raws: Sequence[bytes], *, router: "Router | None", folder: Path, asked: Collection[str] = frozenset()
 ) -> list[Understood]:
     """`understand` for several mails, sooner than one by one: each text is read once, all of them together."""
-    emails = [parse.read(raw) for raw in raws]
+    emails = [parse.read(posted.mail_of(raw)) for raw in raws]
     inquiries = [(parse.subject_stem(email.subject), email.reply_text[:CLASSIFY_MAX]) for email in emails]
     readings = router.read_many(inquiries) if router is not None else [None] * len(emails)
     found = []
@@ -150,6 +150,12 @@ def take(
             tickets.touch(thread.ticket, "", awaits_us=True, now=now)
         _heard(db, thread.ticket, message, inbound, "automatic" if answers_by_itself else "by_stranger", now=now)
         return thread.ticket.id
+    if thread.ticket is None:
+        is_held = backstops.opens_too_many(db, inbound, email.sender.address, settings, now=now)
+    else:
+        is_held = backstops.reopens_too_often(db, inbound, thread.ticket, now=now)
+    if is_held:
+        return None
     taken = intake.take_in(
         db,
         intake.Inquiry(
@@ -180,6 +186,8 @@ def take(
     else:
         outgoing.hold(db, taken.ticket, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
+    if taken.is_new and not is_automatic and thread.claims is None:
+        receipts.acknowledge(db, taken.ticket, message, email, settings=settings, now=now)
     return taken.ticket.id
 
 

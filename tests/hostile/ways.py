@@ -13,7 +13,7 @@ def a_mail_above_the_limit(me: bytes) -> bytes:
     return utf8(me, "too much\n" * 300_000)
 
 
-@kind(REFUSED, sender=None)
+@kind(words=["xxx"], problems=["text_cut"])
 def a_line_of_a_million_and_a_half_letters(me: bytes) -> bytes:
     return utf8(me, "x" * 1_500_000)
 

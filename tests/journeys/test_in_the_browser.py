@@ -520,6 +520,148 @@ def test_the_cards_of_a_call_keep_nobody_out(office: Office) -> None:
     assert faults == []
 
 
+def canned_reply(office: Office, title: str, trigger: str, text: str, *, file: str = "") -> None:
+    """A supervisor writes one on the page."""
+    page = office.page(SATO, "/admin/canned/new")
+    page.locator("[name=title]").fill(title)
+    page.locator("[name=trigger]").fill(trigger)
+    page.locator("[name=text]").fill(text)
+    if file:
+        page.locator("[name=files]").set_input_files({"name": file, "mimeType": "text/plain", "buffer": b"a slip"})
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator("#canned")).to_contain_text(title)
+
+
+def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves_with_its_file(office: Office) -> None:
+    canned_reply(office, "設定のご案内", "settei", "{customer_sama}\n{company} の設定手順です。", file="手順.txt")
+    canned_reply(office, "お礼（サンクス）", "", "ありがとうございました。")
+    office.writes("定型文を使う", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "定型文を使う").click()
+    box, laid = aiko.locator("form[data-for=reply] textarea"), aiko.locator("[data-canned-laid]")
+    with aiko.expect_response(re.compile("/canned$")):
+        box.focus()
+    expect(aiko.locator("[data-canned-offer]")).not_to_have_count(0)
+    aiko.keyboard.type("まず /settei")
+    aiko.keyboard.press("Tab")
+    expect(box).to_have_value(f"まず {TANAKA.name} 様\n【会社名？】 の設定手順です。")
+    expect(box).to_be_focused()
+    expect(laid.locator("[data-gap]")).to_have_text("【会社名？】")
+    aiko.keyboard.press("Control+z")
+    expect(box).to_have_value("まず /settei")
+
+    aiko.keyboard.type(" ")  # a space does the same
+    expect(box).to_have_value(f"まず {TANAKA.name} 様\n【会社名？】 の設定手順です。")
+    aiko.keyboard.type("ミナト設備")  # the gap is marked, so that typing fills it
+    expect(box).to_have_value(f"まず {TANAKA.name} 様\nミナト設備 の設定手順です。")
+    expect(laid.locator("[data-canned-gaps]")).to_be_hidden()
+    aiko.keyboard.press("Control+End")
+    aiko.keyboard.type("\nsettei /settei2 1/settei /nobody\n")
+    kept = f"まず {TANAKA.name} 様\nミナト設備 の設定手順です。\nsettei /settei2 1/settei /nobody\n"
+    expect(box).to_have_value(kept)
+
+    aiko.locator(".canned-picker > summary").click()
+    search = aiko.locator("[data-canned-search]")
+    expect(search).to_be_focused()
+    search.fill("ｻﾝｸｽ")
+    expect(aiko.locator("[data-canned-offer]:visible")).to_have_count(1)
+    aiko.keyboard.press("Enter")
+    expect(box).to_have_value(kept + "ありがとうございました。")
+    expect(box).to_be_focused()
+    expect(aiko.locator(".canned-picker")).not_to_have_attribute("open", "")
+
+    aiko.reload()  # what was laid in is kept with the draft
+    expect(box).to_have_value(kept + "ありがとうございました。")
+    expect(laid.locator("input[name=canned]")).to_have_count(2)
+    expect(laid.locator("[name=canned_file]")).to_be_checked()
+    box.focus()
+    aiko.keyboard.press("Control+Enter")
+    expect(aiko.locator(".entry[data-direction=out] .attachments")).to_contain_text("手順.txt")
+    expect(laid.locator("input")).to_have_count(0)
+    expect(box).to_have_value("")
+
+
+def test_a_short_word_belongs_to_the_input_method_while_it_composes(office: Office) -> None:
+    canned_reply(office, "変換のご案内", "変換", "ご案内します。")
+    office.writes("定型文と変換", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "定型文と変換").click()
+    box = aiko.locator("form[data-for=reply] textarea")
+    box.focus()
+    expect(aiko.locator("[data-canned-offer]")).not_to_have_count(0)
+    ime = aiko.context.new_cdp_session(aiko)
+    ime.send("Input.imeSetComposition", {"text": "／変換", "selectionStart": 3, "selectionEnd": 3})
+    for key in ("Enter", "Tab"):
+        stopped = box.evaluate(
+            """(box, key) => !box.dispatchEvent(new KeyboardEvent("keydown",
+                 {key, isComposing: true, keyCode: 229, bubbles: true, cancelable: true}))""",
+            key,
+        )
+        assert stopped is False
+    expect(box).to_have_value("／変換")
+    ime.send("Input.insertText", {"text": "／変換"})
+    expect(box).to_have_value("／変換")
+    aiko.keyboard.press("Enter")
+    expect(box).to_have_value("ご案内します。")
+    box.fill("／変換")
+    aiko.keyboard.insert_text("　")  # the wide space of an input method that composes nothing
+    expect(box).to_have_value("ご案内します。")
+
+
+def test_a_canned_reply_is_found_and_sent_without_a_script(office: Office) -> None:
+    canned_reply(office, "紙でのご案内", "kami", "{customer_sama}\n紙でお送りします。", file="案内.txt")
+    office.writes("定型文をスクリプトなしで", "アプリの設定を教えてください。")
+    page = office.window(java_script_enabled=False).new_page()
+    office.sign_in(page, AIKO)
+    page.goto("/inbox?view=all")
+    while not row(page, "定型文をスクリプトなしで").count():  # the desk reads a mail after it took it
+        page.reload()
+    row(page, "定型文をスクリプトなしで").locator("a").click()
+    page.locator(".canned-picker > summary").click()
+    page.get_by_role("link", name="定型文の一覧").click()
+    page.locator("main [name=q]").fill("かみ")
+    page.locator("main").get_by_role("button", name="検索").click()
+    expect(page.locator(".canned-offer")).to_have_count(0)
+    page.locator("main [name=q]").fill("ＫＡＭＩ")
+    page.locator("main").get_by_role("button", name="検索").click()
+    page.locator(".canned-offer a").click()
+    box = page.locator("form[data-for=reply] textarea")
+    expect(box).to_have_value(f"{TANAKA.name} 様\n紙でお送りします。")
+    page.locator("[name=canned_file]").uncheck()
+    page.locator("form[data-for=reply] button[data-kind=primary]").click()
+    expect(page.locator(".entry[data-direction=out]")).to_contain_text("紙でお送りします。")
+    expect(page.locator(".entry[data-direction=out] .attachments")).to_have_count(0)
+    expect(box).to_have_value("")
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
+def test_the_pages_of_canned_replies_and_sending_domains_keep_nobody_out(lang: str, theme: str, office: Office) -> None:
+    canned_reply(office, f"見出し {lang}", "", "{company} の件です。", file="案内.txt")
+    office.writes(f"定型文の見た目 {lang}", "アプリの設定を教えてください。")
+    window = office.window(SATO)
+    window.request.post("/account", form={"language": lang, "theme": theme})
+    window.request.post("/admin/mail/domains/key", form={"domain": cast.DESK_ADDRESS.partition("@")[2]})
+    page = window.new_page()
+    page.goto("/inbox?view=all")
+    ticket = row(page, f"定型文の見た目 {lang}").locator("a[data-open-ticket]").get_attribute("href")
+    faults = faults_of(page, "/admin/canned", lang) + faults_of(page, "/admin/canned/new", lang)
+    faults += faults_of(page, f"{str(ticket).partition('?')[0]}/canned", lang)
+    page.goto("/admin/mail/domains")
+    for folded in page.locator("main details").all():
+        folded.evaluate("each => each.open = true")
+    faults += faults_here(page, "/admin/mail/domains", lang)
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    page.goto(str(ticket))
+    page.locator(".canned-picker > summary").click()
+    page.locator("[data-canned-offer] a", has_text=f"見出し {lang}").click()
+    expect(page.locator("[data-gap]")).to_have_count(1)
+    page.locator(".canned-picker > summary").click()
+    expect(page.locator("[data-canned-offer] a").first).to_be_visible()
+    faults += faults_here(page, "laying in", lang)
+    window.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []
+
+
 def faults_of(page: Page, path: str, lang: str) -> list[str]:
     """Open a page and look for faults in it."""
     answer = page.goto(path)

@@ -217,6 +217,18 @@ def test_a_reply_in_the_target_answers_whoever_wrote_last_in_either(desk: OpenDe
     assert postbox.mails[-1][0].rcpt_tos == [SUZUKI.email] and postbox.last["In-Reply-To"] == second
 
 
+def test_a_mail_that_was_merged_in_is_answered_and_forwarded_from_the_target(desk: OpenDesk, postbox: Postbox) -> None:
+    _, second = two(desk)
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    page = desk.as_(BEN).get("/tickets/1").text
+    about = desk.messages(2)[0].id
+    assert f'href="/tickets/1?reply={about}#compose-1"' in page
+    form = {"body": "転送します。", "mode": "forward", "about": about, "forward_to": "supplier@example.org"}
+    assert desk.as_(BEN).post("/tickets/1/reply", data=form).status_code == 200
+    desk.post(desk.messages(1)[-1])
+    assert "二件目です。" in postbox.last.get_body(("plain",)).get_content()
+
+
 def test_a_merge_is_taken_back_and_everything_is_as_it_was(desk: OpenDesk) -> None:
     first, second = two(desk)
     desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})

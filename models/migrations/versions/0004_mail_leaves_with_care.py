@@ -22,6 +22,7 @@ FLAGS = (
     ("confirms_recipients", "false"),
     ("warns_of_attachment", "true"),
     ("warns_of_name", "true"),
+    ("warns_of_recipients", "true"),
     ("locks_reply", "true"),
 )
 STATES = ("received", "awaiting", "queued", "held", "sending", "sent", "failed", "withdrawn")
@@ -115,8 +116,15 @@ def upgrade() -> None:
         sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
         sa.Column("opened", sa.Integer(), nullable=False),
+        sa.Column("parked_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["parked_id"], ["parked.id"], name=op.f("fk_senderhour_parked_id_parked"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("key", "hour", name=op.f("pk_senderhour")),
     )
+    with op.batch_alter_table("senderhour", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_senderhour_parked_id"), ["parked_id"], unique=False)
+
     op.create_table(
         "cannedreply",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -173,10 +181,14 @@ def upgrade() -> None:
         "replylock",
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("agent_id", sa.Integer(), nullable=False),
+        sa.Column("taken_from_id", sa.Integer(), nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["agent_id"], ["agent.id"], name=op.f("fk_replylock_agent_id_agent"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["taken_from_id"], ["agent.id"], name=op.f("fk_replylock_taken_from_id_agent"), ondelete="SET NULL"
         ),
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_replylock_ticket_id_ticket"), ondelete="CASCADE"
@@ -185,6 +197,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("replylock", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_replylock_agent_id"), ["agent_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_replylock_taken_from_id"), ["taken_from_id"], unique=False)
 
     op.create_table(
         "automaticanswer",
@@ -276,6 +289,9 @@ def upgrade() -> None:
     op.add_column("queue", sa.Column("acknowledgment", JSON, nullable=False, server_default="{}"))
     op.add_column("queue", sa.Column("banned_words", JSON, nullable=False, server_default="[]"))
 
+    op.add_column("parked", sa.Column("within_id", sa.Integer(), nullable=True))
+    op.create_index(op.f("ix_parked_within_id"), "parked", ["within_id"], unique=False)
+
     op.add_column("ticket", sa.Column("merged_into_id", sa.Integer(), nullable=True))
     op.create_index(op.f("ix_ticket_merged_into_id"), "ticket", ["merged_into_id"], unique=False)
 
@@ -285,18 +301,27 @@ def upgrade() -> None:
     op.add_column("message", sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("message", sa.Column("approved_by_id", sa.Integer(), nullable=True))
     _allow_states(STATES, STATES_BEFORE)
+    _point("parked", "within_id", "parked", ondelete="CASCADE")
+    awaits = sa.text("state = 'awaiting'")
+    op.create_index(
+        "ix_message_awaiting", "message", ["ticket_id", "id"], sqlite_where=awaits, postgresql_where=awaits
+    )
     _point("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
     _point("message", "approved_by_id", "agent", ondelete="RESTRICT")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_message_awaiting", table_name="message")
     op.execute("UPDATE message SET state = 'failed' WHERE state IN ('awaiting', 'held', 'sending', 'withdrawn')")
     _allow_states(STATES_BEFORE, STATES)
+    _point_no_more("parked", "within_id", "parked", ondelete="CASCADE")
     _point_no_more("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
     _point_no_more("message", "approved_by_id", "agent", ondelete="RESTRICT")
+    op.drop_index(op.f("ix_parked_within_id"), table_name="parked")
     op.drop_index(op.f("ix_ticket_merged_into_id"), table_name="ticket")
     for table, names in (
         ("message", ("approved_by_id", "leaves_at", "bcc", "kind")),
+        ("parked", ("within_id",)),
         ("ticket", ("merged_into_id",)),
         ("queue", ("banned_words", "acknowledgment", *(name for name, _ in FLAGS), "sender_name")),
         ("mailbox", ("smtp_security", "smtp_secret", "smtp_user", "smtp_port", "smtp_host")),
@@ -324,6 +349,7 @@ def downgrade() -> None:
 
     op.drop_table("automaticanswer")
     with op.batch_alter_table("replylock", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_replylock_taken_from_id"))
         batch_op.drop_index(batch_op.f("ix_replylock_agent_id"))
 
     op.drop_table("replylock")
@@ -336,6 +362,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_cannedreply_queue_id"))
 
     op.drop_table("cannedreply")
+    with op.batch_alter_table("senderhour", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_senderhour_parked_id"))
+
     op.drop_table("senderhour")
     op.drop_table("domaincheck")
     op.drop_table("dkimkey")

@@ -17,7 +17,8 @@ from helpdesk import seals
 from helpdesk.errors import Rejected
 from helpdesk.mail import dkim
 from models import DkimKey
-from tests.cast import MONDAY, OpenDesk
+from tests.cast import AIKO, MONDAY, OpenDesk, text_of
+from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 # A key of this file alone, and what it signs the mail below with: accepted by dkimpy 1.1.8.
@@ -204,8 +205,25 @@ def test_a_key_that_is_not_switched_on_signs_nothing(desk: OpenDesk) -> None:
 @SQLITE
 def test_a_key_that_cannot_be_opened_is_said_and_no_mail_leaves_without_it(desk: OpenDesk) -> None:
     keep(desk, private_key="sealed elsewhere")
-    with pytest.raises(Rejected, match="secret_lost"):
+    with pytest.raises(Rejected, match="dkim_key_lost"):
         desk.read(dkim.signer, "desk.example.jp", desk.settings)
+
+
+def test_a_reply_reaches_its_mail_server_signed_and_whole(desk: OpenDesk, postbox: Postbox) -> None:
+    keep(desk)
+    desk.mail(subject="長い件名" * 20)
+    desk.post(desk.reply(AIKO, 1, "承りました。\n\n  空白も　残ります。 \n"))
+    envelope, _ = postbox.mails[-1]
+    assert verifies(envelope.content) and b"d=desk.example.jp;" in envelope.content
+
+
+@SQLITE
+def test_a_mail_whose_key_is_lost_stays_here_and_says_why(desk: OpenDesk, postbox: Postbox) -> None:
+    keep(desk, private_key="sealed elsewhere")
+    desk.mail()
+    with pytest.raises(Rejected, match="dkim_key_lost"):
+        desk.post(desk.reply(AIKO, 1, "承りました。"))
+    assert postbox.mails == [] and "署名の鍵を開けません" in text_of(desk.as_(AIKO).get("/tickets/1").text)
 
 
 @SQLITE

@@ -33,6 +33,10 @@ async function send(form, submitter) {
   const page = isPage ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
   // A broken rule comes back as the page the form stood on, with the reason as its notice, or as an error's own page.
   const refusal = page?.querySelector('[data-error-message], #notice > [data-kind="error"]');
+  if (!answer.ok && page) {
+    const halted = new CustomEvent("desk:halted", { detail: { form, page }, cancelable: true });
+    if (!document.dispatchEvent(halted)) return; // its questions stand beside the form now
+  }
   if (!answer.ok || refusal) {
     announce(refusal?.textContent.trim() || phrase("failed"), "error");
     if (form.querySelector("[data-submit]")) form.reset(); // a refused choice goes back; what was typed stays

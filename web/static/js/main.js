@@ -10,6 +10,7 @@ import "./forms.js";
 import "./trials.js";
 import "./drafts.js";
 import "./similar.js";
+import "./safety.js";
 import "./files.js";
 import "./canned.js";
 import "./copy.js";

@@ -1,0 +1,198 @@
+"""Before a mail leaves: who is writing just now, what its author should think of, and whose approval it awaits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from helpdesk import access, approvals, kept_files, reply_locks, safety
+from helpdesk.errors import Invalid
+from models import Agent, Attachment, Queue, ReplyLock, Ticket
+from web.edge import act, back, desk_of, fragment, html, look, see, wants_fragment
+
+LOCK, PAGE = "tickets/_safety_lock.html", "tickets/approvals.html"
+SWITCHES = (
+    "needs_approval", "confirms_recipients", "warns_of_attachment", "warns_of_name", "warns_of_recipients",
+    "locks_reply",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LockView:
+    """Who writes in a ticket, as one agent sees it. `whose` is "mine", "other" or ""."""
+
+    whose: str = ""
+    name: str = ""
+    since: Any = None
+    ends: Any = None
+    was_mine: bool = False  # it was taken from this agent
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that came with a mail that was halted."""
+
+    token: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What stands below the box of a mail that was halted."""
+
+    concerns: Sequence[safety.Concern] = ()
+    confirmation: str = ""
+    kept: Sequence[Kept] = ()
+    outside: frozenset[str] = frozenset()  # addresses to be marked
+    canned: Sequence[int] = ()  # the canned replies in its text
+    later: str = ""  # when the mail was to leave
+    is_grave: bool = False  # something stops it, and may be set aside
+
+
+NOTHING = Panel()
+
+
+class Again(Exception):
+    """The mail was halted: its page comes again with what was typed, and the panel. `status` is the answer's."""
+
+    def __init__(self, panel: Panel, typed: dict[str, str], status: int) -> None:
+        super().__init__(status)
+        self.panel, self.typed, self.status = panel, typed, status
+
+
+async def lock(request: Request) -> Response:
+    """Who is writing; by POST: begin to write or go on, stop, or take over."""
+    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    verbs = {"take": _take, "take_over": _take_over, "release": reply_locks.release}
+
+    if request.method == "GET":
+        agent, view = await see(request, lambda db, agent: lock_of(db, access.ticket(db, agent, ticket_id), agent,
+                                                                   now=desk.clock()))  # fmt: skip
+        return _lock_region(request, agent.language, ticket_id, view)
+    what = str((await request.form()).get("what", ""))
+    if what not in verbs:
+        raise Invalid("unknown_choice", field="what")
+
+    def verb(db: Session, agent: Agent) -> tuple[str, LockView]:
+        found = access.ticket(db, agent, ticket_id)
+        verbs[what](db, found, by=agent, now=desk.clock())
+        db.flush()
+        return agent.language, lock_of(db, found, agent, now=desk.clock())
+
+    language, view = await act(request, verb)
+    if wants_fragment(request):
+        return _lock_region(request, language, ticket_id, view)
+    return back(request, f"/tickets/{ticket_id}")
+
+
+async def approve(request: Request) -> Response:
+    """Let a colleague's mail go."""
+    desk, message_id = desk_of(request), request.path_params["message_id"]
+
+    def verb(db: Session, agent: Agent) -> int:
+        message = access.message(db, agent, message_id)
+        approvals.approve(db, message, by=agent, settings=desk.settings, now=desk.clock())
+        return message.ticket_id
+
+    return back(request, f"/tickets/{await act(request, verb)}")
+
+
+async def send_back(request: Request) -> Response:
+    """Give a colleague's mail back, with the reason."""
+    desk, message_id = desk_of(request), request.path_params["message_id"]
+    reason = str((await request.form()).get("reason", ""))
+
+    def verb(db: Session, agent: Agent) -> int:
+        message = access.message(db, agent, message_id)
+        approvals.send_back(db, message, reason, by=agent, now=desk.clock())
+        return message.ticket_id
+
+    return back(request, f"/tickets/{await act(request, verb)}")
+
+
+async def waiting(request: Request) -> Response:
+    """All that awaits approval in the agent's queues."""
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        return {"rows": approvals.waiting(db, agent, language=agent.language)}
+
+    frame, told = await look(request, verb)
+    return html(request, PAGE, frame["me"]["language"], **(frame | told | {"view": "approvals"}))
+
+
+def kept_of(request: Request, form: FormData, agent: Agent, ticket_id: int) -> list[Attachment]:
+    """The files of a mail that was halted before, as far as they are still ticked."""
+    desk = desk_of(request)
+    return kept_files.read(
+        [str(token) for token in form.getlist("kept")][:20], folder=desk.attachments, agent_id=agent.id or 0,
+        ticket_id=ticket_id, settings=desk.settings,
+    )  # fmt: skip
+
+
+def again(
+    request: Request, halted: safety.Halted, typed: dict[str, str], files: Sequence[Attachment], agent: Agent,
+    ticket_id: int, canned: Sequence[int] = (),
+) -> Again:  # fmt: skip
+    """What the box shows of a mail that was halted; the files it came with are not asked for again. The answer is 409
+    where a colleague writes, 422 where the author is asked something."""
+    settings = desk_of(request).settings
+    kept = [
+        Kept(kept_files.keep(file, agent_id=agent.id or 0, ticket_id=ticket_id, settings=settings), file.name,
+             file.size_bytes)
+        for file in files
+    ]  # fmt: skip
+    outside = frozenset(
+        address for concern in halted.concerns if concern.code != "recipients" for address in concern.addresses
+    )
+    is_grave = any(concern.severity == "stop" for concern in halted.concerns)
+    panel = Panel(halted.concerns, halted.confirmation, kept, outside, canned, typed.get("later", ""), is_grave)
+    return Again(panel, typed, 409 if halted.concerns[0].code == "reply_locked" else 422)
+
+
+def beside(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
+    """What the box of a ticket needs of this page: who writes in it, and an empty panel."""
+    lock = lock_of(db, access.ticket(db, agent, ticket_id), agent, now=desk_of(request).clock())
+    return {"lock": lock, "panel": NOTHING}
+
+
+def lock_of(db: Session, ticket: Ticket, agent: Agent, *, now: Any) -> LockView:
+    """Who is writing, as this agent sees it."""
+    found: ReplyLock | None = reply_locks.in_force(db, ticket, now=now)
+    if found is None:
+        return LockView()
+    if found.agent_id == agent.id:
+        return LockView("mine", ends=found.until)
+    writer = db.get(Agent, found.agent_id)
+    return LockView("other", writer.name if writer else "", found.since, found.until, found.taken_from_id == agent.id)
+
+
+def switches(form: FormData) -> dict[str, Any]:
+    """What the form of a queue says about sending; nothing where it does not ask."""
+    if not form.get("asks_safety"):
+        return {}
+    told: dict[str, Any] = {name: bool(form.get(name)) for name in SWITCHES}
+    return told | {"banned_words": str(form.get("banned_words", ""))[:10_000].splitlines()}
+
+
+def asked(queue: Queue | None, told: dict[str, Any] | None) -> dict[str, Any]:
+    """The same for the form: what was just typed, or the queue's, or a new queue's."""
+    values = told or {name: getattr(queue or Queue(slug="", name="", name_en=""), name) for name in SWITCHES}
+    words = values.get("banned_words", queue.banned_words if queue else [])
+    return values | {"banned_words": "\n".join(words)}
+
+
+def _take(db: Session, ticket: Ticket, *, by: Agent, now: Any) -> None:
+    reply_locks.take(db, ticket, by=by, now=now)
+
+
+def _take_over(db: Session, ticket: Ticket, *, by: Agent, now: Any) -> None:
+    reply_locks.take(db, ticket, by=by, now=now, force=True)
+
+
+def _lock_region(request: Request, language: str, ticket_id: int, view: LockView) -> Response:
+    return fragment(request, LOCK, language, ticket={"id": ticket_id}, lock=view, now=desk_of(request).clock())
