@@ -106,12 +106,13 @@ async def switch(request: Request) -> Response:
     """Offer it, or no longer."""
     canned_id, desk = request.path_params["canned_id"], desk_of(request)
     value = str((await request.form()).get("value", ""))
-    if value not in ("on", "off"):
-        raise Invalid("unknown_choice", field="value")
 
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
-        canned.switch(db, canned.get(db, canned_id), value == "on", by=agent, now=desk.clock())
+        found = canned.get(db, canned_id)
+        if value not in ("on", "off"):
+            raise Invalid("unknown_choice", field="value")
+        canned.switch(db, found, value == "on", by=agent, now=desk.clock())
 
     await act(request, verb)
     return RedirectResponse("/admin/canned?notice=saved", 303)
