@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.mail import backstops, dkim, fetch, listen, receive
+from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
@@ -95,9 +95,7 @@ class Desk:
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
         self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
-        self.postman = deliveries.Postman(
-            self.database, settings, self.attachments, clock=clock, sign=self._sign
-        )
+        self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
@@ -419,11 +417,6 @@ class Desk:
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
-
-    def _sign(self, raw: bytes, domain: str) -> bytes:
-        """A mail as it leaves: signed where the key of its domain is switched on."""
-        sign = self.database.read_now(dkim.signer, domain, self.settings)
-        return sign(raw) if sign else raw
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
