@@ -11,9 +11,21 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, approvals, impressions, merging, outgoing, preferences, queues, routing, tickets
+from helpdesk import (
+    agents,
+    approvals,
+    impressions,
+    merging,
+    outgoing,
+    preferences,
+    queues,
+    routing,
+    tickets,
+    unreachable,
+)
 from helpdesk.customers import contact_points, matching, records
-from helpdesk.events import TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.events import MessageBounced, TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
 from helpdesk.settings import Settings
@@ -71,7 +83,7 @@ _BRIEFS = sa.select(
 
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
-    "ticket_linked", "ticket_merged", "ticket_unmerged", "message_withdrawn", "message_held",
+    "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn", "message_held",
     "message_approved", "message_returned",
 }  # fmt: skip
 ENTRIES_MAX = 500
@@ -227,7 +239,7 @@ class CustomerPanel:
     caution: str
     note: str
     phones: Sequence[dict[str, str]]
-    addresses: Sequence[dict[str, str]]
+    addresses: Sequence[dict[str, Any]]
     purchases: Sequence[Purchase]
     open_tickets: Sequence[TicketBrief]
     past_tickets: Sequence[TicketBrief]
@@ -267,6 +279,7 @@ class ReplyForm:
     text: str = ""
     files: Sequence[File] = ()
     can_forward: bool = False
+    unreachable: dict[str, str] | None = None  # why mail to `to` came back, and with which status
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +371,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         .order_by(col(Purchase.ordered_at).desc())
         .limit(PANEL_PURCHASES)
     ).all()
+    lost = _unreachable(db, [point.value for point in points if point.kind == "email"])
     own = tickets_of(db, customer_id, language=language, limit=3 * PANEL_TICKETS)
     others = [brief for brief in own if brief.id != but]
     return CustomerPanel(
@@ -369,7 +383,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         customer.caution,
         customer.note,
         [_point(point) for point in points if point.kind == "phone"],
-        [_point(point) for point in points if point.kind == "email"],
+        [_point(point) | {"unreachable": lost.get(point.value)} for point in points if point.kind == "email"],
         purchases,
         [brief for brief in others if brief.state != TicketState.RESOLVED][:PANEL_TICKETS],
         [brief for brief in others if brief.state == TicketState.RESOLVED][:PANEL_TICKETS],
@@ -459,6 +473,7 @@ def _entries(
         .order_by(col(Event.id))
         .limit(ENTRIES_MAX)
     )
+    reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
             _message(
@@ -469,7 +484,7 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, queue_names, staff) for row in told if _belongs(row, ticket.id)),
+        *(_fact(row, queue_names, staff, reached) for row in told if _belongs(row, ticket.id)),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
@@ -524,6 +539,7 @@ def _message(
         marks=marks,
         state=message.state.value,
         error=message.error,
+        ticket_id=message.ticket_id,
         message_kind=message.kind.value,
         bcc=message.bcc,
         leaves_at=message.leaves_at,
@@ -564,7 +580,9 @@ def _call(call: Call, staff: dict[int, Agent]) -> Entry:
     )
 
 
-def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> Entry:
+def _fact(
+    row: Event, queue_names: dict[int, str], staff: dict[int, Agent], reached: Mapping[int, Sequence[str]]
+) -> Entry:
     told = recall(row)
     facts: dict[str, Any] = {}
     for name, names in (("queue_id", queue_names), ("from_queue_id", queue_names)):
@@ -582,6 +600,11 @@ def _fact(row: Event, queue_names: dict[int, str], staff: dict[int, Agent]) -> E
     if isinstance(told, TicketMerged | TicketUnmerged):
         facts |= {"merged": told.merged_id, "into": told.into_id}
         facts["other"] = told.into_id if row.ticket_id == told.merged_id else told.merged_id
+    if isinstance(told, MessageBounced):
+        to = reached.get(told.message_id, ())
+        code = "message_late" if told.reason == "delayed" else "message_bounced"
+        code, facts["to"] = (f"{code}_to", to[0]) if len(to) == 1 else (code, "")
+        facts |= {"why": bounces.plainly(told.state), "status": told.state}
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
@@ -699,6 +722,7 @@ def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings,
         sender=sender,
         about=_message(chosen, {}, (), ()) if chosen is not None else None,
         can_forward=chosen is not None or last is not None,
+        unreachable=_unreachable(db, [address]).get(address),
     )
     return _written_again(db, ticket, form, asked.again)
 
@@ -759,6 +783,12 @@ def _files(db: Session, message: Message) -> Sequence[Attachment]:
 
 def _file(row: Attachment) -> File:
     return File(row.id or 0, row.name, row.content_type, row.size_bytes, f"/attachments/{row.id}")
+
+
+def _unreachable(db: Session, addresses: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Of those that cannot be reached: why, and the status that said so."""
+    found = unreachable.of(db, addresses)
+    return {address: {"why": bounces.plainly(status), "status": status} for address, status in found.items()}
 
 
 def _point(point: ContactPoint) -> dict[str, str]:

@@ -215,7 +215,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     )
     everyone = dict.fromkeys((*message.to, *message.cc, *message.bcc))
     recipients = [compose.specification(address) for address in everyone if address in waiting]
-    sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket)
+    sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket, message_id)
     raw = _bytes(mail, sender, recipients)
     sign = dkim.signer(db, message.sender_address.rpartition("@")[2], settings)
     return Parcel(sign(raw) if sign else raw, message.sender_address, sender, recipients)

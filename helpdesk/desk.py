@@ -350,12 +350,13 @@ class Desk:
                     await self._mail_waits.wait()
 
     async def _keep_house(self) -> None:
-        """Every hour: let go of bytes whose keeping time is over."""
+        """Every hour: let go of bytes whose keeping time is over, and of what is known of mails nobody lists again."""
         while True:
             try:
                 before = self.clock() - timedelta(days=self.settings.raw_keep_days)
-                while await self.database.write(inbox.forget, before=before):
-                    pass
+                for forget in (inbox.forget, mailboxes.forget):
+                    while await self.database.write(forget, before=before):
+                        pass
                 await self.database.write(backstops.forget, now=self.clock())
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")

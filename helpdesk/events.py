@@ -247,6 +247,26 @@ class MessageFailed(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageBounced(Fact):
+    """A mail server could not deliver a mail of ours. `state` is its status (RFC 3463), "" where it named none;
+    `reason` "final", or "delayed" where it goes on trying."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressCleared(Fact):
+    """An agent says that an address can be reached after all."""
+
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoteAdded(Fact):
     ticket_id: int
     queue_id: int

@@ -7,8 +7,9 @@ what was not told is told the next time.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from models import (
     Mailbox,
     MailboxAfter,
     MailboxAuth,
+    MailboxDay,
     MailboxSecurity,
     MailboxState,
     Parked,
@@ -382,7 +384,7 @@ def adopt(db: Session, mailbox_id: int, *, uidvalidity: int, next_uid: int, max_
     if mailbox.uidvalidity != uidvalidity:
         seen = mailbox.looked_at if mailbox.uidvalidity is not None else None
         mailbox.old_from = max(mailbox.takes_from, seen - OVERLAP) if seen else mailbox.takes_from
-        mailbox.uidvalidity, mailbox.last_uid, mailbox.old_below = uidvalidity, 0, next_uid
+        mailbox.uidvalidity, mailbox.last_uid, mailbox.listed_uid, mailbox.old_below = uidvalidity, 0, 0, next_uid
         db.flush()
     rows = db.execute(
         sa.select(col(Fetched.uid), col(Fetched.state), col(Fetched.size_bytes))
@@ -475,6 +477,37 @@ def stumbled(db: Session, mailbox_id: int, uidvalidity: int, uid: int, error: st
     assert parked.id is not None
     emit(db, SomethingParked(parked_id=parked.id, at=now))
     return True
+
+
+def listed(db: Session, mailbox_id: int, uids: Sequence[int], *, day: date) -> None:
+    """The server lists these, and the desk wants them. Each counts once, on the day it was first seen there."""
+    mailbox = get(db, mailbox_id)
+    new = [uid for uid in uids if uid > mailbox.listed_uid]
+    if not new:
+        return
+    counted = db.get(MailboxDay, (mailbox_id, day)) or MailboxDay(mailbox_id=mailbox_id, day=day)
+    counted.had += len(new)
+    mailbox.listed_uid = max(new)
+    db.add(counted)
+
+
+def forget(db: Session, *, before: datetime, limit: int = 500) -> int:
+    """Let go of what is known about single mails and has no further use: settled before that time, and behind what
+    was looked at, or numbered by a UIDVALIDITY that is no more. No look asks the server for them again; and should it
+    number them anew, they are known by their keys as all mail is. Returns how many."""
+    count = 0
+    for mailbox in everyone(db):
+        key = (col(Fetched.uidvalidity), col(Fetched.uid))
+        settled = sa.and_(col(Fetched.mailbox_id) == mailbox.id, col(Fetched.state) == FetchedState.SETTLED)
+        oldest = db.execute(sa.select(*key, col(Fetched.fetched_at)).where(settled).order_by(*key).limit(limit)).all()
+        gone = [
+            (uidvalidity, uid) for uidvalidity, uid, at in oldest
+            if at < before and (uidvalidity != mailbox.uidvalidity or uid <= mailbox.last_uid)
+        ]  # fmt: skip
+        if gone:
+            db.execute(sa.delete(Fetched).where(settled, sa.tuple_(*key).in_(gone)))
+        count += len(gone)
+    return count
 
 
 def passed(db: Session, mailbox_id: int, uid: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, reply_locks, wording
+from helpdesk import outgoing, reply_locks, tickets, wording
 from helpdesk.customers import records
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Invalid
@@ -179,7 +179,9 @@ def _participants(db: Session, ticket: Ticket) -> set[str]:
     for _, address, to, cc in _received(db, ticket):
         told += [address, *to, *cc]
     sent = select(Message.to, Message.cc, Message.bcc).where(
-        Message.ticket_id == ticket.id, Message.direction == Direction.OUT, col(Message.state).not_in(UNSAID)
+        col(Message.ticket_id).in_(tickets.family(ticket.id or 0)),
+        Message.direction == Direction.OUT,
+        col(Message.state).not_in(UNSAID),
     )
     for lines in db.exec(sent.order_by(col(Message.id).desc()).limit(MESSAGES_MAX)):
         told += [address for line in lines for address in line]
@@ -196,7 +198,9 @@ def _received(db: Session, ticket: Ticket) -> Sequence[tuple[str, str, Sequence[
     return db.exec(
         select(Message.sender_name, Message.sender_address, Message.to, Message.cc)
         .where(
-            Message.ticket_id == ticket.id, Message.direction == Direction.IN, sa.not_(col(Message.is_from_stranger))
+            col(Message.ticket_id).in_(tickets.family(ticket.id or 0)),
+            Message.direction == Direction.IN,
+            sa.not_(col(Message.is_from_stranger)),
         )
         .order_by(col(Message.id).desc())
         .limit(MESSAGES_MAX)

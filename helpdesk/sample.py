@@ -265,7 +265,7 @@ def _prepare_words(stage: _Stage) -> None:
     """The canned replies a supervisor has written, some of them long since in use."""
     with (FOLDER / "canned.toml").open("rb") as source:
         told = tomllib.load(source)["reply"]
-    for row in told:
+    for row in sorted(told, key=lambda row: -row["days"]):
         at, uses, files = stage.now - timedelta(days=row["days"]), row["uses"], row.get("files", ())
         queue = stage.lines[row["queue"]] if "queue" in row else None
         form = canned.Form(title=row["title"], trigger=row["trigger"], text=row["text"], text_en=row["text_en"],

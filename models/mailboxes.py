@@ -71,6 +71,7 @@ class Mailbox(Row, table=True):
     version: int = 1  # a change makes whoever fetches begin anew
     uidvalidity: int | None = Field(default=None, sa_type=sa.BigInteger)
     last_uid: int = Field(default=0, sa_type=sa.BigInteger)  # everything up to it has a row in Fetched, or is too old
+    listed_uid: int = Field(default=0, sa_type=sa.BigInteger)  # everything up to it is counted in MailboxDay
     old_below: int = Field(default=0, sa_type=sa.BigInteger)  # UIDs there were when its folder was first looked into
     old_from: datetime | None = None  # of those only what the server got then or later is taken
     looked_at: datetime | None = None  # when nothing was left to fetch
@@ -107,7 +108,7 @@ class Fetched(Row, table=True):
 
 
 class MailboxDay(Row, table=True):
-    """How many mails the server said it had, at most, on one day of the desk's own zone."""
+    """How many mails the server listed for the first time on one day of the desk's own zone, old ones left aside."""
 
     mailbox_id: int = points_to("mailbox.id", ondelete="CASCADE", primary_key=True)
     day: date = Field(primary_key=True)

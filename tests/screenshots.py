@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import smtplib
 import sys
 import tempfile
 from collections.abc import Callable
@@ -41,6 +42,21 @@ def first_of(selector: str) -> Callable[[Page, Running], None]:
         page.goto(f"{desk.url}{href}")
 
     return way
+
+
+def ledger_list(page: Page, desk: Running) -> None:
+    """The mails of a day."""
+    page.goto(desk.url + "/admin/mail")
+    href = page.locator("#ledger tbody th a").first.get_attribute("href")
+    page.goto(f"{desk.url}{href}")
+
+
+def ledger_mail(page: Page, desk: Running) -> None:
+    """One mail that was set aside."""
+    with smtplib.SMTP("127.0.0.1", desk.settings.mail_port) as smtp:
+        smtp.sendmail("", [desk.settings.mail_from], b"Subject: nobody\r\n\r\nhello\r\n")
+    page.goto(desk.url + "/admin/parked")
+    page.locator(".parked a[href^='/admin/mail/']").first.click()
 
 
 def ringing(page: Page, desk: Running) -> None:
@@ -161,6 +177,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "customers": (AGENT, "/customers"),
     "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
     "new-customer": (AGENT, "/customers/new"),
+    "mail-ledger": (SUPERVISOR, "/admin/mail"),
+    "mail-list": (SUPERVISOR, ledger_list),
+    "mail-one": (SUPERVISOR, ledger_mail),
     "mailboxes": (SUPERVISOR, "/admin/mailboxes"),
     "new-mailbox": (SUPERVISOR, "/admin/mailboxes/new"),
     "canned": (SUPERVISOR, "/admin/canned"),

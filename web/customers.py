@@ -7,7 +7,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, conversations
+from helpdesk import access, conversations, unreachable
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent
@@ -57,6 +57,18 @@ async def show(request: Request) -> Response:
 
     frame, told = await look(request, verb)
     return html(request, "customers/customer.html", frame["me"]["language"], **(frame | told | {"view": "customers"}))
+
+
+async def reachable(request: Request) -> Response:
+    """Say that an address mail came back from can be reached after all."""
+    form, now, customer_id = await request.form(), desk_of(request).clock(), request.path_params["customer_id"]
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.customer(db, agent, customer_id)
+        unreachable.clear(db, str(form.get("address", "")), by=agent, now=now)
+
+    await act(request, verb)
+    return RedirectResponse(f"/customers/{customer_id}?notice=saved", 303)
 
 
 async def new(request: Request) -> Response:

@@ -80,6 +80,12 @@ def _lock(touched: Touched, fact: Any) -> None:
     touched.locks.setdefault(fact.ticket_id, set()).add(queue_topic(fact.queue_id))
 
 
+def _merged(touched: Touched, fact: Any) -> None:
+    """To a ticket that was merged nobody writes, and to one that was separated somebody may."""
+    _ticket(touched, fact)
+    _lock(touched, fact)
+
+
 def _message(touched: Touched, fact: Any) -> None:
     """The same for a mail: whose it is does not move the ticket."""
     _ticket(touched, replace(fact, agent_id=None))
@@ -142,6 +148,7 @@ def _learned(touched: Touched, _fact: Any) -> None:
 
 def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(EVERYONE)
+    touched.stale.setdefault("me", set()).add(EVERYONE)
     touched.stale.setdefault("board", set()).add(EVERYONE)
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
@@ -165,8 +172,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
     facts.TicketLinked: _conversation,
-    facts.TicketMerged: _ticket,
-    facts.TicketUnmerged: _ticket,
+    facts.TicketMerged: _merged,
+    facts.TicketUnmerged: _merged,
     facts.CustomerLinked: _ticket,
     facts.CustomerChanged: _customer,
     facts.MessageReceived: _mail,
@@ -183,6 +190,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.ReplyUnlocked: _lock,
     facts.MessageSent: _conversation,
     facts.MessageFailed: _conversation,
+    facts.MessageBounced: _ticket,
+    facts.AddressCleared: _conversation,
     facts.NoteAdded: _conversation,
     facts.CallRinging: _call,
     facts.CallChanged: _call,

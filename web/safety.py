@@ -75,11 +75,11 @@ async def lock(request: Request) -> Response:
                                                                    now=desk.clock()))  # fmt: skip
         return _lock_region(request, agent.language, ticket_id, view)
     what = str((await request.form()).get("what", ""))
-    if what not in verbs:
-        raise Invalid("unknown_choice", field="what")
 
     def verb(db: Session, agent: Agent) -> tuple[str, LockView]:
         found = access.ticket(db, agent, ticket_id)
+        if what not in verbs:
+            raise Invalid("unknown_choice", field="what")
         verbs[what](db, found, by=agent, now=desk.clock())
         db.flush()
         return agent.language, lock_of(db, found, agent, now=desk.clock())

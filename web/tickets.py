@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, views
+from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, unreachable, views
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
@@ -113,6 +113,15 @@ async def merge(request: Request) -> Response:
 async def unmerge(request: Request) -> Response:
     """Two tickets again."""
     return await _change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
+
+
+async def reachable(request: Request) -> Response:
+    """Say that an address mail came back from can be reached after all."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        unreachable.clear(db, form.get("address", ""), on=found, by=agent, now=now)
+
+    return await _change(request, verb)
 
 
 async def urgency(request: Request) -> Response:

@@ -79,10 +79,11 @@ def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: st
     for gone in there.values():
         db.delete(gone)
     db.flush()
-    _say_changed(db, customer, by=by, now=now)
+    say_changed(db, customer, by=by, now=now)
 
 
-def _say_changed(db: Session, customer: Customer, *, by: Agent, now: datetime) -> None:
+def say_changed(db: Session, customer: Customer, *, by: Agent | None, now: datetime) -> None:
+    """Tell every screen that shows something of this customer."""
     newest = (
         select(Ticket.id)
         .where(Ticket.customer_id == customer.id)
@@ -104,7 +105,7 @@ def _say_changed(db: Session, customer: Customer, *, by: Agent, now: datetime) -
             ticket_ids=[found for found in db.exec(newest) if found is not None],
             call_ids=call_ids,
             agent_ids=sorted(set(db.scalars(shown.union(taken)))),
-            by_id=by.id,
+            by_id=by.id if by else None,
             at=now,
         ),
     )

@@ -17,6 +17,16 @@ _SAMPLE = 20_000  # characters of a text that are searched
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """One recipient a mail did not reach, "" where the report names none. Not `is_final`: its server goes on trying."""
+
+    address: str = ""
+    status: str = ""  # RFC 3463
+    is_final: bool = True
+    words: str = ""  # the server's own
+
+
+@dataclass(frozen=True, slots=True)
 class Bounce:
     """Whether the mail reports a failed or delayed delivery, of which mail, with which RFC 3463 status ("" unknown).
 
@@ -27,6 +37,7 @@ class Bounce:
     message_id: str = ""
     status: str = ""
     is_certain: bool = True
+    failures: tuple[Failure, ...] = ()
 
 
 _ROBOT = re.compile(
@@ -67,6 +78,11 @@ _AUTOMATIC_SUBJECT = re.compile(
     r"|vacation (reply|response)|read:|away from (my|the) (office|desk|mail))",
     re.I,
 )
+_LATE = re.compile(r"delay|warning|遅延|まだ(?:配信|送信)", re.I)
+_NEVER_A_PERSON = re.compile(r"(?:mailer|mail)[-_.]?daemon$|mdaemon$", re.I)
+_RECIPIENT = re.compile(r"^(original|final)-recipient:[ \t]*(?:[a-z0-9-]{1,20};)?[ \t]*([^\s;]{1,320})", re.I | re.M)
+_ADDRESSES = re.compile(r"[^\s,;<>]{1,128}@[^\s,;<>]{1,190}")
+_FAILURES = 100  # recipients of a report that are looked at
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.-])([45])([0-5]\d)(?=[ -]\D)")
 _MESSAGE_ID = re.compile(r"^message-id:\s*(<[^<>\s]{1,500}>)", re.I | re.M)
@@ -93,7 +109,10 @@ def bounce(
     if told := _told_by_service(text):
         return told
     if head.has("x-failed-recipients"):
-        return Bounce(True, _original(leaves, text, head), _status(text))
+        status = _status(text)
+        named = _ADDRESSES.findall(head.first("x-failed-recipients").decode("ascii", "ignore"))[:_FAILURES]
+        failures = tuple(Failure(each, status, _is_final(status, subject)) for each in named)
+        return Bounce(True, _original(leaves, text, head), status, failures=failures)
     about_delivery = bool(_BOUNCE_SUBJECT.match(subject.lstrip(" 【[(（*"))) or bool(
         _BOUNCE_SUBJECT.search(subject[:80]) and _is_daemon(sender, head)
     )
@@ -105,7 +124,10 @@ def bounce(
         and answers_nobody
         and ((about_delivery and (reads_so or _is_daemon(sender, head))) or (_is_daemon(sender, head) and reads_so))
     ):
-        return Bounce(True, _original(leaves, text, head), _status(text), is_certain=False)
+        status = _status(text)
+        failures = (Failure("", status, _is_final(status, subject)),)
+        is_certain = about_delivery and reads_so and _NEVER_A_PERSON.match(sender.rpartition("@")[0]) is not None
+        return Bounce(True, _original(leaves, text, head), status, is_certain=is_certain, failures=failures)
     return Bounce()
 
 
@@ -201,8 +223,29 @@ def _from_report(report: bytes, leaves: dict[str, bytes], text: str, head: Head)
         return Bounce()
     if not actions and statuses and all(status[0] == "2" for status in statuses):
         return Bounce()
-    worst = max(statuses, default="")
-    return Bounce(True, _original(leaves, text, head), worst or _status(fields) or _status(text))
+    worst = max(statuses, default="") or _status(fields) or _status(text)
+    told = report[:50_000].decode("utf-8", "replace").replace("\r\n", "\n")
+    blocks = (each for each in told.split("\n\n")[: 2 * _FAILURES] if _RECIPIENT.search(each))
+    failures = tuple(failure for each in blocks if (failure := _failure(each, worst)))[:_FAILURES]
+    failures = failures or (Failure("", worst, "failed" in actions or _is_final(worst, "")),)
+    return Bounce(True, _original(leaves, text, head), worst, failures=failures)
+
+
+def _failure(block: str, status: str) -> Failure | None:
+    """What a report says of one recipient; None of one it was delivered to. The address we wrote to comes first."""
+    found = sorted((match[1].lower() != "original", match[2]) for match in _RECIPIENT.finditer(block))
+    action = re.search(r"^action:[ \t]*([a-z]+)", block, re.I | re.M)
+    if action and action[1].lower() not in ("failed", "delayed"):
+        return None
+    exact = re.search(r"^status:[ \t]*([245]\.\d{1,3}\.\d{1,3})", block, re.I | re.M)
+    words = re.search(r"^diagnostic-code:[^;\n]{0,40};?[ \t]*([^\n]{1,300})", block, re.I | re.M)
+    status = exact[1] if exact else status
+    is_final = action[1].lower() == "failed" if action else _is_final(status, "")
+    return Failure(charsets.nfc(found[0][1]).strip("<>"), status, is_final, charsets.nfc(words[1]) if words else "")
+
+
+def _is_final(status: str, subject: str) -> bool:
+    return not status.startswith("4") and _LATE.search(subject[:200]) is None
 
 
 def _original(leaves: dict[str, bytes], text: str, head: Head) -> str:
@@ -243,4 +286,8 @@ def _told_by_service(text: str) -> Bounce | None:
         status = charsets.nfc(str(recipients[0].get("status") or ""))[:12]
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
-    return Bounce(True, identity if identity.startswith("<") or not identity else f"<{identity}>", status)
+    is_final = told["bounce"].get("bounceType") != "Transient" if isinstance(told.get("bounce"), dict) else True
+    named = (each.get("emailAddress") for each in recipients[:_FAILURES] if isinstance(each, dict))
+    failures = tuple(Failure(charsets.nfc(str(each or ""))[:320], status, is_final) for each in named)
+    identity = identity if identity.startswith("<") or not identity else f"<{identity}>"
+    return Bounce(True, identity, status, failures=failures)

@@ -117,10 +117,10 @@ def is_placed(name: str, content_type: str, text: str) -> bool:
     return content_type.lower() in PICTURES and f"[{name}]" in text
 
 
-def tagged(address: str, ticket: Ticket) -> str:
+def tagged(address: str, ticket: Ticket, message_id: int | None = None) -> str:
     """support@example.com -> support+t42.<token>@example.com"""
     local, _, domain = address.rpartition("@")
-    return f"{local}+{threads.tag_of(ticket)}@{domain}"
+    return f"{local}+{threads.tag_of(ticket, message_id)}@{domain}"
 
 
 def specification(address: str) -> str:

@@ -13,7 +13,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from helpdesk import mailboxes
 from helpdesk.errors import NotFound, Rejected, Unreachable
@@ -279,6 +280,10 @@ class Collector:
         for chunk in [*_chunks(wanted, LOOKED_UP), *_chunks(progress.again, LOOKED_UP)]:
             letters = await connection.letters(chunk)
             taken = [letter for letter in letters if _is_wanted(letter, progress)]
+            left = {letter.uid for letter in letters} - {letter.uid for letter in taken}
+            await self._database.write(
+                mailboxes.listed, mailbox.id, [uid for uid in chunk if uid not in left], day=self._today()
+            )
             await self._missing(connection, mailbox.id, uidvalidity, set(chunk) - {letter.uid for letter in letters})
             for batch in self._batches(mailbox.id, taken):
                 kept = await self._take(connection, mailbox, uidvalidity, batch)
@@ -289,6 +294,9 @@ class Collector:
         code, detail = trouble or ("", "")
         await self._database.write(mailboxes.is_connected, mailbox.id, trouble=code, detail=detail, now=self._clock())
         return fetched, code, detail
+
+    def _today(self) -> date:
+        return self._clock().astimezone(ZoneInfo(self._settings.timezone)).date()
 
     def _batches(self, mailbox_id: int, letters: list[Letter]) -> Iterator[list[Letter]]:
         """A few at a time, so that one commit and one round trip serve several, within bounds of memory."""

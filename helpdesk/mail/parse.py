@@ -54,6 +54,7 @@ class Email:
     bounced_message_id: str = ""
     bounce_status: str = ""
     is_certain_bounce: bool = False  # a report says so, not only the words
+    failures: tuple[automatic.Failure, ...] = ()  # of a bounce: whom the mail did not reach
     is_automatic: bool = False
     automatic_reason: str = ""
     may_answer_automatically: bool = False
@@ -164,6 +165,7 @@ def _read(raw: bytes, until: float) -> Email:
         bounced_message_id=headers.one_line(bounce.message_id, 500) if bounce.is_bounce else "",
         bounce_status=bounce.status if bounce.is_bounce else "",
         is_certain_bounce=bounce.is_bounce and bounce.is_certain,
+        failures=bounce.failures,
         is_automatic=bool(why),
         automatic_reason=why,
         may_answer_automatically=automatic.may_answer(head, address, why_automatic=why),

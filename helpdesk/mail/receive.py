@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from classifiers import Prediction
 from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
 from helpdesk.customers import contact_points, matching, records
-from helpdesk.events import MessageFailed, MessageReceived, TicketLinked, emit
-from helpdesk.mail import attachments, automatic, backstops, parse, posted, threads
+from helpdesk.events import MessageReceived, TicketLinked, emit
+from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
@@ -118,8 +118,8 @@ def take(
     if email.unreadable:
         inbox.park(db, inbound, email.unreadable, ", ".join(email.problems), now=now)
         return None
-    if email.is_bounce and (sent := _sent_one(db, email)):
-        return _bounced(db, inbound, sent, email, now=now)
+    if (bounced := bounces.take(db, inbound, email, now=now)) is not None:
+        return bounced
     if email.is_certain_bounce:
         inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
         return None
@@ -273,31 +273,6 @@ def _link(db: Session, ticket: Ticket, other_id: int, reason: str, *, now: datet
     for here, there, word in ((ticket, other, reason), (other, ticket, back)):
         told = TicketLinked(ticket_id=here.id or 0, queue_id=here.queue_id, other_id=there.id or 0, reason=word, at=now)
         emit(db, told)
-
-
-def _sent_one(db: Session, email: Email) -> Message | None:
-    """The mail of ours that came back."""
-    for internet_id in filter(None, [email.bounced_message_id, *email.in_reply_to, *email.references]):
-        sent = db.exec(
-            select(Message).where(Message.internet_id == internet_id, Message.direction == Direction.OUT)
-        ).first()
-        if sent is not None:
-            return sent
-    return None
-
-
-def _bounced(db: Session, inbound: Inbound, sent: Message, email: Email, *, now: datetime) -> int:
-    """A bounce opens no ticket: it belongs to the mail it is about."""
-    ticket = db.get(Ticket, sent.ticket_id)
-    assert ticket is not None and ticket.id is not None and sent.id is not None
-    inbox.done(inbound, "bounce", ticket_id=ticket.id, now=now)
-    if not email.bounce_status.startswith("4"):
-        sent.state, sent.error = MessageState.FAILED, f"bounced {email.bounce_status}".strip()
-        emit(
-            db,
-            MessageFailed(ticket_id=ticket.id, queue_id=ticket.queue_id, message_id=sent.id, error="bounced", at=now),
-        )
-    return ticket.id
 
 
 def place(db: Session, inbound: Inbound, ticket: Ticket, mail: Understood, outcome: str, *, now: datetime) -> Message:

@@ -550,6 +550,7 @@ def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves
     aiko.keyboard.press("Control+z")
     expect(box).to_have_value("まず /settei")
 
+    aiko.keyboard.press("End")
     aiko.keyboard.type(" ")  # a space does the same
     expect(box).to_have_value(f"まず {TANAKA.name} 様\n【会社名？】 の設定手順です。")
     aiko.keyboard.type("ミナト設備")  # the gap is marked, so that typing fills it
@@ -662,6 +663,43 @@ def test_the_pages_of_canned_replies_and_sending_domains_keep_nobody_out(lang: s
     assert faults == []
 
 
+@pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
+def test_the_ledger_of_mail_and_the_mailboxes_keep_nobody_out(lang: str, theme: str, office: Office) -> None:
+    office.writes(f"台帳の確認 {lang}", "アプリの設定を教えてください。")
+    office.desk.takes(f"Subject: nobody wrote this {lang}\r\n\r\nhello\r\n".encode(), to=TECH_ADDRESS, sender="")
+    window = office.window(SATO)
+    window.request.post("/account", form={"language": lang, "theme": theme})
+    page = window.new_page()
+    page.goto("/admin/mail")
+    shown = page.locator("#ledger")
+    expect(shown.locator("tbody tr")).not_to_have_count(0)
+    listed = str(shown.locator("tbody th a").first.get_attribute("href"))
+    faults = faults_of(page, "/admin/mail", lang) + faults_of(page, listed, lang)
+    page.locator("a.ledger-subject", has_text=f"台帳の確認 {lang}").first.click()
+    read, path = page.locator("main"), page.url
+    expect(read).to_contain_text("アプリの設定を教えてください。")
+    faults += faults_of(page, path, lang) + faults_of(page, f"{path}?again=1", lang)
+    page.goto(listed)
+    page.locator("a.ledger-subject", has_text=f"nobody wrote this {lang}").first.click()
+    page.locator("#f-ticket").fill("999999")
+    page.locator("#f-ticket").press("Enter")
+    expect(page.locator("#f-ticket-error")).to_be_visible()
+    faults += faults_here(page, "set aside", lang)
+    office.complaints = [said for said in office.complaints if "status of 422" not in said]
+    faults += faults_of(page, "/admin/mailboxes", lang) + faults_of(page, "/admin/mailboxes/new", lang)
+    page.locator("[name=name]").fill("サポート")
+    page.locator("[name=host]").fill("localhost")
+    page.locator("[name=port]").fill("9")
+    page.locator("[name=user]").fill("support@desk.example.jp")
+    page.locator("#f-secret").fill("a password of some length")
+    page.locator("[data-test]").click()  # it really connects, and says beside which field it fails
+    expect(page.locator("#f-port-error")).to_be_visible()
+    office.complaints = [said for said in office.complaints if "status of 422" not in said]
+    faults += faults_here(page, "a mailbox that cannot be reached", lang)
+    window.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []
+
+
 def faults_of(page: Page, path: str, lang: str) -> list[str]:
     """Open a page and look for faults in it."""
     answer = page.goto(path)
@@ -742,3 +780,52 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
         expect(again.locator("[name=setup_code]")).to_have_count(0)
         again.context.close()
         page.context.close()
+
+
+def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Office) -> None:
+    office.writes("二人で返信", "使い方を教えてください。")
+    aiko, akira = office.page(AIKO), office.page(AKIRA)
+    row(aiko, "二人で返信").locator("a").click()
+    row(akira, "二人で返信").locator("a").click()
+    mine, theirs = aiko.locator("textarea[id^=reply-]"), akira.locator("textarea[id^=reply-]")
+    mine.fill("お調べします。")
+    expect(akira.locator(".lock")).to_contain_text(f"{AIKO.name}さんが返信を作成中です。")
+    expect(theirs).not_to_be_editable()
+    assert Axe().run(akira).response["violations"] == []
+    akira.get_by_role("button", name="返信を引き継ぐ").click()
+    expect(aiko.locator(".lock")).to_contain_text(f"{AKIRA.name}さんが返信を引き継ぎました。")
+    expect(mine).not_to_be_editable()
+    expect(mine).to_have_value("お調べします。")
+    expect(theirs).to_be_editable()
+    theirs.fill("私から")
+    theirs.fill("")  # an emptied box lets go
+    expect(mine).to_be_editable()
+
+
+def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(
+    office: Office,
+) -> None:
+    office.writes("見積依頼", "見積をお願いします。")
+    aiko = office.page(AIKO)
+    row(aiko, "見積依頼").locator("a").click()
+    box, panel = aiko.locator("textarea[id^=reply-]"), aiko.locator(".safety")
+    box.fill("鈴木様\n見積書を添付いたします。")
+    send = aiko.locator(".compose-foot").get_by_role("button", name="送信", exact=True)
+    send.click()
+    expect(panel.locator("li[data-code]")).to_have_count(2)
+    expect(panel).to_be_focused()
+    assert panel.locator("mark").all_inner_texts() == ["添付", "鈴木様"]
+    assert Axe().run(aiko).response["violations"] == []
+    panel.get_by_role("link", name="編集に戻る").click()
+    expect(panel).to_have_count(0)
+    expect(box).to_be_focused()
+    box.fill("田中様\n見積書を添付いたします。")
+    send.click()
+    expect(panel.locator("li[data-code]")).to_have_count(1)
+    panel.get_by_role("button", name="このまま送信する").click()
+    expect(aiko.locator("#main .entry[data-direction=out] .bubble-text")).to_contain_text("見積書を添付いたします。")
+    expect(panel).to_have_count(0)
+    expect(box).to_have_value("")
+    asked = [said for said in office.complaints if "status of 422" in said]  # a refused form is no mistake of the page
+    office.complaints = [said for said in office.complaints if said not in asked]
+    assert len(asked) == 2

@@ -1,14 +1,15 @@
 """Which ticket a mail joins, who takes part, and two tickets that become one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from smtplib import SMTP
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from helpdesk.mail import threads
 from helpdesk.settings import Settings
-from models import Inbound, TicketState
+from models import Inbound, Queue, TicketState
 from tests.cast import (
     AIKO,
     BEN,
@@ -43,6 +44,7 @@ def test_whom_a_customer_copies_in_does_not_take_part_until_an_agent_writes_to_t
     asked = desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS, headers={"Cc": STRANGER.email})
     desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
     assert desk.messages(1)[-1].is_from_stranger and outcome(desk) == ("done", "by_stranger")
+    desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     answer = desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい", "to": TANAKA.email, "cc": STRANGER.email})
     assert answer.status_code == 200
     desk.mail(STRANGER, **ANSWERS, headers={"In-Reply-To": asked})
@@ -124,8 +126,6 @@ def test_a_machines_answer_to_a_ticket_resolved_long_ago_is_a_note_on_it(desk: O
 
 
 def test_what_comes_from_nobody_by_its_envelope_is_a_machines_whatever_its_head_says(desk: OpenDesk) -> None:
-    from smtplib import SMTP
-
     asked = desk.mail(to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/1/resolve")
     raw = f"From: {TANAKA.email}\r\nSubject: Re: x\r\nIn-Reply-To: {asked}\r\n\r\nただいま席を外しております。\r\n"
@@ -157,8 +157,6 @@ def test_two_processes_that_get_the_same_mails_make_each_one_message(
     settings: Settings, clock: Clock, desk: OpenDesk
 ) -> None:
     """Two desks on one database, each with its own door, and the same twenty mails at both."""
-    from smtplib import SMTP
-
     with open_desk(settings, clock) as other:
 
         def deliver(to: OpenDesk) -> None:
@@ -220,6 +218,7 @@ def test_a_reply_in_the_target_answers_whoever_wrote_last_in_either(desk: OpenDe
 def test_a_mail_that_was_merged_in_is_answered_and_forwarded_from_the_target(desk: OpenDesk, postbox: Postbox) -> None:
     _, second = two(desk)
     desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     page = desk.as_(BEN).get("/tickets/1").text
     about = desk.messages(2)[0].id
     assert f'href="/tickets/1?reply={about}#compose-1"' in page

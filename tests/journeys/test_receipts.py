@@ -1,6 +1,8 @@
 """Receipts: whom the desk answers by itself, and that no two machines ever begin to talk to each other."""
 
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from smtplib import SMTP
 from typing import Any
 
 import pytest
@@ -8,8 +10,10 @@ from pydantic import SecretStr
 from sqlmodel import Session, col, select
 
 from helpdesk import receipts
+from helpdesk.settings import Settings
 from models import AutomaticAnswer, Message, MessageKind, MessageState, Parked, Queue, TicketState
-from tests.cast import BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, part, text_of
+from tests.cast import BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, Clock, OpenDesk, part, text_of
+from tests.conftest import open_desk
 from tests.postbox import Postbox
 
 
@@ -112,8 +116,6 @@ def test_neither_robots_nor_ourselves_are_answered(kind_desk: OpenDesk, sender: 
 
 
 def test_neither_a_null_envelope_nor_a_claim_nor_a_second_mail_is_answered(kind_desk: OpenDesk) -> None:
-    from smtplib import SMTP
-
     desk = kind_desk
     asked = write(desk)
     write(desk, subject="Re: 返品 1", headers={"In-Reply-To": asked})
@@ -146,6 +148,27 @@ def test_one_address_gets_five_a_day_and_more_the_next(kind_desk: OpenDesk) -> N
     desk.clock.advance(hours=25)
     write(desk, 10)
     assert len(sent(desk)) == 7
+
+
+def test_two_processes_together_send_no_more_than_one_would(
+    settings: Settings, clock: Clock, kind_desk: OpenDesk
+) -> None:
+    """Two desks on one database, each with its own door, and mails of one sender at both."""
+    with open_desk(settings, clock) as other:
+
+        def deliver(pair: tuple[OpenDesk, int]) -> None:
+            desk, start = pair
+            with SMTP("127.0.0.1", desk.app.state.desk.mail_port) as smtp:
+                for number in range(start, start + 6):
+                    raw = f"From: {TANAKA.email}\r\nSubject: {number}\r\nMessage-ID: <{number}@example.com>\r\n\r\nx"
+                    smtp.sendmail(TANAKA.email, [RETURNS_ADDRESS], raw.encode())
+            desk.read_everything()
+
+        with ThreadPoolExecutor(2) as doors:
+            list(doors.map(deliver, [(kind_desk, 0), (other, 100)]))
+        for each in (kind_desk, other):
+            each.read_everything()
+    assert len(kind_desk.tickets()) == 12 and len(sent(kind_desk)) == receipts.A_DAY
 
 
 # --- what stops machines ---------------------------------------------------------------------------------------------

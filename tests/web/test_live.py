@@ -29,6 +29,7 @@ from tests.cast import (
     Screen,
     text_of,
 )
+from tests.mails import bounce
 from tests.postbox import Postbox
 from web import live
 from web.hub import BATCH, BUFFER, SLOW, Line
@@ -60,6 +61,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(BEN).post("/tickets/3/urgency", data={"impression": 3, "urgent": "no"})
     desk.as_(BEN).post("/tickets/1/note", data={"body": "確認中"})
     desk.post(desk.reply(BEN, 1, "承りました。"))
+    desk.mail(raw=bounce(desk.messages(1)[-1].internet_id, "5.1.1"))
+    desk.as_(BEN).post("/tickets/1/reachable", data={"address": TANAKA.email})
     postbox.refuses.add("yamamoto@example.net")
     with pytest.raises(Exception, match="smtp_refused"):
         desk.post(desk.reply(BEN, 2, "承りました。"))
@@ -104,6 +107,16 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
                                                       "phone": TECH_NUMBER, "keywords": "異音",
                                                       "agent_id": [desk.agent(each).id for each in (AIKO, AKIRA)],
                                                       })  # fmt: skip
+    desk.as_(SATO).post(f"/admin/queues/{returns}", data={
+        "name": "返品・交換", "name_en": "Returns", "phone": RETURNS_NUMBER, "address": RETURNS_ADDRESS,
+        "asks_safety": "1", "needs_approval": "1", "locks_reply": "1", "agent_id": [desk.agent(BEN).id]})  # fmt: skip
+    for what in ("take", "release"):
+        desk.as_(BEN).post("/tickets/3/lock", data={"what": what})
+    awaiting = desk.reply(BEN, 3, "承りました。")
+    returned = desk.reply(BEN, 4, "承りました。")
+    desk.as_(SATO).post(f"/messages/{returned.id}/return", data={"reason": "日付もお願いします"})
+    desk.as_(SATO).post(f"/messages/{awaiting.id}/approve")
+    desk.reply(BEN, 4, "本日承りました。")
     registry = desk.app.state.desk.registry
     model, card = registry.files(registry.points_at())
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
@@ -112,7 +125,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 
 SCREENS: list[tuple[Person, str]] = [
-    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"),
+    (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),

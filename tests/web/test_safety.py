@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from models import Attachment, Event, Message, MessageState, Note, ReplyLock, UnreachableAddress
 from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, Person, part, text_of
@@ -108,7 +108,7 @@ def test_the_words_a_question_is_about_are_marked(desk: OpenDesk, ticket: int) -
 def test_said_all_the_same_the_mail_leaves_and_changed_it_is_asked_about_anew(desk: OpenDesk, ticket: int) -> None:
     form = {"body": "見積書を添付いたします。", "to": TANAKA.email, "cc": ""}
     said = word(desk.as_(BEN).post(REPLY, data=form).text)
-    for change in ({"body": "見積書を添付いたします。はい"}, {"to": "tanaka@example.com,hanako@example.com"}):
+    for change in ({"body": "見積書を添付いたします。\nはい"}, {"to": "tanaka@example.com,hanako@example.com"}):
         again = desk.as_(BEN).post(REPLY, data=form | change | {"confirmed": said})
         assert again.status_code == 422 and word(again.text) not in ("", said)
     other = desk.as_(AKIRA).post(REPLY, data=form | {"confirmed": said})
@@ -119,7 +119,7 @@ def test_said_all_the_same_the_mail_leaves_and_changed_it_is_asked_about_anew(de
 
 
 def test_files_that_came_with_a_halted_mail_need_not_be_chosen_again(desk: OpenDesk, ticket: int) -> None:
-    form = {"body": "鈴木様\n見積書を添付いたします。"}
+    form: dict[str, Any] = {"body": "鈴木様\n見積書を添付いたします。"}
     page = desk.as_(BEN).post(REPLY, data=form, files=FILE).text
     assert codes(page) == ["wrong_name"] and "見積書.pdf" in part(page, "safety-1")
     form |= {"body": "田中様\n見積書を添付いたします。", "kept": tokens(page)}
@@ -154,6 +154,7 @@ def test_recipients_are_shown_once_more_with_files_and_sizes_where_the_queue_ask
 
 
 def test_whoever_the_customer_named_takes_part_and_a_stranger_who_quotes_the_ticket_does_not(desk: OpenDesk) -> None:
+    asks(desk, warns_of_recipients="1")
     asked = desk.mail(subject="返品", to=RETURNS_ADDRESS, headers={"Cc": "boss@example.net"})
     desk.mail(STRANGER, subject="Re: 返品", headers={"In-Reply-To": asked}, to=RETURNS_ADDRESS)
     assert not codes(desk.as_(BEN).post(REPLY, data={"body": "はい", "cc": "BOSS@example.net"}).text)
@@ -193,7 +194,7 @@ def test_what_cannot_be_sent_at_all_is_said_first(desk: OpenDesk, ticket: int) -
 def test_the_form_of_a_queue_shows_and_keeps_what_it_asks_and_the_change_is_written_down(desk: OpenDesk) -> None:
     names = ("needs_approval", "confirms_recipients", "warns_of_attachment", "warns_of_name", "warns_of_recipients",
              "locks_reply")  # fmt: skip
-    page = desk.as_(SATO).get("/admin/queues/2").text
+    page = desk.as_(SATO).get("/admin/queues/new").text
     ticked = [name for name in names if re.search(rf'name="{name}" value="1" checked', page)]
     assert ticked == ["warns_of_attachment", "warns_of_name", "warns_of_recipients", "locks_reply"]
     asks(desk, needs_approval="1", banned_words=" 絶対に \n\n絶対に\n")
@@ -271,7 +272,8 @@ def test_a_beat_is_no_fact_and_a_change_of_hands_is(desk: OpenDesk, ticket: int)
         lock(desk, BEN)
     lock(desk, AKIRA, "take_over")
     lock(desk, AKIRA, "release")
-    facts = desk.read(lambda db: db.exec(select(Event.fact).where(Event.id > before).order_by(Event.id)).all())
+    since = select(Event.fact).where(col(Event.id) > before).order_by(col(Event.id))
+    facts = desk.read(lambda db: db.exec(since).all())
     assert facts == ["reply_locked", "reply_locked", "reply_unlocked"]
 
 

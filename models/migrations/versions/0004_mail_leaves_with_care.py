@@ -277,6 +277,7 @@ def upgrade() -> None:
     with op.batch_alter_table("inbound", schema=None) as batch_op:
         batch_op.create_index("ix_inbound_ledger", ["kind", "received_at", "source", "state", "outcome"], unique=False)
 
+    op.add_column("mailbox", sa.Column("listed_uid", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("mailbox", sa.Column("smtp_host", sa.String(), nullable=False, server_default=""))
     op.add_column("mailbox", sa.Column("smtp_port", sa.Integer(), nullable=False, server_default="587"))
     op.add_column("mailbox", sa.Column("smtp_user", sa.String(), nullable=False, server_default=""))
@@ -324,7 +325,7 @@ def downgrade() -> None:
         ("parked", ("within_id",)),
         ("ticket", ("merged_into_id",)),
         ("queue", ("banned_words", "acknowledgment", *(name for name, _ in FLAGS), "sender_name")),
-        ("mailbox", ("smtp_security", "smtp_secret", "smtp_user", "smtp_port", "smtp_host")),
+        ("mailbox", ("smtp_security", "smtp_secret", "smtp_user", "smtp_port", "smtp_host", "listed_uid")),
     ):
         for name in names:
             op.drop_column(table, name)
