@@ -91,7 +91,11 @@ class Postman:
             self._hand_over(message_id)
 
     def _hand_over(self, message_id: int) -> None:
-        parcel, mailbox, access = self._database.read_now(self._look, message_id)
+        try:
+            parcel, mailbox, access = self._database.read_now(self._look, message_id)
+        except Rejected as error:  # a key or a password that can no longer be opened
+            self._database.write_now(given_up, message_id, error=str(error), now=self._clock())
+            raise
         if not parcel.recipients:  # a crash after the last "yes" was written down, and before the end was
             self._database.write_now(told, message_id, {}, now=self._clock())
             return
