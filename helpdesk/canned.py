@@ -323,7 +323,7 @@ def _key(reply: CannedReply) -> str:
 
 def _gap(name: str, language: str) -> str:
     japanese, english = VARIABLES[name]
-    return f"[{english}?]" if language == "en" else f"【{japanese}？】"
+    return f"[{english}?]" if language == "en" else f"【{japanese.removesuffix('様')}？】"
 
 
 def _name(written: str) -> str | None:
