@@ -101,12 +101,6 @@ def _conversation(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set())
 
 
-def _merged(touched: Touched, fact: Any) -> None:
-    """With the box to write in comes, or goes, the word about who writes in it."""
-    _ticket(touched, fact)
-    touched.stale.setdefault(f"lock-{fact.ticket_id}", set()).add(queue_topic(fact.queue_id))
-
-
 def _call(touched: Touched, fact: Any) -> None:
     """A call moves its ticket in the list, whichever queue that ticket is in by now."""
     touched.cards.setdefault(fact.call_id, set()).update(fact.agent_ids)
