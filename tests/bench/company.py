@@ -26,6 +26,7 @@ CACHE = ROOT / ".cache" / "bench"
 TEAMS = {"tech_support": 1, "returns": 5, "billing": 200}
 """How many agents serve a queue; nobody serves two."""
 PHONES = {"tech_support": "+81312345671", "returns": "+81312345672", "billing": "+81312345673"}
+ADDRESSES = {"returns": "returns@example.com"}
 
 FAMILY = (
     "佐藤 さとう", "鈴木 すずき", "高橋 たかはし", "田中 たなか", "渡辺 わたなべ", "伊藤 いとう", "山本 やまもと",
@@ -61,7 +62,7 @@ def open_for_business(data: Path, *, customers: int) -> dict[str, list[str]]:
 def _hire(db: Session, *, now: datetime) -> dict[str, list[str]]:
     tokens: dict[str, list[str]] = {}
     for queue in queues.make_defaults(db):
-        queue.phone = PHONES.get(queue.slug)
+        queue.phone, queue.address = PHONES.get(queue.slug), ADDRESSES.get(queue.slug)
         tokens[queue.slug] = []
         for number in range(TEAMS.get(queue.slug, 0)):
             agent = Agent(

@@ -3,6 +3,9 @@
 The letters are those the classifier learned from, dressed as mail clients dress them: plain and HTML, UTF-8 and
 ISO-2022-JP, now and then a picture, half of them from customers the desk knows. The floor is one small row a commit, as
 durable as the desk's own (`synchronous=FULL`), in the same folder, just before and just after.
+
+Before that, mails come one by one, five a second, to a queue whose five agents have a page open: from the end of the
+mail until the frame with its row.
 """
 
 import json
@@ -16,20 +19,22 @@ from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 from pathlib import Path
 
-from tests.bench import company, servers
-from tests.bench.figures import say, tell
+from tests.bench import company, ring, servers
+from tests.bench.figures import percentile, say, tell
 
 CONNECTIONS = 4
+ROWS_OF = "returns"
 TO = "desk@example.com"  # the desk's own address and no queue's, or it would choose the queue, not the classifier
 
 
 def measure(folder: Path, *, quick: bool, customers: int) -> None:
     """Tell mails a second, and the processor time of the desk's process a mail."""
     data = folder / "mail"
-    company.open_for_business(data, customers=customers)
+    team = company.open_for_business(data, customers=customers)[ROWS_OF]
     mails = letters(200 if quick else 1000, customers)
     with servers.desk(data) as desk:
         desk.wait_until_ready()
+        _to_row(desk, team, range(1, 1 + (20 if quick else 100)))
         before, _ = _commits_per_second(data)
         say(f"sending {len(mails)} mails ...")
         worked = desk.processor_seconds()
@@ -50,6 +55,39 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
          bar="value >= 200", kept_per_second=len(mails) / kept, mails=len(mails))  # fmt: skip
     tell("mail_processor_time", 1000 * worked / len(mails), "ms a mail", floor=own,
          floor_is="a commit of one small row", bar="value <= 5")  # fmt: skip
+
+
+def _to_row(desk: servers.Server, team: list[str], numbers: range) -> None:
+    """Tell how long a mail takes to the row on a page. The subject has a number by which its frame is known again."""
+    listeners = ring.Listeners()
+    listeners.ask({"connect": [
+        {"group": "desk", "url": f"ws://127.0.0.1:{desk.port}/live", "cookie": f"desk={token}"} for token in team
+    ]})  # fmt: skip
+    sent: dict[str, int] = {}
+    kept: list[float] = []
+    say(f"sending {len(numbers)} mails one by one ...")
+    with smtplib.SMTP("127.0.0.1", desk.mail_port) as client:
+        for number in ring.paced(numbers):
+            mail = EmailMessage()
+            mail["From"], mail["To"] = company.address_of(number), company.ADDRESSES[ROWS_OF]
+            mail["Subject"] = f"お問い合わせ {company.phone_of(number)}"
+            mail["Message-ID"] = f"<row-{number}@example.org>"
+            mail.set_content("先日届いた品物を返品したいのですが、送料はどちらの負担になりますか。\n", charset="utf-8")
+            client.mail(mail["From"])
+            client.rcpt(mail["To"])
+            sent[company.phone_of(number)[-7:]] = time.monotonic_ns()
+            client.data(mail.as_bytes())
+            kept.append((time.monotonic_ns() - sent[company.phone_of(number)[-7:]]) / 1e6)
+    time.sleep(3.0)
+    told = listeners.ask({"report": True})["desk"]
+    listeners.close()
+    waits = [(at - sent[key]) / 1e6 for key in sent for at in told.get(key, ())]
+    lost = len(sent) * len(team) - len(waits)
+    for share, bar in ((0.5, "value <= 50"), (0.99, "value <= 250")):
+        tell(
+            f"mail_to_row_p{share * 100:.0f}", percentile(waits, share), "ms", floor=percentile(kept, share),
+            floor_is='until the sender hears "250"', bar=bar, lost=lost, mails=len(sent), agents=len(team),
+        )  # fmt: skip
 
 
 def letters(count: int, customers: int) -> list[tuple[str, bytes]]:

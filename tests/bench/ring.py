@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -100,7 +101,7 @@ def _call(
     """Post each call when its time has come, signed as Twilio signs."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     validator = RequestValidator(TOKEN)
-    for number in _paced(callers):
+    for number in paced(callers):
         form = {
             "AccountSid": "AC00000000000000000000000000000000", "ApiVersion": "2010-04-01",
             "CallSid": f"CA{number:032}", "CallStatus": "ringing", "Direction": "inbound",
@@ -120,7 +121,7 @@ def _call(
     connection.close()
 
 
-def _paced(callers: range) -> Any:
+def paced(callers: range) -> Iterator[int]:
     """Each caller at its time; whoever is late does not make the next one later."""
     began = time.monotonic()
     for place, number in enumerate(callers):
