@@ -267,5 +267,5 @@ def test_facts_hold_ids_and_codes_alone() -> None:
     codes = {"reason", "error", "what", "outcome", "disposition", "state", "settlement", "version", "before"}
     for kind in Fact.kinds.values():
         for field in dataclasses.fields(kind):
-            is_id = field.name.endswith(("_id", "_ids")) or field.name in ("at", "attempt")
+            is_id = field.name.endswith(("_id", "_ids")) or field.name in ("at", "attempt", "delay_seconds")
             assert is_id or field.name in codes, f"{kind.__name__}.{field.name}"

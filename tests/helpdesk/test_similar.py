@@ -158,7 +158,7 @@ def test_two_languages_are_not_mixed(desk: OpenDesk) -> None:
 
 def test_the_past_is_kept_by_itself_and_reading_it_again_changes_nothing(desk: OpenDesk) -> None:
     for number in range(20):
-        solve(desk, ask(desk, f"{VACUUM} {number}回目です。", sender=SUZUKI))
+        solve(desk, ask(desk, f"{VACUUM} {number}回目です。"))
     assert catch_up(desk) == 20 and len(kept(desk)) == 20
     before = counts(desk)
     assert catch_up(desk) == 0
@@ -196,7 +196,7 @@ def test_an_operator_has_all_of_it_kept_anew(
 
 def test_an_interrupted_reading_goes_on_where_it_stopped(desk: OpenDesk) -> None:
     for number in range(20):
-        solve(desk, ask(desk, f"{VACUUM} {number}回目です。", sender=SUZUKI))
+        solve(desk, ask(desk, f"{VACUUM} {number}回目です。"))
     turns = iter((True, False))
     assert cases.catch_up(desk.database, now=desk.clock, go_on=lambda: next(turns)) == cases.HANDFUL
     assert catch_up(desk) == 20 - cases.HANDFUL and len(kept(desk)) == 20

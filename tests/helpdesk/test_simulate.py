@@ -226,8 +226,9 @@ def test_the_sink_keeps_a_repeated_mail_once_and_shows_only_its_own(mailbox: tup
     folder, port = mailbox
     for _ in range(2):
         send.send(
-            f"smtp://127.0.0.1:{port}", reply_of_the_desk(), sender="tech@desk.example.jp", recipients=["a@example.jp"]
-        )
+            send.Server("127.0.0.1", port), reply_of_the_desk().as_bytes(), sender="tech@desk.example.jp",
+            recipients=["a@example.jp"],
+        )  # fmt: skip
     [(number, to, subject, at)] = sink.sent(folder)
     assert "misaki.tanaka@example.jp" in to and subject == "Re: 炊飯器の件 [#7]" and at.tzinfo is not None
     assert sink.read(folder, number).count(b"Message-ID") == 1

@@ -783,7 +783,7 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
 
 
 def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Office) -> None:
-    office.writes("二人で返信", "使い方を教えてください。")
+    office.writes("二人で返信", "使い方を教えてください。", sender=SUZUKI)
     aiko, akira = office.page(AIKO), office.page(AKIRA)
     row(aiko, "二人で返信").locator("a").click()
     row(akira, "二人で返信").locator("a").click()
@@ -805,21 +805,21 @@ def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Off
 def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(
     office: Office,
 ) -> None:
-    office.writes("見積依頼", "見積をお願いします。")
+    office.writes("見積依頼", "見積をお願いします。", sender=SUZUKI)
     aiko = office.page(AIKO)
     row(aiko, "見積依頼").locator("a").click()
     box, panel = aiko.locator("textarea[id^=reply-]"), aiko.locator(".safety")
-    box.fill("鈴木様\n見積書を添付いたします。")
+    box.fill("田中様\n見積書を添付いたします。")
     send = aiko.locator(".compose-foot").get_by_role("button", name="送信", exact=True)
     send.click()
     expect(panel.locator("li[data-code]")).to_have_count(2)
     expect(panel).to_be_focused()
-    assert panel.locator("mark").all_inner_texts() == ["添付", "鈴木様"]
+    assert panel.locator("mark").all_inner_texts() == ["添付", "田中様"]
     assert Axe().run(aiko).response["violations"] == []
     panel.get_by_role("link", name="編集に戻る").click()
     expect(panel).to_have_count(0)
     expect(box).to_be_focused()
-    box.fill("田中様\n見積書を添付いたします。")
+    box.fill("鈴木様\n見積書を添付いたします。")
     send.click()
     expect(panel.locator("li[data-code]")).to_have_count(1)
     panel.get_by_role("button", name="このまま送信する").click()
