@@ -107,7 +107,5 @@ def test_after_its_time_is_over_the_reader_leaves_out_what_remains_and_says_so()
     assert late.text.endswith(parse.CUT) and not late.unreadable
     assert whole.text.startswith("first words") and "word 899" in whole.text
 
-    took = seconds(raw)
-    began = time.thread_time()
-    some = parse.read(raw, seconds=took / 4)
-    assert time.thread_time() - began < took * 0.9 + 0.01 and "time_cut" in some.problems
+    some = parse.read(raw, seconds=0.0001)  # what no machine reads nine hundred pages in
+    assert "time_cut" in some.problems and "word 899" not in some.text
