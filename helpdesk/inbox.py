@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import defer, make_transient_to_detached, object_session
+from sqlalchemy.orm import defer, make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict
@@ -185,9 +185,21 @@ def done(
     """It was read, and this came of it."""
     inbound.state = InboundState.IGNORED if ignored else InboundState.DONE
     inbound.outcome, inbound.read_at, inbound.ticket_id, inbound.call_id = outcome, now, ticket_id, call_id
-    became_no_message = ignored or outcome.startswith("bounce")
-    if inbound.kind == InboundKind.MAIL and became_no_message and isinstance(db := object_session(inbound), Session):
-        emit(db, MailIgnored(inbound_id=inbound.id or 0, outcome=outcome, at=now))
+
+
+def done_quietly(
+    db: Session,
+    inbound: Inbound,
+    outcome: str,
+    *,
+    now: datetime,
+    ticket_id: int | None = None,
+    ignored: bool = False,
+) -> None:
+    """A mail was read and became no message, so no message's fact tells of it: it has one of its own."""
+    assert inbound.id is not None
+    done(inbound, outcome, now=now, ticket_id=ticket_id, ignored=ignored)
+    emit(db, MailIgnored(inbound_id=inbound.id, outcome=outcome, at=now))
 
 
 def park(

@@ -54,7 +54,7 @@ def take(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int |
     failures = [_of_ours(sent, failure, email) for failure in email.failures or (Failure(),)]
     final = [failure for failure in failures if failure.is_final]
     if not final:
-        inbox.done(inbound, "bounce_delayed", ticket_id=ticket.id, now=now)
+        inbox.done_quietly(db, inbound, "bounce_delayed", ticket_id=ticket.id, now=now)
         _say(db, ticket, sent, failures[0], now=now)
         return ticket.id
     has_failed = _write_down(db, sent, final, now=now)
@@ -65,9 +65,9 @@ def take(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int |
         told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
         emit(db, MessageFailed(**told, error="bounced", at=now))
     if sent.kind == MessageKind.RECEIPT:  # nobody waits for it: the address is marked, and that is all
-        inbox.done(inbound, "bounce_of_receipt", ignored=True, ticket_id=ticket.id, now=now)
+        inbox.done_quietly(db, inbound, "bounce_of_receipt", ignored=True, ticket_id=ticket.id, now=now)
         return ticket.id
-    inbox.done(inbound, "bounce", ticket_id=ticket.id, now=now)
+    inbox.done_quietly(db, inbound, "bounce", ticket_id=ticket.id, now=now)
     _say(db, ticket, sent, final[0], now=now)
     here = merging.home(db, ticket)
     if here.state != TicketState.RESOLVED and sent.kind != MessageKind.FORWARD:

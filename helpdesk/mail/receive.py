@@ -121,7 +121,7 @@ def take(
     if (bounced := bounces.take(db, inbound, email, now=now)) is not None:
         return bounced
     if email.is_certain_bounce:
-        inbox.done(inbound, "bounce_of_nothing", ignored=True, now=now)
+        inbox.done_quietly(db, inbound, "bounce_of_nothing", ignored=True, now=now)
         return None
     if email.sender is None:  # reads like a bounce of nothing we sent, and names nobody who wrote it
         inbox.park(db, inbound, "no_sender", ", ".join(email.problems), now=now)
@@ -137,7 +137,7 @@ def take(
         now=now,
     )
     if thread.came_back is not None:
-        inbox.done(inbound, "own_mail", ignored=True, ticket_id=thread.came_back, now=now)
+        inbox.done_quietly(db, inbound, "own_mail", ignored=True, ticket_id=thread.came_back, now=now)
         return None
     if thread.is_stranger and not answers_by_itself and backstops.holds_strangers(db, inbound, settings, now=now):
         return None
