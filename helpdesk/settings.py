@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )
+    mail_takes_reply_to: bool = Field(
+        False, description="Take Reply-To for the customer's address, of mail to none of the queues and mailboxes."
+    )
     mail_strangers: Literal["note", "park"] = Field(
         "note", description="Mail of somebody who quotes a ticket without taking part: shown on it, or set aside."
     )

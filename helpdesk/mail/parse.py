@@ -39,6 +39,7 @@ class Email:
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     sender: Address | None = None
+    header_from: str = ""  # the address in From, once a channel has taken the sender from Reply-To (senders.py)
     reply_to: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
