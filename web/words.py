@@ -475,6 +475,7 @@ WORDS: dict[str, dict[str, str]] = {
         "no_sender": N_("The message names no sender."),
         "empty": N_("The message is empty."),
         "unreadable": N_("The message could not be read."),
+        "link_expired": N_("This link is too old. Please open it from the ticket again."),
         "reader_failed": N_("The message could not be read."),
         "stranger": N_("The sender quotes a ticket without taking part in it."),
         "too_many_tickets": N_("This sender opened more tickets in an hour than people do."),
