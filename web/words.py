@@ -107,6 +107,7 @@ WORDS: dict[str, dict[str, str]] = {
         "mail_cut": N_("It is larger than the desk reads; the end is only in the source."),
         "text_cut": N_("Its text is longer than the desk shows; all of it is in the source."),
         "html_cut": N_("Its formatted page is larger than the desk shows; all of it is in the source."),
+        "html_tangled": N_("Its formatted page is too tangled to be shown; its words are shown instead."),
         "time_cut": N_("Reading it took too long; what is missing is in the source."),
         "too_deep": N_("Mails are packed in it too deep; what is missing is in the source."),
         "too_many_parts": N_("It has more parts than the desk reads; what is missing is in the source."),
