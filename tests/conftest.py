@@ -42,8 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:
         terminalreporter.section("NOT TESTED HERE", red=True, bold=True)
-    for reason, count in reasons.items():
-        terminalreporter.line(f"{count} tests: {reason}")
+    for reason, number in reasons.items():
+        terminalreporter.line(f"{number} tests: {reason}")
 
 
 @pytest.fixture(scope="session")
