@@ -52,10 +52,15 @@ def call(db: Session, agent: Agent, call_id: int) -> Call:
         found.agent_id == agent.id
         or (found.queue_id is not None and agents.serves(db, agent, found.queue_id))
         or agent.role == Role.SUPERVISOR
-        or db.get(CallOffer, (call_id, agent.id)) is not None
+        or _was_offered(db, call_id, agent)
     ):
         raise NotFound("not_found", call_id=call_id)
     return found
+
+
+def _was_offered(db: Session, call_id: int, agent: Agent) -> bool:
+    query = sa.select(col(CallOffer.id)).where(CallOffer.call_id == call_id, CallOffer.agent_id == agent.id)
+    return db.scalar(query.limit(1)) is not None
 
 
 def customer(db: Session, agent: Agent, customer_id: int) -> Customer:

@@ -37,7 +37,8 @@ _DIALED = (
     .where(Call.source == "twilio", Call.call_key == sa.bindparam("call_key"))
 )
 _TELEPHONES = (
-    select(Agent.phone)
+    select(Agent.id, Agent.phone)
+    .distinct()
     .join(CallOffer, col(CallOffer.agent_id) == Agent.id)
     .where(CallOffer.call_id == sa.bindparam("call_id"))
     .order_by(col(Agent.id))
@@ -119,7 +120,7 @@ def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:
     call_id, queue = found
     greeting = queue.greeting or GREETING[_spoken(queue.language)]
     phones = db.exec(_TELEPHONES, params={"call_id": call_id})
-    targets = [target for phone in phones if (target := target_of(phone))]
+    targets = [target for _, phone in phones if (target := target_of(phone))]
     if targets:
         return cti.twilio.ring_agents(
             targets,

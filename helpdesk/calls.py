@@ -27,6 +27,7 @@ from models import (
     Channel,
     Customer,
     Message,
+    OfferEnd,
     Outcome,
     PointKind,
     Presence,
@@ -42,9 +43,12 @@ _BY_KEY = (
     .with_for_update()
 )
 _OFFERED = (
-    select(CallOffer.agent_id).where(CallOffer.call_id == sa.bindparam("call_id")).order_by(col(CallOffer.agent_id))
+    select(CallOffer.agent_id)
+    .distinct()
+    .where(CallOffer.call_id == sa.bindparam("call_id"))
+    .order_by(col(CallOffer.agent_id))
 )
-_SHOWING = _OFFERED.where(col(CallOffer.declined_at).is_(None))
+_SHOWING = _OFFERED.where(col(CallOffer.ended_at).is_(None))
 _OFFER = sa.insert(CallOffer)
 _UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
 _GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
@@ -154,10 +158,12 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
 
 def decline(db: Session, call: Call, agent: Agent, *, now: datetime) -> None:
     """Take the card off this agent's screen; the others keep it."""
-    offer = db.get(CallOffer, (call.id, agent.id))
+    offers = select(CallOffer).where(CallOffer.call_id == call.id, CallOffer.agent_id == agent.id)
+    offer = db.exec(offers.order_by(col(CallOffer.id).desc()).limit(1)).first()
     if offer is None or call.agent_id == agent.id:
         raise NotFound("not_found", call_id=call.id)
-    offer.declined_at = now
+    if offer.ended_at is None:
+        offer.ended_at, offer.how = now, OfferEnd.DECLINED
     assert agent.id is not None
     _say(db, call, CallChanged, what="declined", now=now, by_id=agent.id, only=[agent.id])
 
@@ -281,7 +287,7 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
 
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
-    offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.declined_at).is_(None))
+    offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
     ringing = db.exec(
         select(Call)
         .where(Call.state != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
@@ -478,7 +484,10 @@ def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = Fals
     to = list(named) if named else ([] if shown else agents.ready_for(db, call.queue_id))
     new = [agent_id for agent_id in to if agent_id not in shown]
     if new:
-        db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now} for agent_id in new])
+        db.execute(
+            _OFFER,
+            [{"call_id": call.id, "agent_id": agent_id, "offered_at": now, "how": OfferEnd.OPEN} for agent_id in new],
+        )
     if new or not shown:
         emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
 

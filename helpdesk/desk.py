@@ -243,12 +243,8 @@ class Desk:
     def _understand(self, ids: list[int]) -> list[receive.Understood] | None:
         """Some mails, in the reader's thread; None when one of them cannot be read like this."""
         try:
-            raws, shown = self.database.read_now(
-                lambda db: (inbox.mails_of(db, ids), preferences.all_shown(db))
-            )
-            return receive.understand_all(
-                raws, router=self.router, folder=self.attachments, asked=self.guesses & shown
-            )
+            raws, shown = self.database.read_now(lambda db: (inbox.mails_of(db, ids), preferences.all_shown(db)))
+            return receive.understand_all(raws, router=self.router, folder=self.attachments, asked=self.guesses & shown)
         except Exception as error:
             logger.warning("understanding %s mails together failed (%s); one by one", len(ids), type(error).__name__)
             return None
@@ -290,9 +286,7 @@ class Desk:
                     partial(receive.understand, raw, router=self.router, folder=self.attachments,
                             asked=self.guesses & shown)
                 )  # fmt: skip
-                await self.database.write(
-                    receive.take, inbound_id, mail, settings=self.settings, now=self.clock()
-                )
+                await self.database.write(receive.take, inbound_id, mail, settings=self.settings, now=self.clock())
             else:
                 await self.database.write(callbacks.take, inbound_id, settings=self.settings, now=self.clock())
         except Exception as error:

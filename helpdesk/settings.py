@@ -97,8 +97,9 @@ class Settings(BaseSettings):
     )
 
     dns_server: str = Field(
-        "", description="Server asked for the records of sending domains, an IP address with a port or without. "
-        "Empty: the system's."
+        "",
+        description="Server asked for the records of sending domains, an IP address with a port or without. "
+        "Empty: the system's.",
     )
 
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
