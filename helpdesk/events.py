@@ -70,8 +70,11 @@ class TicketAssigned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketResolved(Fact):
+    """`reason` "taken_back": it is resolved as it was before, because the mail that had reopened it was taken back."""
+
     ticket_id: int
     queue_id: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
