@@ -239,8 +239,7 @@ def queued(board: Switchboard, number: str, *, through_local: bool = True, aband
             pair[1].number = caller.number
             board.turns(pair[0], "5")
             yield
-            yield from rings(board, caller, leg)
-            board.said[-3]["Uniqueid"], board.said[-3]["Channel"] = pair[1].id, pair[1].name  # it dials, not the caller
+            yield from rings(board, pair[1], leg)  # which has the caller's number
         else:
             board.born(leg)
             yield
