@@ -26,7 +26,7 @@ LONGEST_NAME: Final = 64
 LONGEST_ID: Final = 250
 LONGEST_VALUE: Final = 2000
 
-Kind = Literal["ring", "answer", "hangup", "transfer", "hold", "resume", "dtmf", "queued", "recording"]
+Kind = Literal["ring", "answer", "hangup", "transfer", "hold", "resume", "dtmf", "queued", "recording", "silence"]
 Direction = Literal["in", "out", "internal", ""]
 Cause = Literal[
     "", "normalClearing", "busy", "cancel", "noAnswer", "congestion", "notFound", "forwarded",

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+import cti.asterisk
 import cti.push
 import cti.twilio
 from cti import CallEvent
@@ -80,6 +81,8 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
 
 def events_of(inbound: Inbound) -> tuple[CallEvent, ...]:
     """What a kept callback says. Raises `Rejected` when it is no callback anybody understands."""
+    if inbound.envelope.get("kind") == "asterisk":
+        return (cti.asterisk.kept(inbound.raw),)
     if inbound.kind == InboundKind.TWILIO:
         return cti.twilio.read(cti.twilio.form(inbound.raw), path=inbound.envelope.get("path", ""))
     return read_push(inbound.raw, inbound.envelope.get("content_type", ""), source=inbound.source)

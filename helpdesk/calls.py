@@ -124,7 +124,9 @@ def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int,
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     _remember(db, call, event, now=now)
-    if call.state == CallState.RINGING and call.direction == "in":
+    if event.kind == "silence":
+        _fall_silent(db, call, event.agents, now=now)
+    elif call.state == CallState.RINGING and call.direction == "in":
         if call.queue_id is not None:
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
@@ -502,6 +504,17 @@ def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = Fals
         )
     if new or not shown:
         emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
+
+
+def _fall_silent(db: Session, call: Call, names: Iterable[str], *, now: datetime) -> None:
+    """Telephones that rang for this call do so no more: the card leaves their agents' screens, and the call goes on."""
+    ids = {agent.id for name in names if (agent := agents.named(db, [name]))}
+    offers = select(CallOffer).where(CallOffer.call_id == call.id, col(CallOffer.ended_at).is_(None))
+    silent = [offer for offer in db.exec(offers) if offer.agent_id in ids]
+    for offer in silent:
+        offer.ended_at, offer.how = now, OfferEnd.TIMED_OUT
+    if silent:
+        _say(db, call, CallChanged, what="silence", now=now, only=[offer.agent_id for offer in silent])
 
 
 def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> None:
