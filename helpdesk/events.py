@@ -414,6 +414,15 @@ class SendingDomainChanged(Fact):
     state: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExchangeChanged(Fact):
+    """A telephone system. `what`: "made", "changed", "mapped", "paused", "resumed", "rotated", "retired", "deleted", or
+    what was seen of it: "connected", "failing"."""
+
+    exchange_id: int
+    what: str
+
+
 def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions
