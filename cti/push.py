@@ -49,7 +49,7 @@ from cti import (
 
 __all__ = [
     "FIELDS", "WORDS", "answer", "answer_xml", "concealed", "decode", "encode", "error_xml", "flat", "known_as",
-    "prove", "read", "settle",
+    "means", "popped", "prove", "read", "settle",
 ]  # fmt: skip
 
 FIELDS: Final = (
@@ -218,6 +218,22 @@ def known_as(name: str) -> str:
     return _MEANS.get(_folded(name), "")
 
 
+def popped(data: Any, *, mapping: Mapping[str, Any] | None = None) -> tuple[str, str, str]:
+    """Who calls, whom, and whose telephone rings, as an address says that a telephone system opens on a screen. Each
+    "" when not said."""
+    fields = settle(_fields(data), mapping=mapping)
+    return _first(fields, *_CALLERS), _first(fields, *_CALLED), _first(fields, *_POPS_AT)
+
+
+def means(ours: str, word: str) -> str:
+    """The word of ours that a word is known to mean in this field without any mapping; "" when it means none."""
+    known: Mapping[str, Any] = {
+        "event": {name: kind for name, (kind, _) in _EVENTS.items()}, "direction": _DIRECTIONS, "cause": _CAUSE,
+        "presentation": dict.fromkeys(_HIDDEN, "withheld") | {"allowed": "allowed"},
+    }.get(ours, {})  # fmt: skip
+    return str(known.get(_folded(word), ""))
+
+
 def settle(
     fields: Mapping[str, list[str]], *, mapping: Mapping[str, Any] | None = None, given: Mapping[str, str] | None = None
 ) -> dict[str, list[str]]:
@@ -325,6 +341,9 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "presentation": ("allowed", "withheld"),
 }
 """Our words in the fields that have words of their own."""
+_CALLERS = ("number", "from", "fromnumber", "caller", "callerid", "callernumber", "cid", "tel", "phone", "ani", "clid")
+_CALLED = ("to", "tonumber", "called", "callednumber", "dnis", "did")
+_POPS_AT = (*_AGENTS, "ext", "extension")
 _BRACKETS = re.compile(r"(?:\[[^\[\]]*\])+$")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})

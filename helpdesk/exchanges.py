@@ -147,7 +147,7 @@ def create(db: Session, form: Form, *, by: Agent, settings: Settings, now: datet
     options = _checked(db, form, settings=settings)
     name = form.name.strip()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}", name):
-        raise Invalid("not_a_short_name", field="name")
+        raise Invalid("not_an_exchange_name", field="name")
     if name in settings.push_tokens or db.exec(select(Exchange.id).where(Exchange.name == name)).first():
         raise Invalid("taken", field="name")
     if form.kind in CONNECTS and not form.secret:
