@@ -511,12 +511,14 @@ def simulate_record(
     from helpdesk import recording
 
     until = datetime.now(UTC)
-    database = open_database(_at_hand())
+    settings = _at_hand()
+    database = open_database(settings)
     try:
         with file.open("x", encoding="utf-8") as out:
 
             def dump(db: "Session") -> int:
-                told = scenarios.write(recording.recorded(db, since=until - timedelta(hours=hours), until=until))
+                since = until - timedelta(hours=hours)
+                told = scenarios.write(recording.recorded(db, since=since, until=until, settings=settings))
                 return sum(out.write(f"{line}\n") > 0 for line in told)
 
             typer.echo(f"{database.read_now(dump)} steps in {file}")

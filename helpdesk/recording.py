@@ -12,15 +12,16 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from cti.scenarios import EVENTS, Step
-from helpdesk import callbacks
+from helpdesk import callbacks, exchanges
 from helpdesk.errors import Rejected
+from helpdesk.settings import Settings
 from models import Inbound, InboundKind
 
 MASKED = "+81800{:07}"
 _SYSTEMS = (InboundKind.TWILIO, InboundKind.PUSH)
 
 
-def recorded(db: Session, *, since: datetime, until: datetime) -> Iterator[Step]:
+def recorded(db: Session, *, since: datetime, until: datetime, settings: Settings) -> Iterator[Step]:
     """The steps of what was told in that time, oldest first. What nobody understood is left out."""
     kept = select(Inbound).where(
         col(Inbound.kind).in_(_SYSTEMS), Inbound.received_at >= since, Inbound.received_at < until
@@ -32,7 +33,7 @@ def recorded(db: Session, *, since: datetime, until: datetime) -> Iterator[Step]
     calls: dict[tuple[str, str], int] = {}
     for inbound in db.exec(kept.order_by(col(Inbound.received_at), col(Inbound.id)).execution_options(yield_per=500)):
         try:
-            told = callbacks.events_of(inbound)
+            told = callbacks.events_of(inbound, exchanges.behind(db, inbound), settings=settings)
         except Rejected:
             continue
         for event in told:

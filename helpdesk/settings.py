@@ -117,6 +117,9 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Exchanges that may post calls: "name=token" with a comma between. The token is part of their URL.',
     )
+    exchange_log_days: int = Field(
+        30, ge=1, description="How long it is known what telephone systems said and were answered."
+    )
     placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
 
     login_hours: int = Field(12, ge=1, description="A sign-in ends after this many hours without use.")

@@ -78,7 +78,8 @@ def test_what_is_played_arrives_is_seen_by_the_right_agents_and_can_be_played_ag
 
     database = Database(f"sqlite:///{desk.folder / 'data' / 'desk.db'}")
     now = datetime.now(UTC)
-    taken = database.read_now(lambda db: list(recording.recorded(db, since=now - timedelta(hours=1), until=now)))
+    since, settings = now - timedelta(hours=1), settings_of(desk)
+    taken = database.read_now(lambda db: list(recording.recorded(db, since=since, until=now, settings=settings)))
     database.close()
     lines = list(scenarios.write(taken))
     assert not any(known in "".join(lines) for known in ("8005557", "@", "555001"))
