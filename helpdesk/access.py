@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, merging
 from helpdesk.errors import NotAllowed, NotFound
-from models import Agent, Attachment, Call, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
+from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
 
 
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
@@ -52,10 +52,15 @@ def call(db: Session, agent: Agent, call_id: int) -> Call:
         found.agent_id == agent.id
         or (found.queue_id is not None and agents.serves(db, agent, found.queue_id))
         or agent.role == Role.SUPERVISOR
-        or db.get(CallOffer, (call_id, agent.id)) is not None
+        or _was_offered(db, call_id, agent)
     ):
         raise NotFound("not_found", call_id=call_id)
     return found
+
+
+def _was_offered(db: Session, call_id: int, agent: Agent) -> bool:
+    query = sa.select(col(CallOffer.id)).where(col(CallOffer.call_id) == call_id, col(CallOffer.agent_id) == agent.id)
+    return db.scalar(query.limit(1)) is not None
 
 
 def customer(db: Session, agent: Agent, customer_id: int) -> Customer:
@@ -63,6 +68,14 @@ def customer(db: Session, agent: Agent, customer_id: int) -> Customer:
     found = db.get(Customer, customer_id)
     if found is None:
         raise NotFound("not_found", customer_id=customer_id)
+    return found
+
+
+def callback(db: Session, agent: Agent, callback_id: int) -> Callback:
+    """Somebody to call back from a queue the agent serves."""
+    found = db.get(Callback, callback_id)
+    if found is None or not agents.serves(db, agent, found.queue_id):
+        raise NotFound("not_found", callback_id=callback_id)
     return found
 
 

@@ -106,5 +106,3 @@ def _parse(cursor: str) -> tuple[Any, Any]:
         return datetime.fromisoformat(at).astimezone(UTC), int(call_id)
     except (ValueError, OverflowError) as error:
         raise NotFound("not_found", cursor=cursor) from error
-
-

@@ -480,7 +480,11 @@ def _entries(
     entries = [
         *(
             _message(
-                message, staff, files.get(message.id or 0, ()), marks.get(message.id, ()), feelings.get(message.id),
+                message,
+                staff,
+                files.get(message.id or 0, ()),
+                marks.get(message.id, ()),
+                feelings.get(message.id),
                 last,
             )
             for message in messages

@@ -95,7 +95,12 @@ def keep_mails(db: Session, mails: Sequence[Arrived]) -> list[tuple[int, bool]]:
     """`keep`, for mails that arrived side by side."""
     return [
         keep(
-            db, InboundKind.MAIL, mail.source, mail.key or mail_key(mail.raw), mail.raw, envelope=mail.envelope,
+            db,
+            InboundKind.MAIL,
+            mail.source,
+            mail.key or mail_key(mail.raw),
+            mail.raw,
+            envelope=mail.envelope,
             now=mail.at,
         )  # fmt: skip
         for mail in mails

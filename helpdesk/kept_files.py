@@ -21,9 +21,7 @@ def keep(file: Attachment, *, agent_id: int, ticket_id: int, settings: Settings)
     return seals.seal(json.dumps(told), settings=settings)
 
 
-def read(
-    kept: Iterable[str], *, folder: Path, agent_id: int, ticket_id: int, settings: Settings
-) -> list[Attachment]:
+def read(kept: Iterable[str], *, folder: Path, agent_id: int, ticket_id: int, settings: Settings) -> list[Attachment]:
     """The files again, each without a message yet. Raises `Invalid("file_gone")` for what was not kept for this agent
     and ticket, or is no longer there."""
     found = []

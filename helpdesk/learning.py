@@ -189,8 +189,16 @@ def own_examples(db: Session, *, limit: int = MOST, most_of_a_queue: int = MOST_
             subject, text = found
             counted[label] += 1
             examples.append(
-                LearnedExample(text, label, language_of(f"{subject}\n{text}"), subject, outcome.source,
-                               outcome.author, outcome.at, outcome.ticket_id)  # fmt: skip
+                LearnedExample(
+                    text,
+                    label,
+                    language_of(f"{subject}\n{text}"),
+                    subject,
+                    outcome.source,
+                    outcome.author,
+                    outcome.at,
+                    outcome.ticket_id,
+                )  # fmt: skip
             )
             if len(examples) == limit:
                 return examples

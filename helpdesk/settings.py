@@ -103,8 +103,9 @@ class Settings(BaseSettings):
     )
 
     dns_server: str = Field(
-        "", description="Server asked for the records of sending domains, an IP address with a port or without. "
-        "Empty: the system's."
+        "",
+        description="Server asked for the records of sending domains, an IP address with a port or without. "
+        "Empty: the system's.",
     )
 
     twilio_account_sid: str = Field("", description="Needed to pull a waiting caller to an agent's telephone.")
@@ -115,6 +116,9 @@ class Settings(BaseSettings):
     push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict,
         description='Exchanges that may post calls: "name=token" with a comma between. The token is part of their URL.',
+    )
+    exchange_log_days: int = Field(
+        30, ge=1, description="How long it is known what telephone systems said and were answered."
     )
     placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
 

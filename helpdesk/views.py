@@ -76,9 +76,7 @@ class Rail:
     urgent: int | None  # None: that guess is switched off
 
 
-def page(
-    db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False
-) -> Page:
+def page(db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False) -> Page:
     """One page of a view. Raises `NotFound` for a view there is not, or a queue the agent does not serve."""
     query = _rows(language, preferences.shown(db, "urgency")).where(_condition(db, agent, view))
     key = sa.tuple_(Ticket.last_contact_at, Ticket.id)
@@ -122,8 +120,12 @@ def rail(db: Session, agent: Agent, *, language: str) -> Rail:
     none = queues.Count()
     return Rail(
         [
-            {"id": queue.id, "name": queue.called(language), "open": counts.get(queue.id or 0, none).open,
-             "needs_approval": queue.needs_approval}  # fmt: skip
+            {
+                "id": queue.id,
+                "name": queue.called(language),
+                "open": counts.get(queue.id or 0, none).open,
+                "needs_approval": queue.needs_approval,
+            }  # fmt: skip
             for queue in shown
         ],
         mine,

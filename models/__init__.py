@@ -1,9 +1,21 @@
 """The nouns: rows and constraints, no decisions."""
 
 from models.agents import Agent, AgentState, Login, Presence, Role
-from models.calls import Call, CallFact, CallOffer, CallState, Outcome
+from models.boards import Alarm, WallLink
+from models.calls import (
+    Call,
+    CallFact,
+    CallOffer,
+    CallState,
+    Handling,
+    OfferEnd,
+    Outcome,
+    QueueVisit,
+    VisitEnd,
+)
 from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
 from models.events import Bookmark, Event
+from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
     CaseKey,
@@ -37,7 +49,18 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
-from models.queues import Membership, Queue
+from models.queues import Membership, Otherwise, Queue, Ringing
+from models.telephones import (
+    BlockedCaller,
+    Callback,
+    CallbackState,
+    CompanyLine,
+    Exchange,
+    ExchangeKind,
+    ExchangeLog,
+    ExchangeState,
+    HelpSign,
+)
 from models.tickets import (
     Attachment,
     Channel,
@@ -56,17 +79,23 @@ from models.tickets import (
 __all__ = [
     "Agent",
     "AgentState",
+    "Alarm",
     "Attachment",
     "AutomaticAnswer",
+    "BlockedCaller",
     "Bookmark",
+    "Calendar",
     "Call",
     "CallFact",
     "CallOffer",
     "CallState",
+    "Callback",
+    "CallbackState",
     "CannedFile",
     "CannedReply",
     "CaseKey",
     "Channel",
+    "CompanyLine",
     "ContactPoint",
     "Customer",
     "Delivery",
@@ -75,8 +104,14 @@ __all__ = [
     "DkimKey",
     "DomainCheck",
     "Event",
+    "Exchange",
+    "ExchangeKind",
+    "ExchangeLog",
+    "ExchangeState",
     "Fetched",
     "FetchedState",
+    "Handling",
+    "HelpSign",
     "Impression",
     "Inbound",
     "InboundKind",
@@ -95,6 +130,8 @@ __all__ = [
     "MessageKind",
     "MessageState",
     "Note",
+    "OfferEnd",
+    "Otherwise",
     "Outcome",
     "Parked",
     "ParkedKind",
@@ -104,8 +141,10 @@ __all__ = [
     "Presence",
     "Purchase",
     "Queue",
+    "QueueVisit",
     "Redelivery",
     "ReplyLock",
+    "Ringing",
     "Role",
     "Routing",
     "SenderHour",
@@ -116,4 +155,6 @@ __all__ = [
     "TrainingState",
     "Turn",
     "UnreachableAddress",
+    "VisitEnd",
+    "WallLink",
 ]

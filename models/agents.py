@@ -6,7 +6,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, choice, points_to
+from models.base import Row, choice, json_column, points_to
 
 
 class Role(StrEnum):
@@ -35,6 +35,9 @@ class Agent(Row, table=True):
     password_hash: str = ""
     phone: str = ""  # where the telephone system rings the agent: E.164, "sip:..." or "client:..."
     extension: str = Field(default="", index=True)  # how an exchange names the agent
+    languages: list[str] = json_column(default_factory=lambda: ["ja"])  # in which the agent can answer
+    most_calls: int = 1  # at once
+    most_tickets: int = 0  # open ones, to be given more by the desk; 0: no limit
     is_active: bool = True
     created_at: datetime
 

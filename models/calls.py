@@ -100,12 +100,104 @@ class CallFact(Row, table=True):
     received_at: datetime
 
 
+class OfferEnd(StrEnum):
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"  # it rang as long as the queue lets it
+    ELSEWHERE = "elsewhere"  # somebody else took the call
+    GONE = "gone"  # the caller hung up, or the call went to another queue
+
+
 class CallOffer(Row, table=True):
-    """A call shown to an agent."""
+    """A call shown to an agent, once. Whoever is rung again later has another row."""
 
-    __table_args__ = (sa.Index("ix_calloffer_agent", "agent_id", "call_id"),)
+    __table_args__ = (
+        sa.Index(
+            "uq_calloffer_open",
+            "call_id",
+            "agent_id",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index("ix_calloffer_call", "call_id", "agent_id"),
+        sa.Index("ix_calloffer_agent", "agent_id", "offered_at"),
+        sa.Index(
+            "ix_calloffer_until",
+            "until",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
 
-    call_id: int = points_to("call.id", ondelete="CASCADE", primary_key=True)
-    agent_id: int = points_to("agent.id", ondelete="CASCADE", primary_key=True)
+    id: int | None = Field(default=None, primary_key=True)
+    call_id: int = points_to("call.id", ondelete="CASCADE")
+    agent_id: int = points_to("agent.id", ondelete="CASCADE")
     offered_at: datetime
-    declined_at: datetime | None = None
+    until: datetime | None = None  # when somebody else is asked; None: it rings as long as the caller waits
+    ended_at: datetime | None = None
+    how: OfferEnd = choice(OfferEnd, OfferEnd.OPEN)
+
+
+class VisitEnd(StrEnum):
+    WAITING = "waiting"  # it has not ended
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    OVERFLOWED = "overflowed"  # to another queue, by rule
+    MOVED = "moved"  # to another queue, by a person
+    VOICEMAIL = "voicemail"
+    CALLBACK = "callback"
+    REFUSED = "refused"  # closed or full: the caller was told so
+
+
+class QueueVisit(Row, table=True):
+    """A call's stay in one waiting line, from which the board and the reports are computed. A call that comes back has
+    another."""
+
+    __table_args__ = (
+        sa.Index("ix_queuevisit_call", "call_id", "entered_at"),
+        sa.Index("ix_queuevisit_queue", "queue_id", "entered_at"),
+        sa.Index(
+            "uq_queuevisit_waiting",
+            "call_id",
+            unique=True,
+            sqlite_where=sa.text("left_at IS NULL"),
+            postgresql_where=sa.text("left_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    call_id: int = points_to("call.id", ondelete="CASCADE")
+    queue_id: int = points_to("queue.id", ondelete="CASCADE")
+    entered_at: datetime
+    left_at: datetime | None = None
+    how: VisitEnd = choice(VisitEnd, VisitEnd.WAITING)
+    agent_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)  # who answered
+
+
+class Handling(Row, table=True):
+    """One agent's part in a call: from taking it to the end of the work after it."""
+
+    __table_args__ = (
+        sa.Index("ix_handling_agent", "agent_id", "began_at"),
+        sa.Index("ix_handling_queue", "queue_id", "began_at"),
+        sa.Index(
+            "uq_handling_open",
+            "call_id",
+            "agent_id",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    call_id: int = points_to("call.id", ondelete="CASCADE", index=True)
+    agent_id: int = points_to("agent.id", ondelete="CASCADE")
+    queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL")
+    began_at: datetime
+    ended_at: datetime | None = None  # the talk
+    hold_seconds: int = 0
+    wrapped_up_at: datetime | None = None
+    transferred_to_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)

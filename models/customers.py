@@ -43,6 +43,7 @@ class PointSource(StrEnum):
     PROFILE = "profile"
     LEARNED = "learned"  # an agent chose this customer for it
     TICKET = "ticket"  # seen on a ticket
+    GUESSED = "guessed"  # read in the signature of a mail
 
 
 class ContactPoint(Row, table=True):

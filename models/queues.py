@@ -1,8 +1,25 @@
 """Waiting lines, and who serves them."""
 
+from enum import StrEnum
+
 from sqlmodel import Field
 
-from models.base import Row, json_column, points_to
+from models.base import Row, choice, json_column, points_to
+
+
+class Ringing(StrEnum):
+    EVERYBODY = "everybody"  # all who are ready; the first to answer has the call
+    LONGEST_IDLE = "longest_idle"  # one at a time, who has been ready longest of the best level
+
+
+class Otherwise(StrEnum):
+    """What happens to a caller whom a queue cannot take."""
+
+    WAIT = "wait"  # takes them all the same
+    TELL = "tell"  # says so, and hangs up
+    CALLBACK = "callback"  # promises to call back
+    VOICEMAIL = "voicemail"
+    OVERFLOW = "overflow"  # the queue behind it takes them
 
 
 class Queue(Row, table=True):
@@ -29,6 +46,24 @@ class Queue(Row, table=True):
     keywords: list[str] = json_column(default_factory=list)  # of its inquiries, until the classifier has learned them
     thresholds: dict[str, float] = json_column(default_factory=dict)
     """Language -> the confidence a supervisor asks for; where none is given, the one the model was measured for."""
+    ringing: Ringing = choice(Ringing, Ringing.EVERYBODY)
+    ring_seconds: int = 20  # before the next agent is asked, where one rings at a time
+    most_misses: int = 2  # in a row, after which an agent counts as not there
+    wrap_up_seconds: int = 0  # 0: as long as the desk's setting says
+    needs_disposition: bool = True  # wrap-up ends with a word on what came of the call
+    most_waiting: int = 0  # callers; who comes on top of them is dealt with by `when_full`; 0: no limit
+    longest_wait_seconds: int = 0  # after which `when_full` applies too; 0: no limit
+    overflow_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL", index=True)
+    calendar_id: int | None = points_to("calendar.id", default=None, ondelete="SET NULL", index=True)  # None: always
+    when_closed: Otherwise = choice(Otherwise, Otherwise.TELL)
+    when_full: Otherwise = choice(Otherwise, Otherwise.WAIT)
+    closed_words: str = ""  # said to the caller; "" says the desk's own
+    full_words: str = ""
+    service_seconds: int = 20  # a call answered within them is answered in time
+    service_percent: int = 80  # of calls that should be
+    short_abandon_seconds: int = 5  # who hangs up sooner did not wait
+    alarms: dict[str, float] = json_column(default_factory=dict)  # figure of the board -> from where it is alarming
+    callback_minutes: int = 120  # within which who could not be answered is to be called back
     is_triage: bool = False  # where inquiries wait that nobody was sure about
     position: int = 0
 
@@ -42,3 +77,4 @@ class Membership(Row, table=True):
 
     queue_id: int = points_to("queue.id", ondelete="CASCADE", primary_key=True)
     agent_id: int = points_to("agent.id", ondelete="CASCADE", primary_key=True, index=True)
+    level: int = 1  # 1 is asked first, 2 when nobody of level 1 is free, and so on

@@ -236,9 +236,9 @@ def main(wanted: list[str]) -> int:
 def launch(playwright: Any) -> Browser:
     """The browser the tests look through. Its sandbox needs a user who is not root."""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    browser: Browser = playwright.chromium.launch(
-        executable_path=chromium.path(), args=["--no-sandbox"] if is_root else [], chromium_sandbox=False
-    )
+    # Machines that test have no graphics card; its imitation costs a process and, under load, stalls pages.
+    args = ["--disable-gpu", *(["--no-sandbox"] if is_root else [])]
+    browser: Browser = playwright.chromium.launch(executable_path=chromium.path(), args=args, chromium_sandbox=False)
     return browser
 
 

@@ -317,7 +317,6 @@ class _Writer:
             prefix = ">" * self.quotes + " " if self.quotes else ""
             self.lines.append((prefix + line).rstrip())
 
-
     def is_hidden(self, attributes: str) -> bool:
         if (style := _STYLE.search(attributes)) and self.hides(style[1]):
             return True
@@ -328,7 +327,6 @@ class _Writer:
         if self.hidden_classes and (found := _CLASSES.search(attributes)):
             return not self.hidden_classes.isdisjoint((found[1] or found[2] or found[3] or "").split())
         return False
-
 
     def hides(self, style: str) -> bool:
         """Whether a style hides what it is about; a page has few different ones."""

@@ -24,6 +24,7 @@ from playwright.sync_api import (
     Locator,
     Page,
     Response,
+    Route,
     expect,
     sync_playwright,
 )
@@ -170,8 +171,8 @@ def office(whole_office: Office) -> Iterator[Office]:
 
 
 def row(page: Page, subject: str) -> Locator:
-    """The row of a ticket in the list."""
-    return page.locator("#rows .row", has_text=subject)
+    """The row of the ticket with exactly this subject: another test's may contain it."""
+    return page.locator("#rows .row", has=page.locator(".row-subject").get_by_text(subject, exact=True))
 
 
 def card(page: Page) -> Locator:
@@ -842,6 +843,49 @@ def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Off
     theirs.fill("私から")
     theirs.fill("")  # an emptied box lets go
     expect(mine).to_be_editable()
+
+
+def test_what_changes_while_a_ticket_is_on_its_way_to_the_screen_is_seen_there(office: Office) -> None:
+    office.writes("開く間に返信", "使い方を教えてください。", sender=SUZUKI)
+    aiko, akira = office.page(AIKO), office.page(AKIRA)
+    opened = row(akira, "開く間に返信").locator("a")
+    ticket = opened.get_attribute("data-open-ticket")
+    akira.evaluate("""id => document.addEventListener("desk:frame", ({ detail }) => {
+        window.heard ||= detail.do.some((step) => step.stale?.includes(`lock-${id}`));
+    })""", ticket)  # fmt: skip
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        aiko.context.request.post(f"/tickets/{ticket}/lock", form={"what": "take"})
+        akira.wait_for_function("window.heard")
+        route.fulfill(response=answer)
+
+    akira.route(f"**/tickets/{ticket}/region", slowly)
+    opened.click()
+    expect(akira.locator(".lock")).to_contain_text(f"{AIKO.name}さんが返信を作成中です。")
+    aiko.context.request.post(f"/tickets/{ticket}/lock", form={"what": "release"})
+
+
+def test_who_opens_a_ticket_while_a_form_is_on_its_way_stays_there(office: Office) -> None:
+    office.writes("送信中に開く", "使い方を教えてください。", sender=SUZUKI)
+    aiko = office.page(AIKO)
+    opened = row(aiko, "送信中に開く").locator("a")
+    answered = []
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        opened.click()
+        expect(aiko.locator("textarea[id^=reply-]")).to_be_visible()
+        route.fulfill(response=answer)
+        answered.append(answer.status)
+
+    aiko.route("**/me/state", slowly)
+    office.is_ready(aiko)
+    assert answered
+    aiko.locator("textarea[id^=reply-]").fill("お調べします。")
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+    expect(aiko.locator("textarea[id^=reply-]")).to_have_value("お調べします。")
+    aiko.locator("textarea[id^=reply-]").fill("")
 
 
 def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(

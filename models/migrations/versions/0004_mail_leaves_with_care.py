@@ -4,18 +4,16 @@ Columns are added in place on both databases: rebuilding tables of a million row
 SQLite dropping the old one would take along every row that points to it.
 """
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
+
+from models.migrations.in_place import JSON, add_choice, allow, point, point_no_more
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-JSON = sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql")
 FLAGS = (
     ("acknowledges", "false"),
     ("needs_approval", "false"),
@@ -27,70 +25,6 @@ FLAGS = (
 )
 STATES = ("received", "awaiting", "queued", "held", "sending", "sent", "failed", "withdrawn")
 STATES_BEFORE = ("received", "queued", "sent", "failed")
-
-
-def _add_choice(table: str, name: str, kind: str, values: Sequence[str], *, default: str) -> None:
-    op.execute(
-        f"ALTER TABLE {table} ADD COLUMN {name} VARCHAR(32) DEFAULT '{default}' NOT NULL "
-        f"CONSTRAINT ck_{table}_{name}_{kind} CHECK ({_one_of(name, values)})"
-    )
-
-
-def _point(table: str, name: str, target: str, *, ondelete: str) -> None:
-    """A foreign key on a column that is there."""
-    if _is_postgresql():
-        op.create_foreign_key(_key(table, name, target), table, target, [name], ["id"], ondelete=ondelete)
-        return
-    _redefine(table, "substr(sql, 1, length(sql) - 1) || ?", (f",{_constraint(table, name, target, ondelete)})",))
-
-
-def _point_no_more(table: str, name: str, target: str, *, ondelete: str) -> None:
-    if _is_postgresql():
-        op.drop_constraint(_key(table, name, target), table, type_="foreignkey")
-        return
-    _redefine(table, "replace(sql, ?, '')", (f",{_constraint(table, name, target, ondelete)}",))
-
-
-def _allow_states(now: Sequence[str], before: Sequence[str]) -> None:
-    """Another set of states for messages."""
-    if _is_postgresql():
-        op.execute("ALTER TABLE message DROP CONSTRAINT ck_message_messagestate")
-        op.execute(f"ALTER TABLE message ADD CONSTRAINT ck_message_messagestate CHECK ({_one_of('state', now)})")
-        return
-    _redefine("message", "replace(sql, ?, ?)", (_one_of("state", before), _one_of("state", now)))
-
-
-def _redefine(table: str, change: str, values: tuple[str, ...]) -> None:
-    """SQLite cannot change a constraint. What its manual advises where no stored row is touched is to write the
-    table's definition anew ("Making Other Kinds Of Table Schema Changes")."""
-    connection = op.get_bind()
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    changed = connection.exec_driver_sql(
-        f"UPDATE sqlite_schema SET sql = {change} WHERE type = 'table' AND name = ? AND sql <> {change}",
-        (*values, table, *values),
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-    if changed.rowcount != 1:
-        raise RuntimeError(f"the table {table} is not as the version before left it")
-
-
-def _is_postgresql() -> bool:
-    return op.get_bind().dialect.name == "postgresql"
-
-
-def _key(table: str, name: str, target: str) -> str:
-    return f"fk_{table}_{name}_{target}"
-
-
-def _constraint(table: str, name: str, target: str, ondelete: str) -> str:
-    key = _key(table, name, target)
-    return f" CONSTRAINT {key} FOREIGN KEY({name}) REFERENCES {target} (id) ON DELETE {ondelete}"
-
-
-def _one_of(name: str, values: Sequence[str]) -> str:
-    return f"{name} IN ({', '.join(repr(value) for value in values)})"
 
 
 def upgrade() -> None:
@@ -282,7 +216,7 @@ def upgrade() -> None:
     op.add_column("mailbox", sa.Column("smtp_port", sa.Integer(), nullable=False, server_default="587"))
     op.add_column("mailbox", sa.Column("smtp_user", sa.String(), nullable=False, server_default=""))
     op.add_column("mailbox", sa.Column("smtp_secret", sa.String(), nullable=False, server_default=""))
-    _add_choice("mailbox", "smtp_security", "mailboxsecurity", ("tls", "starttls"), default="starttls")
+    add_choice("mailbox", "smtp_security", "mailboxsecurity", ("tls", "starttls"), default="starttls")
 
     op.add_column("queue", sa.Column("sender_name", sa.String(), nullable=False, server_default=""))
     for name, default in FLAGS:
@@ -296,28 +230,26 @@ def upgrade() -> None:
     op.add_column("ticket", sa.Column("merged_into_id", sa.Integer(), nullable=True))
     op.create_index(op.f("ix_ticket_merged_into_id"), "ticket", ["merged_into_id"], unique=False)
 
-    _add_choice("message", "kind", "messagekind", ("mail", "reply", "forward", "new", "receipt"), default="mail")
+    add_choice("message", "kind", "messagekind", ("mail", "reply", "forward", "new", "receipt"), default="mail")
     op.execute("UPDATE message SET kind = 'reply' WHERE direction = 'out'")
     op.add_column("message", sa.Column("bcc", JSON, nullable=False, server_default="[]"))
     op.add_column("message", sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("message", sa.Column("approved_by_id", sa.Integer(), nullable=True))
-    _allow_states(STATES, STATES_BEFORE)
-    _point("parked", "within_id", "parked", ondelete="CASCADE")
+    allow("message", "state", "messagestate", STATES, STATES_BEFORE)
+    point("parked", "within_id", "parked", ondelete="CASCADE")
     awaits = sa.text("state = 'awaiting'")
-    op.create_index(
-        "ix_message_awaiting", "message", ["ticket_id", "id"], sqlite_where=awaits, postgresql_where=awaits
-    )
-    _point("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
-    _point("message", "approved_by_id", "agent", ondelete="RESTRICT")
+    op.create_index("ix_message_awaiting", "message", ["ticket_id", "id"], sqlite_where=awaits, postgresql_where=awaits)
+    point("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
+    point("message", "approved_by_id", "agent", ondelete="RESTRICT")
 
 
 def downgrade() -> None:
     op.drop_index("ix_message_awaiting", table_name="message")
     op.execute("UPDATE message SET state = 'failed' WHERE state IN ('awaiting', 'held', 'sending', 'withdrawn')")
-    _allow_states(STATES_BEFORE, STATES)
-    _point_no_more("parked", "within_id", "parked", ondelete="CASCADE")
-    _point_no_more("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
-    _point_no_more("message", "approved_by_id", "agent", ondelete="RESTRICT")
+    allow("message", "state", "messagestate", STATES_BEFORE, STATES)
+    point_no_more("parked", "within_id", "parked", ondelete="CASCADE")
+    point_no_more("ticket", "merged_into_id", "ticket", ondelete="SET NULL")
+    point_no_more("message", "approved_by_id", "agent", ondelete="RESTRICT")
     op.drop_index(op.f("ix_parked_within_id"), table_name="parked")
     op.drop_index(op.f("ix_ticket_merged_into_id"), table_name="ticket")
     for table, names in (

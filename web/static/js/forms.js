@@ -3,6 +3,7 @@
 // lives at another address, the browser goes there, unless the form is marked data-stay.
 import { morph } from "./morph.js";
 import { renewed } from "./place.js";
+import { catchUp } from "./regions.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
 
@@ -24,6 +25,8 @@ document.addEventListener("submit", async (event) => {
 async function send(form, submitter) {
   const data = new FormData(form, submitter);
   const plain = form.enctype !== "multipart/form-data";
+  const asked = performance.now();
+  const from = location.pathname;
   const answer = await fetch(form.action, {
     method: "POST",
     headers: { Accept: "text/html" },
@@ -45,12 +48,13 @@ async function send(form, submitter) {
   document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form } }));
   form.closest("details[data-menu]")?.removeAttribute("open");
   const to = new URL(answer.url);
+  const went = location.pathname !== from; // and whoever opened something else meanwhile is not taken away from it
   if (page?.body.dataset.pane === "gate") location.assign(answer.url);
-  else if (page && (to.pathname === location.pathname || "stay" in form.dataset)) take(page);
+  else if (page && (to.pathname === from || went || "stay" in form.dataset)) take(page, asked);
   else if (page) location.assign(answer.url);
 }
 
-function take(page) {
+function take(page, asked) {
   for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
     const present = document.getElementById(fresh.id);
     if (present) morph(present, document.importNode(fresh, true));
@@ -58,6 +62,7 @@ function take(page) {
   const said = page.querySelector("#notice > .notice");
   if (said) document.getElementById("notice")?.replaceChildren(document.importNode(said, true));
   renewed(document.body);
+  catchUp(document.body, asked);
 }
 
 // A select that acts by itself, with its button kept for those without a script.

@@ -1,6 +1,7 @@
 // Opens a ticket beside the list without loading the page again. The address, the title and the back button behave as
 // if it had been loaded; a click with a modifier does what the browser says.
 import { element, renewed } from "./place.js";
+import { catchUp } from "./regions.js";
 
 const pane = document.querySelector("[data-pane-target]");
 const empty = pane?.innerHTML;
@@ -9,6 +10,7 @@ let asked = 0;
 
 export async function open(id, { push = true } = {}) {
   const mine = ++asked;
+  const moment = performance.now();
   const address = `/tickets/${id}?view=${encodeURIComponent(view)}`;
   let answer;
   try {
@@ -28,6 +30,7 @@ export async function open(id, { push = true } = {}) {
   document.body.dataset.pane = "ticket";
   entitle(`#${id} ${fresh.dataset.subject}`);
   renewed(pane);
+  catchUp(pane, moment);
 }
 
 function close() {

@@ -1,14 +1,28 @@
 // Regions that went stale are fetched again from their data-src: at most once a second each, a little apart from other
-// screens, and only while somebody can see them.
+// screens, and only while somebody can see them. What went stale while a part of the page was on its way here, in an
+// answer that may have been rendered before the change, is fetched once more when that part has been put in (`catchUp`).
 import { morph } from "./morph.js";
 import { renewed } from "./place.js";
 
 const PAUSE = 1000;
+const KEPT = 60000; // no answer is on its way for longer
 const last = new Map();
 const planned = new Set();
+const told = new Map(); // when each region last went stale, whether or not it had a place then
 
 export function stale(ids) {
-  for (const id of ids) plan(id);
+  const now = performance.now();
+  for (const [id, at] of told) if (now - at > KEPT) told.delete(id);
+  for (const id of ids) {
+    told.set(id, now);
+    plan(id);
+  }
+}
+
+export function catchUp(root, asked) {
+  for (const { id } of [root, ...root.querySelectorAll("[data-src]")]) {
+    if (told.get(id) >= asked) plan(id);
+  }
 }
 
 function plan(id) {
@@ -24,23 +38,26 @@ async function renew(id) {
   planned.delete(id);
   const region = document.getElementById(id);
   if (!region) return;
-  last.set(id, performance.now());
+  const asked = performance.now();
+  last.set(id, asked);
   try {
     const answer = await fetch(region.dataset.src, { headers: { "X-Region": id } });
     if (answer.status === 401 || answer.redirected) return;
-    if (answer.ok) replace(id, await answer.text());
+    const html = answer.ok && (await answer.text());
+    if (html && last.get(id) === asked) replace(id, html, asked); // else a later answer is on its way or here
   } catch {
     // No connection: the socket notices too, and its return brings the page up to date.
   }
 }
 
 // The answer may be the region alone, or a whole page in which it stands.
-function replace(id, html) {
+function replace(id, html, asked) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(id);
   const present = document.getElementById(id);
   if (!fresh || !present) return;
   morph(present, fresh);
   renewed(present);
+  catchUp(present, asked);
 }
 
 document.addEventListener("visibilitychange", () => {
