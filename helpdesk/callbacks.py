@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+import cti.asterisk
 import cti.twilio
 from cti import CallEvent
 from cti.twilio import Target
@@ -99,6 +100,8 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
 
 def events_of(inbound: Inbound, exchange: Exchange | None, *, settings: Settings) -> tuple[CallEvent, ...]:
     """What a kept callback says. Raises `Rejected` when it is no callback anybody understands."""
+    if inbound.envelope.get("kind") == "asterisk":
+        return (cti.asterisk.kept(inbound.raw),)
     if inbound.kind == InboundKind.TWILIO:
         return cti.twilio.read(cti.twilio.form(inbound.raw), path=inbound.envelope.get("path", ""))
     door, content_type = exchanges.door_behind(inbound, exchange), inbound.envelope.get("content_type", "")

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, intake, queues, routing, tickets
+from helpdesk import agents, intake, queues, routing, stays, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallRinging, CallWrappedUp, Fact, emit
@@ -87,7 +87,7 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
     causes = [fact.cause for fact in hangups if fact.cause]
     # A call that is forwarded to a voice mail ends twice: what became of it is told by the second.
     cause = next((cause for cause in causes if cause in _UNANSWERED), causes[0] if causes else "")
-    held, seconds = _held(known, since=answered, until=ended)
+    held, seconds = stays.held(known, since=answered, until=ended)
     talk = int((ended - answered).total_seconds()) - seconds if ended and answered else 0
     if ended is None:
         state = CallState.RINGING if answered is None else CallState.HELD if held else CallState.TALKING
@@ -139,11 +139,13 @@ def record(
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     _remember(db, call, event, now=now)
-    if call.state == CallState.RINGING and call.direction == "in":
+    if event.kind == "silence":
+        _fall_silent(db, call, event.agents, now=now)
+    elif call.state == CallState.RINGING and call.direction == "in":
         if call.queue_id is not None:
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
-        _turned(db, call, now=now)
+        _turned(db, call, before=before[1], now=now)
     elif event.kind in {"hold", "resume", "transfer"}:
         _say(db, call, CallChanged, what=event.kind, now=now)
     return call
@@ -163,6 +165,7 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
         raise Conflict("call_is_over", call_id=call.id)
     assert agent.id is not None
     call.agent_id, call.accepted_at = agent.id, now
+    stays.decide(db, call, stays.TOOK, agent_id=agent.id, now=now)
     _refold(db, call)
     _give_ticket(db, _ticket_of(db, call), agent, now=now)
     agents.set_state(db, agent.id, Presence.BUSY, now=now)
@@ -271,6 +274,8 @@ def wrap_up(
         _end_by_hand(db, call, now=now)
     call.note, call.disposition, call.wrapped_up_at = note.strip(), disposition, now
     call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
+    stays.decide(db, call, stays.WRAPPED_UP, agent_id=by.id, now=now)
+    _refold(db, call)
     ticket = _ticket_of(db, call)
     if ticket:
         if call.note and ticket.subject == subject_of(call):
@@ -389,6 +394,7 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
             ("digits", event.digits),
             ("recording", event.recording_url),
             ("seconds", event.duration_seconds),
+            ("agent_id", _meant(db, call, event)),
         )
         if value not in ("", None)
     }
@@ -406,9 +412,16 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
     )
     db.add(fact)
     if is_new:
-        _apply(db, call, fold([fact], accepted_at=call.accepted_at))
+        _apply(call, fold([fact], accepted_at=call.accepted_at), stays.keep(db, call, [fact], is_new=True))
     else:
         _refold(db, call)
+
+
+def _meant(db: Session, call: Call, event: CallEvent) -> int | None:
+    """Which agent an event speaks of who has the call from then on, or who dials."""
+    if event.kind in ("answer", "transfer") or (event.kind == "ring" and call.direction != "in"):
+        return agent.id if (agent := agents.named(db, event.agents)) else None
+    return None
 
 
 def _learn(db: Session, call: Call, event: CallEvent, *, region: str, own_queue_id: int | None) -> Queue | None:
@@ -483,15 +496,16 @@ def _take_in(db: Session, call: Call, *, dialed: Queue | None, open_ticket_days:
 
 def _refold(db: Session, call: Call) -> None:
     facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
-    _apply(db, call, fold(facts, accepted_at=call.accepted_at))
+    told = fold(facts, accepted_at=call.accepted_at)
+    _apply(call, told, stays.keep(db, call, facts))
 
 
-def _apply(db: Session, call: Call, told: Folded) -> None:
+def _apply(call: Call, told: Folded, stay: stays.Stays) -> None:
     call.state, call.outcome, call.cause = told.state, told.outcome, told.cause
     call.started_at, call.answered_at, call.ended_at = told.started_at, told.answered_at, told.ended_at
     call.wait_seconds, call.talk_seconds, call.hold_seconds = told.wait_seconds, told.talk_seconds, told.hold_seconds
-    if call.agent_id is None and told.answered_by and (agent := agents.named(db, told.answered_by)):
-        call.agent_id = agent.id
+    if stay.parts:
+        call.agent_id = stay.parts[-1].agent_id
 
 
 def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = False, now: datetime) -> None:
@@ -509,9 +523,22 @@ def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = Fals
         emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
 
 
-def _turned(db: Session, call: Call, *, now: datetime) -> None:
-    """The telephone system says that the call was answered, or is over."""
+def _fall_silent(db: Session, call: Call, names: Iterable[str], *, now: datetime) -> None:
+    """Telephones that rang for this call do so no more: the card leaves their agents' screens, and the call goes on."""
+    ids = {agent.id for name in names if (agent := agents.named(db, [name]))}
+    offers = select(CallOffer).where(CallOffer.call_id == call.id, col(CallOffer.ended_at).is_(None))
+    silent = [offer for offer in db.exec(offers) if offer.agent_id in ids]
+    for offer in silent:
+        offer.ended_at, offer.how = now, OfferEnd.TIMED_OUT
+    if silent:
+        _say(db, call, CallChanged, what="silence", now=now, only=[offer.agent_id for offer in silent])
+
+
+def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> None:
+    """The telephone system says that the call was answered, went from agent `before` to another, or is over."""
     agent = db.get(Agent, call.agent_id) if call.agent_id else None
+    if before is not None and before != call.agent_id and not _busy_elsewhere(db, before, but=call.id):
+        agents.set_state(db, before, Presence.READY, now=now)
     if call.state == CallState.ENDED:
         if agent and agent.id is not None:
             _give_ticket(db, _ticket_of(db, call), agent, now=now)
@@ -582,21 +609,6 @@ def _busy_elsewhere(db: Session, agent_id: int, *, but: int | None) -> bool:
         ).first()
         is not None
     )
-
-
-def _held(facts: Iterable[CallFact], *, since: datetime | None, until: datetime | None) -> tuple[bool, int]:
-    """Whether the call is on hold at the end of its facts, and the seconds it was on hold between answer and end."""
-    if since is None:
-        return False, 0
-    began: datetime | None = None
-    seconds = 0.0
-    for fact in facts:
-        if fact.kind == "hold" and began is None:
-            began = max(fact.at, since)
-        elif fact.kind in {"resume", "hangup"} and began is not None:
-            seconds += max(0.0, (min(fact.at, until or fact.at) - began).total_seconds())
-            began = None
-    return began is not None, int(seconds)
 
 
 def _outcome(was_answered: bool, cause: str) -> Outcome:

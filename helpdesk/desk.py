@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -35,6 +35,7 @@ from helpdesk import (
     preferences,
     training,
 )
+from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
@@ -120,6 +121,7 @@ class Desk:
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
         self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
+        self.wires = Wires(self.database, settings, clock=clock, keep=self.keep_heard)
         self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
@@ -160,6 +162,7 @@ class Desk:
         ]
         if self._works:
             await self.collector.start()
+            await self.wires.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -167,6 +170,7 @@ class Desk:
         if self._listener:
             await self._listener.stop()
         await self.collector.stop()
+        await self.wires.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -206,6 +210,30 @@ class Desk:
             await self.database.write(inbox.failed, inbound_id, unfinished.cause, now=self.clock())
             self.settle()
             return int(inbound_id)
+
+    async def keep_heard(self, heard: Sequence[Heard]) -> None:
+        """The same for what an exchange said that the desk listens to, many words at once. Where folding breaks, each
+        is kept and read by itself."""
+
+        def keep(db: Session) -> list[Inbound]:
+            return [
+                inbox.keep_row(
+                    db, InboundKind.PUSH, each.source, each.key, each.raw, envelope=each.envelope, now=self.clock()
+                )
+                for each in heard
+            ]
+
+        def take(db: Session, rows: list[Inbound]) -> None:
+            for inbound in rows:
+                callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+
+        try:
+            await self.database.write_in_turn(keep, take)
+        except Unfinished as unfinished:
+            logger.warning("folding %s events together failed; one by one", len(heard))
+            for inbound in unfinished.answer:
+                await self.read_one(inbound.id, kind=InboundKind.PUSH)
+            self.settle()
 
     async def door(self, token: str) -> exchanges.Door | None:
         """The exchange that has this key; looked up at most once in two seconds, or anew after `doors_changed`."""

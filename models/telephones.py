@@ -108,6 +108,7 @@ class Callback(Row, table=True):
         ),
         sa.Index("ix_callback_state", "state", "promised_at", "id"),
         sa.Index("ix_callback_customer_id", "customer_id", "id"),
+        sa.Index("ix_callback_key", "key", "done_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -129,6 +130,7 @@ class Callback(Row, table=True):
     note: str = ""
     done_at: datetime | None = None
     done_by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    reopened_at: datetime | None = None  # by a person; what was answered before does not settle it again
 
 
 class HelpSign(Row, table=True):
