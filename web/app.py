@@ -87,6 +87,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/messages/{message_id:id}/source", tickets.message_source),
         Route("/attachments/{attachment_id:id}", tickets.attachment),
         Route("/calls", calls.page),
+        Route("/dial", calls.dial, methods=POST),
         Route("/calls/{call_id:id}", calls.show),
         Route("/calls/{call_id:id}/accept", calls.accept, methods=POST),
         Route("/calls/{call_id:id}/decline", calls.decline, methods=POST),

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from helpdesk import agents, approvals, calls, inbox, pops, views
+from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
@@ -161,6 +162,7 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
         "language": agent.language, "theme": agent.theme,
         "state": (state.state if state else Presence.OFFLINE).value, "state_reason": state.reason if state else "",
         "state_since": state.started_at if state else agent.created_at,
+        "can_dial": dialing.can_dial(db, agent),
     }  # fmt: skip
 
 

@@ -223,12 +223,11 @@ class Wires:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience(wire)):
                     batch = await connection.messages()
-            out: list[CallEvent | Ask] = []
             for message in batch:
-                out += await self._hear(wire, message)
+                self._take(wire, connection, await self._hear(wire, message))
             for key in [key for key, (_, until) in wire.asked.items() if time.monotonic() >= until]:
-                out += wire.machine.answered(wire.asked.pop(key)[0], None, at=self._clock())
-            self._take(wire, connection, out)
+                late = wire.asked.pop(key)[0]
+                self._take(wire, connection, wire.machine.answered(late, None, at=self._clock()))
             if not wire.listing and time.monotonic() - wire.synced_at > self.pace.sync:
                 await self._begin_listing(wire, connection)
             if len(wire.unwritten) > MOST_UNWRITTEN:
