@@ -466,6 +466,7 @@ def record_asterisk(
     from sqlmodel import select
 
     from helpdesk.asterisk import recordings, wires
+    from helpdesk.desk import now
     from helpdesk.errors import Rejected, Unreachable
     from models import Exchange, ExchangeKind
 
@@ -490,7 +491,7 @@ def record_asterisk(
 
             access = wires.access_by(found, settings=settings)
             return await recordings.record(
-                access, wires.machine_of(found), write, masks=recordings.Masks(), until=until
+                access, wires.machine_of(found), write, masks=recordings.Masks(), clock=now, until=until
             )
 
     try:

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,13 @@ class Recording:
 
 
 async def record(
-    access: Access, machine: Machine, write: Callable[[str], object], *, masks: Masks, until: asyncio.Event
+    access: Access,
+    machine: Machine,
+    write: Callable[[str], object],
+    *,
+    masks: Masks,
+    clock: Callable[[], datetime],
+    until: asyncio.Event,
 ) -> int:
     """Write down what an Asterisk says until told to stop. Returns how many events. Raises as `connected` does."""
     began, asked, number, heard = time.monotonic(), dict[str, str](), 0, 0
@@ -104,7 +110,7 @@ async def record(
                         continue
                     heard += 1
                     write(json.dumps({"after": after, "event": masks.event(message)}))
-                    for each in machine.feed(message, at=datetime.now(UTC)):
+                    for each in machine.feed(message, at=clock()):
                         if isinstance(each, Ask):
                             number += 1
                             asked[f"who-{number}"] = each.channel

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,12 @@ from helpdesk.asterisk.connection import Access
 from helpdesk.asterisk.recordings import FORMAT, Masks
 from helpdesk.asterisk.stage import Stage
 from helpdesk.errors import Invalid
-from tests import switchboard
+from tests import cast, switchboard
 from tests.cast import AIKO, TANAKA, OpenDesk
 from tests.office import Office, office
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
+from tests.ports import free_port
+from tests.running import ROOT
 from tests.switchboard import Switchboard
 
 __all__ = ["office"]
@@ -30,7 +35,9 @@ async def recorded(board: Switchboard) -> list[str]:
     port = await stage.open()
     access = Access(host="127.0.0.1", port=port, user=stage.user, secret=stage.secret)
     machine = Machine(source="asterisk:x", inbound=[switchboard.TRUNK])
-    writing = asyncio.create_task(recordings.record(access, machine, lines.append, masks=Masks(), until=over))
+    writing = asyncio.create_task(
+        recordings.record(access, machine, lines.append, masks=Masks(), clock=cast.Clock(), until=over)
+    )
     while not stage.sign_ins:
         await asyncio.sleep(0)
     for writer in stage._guests:
@@ -102,6 +109,21 @@ def test_a_recording_played_at_a_desk_is_its_calls(desk: OpenDesk, office: Offic
     assert all(call.number.startswith("+81990") for call in desk.calls()) and TANAKA.phone not in repr(desk.calls())
     office.run(play, "two")
     until(lambda: len(desk.calls()) == 4)
+
+
+@SQLITE
+def test_the_replay_command_is_an_asterisk_to_a_desk(desk: OpenDesk, office: Office, tmp_path: Path) -> None:
+    file, port = tmp_path / "office.jsonl", free_port()
+    file.write_text("\n".join(asyncio.run(recorded(board_with("09012345678")))))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DESK_")}
+    command = [sys.executable, "-m", "helpdesk", "asterisk", "replay", str(file), "--port", str(port), "--speed", "50"]
+    with subprocess.Popen(command, env=environment | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE) as replay:
+        office.add(port=port, secret="replay")
+        office.begin()
+        until(lambda: [call for call in desk.calls() if call.outcome == "answered"])
+        told, _ = replay.communicate(timeout=PATIENCE_SECONDS)
+    assert replay.returncode == 0 and b"events played" in told
+    assert not desk.calls()[0].is_withheld
 
 
 def test_the_commands_say_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
