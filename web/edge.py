@@ -142,6 +142,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
     notice = request.query_params.get("notice", "")
     return {
         "me": me(db, agent),
+        "can_dial": dialing.can_dial(db, agent),
         "now": desk.clock(),
         "path": request.url.path,
         "number": number,
@@ -162,7 +163,6 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
         "language": agent.language, "theme": agent.theme,
         "state": (state.state if state else Presence.OFFLINE).value, "state_reason": state.reason if state else "",
         "state_since": state.started_at if state else agent.created_at,
-        "can_dial": dialing.can_dial(db, agent),
     }  # fmt: skip
 
 

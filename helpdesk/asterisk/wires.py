@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -235,7 +235,7 @@ class Wires:
 
     async def _begin_listing(self, wire: _Wire, connection: Connection) -> None:
         await wire.is_written.wait()  # or the desk would not know yet what it was told
-        wire.known = await self._database.read(open_calls, wire.source)
+        wire.known = await self._database.read(open_calls, wire.source, now=self._clock())
         wire.listing = {LISTING, QUEUES}
         wire.machine.begin_listing()
         connection.send("CoreShowChannels", key=LISTING)
@@ -346,14 +346,19 @@ def access_by(exchange: Exchange, *, settings: Settings) -> Access:
     return access_of(exchange.options, seals.unseal(exchange.secret, settings=settings))
 
 
-def open_calls(db: Session, source: str) -> dict[str, Open]:
-    """The calls of an exchange that are not over for the desk, by the exchange's keys."""
+def open_calls(db: Session, source: str, *, now: datetime) -> dict[str, Open]:
+    """The calls of an exchange that are not over for the desk, by the exchange's keys, without those of the last minute
+    that the desk asks for itself: Asterisk may be about to begin them."""
     rows = db.execute(
-        sa.select(col(Call.call_key), col(Call.direction), col(Call.is_withheld)).where(
+        sa.select(col(Call.call_key), col(Call.direction), col(Call.is_withheld), col(Call.started_at)).where(
             col(Call.state) != CallState.ENDED, col(Call.source) == source
         )
     )
-    return {key: Open(direction, withheld) for key, direction, withheld in rows}
+    fresh = now - timedelta(minutes=1)
+    return {
+        key: Open(direction, withheld) for key, direction, withheld, began in rows
+        if direction != "out" or began < fresh
+    }  # fmt: skip
 
 
 def is_connected(db: Session, exchange_id: int, *, now: datetime) -> None:
