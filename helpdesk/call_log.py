@@ -37,6 +37,7 @@ class Row:
     talk_seconds: int
     ticket_id: int | None
     disposition: str
+    number: str = ""  # E.164; "" when there is none to call
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) ->
     return Row(
         call.id or 0, call.direction, shown, call.customer_id, customer, call.match, queue, who, call.state.value,
         outcome, call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition,
+        call.number,
     )  # fmt: skip
 
 

@@ -63,6 +63,7 @@ class Card:
     disposition: str
     dispositions: Sequence[str]
     wrap_up_until: datetime | None
+    cause: str = ""
 
 
 def cards(db: Session, agent: Agent, *, language: str, settings: Settings) -> list[Card]:
@@ -113,6 +114,7 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
         call.disposition,
         calls.DISPOSITIONS,
         call.ended_at + timedelta(seconds=settings.wrap_up_seconds) if call.ended_at else None,
+        call.cause,
     )
 
 

@@ -57,7 +57,7 @@ class Office:
             assert row.id
             return row.id
 
-        return self.desk.write(verb)
+        return int(self.desk.write(verb))
 
     def open(self) -> None:
         """The exchange begins to answer."""

@@ -92,6 +92,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/attachments/{attachment_id:id}", files.attachment),
         Route("/files/{token}", files.show),
         Route("/calls", calls.page),
+        Route("/dial", calls.dial, methods=POST),
         Route("/calls/{call_id:id}", calls.show),
         Route("/calls/{call_id:id}/accept", calls.accept, methods=POST),
         Route("/calls/{call_id:id}/decline", calls.decline, methods=POST),

@@ -8,9 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from cti import LONGEST_NAME
 from helpdesk import access, call_log, calls, impressions, preferences
+from helpdesk.asterisk import dialing
 from helpdesk.customers import records
-from helpdesk.errors import NotFound
+from helpdesk.errors import NotFound, Rejected, Unreachable
 from models import Agent, Call, Ticket
 from web.edge import act, back, desk_of, html, look, see, wants_fragment
 
@@ -118,6 +120,26 @@ async def wrap_up(request: Request) -> Response:
         impressions.hear_note(db, call, text, impression, now=desk.clock())
 
     return await _change(request, verb)
+
+
+async def dial(request: Request) -> Response:
+    """Call a number from a page: the agent's own telephone rings first. What becomes of it is said by the card."""
+    desk, form = desk_of(request), await _form(request)
+
+    def begin(db: Session, agent: Agent) -> tuple[Agent, dialing.Order]:
+        given = form.get("ticket_id", "")
+        found = access.ticket(db, agent, _number(given)) if given else None
+        typed = form.get("number", "")[:LONGEST_NAME]
+        return agent, dialing.begin(db, agent, typed, ticket=found, settings=desk.settings, now=desk.clock())
+
+    agent, order = await act(request, begin)
+    try:
+        await dialing.ring(order)
+    except (Rejected, Unreachable) as error:
+        await desk.database.write(dialing.failed, order.call_id, agent, settings=desk.settings, now=desk.clock())
+        return back(request, "/calls", notice="dial_refused" if str(error) == "dial_refused" else "dial_unreachable")
+    await desk.database.write(dialing.rings, order.call_id, agent, now=desk.clock())
+    return back(request, "/calls", notice="dialing")
 
 
 async def _change(request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any]) -> Response:

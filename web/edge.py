@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from helpdesk import agents, inbox, pops, views
+from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
@@ -143,6 +144,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
     notice = request.query_params.get("notice", "")
     return {
         "me": me(db, agent),
+        "can_dial": dialing.can_dial(db, agent),
         "now": desk.clock(),
         "path": request.url.path,
         "number": number,

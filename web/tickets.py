@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, unreachable, views
+from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, Ticket
@@ -197,7 +198,8 @@ def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conver
 
 
 def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
-    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request)}
+    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request),
+            "can_dial": dialing.can_dial(db, agent)}  # fmt: skip
     return told | safety.beside(request, db, agent, ticket_id)
 
 

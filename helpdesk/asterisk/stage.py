@@ -44,6 +44,7 @@ class Stage:
     _guests: dict[asyncio.StreamWriter, bool] = field(default_factory=dict)  # who is connected, and hears events
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _late: list[tuple[asyncio.StreamWriter, dict[str, str]]] = field(default_factory=list)
+    _mouth: asyncio.Lock = field(default_factory=asyncio.Lock)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def open(self) -> int:
@@ -77,6 +78,13 @@ class Stage:
             self._changed.clear()
             await self._changed.wait()
 
+    async def until_quiet(self, seconds: float) -> None:
+        """Return when nobody has asked for anything for so long."""
+        asked = -1
+        while asked != len(self.said):
+            asked = len(self.said)
+            await asyncio.sleep(seconds)
+
     async def say(self, events: Iterable[Mapping[str, str]]) -> None:
         """Events, to everybody who listens."""
         told = b"".join(ami.written(event) for event in events)
@@ -91,14 +99,15 @@ class Stage:
             await self._write(writer, ami.written(self._getvar(asked)))
 
     async def _write(self, writer: asyncio.StreamWriter, told: bytes) -> None:
-        if writer.is_closing():
-            return
-        step = self.piece or len(told) or 1
-        for start in range(0, len(told), step):
-            writer.write(told[start : start + step])
-            await writer.drain()
-            if self.piece:
-                await asyncio.sleep(0)
+        async with self._mouth:  # one message after the other, however small the pieces
+            step = self.piece or len(told) or 1
+            for start in range(0, len(told), step):
+                if writer.is_closing():
+                    return
+                writer.write(told[start : start + step])
+                await writer.drain()
+                if self.piece:
+                    await asyncio.sleep(0)
 
     async def _guest(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

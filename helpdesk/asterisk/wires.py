@@ -16,7 +16,7 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -223,12 +223,11 @@ class Wires:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience(wire)):
                     batch = await connection.messages()
-            out: list[CallEvent | Ask] = []
             for message in batch:
-                out += await self._hear(wire, message)
+                self._take(wire, connection, await self._hear(wire, message))
             for key in [key for key, (_, until) in wire.asked.items() if time.monotonic() >= until]:
-                out += wire.machine.answered(wire.asked.pop(key)[0], None, at=self._clock())
-            self._take(wire, connection, out)
+                late = wire.asked.pop(key)[0]
+                self._take(wire, connection, wire.machine.answered(late, None, at=self._clock()))
             if not wire.listing and time.monotonic() - wire.synced_at > self.pace.sync:
                 await self._begin_listing(wire, connection)
             if len(wire.unwritten) > MOST_UNWRITTEN:
@@ -236,7 +235,7 @@ class Wires:
 
     async def _begin_listing(self, wire: _Wire, connection: Connection) -> None:
         await wire.is_written.wait()  # or the desk would not know yet what it was told
-        wire.known = await self._database.read(open_calls, wire.source)
+        wire.known = await self._database.read(open_calls, wire.source, now=self._clock())
         wire.listing = {LISTING, QUEUES}
         wire.machine.begin_listing()
         connection.send("CoreShowChannels", key=LISTING)
@@ -347,14 +346,19 @@ def access_by(exchange: Exchange, *, settings: Settings) -> Access:
     return access_of(exchange.options, seals.unseal(exchange.secret, settings=settings))
 
 
-def open_calls(db: Session, source: str) -> dict[str, Open]:
-    """The calls of an exchange that are not over for the desk, by the exchange's keys."""
+def open_calls(db: Session, source: str, *, now: datetime) -> dict[str, Open]:
+    """The calls of an exchange that are not over for the desk, by the exchange's keys, without those of the last minute
+    that the desk asks for itself: Asterisk may be about to begin them."""
     rows = db.execute(
-        sa.select(col(Call.call_key), col(Call.direction), col(Call.is_withheld)).where(
+        sa.select(col(Call.call_key), col(Call.direction), col(Call.is_withheld), col(Call.started_at)).where(
             col(Call.state) != CallState.ENDED, col(Call.source) == source
         )
     )
-    return {key: Open(direction, withheld) for key, direction, withheld in rows}
+    fresh = now - timedelta(minutes=1)
+    return {
+        key: Open(direction, withheld) for key, direction, withheld, began in rows
+        if direction != "out" or began < fresh
+    }  # fmt: skip
 
 
 def is_connected(db: Session, exchange_id: int, *, now: datetime) -> None:

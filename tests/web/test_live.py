@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from helpdesk import learning
+from helpdesk.asterisk.wires import is_failing
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
-from models import Call, Event, Inbound, Membership, Ticket
+from models import Call, Event, Exchange, ExchangeKind, Inbound, Membership, Ticket
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -49,6 +50,14 @@ def closed_with(desk: OpenDesk, query: str = "", *, cookies: Any = None, origin:
 
 
 # --- equal to a reload -------------------------------------------------------------------------------------------
+
+
+def unreachable_asterisk(db: Session) -> None:
+    """An exchange of which something is said."""
+    row = Exchange(name="office", kind=ExchangeKind.ASTERISK, state_since=MONDAY, created_at=MONDAY)
+    db.add(row)
+    db.flush()
+    is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
 
 
 def a_day(desk: OpenDesk, postbox: Postbox) -> None:
@@ -101,6 +110,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/canned/new", data={"title": "お詫び", "text": "申し訳ございません。"})
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
+    desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")  # which the desk had already

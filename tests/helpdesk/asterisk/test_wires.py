@@ -84,6 +84,7 @@ def test_bytes_that_come_in_pieces_are_the_same_call(desk: OpenDesk, office: Off
     scene = switchboard.plain(office.board, TANAKA.phone)
     office.play(scene)
     until(lambda: office.has(scene.key, "ring", "answer", "hangup"))
+    assert desk.call(scene.key).number == TANAKA.phone
 
 
 @SQLITE
