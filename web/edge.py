@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, approvals, calls, inbox, pops, views
+from helpdesk import agents, approvals, calls, inbox, pops, recalls, views
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
@@ -145,7 +145,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "path": request.url.path,
         "number": number,
         "desk": desk_facts(request),
-        "rail": rail_facts(db, agent, rail),
+        "rail": rail_facts(db, agent, rail, now=desk.clock()),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
@@ -164,13 +164,15 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
+def rail_facts(db: Session, agent: Agent, rail: views.Rail, *, now: datetime) -> dict[str, Any]:
     """The counts in the rail."""
+    callbacks, overdue = recalls.counts(db, [queue["id"] for queue in rail.queues], now=now)
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
         "awaiting": approvals.count(db, agent), "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
+        "callbacks": callbacks, "callbacks_overdue": overdue,
         "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-// Short words at the foot of the page. What is done leaves by itself; what went wrong waits to be closed.
+// Short words at the foot of the page. What is done leaves by itself; what went wrong, or alarms, waits to be closed.
 import { phrase } from "./phrases.js";
 
 const STAY = 4500;
@@ -21,7 +21,7 @@ function look() {
   for (const note of document.querySelectorAll("#notice > .notice")) {
     if (seen.has(note)) continue;
     seen.add(note);
-    if (note.dataset.kind === "error") closable(note);
+    if (["error", "alarm"].includes(note.dataset.kind)) closable(note);
     else setTimeout(() => leave(note), STAY);
   }
 }
