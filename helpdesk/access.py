@@ -59,7 +59,7 @@ def call(db: Session, agent: Agent, call_id: int) -> Call:
 
 
 def _was_offered(db: Session, call_id: int, agent: Agent) -> bool:
-    query = sa.select(col(CallOffer.id)).where(CallOffer.call_id == call_id, CallOffer.agent_id == agent.id)
+    query = sa.select(col(CallOffer.id)).where(col(CallOffer.call_id) == call_id, col(CallOffer.agent_id) == agent.id)
     return db.scalar(query.limit(1)) is not None
 
 

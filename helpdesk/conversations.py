@@ -138,6 +138,9 @@ class Entry:
     direction: str = ""
     author_name: str = ""
     author_address: str = ""
+    header_from: str = ""
+    reply_to: str = ""
+    problems: Sequence[str] = ()
     to: Sequence[str] = ()
     cc: Sequence[str] = ()
     text: str = ""
@@ -529,6 +532,9 @@ def _message(
         direction=message.direction.value,
         author_name=author.name if author else message.sender_name or message.sender_address,
         author_address=message.sender_address,
+        header_from=message.header_from,
+        reply_to=message.reply_to,
+        problems=message.problems,
         to=message.to,
         cc=message.cc,
         text=message.reply_text if message.kind == MessageKind.FORWARD else message.reply_text or message.text,

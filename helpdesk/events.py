@@ -70,8 +70,11 @@ class TicketAssigned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketResolved(Fact):
+    """`reason` "taken_back": it is resolved as it was before, because the mail that had reopened it was taken back."""
+
     ticket_id: int
     queue_id: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -449,6 +452,15 @@ class SendingDomainChanged(Fact):
 
     domain_id: str
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeChanged(Fact):
+    """A telephone system. `what`: "made", "changed", "mapped", "paused", "resumed", "rotated", "retired", "deleted", or
+    what was seen of it: "connected", "failing"."""
+
+    exchange_id: int
+    what: str
 
 
 def emit(db: Session, fact: Fact) -> None:

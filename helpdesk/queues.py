@@ -92,6 +92,7 @@ def change(
     keywords: Sequence[str] | None = None,
     acknowledges: bool | None = None,
     acknowledgment: dict[str, str] | None = None,
+    takes_reply_to: bool | None = None,
     safety: Mapping[str, Any] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves, by
@@ -114,6 +115,7 @@ def change(
     if keywords is not None:
         queue.keywords = _keywords(keywords)
     queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    queue.takes_reply_to = queue.takes_reply_to if takes_reply_to is None else takes_reply_to
     if acknowledgment is not None:
         queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     for name, value in (safety or {}).items():

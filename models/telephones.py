@@ -36,9 +36,12 @@ class Exchange(Row, table=True):
     kind: ExchangeKind = choice(ExchangeKind, ExchangeKind.PUSH)
     token_hash: str | None = Field(default=None, unique=True)  # SHA-256; None: it has no entrance
     token: str = ""  # sealed: see helpdesk/seals.py
+    old_token_hash: str | None = Field(default=None, unique=True)  # the one before it, until somebody switches it off
+    old_token_used_at: datetime | None = None
     secret: str = ""  # sealed: what signatures are proved with, or the password of the manager interface
     mapping: dict[str, Any] = json_column(default_factory=dict)
-    """Our field -> its name for it; below "values", its word -> ours. Empty: the names it is known to use."""
+    """Our field -> its name for it; below "values", our field -> its word -> ours. Empty: the names it is known to
+    use."""
     options: dict[str, Any] = json_column(default_factory=dict)  # of its kind: host, port, user, contexts, ...
     queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL", index=True)
     """Where its calls go whose dialed number belongs to no queue."""

@@ -187,6 +187,10 @@ def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
 
+def _exchanges(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("exchanges", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -234,6 +238,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MailboxChanged: _mailboxes,
     facts.CannedReplyChanged: _canned,
     facts.SendingDomainChanged: _domains,
+    facts.ExchangeChanged: _exchanges,
 }
 
 

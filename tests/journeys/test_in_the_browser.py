@@ -824,6 +824,28 @@ def test_what_changes_while_a_ticket_is_on_its_way_to_the_screen_is_seen_there(o
     aiko.context.request.post(f"/tickets/{ticket}/lock", form={"what": "release"})
 
 
+def test_who_opens_a_ticket_while_a_form_is_on_its_way_stays_there(office: Office) -> None:
+    office.writes("送信中に開く", "使い方を教えてください。", sender=SUZUKI)
+    aiko = office.page(AIKO)
+    opened = row(aiko, "送信中に開く").locator("a")
+    answered = []
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        opened.click()
+        expect(aiko.locator("textarea[id^=reply-]")).to_be_visible()
+        route.fulfill(response=answer)
+        answered.append(answer.status)
+
+    aiko.route("**/me/state", slowly)
+    office.is_ready(aiko)
+    assert answered
+    aiko.locator("textarea[id^=reply-]").fill("お調べします。")
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+    expect(aiko.locator("textarea[id^=reply-]")).to_have_value("お調べします。")
+    aiko.locator("textarea[id^=reply-]").fill("")
+
+
 def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(
     office: Office,
 ) -> None:

@@ -90,6 +90,8 @@ def upgrade() -> None:
         ),
         sa.Column("token_hash", sa.String(), nullable=True),
         sa.Column("token", sa.String(), nullable=False),
+        sa.Column("old_token_hash", sa.String(), nullable=True),
+        sa.Column("old_token_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("secret", sa.String(), nullable=False),
         sa.Column("mapping", JSON, nullable=False),
         sa.Column("options", JSON, nullable=False),
@@ -118,6 +120,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange")),
         sa.UniqueConstraint("name", name=op.f("uq_exchange_name")),
+        sa.UniqueConstraint("old_token_hash", name=op.f("uq_exchange_old_token_hash")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_exchange_token_hash")),
     )
     with op.batch_alter_table("exchange", schema=None) as batch_op:
