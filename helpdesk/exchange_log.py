@@ -21,6 +21,13 @@ from models import Call, ExchangeLog, Inbound
 LONGEST: Final = 4000
 PAGE: Final = 50
 RECENT: Final = 12
+_REASONS: Final = {
+    r"event is missing": "no_event", r"event ": "event", r"call_id is missing": "no_call_id", r"call_id ": "call_id",
+    r"direction is missing": "no_direction", r"direction ": "direction", r"CallType": "report",
+    r"not_json|not_an_object|not_a_form|the body": "fields", r"REQUIRED_PARAM_MISSING: id": "no_call_id",
+    r"REQUIRED_PARAM_MISSING: state": "no_event", r"REQUIRED_PARAM_MISSING": "no_direction",
+    r"this exchange is paused": "paused",
+}  # fmt: skip
 _OURS: Final = frozenset({"to", "call_id", "callid", "at", "timestamp", "seq"})
 
 
@@ -32,6 +39,8 @@ class Line:
     source: str
     what: str
     said: str
+    shown: str  # the same for people to read
+    reason: str  # why it was not taken, a code; "" where it was
     fields: Sequence[tuple[str, str]]
     answered: str
     status: int
@@ -109,8 +118,17 @@ def forget(db: Session, *, before: datetime, limit: int = 1000) -> int:
 
 
 def _line(row: ExchangeLog) -> Line:
-    return Line(row.id or 0, row.source, row.what, row.said, fields_of(row.said), row.answered, row.status,
+    fields = fields_of(row.said)
+    is_form = len(fields) > 0 and not row.said.lstrip().startswith("{") and row.what == "push"
+    shown = "  ".join(f"{name}={value}" for name, value in fields) if is_form else row.said
+    reason = reason_of(row.answered) if row.outcome == "unreadable" else ""
+    return Line(row.id or 0, row.source, row.what, row.said, shown, reason, fields, row.answered, row.status,
                 row.outcome, row.call_id, row.at)  # fmt: skip
+
+
+def reason_of(sentence: str) -> str:
+    """The code of what an exchange was told is wrong with its post, for pages that speak other languages."""
+    return next((code for begins, code in _REASONS.items() if re.match(begins, sentence)), "other")
 
 
 def fields_of(said: str) -> list[tuple[str, str]]:

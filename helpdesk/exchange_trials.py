@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 import cti.push
-from helpdesk import calls, exchanges
+from helpdesk import calls, exchange_log, exchanges
 from helpdesk.customers import contact_points, matching
 from helpdesk.exchange_log import Line
 from helpdesk.settings import Settings
@@ -40,6 +40,7 @@ class Seen:
     """What would come of it. `problem` is set, and nothing else, where it cannot be understood at all."""
 
     problem: str = ""
+    reason: str = ""  # the same as a code
     heard: Sequence[Heard] = ()
     number_kind: str = ""  # as `contact_points.Number.kind`
     number: str = ""
@@ -60,7 +61,7 @@ def seen(db: Session, inbound: Inbound, door: exchanges.Door, *, language: str, 
          now: datetime) -> Seen:  # fmt: skip
     """Look at what was just read, in the transaction that is about to be taken back."""
     if inbound.state == InboundState.PARKED or inbound.call_id is None:
-        return Seen(problem=inbound.outcome)
+        return refused(inbound.outcome)
     call = db.get(Call, inbound.call_id)
     assert call is not None
     content_type = inbound.envelope.get("content_type", "")
@@ -79,6 +80,11 @@ def seen(db: Session, inbound: Inbound, door: exchanges.Door, *, language: str, 
         state=call.state.value, outcome=call.outcome.value, ticket_id=None if opens or ticket is None else ticket.id,
         opens_ticket=opens, answer=inbound.envelope.get("answer"),
     )  # fmt: skip
+
+
+def refused(problem: str) -> Seen:
+    """It cannot be understood, and this sentence says why."""
+    return Seen(problem=problem, reason=exchange_log.reason_of(problem))
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,11 +300,20 @@ def unnamed(door: Door, raw: bytes, content_type: str) -> tuple[bytes, str]:
 
 
 def said_in(raw: bytes, content_type: str) -> str:
-    """The same as a text that reads alike without its content type: JSON, or a query."""
+    """The same as a text that people can read and that reads alike without its content type: JSON, or a query."""
     try:
-        return cti.push.encode(cti.push.decode(raw, content_type), content_type)[0].decode()
+        fields = cti.push.decode(raw, content_type)
     except Rejected:
         return raw.decode("utf-8", "replace")
+    if "json" in content_type.partition(";")[0].lower():
+        return cti.push.encode(fields, content_type)[0].decode()
+    pairs = [(name, value) for name, values in cti.push.flat(fields).items() for value in values]
+    return "&".join(f"{_written(name)}={_written(value)}" for name, value in pairs)
+
+
+def _written(text: str) -> str:
+    """As it may stand in a query: only what would end it there is encoded."""
+    return re.sub(r"[\x00-\x20&=+%#;]", lambda found: f"%{ord(found[0]):02X}", text)
 
 
 def events_in(door: Door, raw: bytes, content_type: str, *, settings: Settings, now: datetime) -> tuple[CallEvent, ...]:

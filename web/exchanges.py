@@ -103,7 +103,7 @@ async def ring(request: Request) -> Response:
     body, content_type = _as_sent(said)
     told = await hooks.take(desk, door, body, content_type, signature=None)
     if told.inbound is None:
-        return await _show(request, said=said, tried=Seen(problem=told.error), status=422)
+        return await _show(request, said=said, tried=exchange_trials.refused(told.error), status=422)
     return RedirectResponse(f"/admin/exchanges/{door.id}?notice=exchange_rang#try", 303)
 
 
@@ -282,7 +282,7 @@ async def _seen(desk: Any, door: exchanges.Door, said: str, agent: Agent) -> See
         kept, kind = exchanges.discreet(door, body, content_type)
         exchanges.events_in(door, kept, kind, settings=desk.settings, now=desk.clock())
     except Rejected as error:
-        return Seen(problem=str(error))
+        return exchange_trials.refused(str(error))
     now = desk.clock()
     seen: Seen = await desk.try_out(
         lambda db, inbound: exchange_trials.seen(

@@ -38,31 +38,36 @@ RING = {"event": "newCall", "callId": "c-1", "direction": "in", "from": "0901234
 
 
 @SQLITE
-@pytest.mark.parametrize("name", ["callId", "call_id", "callid"])
-@pytest.mark.parametrize("way", ["json", "form", "get"])
-def test_a_call_is_told_in_every_spelling_and_way(desk: OpenDesk, name: str, way: str) -> None:
+def test_a_call_is_told_in_every_spelling_and_way(desk: OpenDesk) -> None:
     desk.ready(AIKO)
     front = settle(desk, "push", name="front-desk")
-    told = {(name if key == "callId" else key): value for key, value in RING.items()}
     screen = desk.screen_of(AIKO)
-    answer = {"json": lambda: front.says(**told), "form": lambda: front.posts(told), "get": lambda: front.asks(**told)}
-    assert (got := answer[way]()).status_code == 200 and got.json() == {}
-    assert screen.pops == ["c-1"]
-    assert desk.call("c-1").source == "push:front-desk" and desk.call("c-1").number == TANAKA.phone
+    expected = []
+    for name in ("callId", "call_id", "callid"):
+        for way in (lambda told: front.says(**told), front.posts, lambda told: front.asks(**told)):
+            expected.append(f"c-{len(expected)}")
+            told = {key: value for key, value in RING.items() if key != "callId"} | {name: expected[-1]}
+            assert (got := way(told)).status_code == 200 and got.json() == {}
+            call = desk.call(expected[-1])
+            assert (call.source, call.number) == ("push:front-desk", TANAKA.phone)
+    assert screen.pops == expected
 
 
 @SQLITE
-@pytest.mark.parametrize("user", [{"user": "204"}, {"user[]": ["999", "204"]}, {"caller": "204"}, {"caller[]": ["204"]},
-                                  {"answeringNumber": "204"}, {"answeringNumber": AIKO.phone},
-                                  {"user": AIKO.email}])  # fmt: skip
-def test_who_answers_is_known_however_the_exchange_names_them(desk: OpenDesk, user: dict[str, Any]) -> None:
+def test_who_answers_is_known_however_the_exchange_names_them(desk: OpenDesk) -> None:
     desk.write(lambda db: setattr(db.merge(desk.agent(AIKO)), "extension", "204"))
     front = settle(desk, "push")
-    front.posts(RING)
-    front.posts({"event": "answer", "callId": "c-1", "direction": "in", "from": RING["from"], "to": RING["to"]} | user)
-    front.posts({"event": "hangup", "callId": "c-1", "cause": "normalClearing"})
-    call = desk.call("c-1")
-    assert (call.agent_id, call.outcome) == (desk.agent(AIKO).id, Outcome.ANSWERED)
+    told: list[dict[str, Any]] = [
+        {"user": "204"}, {"user[]": ["999", "204"]}, {"caller": "204"}, {"caller[]": ["204"]},
+        {"answeringNumber": "204"}, {"answeringNumber": AIKO.phone}, {"user": AIKO.email},
+    ]  # fmt: skip
+    for at, user in enumerate(told):
+        both = RING | {"callId": f"c-{at}"}
+        front.posts(both)
+        front.posts(both | {"event": "answer"} | user)
+        front.posts({"event": "hangup", "callId": f"c-{at}", "cause": "normalClearing"})
+        call = desk.call(f"c-{at}")
+        assert (call.agent_id, call.outcome) == (desk.agent(AIKO).id, Outcome.ANSWERED), user
 
 
 def test_an_unknown_key_is_401_and_leaves_nothing(desk: OpenDesk) -> None:
@@ -73,18 +78,16 @@ def test_an_unknown_key_is_401_and_leaves_nothing(desk: OpenDesk) -> None:
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    "changed",
-    [{"event": ""}, {"event": "dance"}, {"callId": ""}, {"callId": "x" * 251}, {"direction": "sideways"},
-     {"direction": ""}],
-)  # fmt: skip
-def test_what_is_no_event_is_422_with_a_sentence_and_stands_in_the_log(desk: OpenDesk, changed: dict[str, str]) -> None:
+def test_what_is_no_event_is_422_with_a_sentence_and_stands_in_the_log(desk: OpenDesk) -> None:
     front = settle(desk, "push")
-    answer = front.posts(RING | changed)
-    assert answer.status_code == 422 and len(answer.json()["error"]) > 10
+    for changed in ({"event": ""}, {"event": "dance"}, {"callId": ""}, {"callId": "x" * 251},
+                    {"direction": "sideways"}, {"direction": ""}):  # fmt: skip
+        answer = front.posts(RING | changed)
+        assert answer.status_code == 422 and len(answer.json()["error"]) > 10, changed
+        line = front.log[-1]
+        assert (line.status, line.outcome, line.answered) == (422, "unreadable", answer.json()["error"])
+    assert len(front.log) == 6
     assert desk.count(Inbound) == desk.count(Call) == desk.count(Parked) == 0
-    [line] = front.log
-    assert (line.status, line.outcome, line.answered) == (422, "unreadable", answer.json()["error"])
     assert front.row.state == ExchangeState.FAILING and front.row.error == "unreadable"
     front.posts(RING)
     assert front.row.state == ExchangeState.CONNECTED and front.row.error == ""
@@ -202,22 +205,20 @@ def test_a_blocked_caller_hears_the_busy_tone_by_twilio_too(desk: OpenDesk) -> N
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    ("called", "more", "shown"),
-    [("0120-111-222", {}, "81355500101"), ("+81312345678", {"queue": "returns"}, "81355500102"),
-     ("+81312345678", {"user": BEN.email}, "81355500102"), ("+81312345678", {"user": AIKO.email}, "81399990000")],
-)  # fmt: skip
-def test_the_number_shown_when_calling_out_is_that_of_the_first_rule_that_fits(
-    desk: OpenDesk, called: str, more: dict[str, str], shown: str
-) -> None:
+def test_the_number_shown_when_calling_out_is_that_of_the_first_rule_that_fits(desk: OpenDesk) -> None:
     rules = "0120* = 03-5550-0101\nreturns = 03-5550-0102\n* = 03-9999-0000"
     front = settle(desk, "push", options={"caller_ids": rules})
-    told = {"event": "newCall", "callId": "c-1", "direction": "out", "from": "0355500100", "to": called}
-    if "user" in more:  # who calls is known by an answer at the latest
-        front.posts(told | {"event": "answer", "callId": "c-1"} | more)
-    expected = {"action": "dial", "caller_id": shown, "callerId": shown, "number": called}
-    assert front.posts(told | more).json() == front.posts(told | more).json() == expected
-    assert front.posts(RING | {"callId": "c-2"}).json() == {}
+    cases: list[tuple[str, dict[str, str], str]] = [
+        ("0120-111-222", {}, "81355500101"), ("+81312345678", {"queue": "returns"}, "81355500102"),
+        ("+81312345678", {"user": BEN.email}, "81355500102"), ("+81312345678", {"user": AIKO.email}, "81399990000"),
+    ]  # fmt: skip
+    for at, (called, more, shown) in enumerate(cases):
+        told = {"event": "newCall", "callId": f"o-{at}", "direction": "out", "from": "0355500100", "to": called}
+        if "user" in more:  # who calls is known by an answer at the latest
+            front.posts(told | {"event": "answer"} | more)
+        expected = {"action": "dial", "caller_id": shown, "callerId": shown, "number": called}
+        assert front.posts(told | more).json() == front.posts(told | more).json() == expected
+    assert front.posts(RING).json() == {}
 
 
 # --- sipgate ---------------------------------------------------------------------------------------------------------
@@ -262,23 +263,20 @@ def test_a_voice_mail_leg_belongs_to_the_call_it_came_from(desk: OpenDesk, order
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    ("type_", "outcome"),
-    [("voicemail", Outcome.VOICEMAIL), ("missed", Outcome.ABANDONED), ("blocked", Outcome.REJECTED),
-     ("busy", Outcome.MISSED), ("canceled", Outcome.ABANDONED), ("unavailable", Outcome.MISSED),
-     ("congestion", Outcome.MISSED)],
-)  # fmt: skip
-def test_placetel_signs_names_no_direction_later_and_says_how_it_ended(
-    desk: OpenDesk, type_: str, outcome: Outcome
-) -> None:
+def test_placetel_signs_names_no_direction_later_and_says_how_it_ended(desk: OpenDesk) -> None:
     phone = settle(desk, "placetel", secret=SECRET)
-    call_id = "f4591ba315d81671d7a06c2a2b4e963dafafafafafafafafafafafafafafafaf"
-    both = {"from": "09012345678", "to": "0355500101", "call_id": call_id}
-    answer = phone.posts(both | {"event": "IncomingCall", "direction": "in"}, secret=SECRET)
-    assert answer.headers["content-type"].startswith("application/xml") and ET.fromstring(answer.text).attrib == {}
-    assert phone.posts(both | {"event": "HungUp", "type": type_, "duration": "0"}, secret=SECRET).status_code == 200
-    call = desk.call(call_id)
-    assert (call.source, call.direction, call.outcome) == ("placetel:placetel-1", "in", outcome)
+    told = {"voicemail": Outcome.VOICEMAIL, "missed": Outcome.ABANDONED, "blocked": Outcome.REJECTED,
+            "busy": Outcome.MISSED, "canceled": Outcome.ABANDONED, "unavailable": Outcome.MISSED,
+            "congestion": Outcome.MISSED}  # fmt: skip
+    for at, (type_, outcome) in enumerate(told.items()):
+        both = {"from": "09012345678", "to": "0355500101", "call_id": f"{at:064x}"}
+        answer = phone.posts(both | {"event": "IncomingCall", "direction": "in"}, secret=SECRET)
+        assert answer.headers["content-type"].startswith("application/xml")
+        assert ET.fromstring(answer.text).attrib == {}
+        over = phone.posts(both | {"event": "HungUp", "type": type_, "duration": "0"}, secret=SECRET)
+        call = desk.call(both["call_id"])
+        assert (over.status_code, call.source, call.direction, call.outcome) == (
+            200, "placetel:placetel-1", "in", outcome), type_  # fmt: skip
 
 
 @SQLITE
@@ -422,16 +420,16 @@ def test_an_exchange_with_names_of_its_own_is_understood_by_its_mapping(desk: Op
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    "mapping",
-    [{"from": "tel", "to": "tel"}, {"colour": "red"}, {"from": ["x"]}, {"from": "x" * 500},
-     {"values": {"event": {"着信": "dance"}}}, {"values": {"from": {"a": "b"}}}],
-)  # fmt: skip
-def test_a_mapping_that_cannot_be_meant_is_refused(desk: OpenDesk, mapping: dict[str, Any]) -> None:
+def test_a_mapping_that_cannot_be_meant_is_refused(desk: OpenDesk) -> None:
     phone = settle(desk, "push")
-    with pytest.raises(Invalid):
-        desk.write(lambda db: exchanges.map_names(db, exchanges.get(db, phone.id), mapping, by=desk.agent(SATO),
-                                                  now=desk.clock()))  # fmt: skip
+    told: list[dict[str, Any]] = [
+        {"from": "tel", "to": "tel"}, {"colour": "red"}, {"from": ["x"]}, {"from": "x" * 500},
+        {"values": {"event": {"着信": "dance"}}}, {"values": {"from": {"a": "b"}}},
+    ]  # fmt: skip
+    for mapping in told:
+        with pytest.raises(Invalid):
+            desk.write(lambda db, m=mapping: exchanges.map_names(db, exchanges.get(db, phone.id), m,
+                                                                 by=desk.agent(SATO), now=desk.clock()))  # fmt: skip
 
 
 # --- hostile ---------------------------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ def test_one_customer_is_shown_at_once_in_any_spelling(desk: OpenDesk) -> None:
 
 
 @SQLITE
-@pytest.mark.parametrize("name", ["number", "from", "caller", "callerid", "caller_id", "TEL", "cid"])
-def test_the_names_most_systems_use_are_known(desk: OpenDesk, name: str) -> None:
-    assert desk.as_(AIKO).get(f"/pop?{name}=09012345678").url.path.startswith("/customers/")
+def test_the_names_most_systems_use_are_known(desk: OpenDesk) -> None:
+    for name in ("number", "from", "caller", "callerid", "caller_id", "TEL", "cid"):
+        assert desk.as_(AIKO).get(f"/pop?{name}=09012345678").url.path.startswith("/customers/"), name
 
 
 @SQLITE
@@ -46,18 +46,19 @@ def test_an_unknown_number_is_a_form_with_the_number_in_it(desk: OpenDesk) -> No
     assert page.url.path == "/customers/new" and "050-1111-2222" in page.text
 
 
-@pytest.mark.parametrize("number", ["", "anonymous", "非通知", "P"])
-def test_who_withholds_the_number_is_nobody(desk: OpenDesk, number: str) -> None:
-    page = desk.as_(AIKO).get(f"/pop?number={number}")
-    assert page.status_code == 200 and "番号非通知です" in text_of(page.text)
+@SQLITE
+def test_who_withholds_the_number_is_nobody(desk: OpenDesk) -> None:
+    for number in ("", "anonymous", "非通知", "P"):
+        page = desk.as_(AIKO).get(f"/pop?number={number}")
+        assert page.status_code == 200 and "番号非通知です" in text_of(page.text), number
 
 
 @SQLITE
-@pytest.mark.parametrize("query", ["number=12", "number=abc", "number=" + "9" * 5000, "number=%00%FF", "number[]=1",
-                                   "number=<script>alert(1)</script>", "x=1"])  # fmt: skip
-def test_what_is_no_number_is_said_and_no_crash(desk: OpenDesk, query: str) -> None:
-    page = desk.as_(AIKO).get(f"/pop?{query}")
-    assert page.status_code == 200 and "<script>alert" not in page.text
+def test_what_is_no_number_is_said_and_no_crash(desk: OpenDesk) -> None:
+    for query in ("number=12", "number=abc", "number=" + "9" * 5000, "number=%00%FF", "number[]=1", "x=1",
+                  "number=<script>alert(1)</script>"):  # fmt: skip
+        page = desk.as_(AIKO).get(f"/pop?{query}")
+        assert page.status_code == 200 and "<script>alert" not in page.text, query[:40]
 
 
 def test_opening_the_page_makes_nothing_but_a_line_in_the_log(desk: OpenDesk) -> None:
