@@ -33,6 +33,7 @@ from models import (
     Presence,
     Queue,
     Ticket,
+    VisitEnd,
 )
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
@@ -304,6 +305,42 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
     for call in ringing.all():
         if call.queue_id is not None and agents.serves_as_member(db, agent, call.queue_id):
             _offer(db, call, [agent.id or 0], now=now)
+
+
+def move_to_queue(db: Session, call: Call, to: Queue, *, how: VisitEnd, by_id: int | None, now: datetime) -> None:
+    """Let a waiting call wait in another queue: it goes off the screens it was on, and onto those of who is ready
+    there."""
+    assert call.queue_id is not None and to.id is not None
+    stays.decide(db, call, stays.MOVED, queue_id=to.id, from_id=call.queue_id, how=how.value, by_id=by_id, now=now)
+    db.execute(
+        sa.update(CallOffer)
+        .where(col(CallOffer.call_id) == call.id, col(CallOffer.ended_at).is_(None))
+        .values(ended_at=now, how=OfferEnd.GONE)
+    )
+    _say(db, call, CallChanged, what="moved", now=now, by_id=by_id)
+    call.queue_id = to.id
+    _refold(db, call)
+    ready = agents.ready_for(db, to.id)
+    if ready:
+        db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now, "how": OfferEnd.OPEN}
+                            for agent_id in ready])  # fmt: skip
+    emit(db, CallRinging(call_id=call.id or 0, queue_id=to.id, agent_ids=ready, ticket_id=call.ticket_id, at=now))
+
+
+def refold(db: Session, call: Call) -> None:
+    """Compute the call anew from its facts, after the desk has added a decision to them."""
+    _refold(db, call)
+
+
+def own_ticket(db: Session, call: Call) -> Ticket | None:
+    """The call's ticket where nothing but this call is in it."""
+    ticket = _ticket_of(db, call)
+    return ticket if ticket and _holds_only(db, ticket, call) else None
+
+
+def is_busy(db: Session, agent_id: int) -> bool:
+    """Whether the agent has a call, or one to wrap up."""
+    return _busy_elsewhere(db, agent_id, but=None)
 
 
 def live_for(db: Session, agent: Agent) -> list[Call]:

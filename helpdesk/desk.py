@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 from sqlmodel import Session, col, select
 
 from helpdesk import (
+    alarms,
     callbacks,
     calls,
     cases,
@@ -33,6 +34,7 @@ from helpdesk import (
     learning,
     mailboxes,
     preferences,
+    recalls,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
@@ -67,6 +69,7 @@ DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
 CASES_SECONDS = 2.0
+WATCH_SECONDS = 2.0
 CASES_PAUSE = 0.02
 """Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
 
@@ -159,6 +162,7 @@ class Desk:
             asyncio.create_task(self._follow_router(), name="router"),
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
+            *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
         ]
         if self._works:
             await self.collector.start()
@@ -512,6 +516,21 @@ class Desk:
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
 
+    async def look_out(self) -> None:
+        """Say once what crossed a threshold, and which promises to call back are overdue."""
+        for is_news, say in ((alarms.news, alarms.watch), (recalls.is_any_overdue, recalls.raise_overdue)):
+            if await self.database.read(is_news, now=self.clock()):
+                await self.database.write(say, now=self.clock())
+
+    async def _watch(self) -> None:
+        """Every two seconds."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                await self.look_out()
+            except Exception:
+                logger.exception("alarms could not be looked for; trying again")
+
     async def _keep_cases(self) -> None:
         """Every two seconds: keep what was solved since, for whoever gets a ticket like it."""
         catch_up = partial(
@@ -539,6 +558,7 @@ class Desk:
         return {
             "send_mail": self._send_mail,
             "connect_call": self._connect_call,
+            "take_call": self._take_call,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
         }
@@ -553,6 +573,12 @@ class Desk:
         if call is None or call.state == CallState.ENDED or self.database.read_now(calls.is_answered, call_id):
             return
         callbacks.connect(self.settings, call.call_key, target)
+
+    def _take_call(self, call_id: int, target: str) -> None:
+        """Put a caller through to who took the call over, away from whoever had it."""
+        call = self.database.read_now(lambda db: db.get(Call, call_id))
+        if call is not None and call.state != CallState.ENDED:
+            callbacks.connect(self.settings, call.call_key, target)
 
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""

@@ -327,6 +327,32 @@ class CallbackChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AlarmRaised(Fact):
+    """A figure of a queue, `what`, crossed its threshold."""
+
+    alarm_id: int
+    queue_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmCleared(Fact):
+    """It is back."""
+
+    alarm_id: int
+    queue_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallChanged(Fact):
+    """The address of a wallboard was "made" or "revoked"."""
+
+    wall_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentStateChanged(Fact):
     agent_id: int
     state: str

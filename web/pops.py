@@ -48,8 +48,9 @@ async def pop(request: Request) -> Response:
     said = "" if number.kind == "withheld" else number.e164 or number.typed[:LONGEST]
     name = request.path_params.get("name", "")[:40]
     await desk.database.write(
-        exchange_log.write, f"pop:{name}" if name else "pop", "pop", said, outcome=outcome, answered=path, now=desk.clock()
-    )
+        exchange_log.write, f"pop:{name}" if name else "pop", "pop", said, outcome=outcome, answered=path,
+        now=desk.clock(),
+    )  # fmt: skip
     if not path:
         return await _nobody(request, number)
     hub: Hub = request.app.state.hub

@@ -1,4 +1,4 @@
-// Short words at the foot of the page. What is done leaves by itself; what went wrong waits to be closed.
+// Short words at the foot of the page. What is done leaves by itself; what went wrong, or alarms, waits to be closed.
 import { phrase } from "./phrases.js";
 
 const STAY = 4500;
@@ -22,7 +22,7 @@ function look() {
   for (const note of document.querySelectorAll("#notice > .notice")) {
     if (seen.has(note)) continue;
     seen.add(note);
-    if (note.dataset.kind === "error" || note.querySelector("a")) closable(note);
+    if (["error", "alarm"].includes(note.dataset.kind) || note.querySelector("a")) closable(note);
     else setTimeout(() => leave(note), STAY);
   }
 }

@@ -30,8 +30,17 @@ from models import Agent, AgentState, CallOffer, Handling, OfferEnd, Presence, Q
 RECENT = timedelta(minutes=30)
 SECOND = 1_000_000
 """Microseconds, in which all lengths are kept."""
+LISTS = ("offered", "answered", "answered_in_time", "answered_late", "abandoned", "short_abandoned", "passed_on",
+         "passed_on_late", "refused", "waiting")  # fmt: skip
+"""The counts whose very calls can be listed."""
 LONGEST_RING = timedelta(days=1)
 """An offer that is older does not ring any more."""
+
+_WAITING = (
+    sa.select(col(QueueVisit.queue_id), col(QueueVisit.entered_at))
+    .where(col(QueueVisit.left_at).is_(None), col(QueueVisit.queue_id).in_(sa.bindparam("queue_ids", expanding=True)))
+    .order_by(col(QueueVisit.entered_at))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +253,28 @@ def of_agents(db: Session, interval: Interval, agent_ids: Iterable[int], *, now:
     return {agent_id: Work(**told) for agent_id, told in found.items()}
 
 
+def calls_behind(count: str, interval: Interval | None, queue_ids: Iterable[int]) -> Any:
+    """A query for the ids of the calls behind one of `LISTS`; without an interval, whenever they came."""
+    stays = sa.select(col(QueueVisit.call_id)).join(Queue, col(Queue.id) == QueueVisit.queue_id)
+    wait = _Micros(col(QueueVisit.left_at)) - _Micros(col(QueueVisit.entered_at))
+    are = _conditions(col(QueueVisit.how), wait, col(Queue.service_seconds) * SECOND,
+                      col(Queue.short_abandon_seconds) * SECOND)  # fmt: skip
+    stays = stays.where(col(QueueVisit.queue_id).in_(sorted(set(queue_ids))), are[count])
+    if count == "waiting":
+        stays = stays.where(col(QueueVisit.left_at).is_(None))
+    if interval is not None:
+        stays = stays.where(col(QueueVisit.entered_at) >= interval.begin, col(QueueVisit.entered_at) < interval.end)
+    return stays
+
+
+def waiting_now(db: Session, queue_ids: Iterable[int]) -> dict[int, list[datetime]]:
+    """Since when callers wait, by queue, the longest first; whenever they came."""
+    found: dict[int, list[datetime]] = {}
+    for queue_id, since in db.execute(_WAITING, {"queue_ids": sorted(set(queue_ids))}):
+        found.setdefault(queue_id, []).append(since)
+    return found
+
+
 def total(told: Iterable[Calls]) -> Calls:
     """All of them together."""
     return sum(told, Calls())
@@ -374,31 +405,34 @@ def _visits(intervals: Sequence[Interval], ids: Sequence[int]) -> Any:
         .cte("stays").prefix_with("MATERIALIZED")
     )  # fmt: skip
     how, wait = stays.c.how, stays.c.wait
-
-    def ended(*ends: VisitEnd) -> sa.ColumnElement[bool]:
-        return how.in_(ends)
-
-    is_late, is_short = wait > stays.c.within, wait < stays.c.short
-    turned_away = sa.and_(ended(VisitEnd.REFUSED), sa.not_(is_short))
-    passed_on = sa.or_(ended(VisitEnd.OVERFLOWED, VisitEnd.MOVED, VisitEnd.VOICEMAIL, VisitEnd.CALLBACK), turned_away)
-    answered, abandoned = ended(VisitEnd.ANSWERED), ended(VisitEnd.ABANDONED)
-    figures = {
-        **{end.value: _counted(ended(end)) for end in (VisitEnd.ANSWERED, VisitEnd.ABANDONED, VisitEnd.OVERFLOWED,
-                                                       VisitEnd.MOVED, VisitEnd.VOICEMAIL, VisitEnd.CALLBACK,
-                                                       VisitEnd.WAITING)},
-        "turned_away": _counted(turned_away),
-        "refused": _counted(sa.and_(ended(VisitEnd.REFUSED), is_short)),
-        "short_abandoned": _counted(sa.and_(abandoned, is_short)),
-        "answered_in_time": _counted(sa.and_(answered, sa.not_(is_late))),
-        "abandoned_in_time": _counted(sa.and_(abandoned, sa.not_(is_late))),
-        "passed_on_late": _counted(sa.and_(passed_on, is_late)),
-        "answered_after": _summed(answered, wait),
-        "abandoned_after": _summed(abandoned, wait),
-        "waiting_since": sa.func.min(sa.case((ended(VisitEnd.WAITING), stays.c.entered_at)), type_=UTCDateTime()),
-    }  # fmt: skip
+    are = _conditions(how, wait, stays.c.within, stays.c.short)
+    figures = {name: _counted(are[name]) for name in _COUNTED if name in are} | {
+        "answered_after": _summed(are["answered"], wait),
+        "abandoned_after": _summed(are["abandoned"], wait),
+        "waiting_since": sa.func.min(sa.case((are["waiting"], stays.c.entered_at)), type_=UTCDateTime()),
+    }
     return sa.select(stays.c.slot, stays.c.queue_id, *(value.label(name) for name, value in figures.items())).group_by(
         stays.c.slot, stays.c.queue_id
     )
+
+
+def _conditions(how: Any, wait: Any, within: Any, short: Any) -> dict[str, sa.ColumnElement[bool]]:
+    """Which stays each count is of. `wait`, `within` and `short` are in microseconds."""
+    is_late, is_short = wait > within, wait < short
+    ended = {end.value: how == end for end in VisitEnd}
+    turned_away = sa.and_(ended["refused"], sa.not_(is_short))
+    passed_on = sa.or_(ended["overflowed"], ended["moved"], ended["voicemail"], ended["callback"], turned_away)
+    return ended | {
+        "turned_away": turned_away,
+        "refused": sa.and_(ended["refused"], is_short),
+        "passed_on": passed_on,
+        "offered": sa.not_(sa.and_(ended["refused"], is_short)),
+        "short_abandoned": sa.and_(ended["abandoned"], is_short),
+        "answered_in_time": sa.and_(ended["answered"], sa.not_(is_late)),
+        "answered_late": sa.and_(ended["answered"], is_late),
+        "abandoned_in_time": sa.and_(ended["abandoned"], sa.not_(is_late)),
+        "passed_on_late": sa.and_(passed_on, is_late),
+    }
 
 
 def _part_figures() -> dict[str, sa.ColumnElement[Any]]:

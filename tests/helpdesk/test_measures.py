@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import service
-from helpdesk.service import Calls, Interval, Work
+from helpdesk import measures
+from helpdesk.measures import Calls, Interval, Work
 from models import Agent, AgentState, Call, CallOffer, Handling, OfferEnd, Presence, Queue, QueueVisit, VisitEnd
 from tests.cast import MONDAY, OpenDesk
 
@@ -59,26 +59,26 @@ def test_a_figure_of_nothing_is_none_and_not_nought() -> None:
 def test_the_expected_wait_is_a_range_around_little_s_law(
     waiting: int, handle_seconds: float | None, staffed: int, expected: Any
 ) -> None:
-    assert service.expected_wait(waiting, handle_seconds, staffed) == expected
+    assert measures.expected_wait(waiting, handle_seconds, staffed) == expected
 
 
 def test_a_day_is_the_desk_s_own_and_has_its_own_length() -> None:
-    assert service.today(MONDAY, TOKYO) == Interval(
+    assert measures.today(MONDAY, TOKYO) == Interval(
         datetime(2026, 11, 15, 15, tzinfo=UTC), datetime(2026, 11, 16, 15, tzinfo=UTC))  # fmt: skip
-    berlin = service.day(datetime(2026, 10, 25).date(), "Europe/Berlin")
+    berlin = measures.day(datetime(2026, 10, 25).date(), "Europe/Berlin")
     assert berlin.end - berlin.begin == timedelta(hours=25)
-    assert len(service.half_hours(berlin)) == 50
+    assert len(measures.half_hours(berlin)) == 50
     week = Interval(berlin.begin - timedelta(hours=3), berlin.end + timedelta(hours=30))
-    assert [part.end - part.begin for part in service.days(week, "Europe/Berlin")] == [
+    assert [part.end - part.begin for part in measures.days(week, "Europe/Berlin")] == [
         timedelta(hours=hours) for hours in (3, 25, 24, 6)]  # fmt: skip
 
 
 def test_the_last_half_hours_are_those_of_the_clock_and_end_with_the_present_one() -> None:
-    told = service.last_half_hours(datetime(2026, 11, 16, 1, 47, tzinfo=UTC), 3)
+    told = measures.last_half_hours(datetime(2026, 11, 16, 1, 47, tzinfo=UTC), 3)
     assert [part.begin.strftime("%H:%M") for part in told] == ["00:30", "01:00", "01:30"]
     assert all(part.end - part.begin == timedelta(minutes=30) for part in told)
     now = datetime(2026, 11, 16, 1, 47, tzinfo=UTC)
-    assert service.recent(now).end > now >= service.recent(now).begin + timedelta(minutes=30)
+    assert measures.recent(now).end > now >= measures.recent(now).begin + timedelta(minutes=30)
 
 
 # --- a second way to count -------------------------------------------------------------------------------------------
@@ -265,26 +265,26 @@ def test_five_thousand_random_calls_are_counted_as_a_diary_counts_them(desk: Ope
     desk.write(promise)
     told = a_stream(7, ids, agents, promised, now)
     desk.write(write, told)
-    day = service.today(now, TOKYO)
+    day = measures.today(now, TOKYO)
     intervals = [
-        service.recent(now), day, Interval(now - timedelta(days=9), now + timedelta(seconds=1)),
-        Interval(day.begin - timedelta(days=1), day.begin), *service.last_half_hours(now, 12),
+        measures.recent(now), day, Interval(now - timedelta(days=9), now + timedelta(seconds=1)),
+        Interval(day.begin - timedelta(days=1), day.begin), *measures.last_half_hours(now, 12),
         Interval(told.visits[40]["entered_at"], told.visits[41]["entered_at"])
         if told.visits[40]["entered_at"] < told.visits[41]["entered_at"]
         else Interval(told.visits[41]["entered_at"], told.visits[40]["entered_at"]),
     ]  # fmt: skip
-    seen = desk.read(lambda db: service.of_queues(db, intervals, ids))
+    seen = desk.read(lambda db: measures.of_queues(db, intervals, ids))
     for slot, interval in enumerate(intervals):
         for queue_id in ids:
             expected = diary_of_calls(told, interval, queue_id, promised[queue_id])
             counted = seen.get((slot, queue_id), Calls())
             assert counted == Calls(**expected), (interval, queue_id)
-    whole = service.total(calls for _, calls in service.each(seen, 2))
+    whole = measures.total(calls for _, calls in measures.each(seen, 2))
     assert whole.offered + whole.refused == len(told.visits)
     assert min(whole.passed_on_late, whole.turned_away, whole.refused, whole.short_abandoned, whole.transferred) > 20
     assert whole.waiting > 0
     for interval in intervals[:4]:
-        work = desk.read(lambda db, at=interval: service.of_agents(db, at, agents, now=now))
+        work = desk.read(lambda db, at=interval: measures.of_agents(db, at, agents, now=now))
         for agent_id in agents:
             assert work[agent_id] == Work(**diary_of_agent(told, interval, agent_id, now)), (interval, agent_id)
     busiest = sum(work.values(), Work())
@@ -296,9 +296,9 @@ def test_one_interval_alone_says_what_it_says_among_others(desk: OpenDesk) -> No
     ids = desk.read(lambda db: list(db.exec(select(Queue.id))))
     agents = desk.read(lambda db: list(db.exec(select(Agent.id))))
     desk.write(write, a_stream(3, ids[:2], agents, dict.fromkeys(ids, (20, 5)), MONDAY))
-    day = service.today(MONDAY, TOKYO)
-    among = desk.read(lambda db: service.of_queues(db, [*service.last_half_hours(MONDAY, 12), day], ids))
-    alone = desk.read(lambda db: service.of_queues(db, [day], ids))
-    assert dict(service.each(among, 12)) == dict(service.each(alone, 0)) != {}
-    parts = desk.read(lambda db: service.of_queues(db, service.half_hours(day), ids))
-    assert service.total(parts.values()) == service.total(alone.values())
+    day = measures.today(MONDAY, TOKYO)
+    among = desk.read(lambda db: measures.of_queues(db, [*measures.last_half_hours(MONDAY, 12), day], ids))
+    alone = desk.read(lambda db: measures.of_queues(db, [day], ids))
+    assert dict(measures.each(among, 12)) == dict(measures.each(alone, 0)) != {}
+    parts = desk.read(lambda db: measures.of_queues(db, measures.half_hours(day), ids))
+    assert measures.total(parts.values()) == measures.total(alone.values())
