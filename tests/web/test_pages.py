@@ -17,8 +17,10 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/customers/1/edit", "/customers/new", "/queues", "/account", "/admin/parked",
          "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns",
          "/admin/mailboxes", "/admin/mailboxes/new",
-         "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains")  # fmt: skip
-FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board")
+         "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains",
+         "/admin/queues/new", "/admin/queues/2", "/admin/agents", "/admin/agents/1", "/admin/calendars",
+         "/admin/calendars/new")  # fmt: skip
+FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board", "/queues/hands")
 LEFT_ENGLISH = re.compile(
     r">\s*(My tickets|Unassigned|All open|Resolved|Calls|Customers|Live view|Sign out|Reply|Note)\s*<"
 )
