@@ -358,7 +358,7 @@ def _wrapping() -> Any:
             col(Call.agent_id).is_not(None), col(Call.wrapped_up_at).is_(None), Call.state == CallState.ENDED,
             ~col(Queue.needs_disposition),
         )
-        .order_by(col(Call.id))
+        .order_by(col(Call.agent_id), col(Call.id))  # as the index of what is unwrapped has them
         .limit(50)
     )  # fmt: skip
 
