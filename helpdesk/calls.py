@@ -318,17 +318,17 @@ def was_released(db: Session, call_id: int) -> bool:
     return db.exec(given.limit(1)).first() is not None
 
 
-def is_anything_due(db: Session, *, settings: Settings, now: datetime) -> bool:
+def is_anything_due(db: Session, *, settings: Settings, since: datetime, now: datetime) -> bool:
     """Whether `do_due` would do anything."""
-    return offering.is_anything_due(db, now=now) or any(
+    return offering.is_anything_due(db, since=since, now=now) or any(
         _wrapped_long_enough(call, queue, settings, now) for call, queue in db.exec(_wrapping()).all()
     )
 
 
-def do_due(db: Session, *, settings: Settings, now: datetime) -> None:
+def do_due(db: Session, *, settings: Settings, since: datetime, now: datetime) -> None:
     """What time alone brings about: nobody picked up, somebody waited too long, a wrap-up is over, a page was closed.
 
-    Any number of processes may look at once; each thing is done once.
+    Any number of processes may look at once; each thing is done once. `since` is when this one opened the desk.
     """
     offering.time_outs(db, now=now)
     for call in offering.waited_too_long(db, settings=settings, now=now):
@@ -340,7 +340,7 @@ def do_due(db: Session, *, settings: Settings, now: datetime) -> None:
                 _wrapped(db, call, now=now)
                 _say(db, call, CallWrappedUp, disposition="", now=now)
                 _ready_again(db, call.agent_id or 0, call, now=now)
-    offering.away(db, now=now)
+    offering.away(db, since=since, now=now)
     offering.serve_waiting(db, now=now)
 
 

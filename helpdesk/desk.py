@@ -92,6 +92,7 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self.opened_at = clock()
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
@@ -134,6 +135,7 @@ class Desk:
 
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
+        self.opened_at = self.clock()
         self.worker.connect()
         await self.bus.start()
         if self.settings.mail_port:
@@ -380,8 +382,9 @@ class Desk:
 
     async def keep_calls(self) -> None:
         """Do what time alone brings about in calls, if anything is due."""
-        if await self.database.read(calls.is_anything_due, settings=self.settings, now=self.clock()):
-            await self.database.write(calls.do_due, settings=self.settings, now=self.clock())
+        told: dict[str, Any] = {"settings": self.settings, "since": self.opened_at, "now": self.clock()}
+        if await self.database.read(calls.is_anything_due, **told):
+            await self.database.write(calls.do_due, **told)
 
     async def _keep_calls(self) -> None:
         """Every second: calls nobody answers, callers who wait too long, wrap-ups that are over."""

@@ -240,15 +240,20 @@ def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[C
     return told
 
 
-def away(db: Session, *, now: datetime) -> None:
-    """Who is ready with no page open is not there: calls go to others."""
+def away(db: Session, *, since: datetime, now: datetime) -> None:
+    """Who is ready with no page open is not there: calls go to others. `since` is when this desk was opened: while it
+    was closed nobody could have a page open, so all are given the time to come back."""
+    if now - since < GONE:
+        return
     for agent_id in db.exec(_unseen(now).limit(BATCH)).all():
         agents.set_state(db, agent_id, Presence.AWAY, reason="system", now=now)
 
 
-def is_anything_due(db: Session, *, now: datetime) -> bool:
+def is_anything_due(db: Session, *, since: datetime, now: datetime) -> bool:
     """Whether any of these has something to do: looks at small indexes only."""
-    if db.exec(_due_offers(now).limit(1)).first() or db.exec(_unseen(now).limit(1)).first():
+    if db.exec(_due_offers(now).limit(1)).first():
+        return True
+    if now - since >= GONE and db.exec(_unseen(now).limit(1)).first():
         return True
     if any(at + timedelta(seconds=queue.longest_wait_seconds) <= now for _, queue, at in db.exec(_waits()).all()):
         return True
@@ -482,9 +487,10 @@ def _waits() -> Any:
 
 
 def _unseen(now: datetime) -> Any:
-    """Who is ready and has had no page open for a while."""
+    """Who is ready, is signed in somewhere, and has had no page open for a while."""
     return select(AgentState.agent_id).where(
         col(AgentState.ended_at).is_(None), AgentState.state == Presence.READY,
         col(AgentState.started_at) < now - GONE,
+        sa.exists().where(col(Login.agent_id) == AgentState.agent_id),
         ~sa.exists().where(col(Login.agent_id) == AgentState.agent_id, col(Login.seen_at) >= now - GONE),
     )  # fmt: skip

@@ -1,9 +1,12 @@
 """Whom a call is offered to, one agent after the other, and what a caller hears whom nobody can take."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from sqlmodel import Session, col, select
@@ -363,7 +366,7 @@ def test_two_schedulers_that_look_at_once_do_a_thing_once(desk: OpenDesk) -> Non
     pushed(desk, "c-1")
     for number in range(3):
         desk.clock.advance(seconds=20)
-        at_once(desk, lambda db: calls.do_due(db, settings=desk.settings, now=desk.clock()), 4)
+        at_once(desk, lambda db: calls.do_due(db, settings=desk.settings, since=MONDAY, now=desk.clock()), 4)
         assert [how for _, _, how in rung(desk)] == ["timed_out"] * (number + 1) + ["open"]
 
 
@@ -445,6 +448,18 @@ def test_who_has_no_page_open_any_more_is_not_there_and_calls_go_on_to_others(de
     assert (state_of(desk, AIKO), state_of(desk, AKIRA)) == (("away", "system"), ("ready", ""))
     pushed(desk, "c-1")
     assert akira.pops == ["c-1"]
+
+
+def test_after_a_restart_all_are_given_the_time_to_open_their_pages_again(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    desk.clock.advance(hours=1)
+    desk.app.state.desk.opened_at = desk.clock()
+    desk.clock.advance(minutes=1, seconds=59)
+    do_due(desk)
+    assert state_of(desk, AIKO)[0] == "ready"
+    desk.clock.advance(seconds=1)
+    do_due(desk)
+    assert state_of(desk, AIKO) == ("away", "system")
 
 
 # --- closed, full --------------------------------------------------------------------------------------------------
@@ -578,3 +593,73 @@ def test_the_desks_other_words_are_there_in_english(desk: OpenDesk) -> None:
     closed(desk, when_closed=Otherwise.TELL, language="en")
     assert "We are closed" in desk.twilio.rings("CA-1").text
     assert desk.read(queues.everyone)
+
+
+# --- commands to Twilio ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def twilio_api(settings: Any) -> Iterator[list[tuple[str, str]]]:
+    """Twilio's side of commands: which call was told what."""
+    told: list[tuple[str, str]] = []
+
+    class Api(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802  # the name is the library's
+            form = dict(parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+            told.append((self.path.rsplit("/", 1)[1].removesuffix(".json"), form["Twiml"]))
+            body = b'{"sid": "CA1", "status": "in-progress"}'
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.twilio_account_sid = ACCOUNT
+    settings.twilio_base_url = f"http://127.0.0.1:{server.server_port}"
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+def due_work(desk: OpenDesk) -> list[str]:
+    """The keys of the work that was enqueued."""
+    return [each.workflow_id for each in desk.app.state.desk.worker.client().list_workflows()]
+
+
+def do_work(desk: OpenDesk, name: str, key: str) -> None:
+    """Do a piece of due work, as the work engine would."""
+    desk.app.state.desk.jobs()[name](int(key.split(":")[1]))
+
+
+def test_a_waiting_caller_is_put_through_when_an_agent_becomes_free(
+    twilio_api: list[tuple[str, str]], desk: OpenDesk
+) -> None:
+    one_at_a_time(desk, ring_seconds=15)
+    assert "<Enqueue" in desk.twilio.rings("CA1").text
+    assert not due_work(desk)
+    desk.ready(AIKO)
+    (key,) = due_work(desk)
+    do_work(desk, "ring_agent", key)
+    ((call_sid, twiml),) = twilio_api
+    assert call_sid == "CA1" and AIKO.phone in twiml and 'timeout="15"' in twiml
+    unanswered(desk, "CA1", "leg-1")
+    do_work(desk, "ring_agent", key)
+    assert len(twilio_api) == 1, "the offer is over, so its work does nothing however late it runs"
+
+
+def test_who_waited_too_long_is_told_while_waiting(twilio_api: list[tuple[str, str]], desk: OpenDesk) -> None:
+    one_at_a_time(desk, longest_wait_seconds=60, when_full=Otherwise.CALLBACK)
+    desk.twilio.rings("CA1")
+    passes(desk, seconds=59)
+    assert not due_work(desk)
+    passes(desk, seconds=1)
+    (key,) = due_work(desk)
+    do_work(desk, "tell_caller", key)
+    ((call_sid, twiml),) = twilio_api
+    assert call_sid == "CA1" and "折り返し" in twiml and "<Hangup" in twiml
+    assert ends(desk) == [("tech_support", "callback")] and desk.count(Callback) == 1

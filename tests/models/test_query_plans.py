@@ -173,8 +173,8 @@ def test_a_queue_with_rules_that_asks_one_agent_at_a_time_finds_everything_by_an
 
     def look(db: Session, seconds: int) -> None:
         now = NOW + timedelta(seconds=seconds)
-        assert calls.is_anything_due(db, settings=settings, now=now)
-        calls.do_due(db, settings=settings, now=now)
+        assert calls.is_anything_due(db, settings=settings, since=BEFORE, now=now)
+        calls.do_due(db, settings=settings, since=BEFORE, now=now)
 
     database.write_now(rule)
     with _explained(database) as plans:
@@ -238,7 +238,7 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "what came again on a day": lambda db, agent: ledger.rows(
         db, "smtp", NOW.date(), "repeat", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
     ),
-    "what is due in calls": lambda db, agent: calls.is_anything_due(db, settings=Settings(), now=NOW),
+    "what is due in calls": lambda db, agent: calls.is_anything_due(db, settings=Settings(), since=BEFORE, now=NOW),
     "raised hands": lambda db, agent: help_signs.all_raised(db, language="ja"),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
 }
