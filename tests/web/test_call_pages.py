@@ -50,7 +50,7 @@ def test_a_mistake_changes_nothing_and_is_said_beside_its_field(desk: OpenDesk, 
 
 def test_a_queue_cannot_overflow_into_itself(desk: OpenDesk) -> None:
     page = save(desk, overflow_id=str(desk.queue("returns").id))
-    assert page.status_code == 422 and "この窓口以外" in text_of(page.text)
+    assert page.status_code == 422 and "このキュー以外" in text_of(page.text)
 
 
 def test_a_form_that_says_nothing_of_calls_leaves_them_as_they_are(desk: OpenDesk) -> None:
