@@ -220,6 +220,13 @@ def take_message(text: str, language: str, public_url: str) -> str:
     return str(answer)
 
 
+def refuse() -> str:
+    """TwiML that gives the caller the busy tone. The call is not answered, so it costs nothing."""
+    answer = VoiceResponse()
+    answer.reject(reason="busy")
+    return str(answer)
+
+
 def nothing() -> str:
     """TwiML that does nothing: the right answer to every callback that is only news, and the end of a finished call."""
     return str(VoiceResponse())

@@ -40,6 +40,7 @@ from models import (
     Ticket,
 )
 
+MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 # Statements of the way from a ringing telephone to the card are built once: building costs more than running.
 _BY_KEY = (
@@ -89,7 +90,9 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
     answered = min((fact.at for fact in answers), default=accepted_at)
     if answered is not None:
         answered = max(answered, started) if ended is None else min(max(answered, started), ended)
-    cause = next((fact.cause for fact in hangups if fact.cause), "")
+    causes = [fact.cause for fact in hangups if fact.cause]
+    # A call that is forwarded to a voice mail ends twice: what became of it is told by the second.
+    cause = next((cause for cause in causes if cause in _UNANSWERED), causes[0] if causes else "")
     held, seconds = stays.held(known, since=answered, until=ended)
     talk = int((ended - answered).total_seconds()) - seconds if ended and answered else 0
     if ended is None:
@@ -114,8 +117,21 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
     )
 
 
-def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int, now: datetime) -> Call:
-    """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents."""
+def record(
+    db: Session,
+    event: CallEvent,
+    *,
+    region: str,
+    open_ticket_days: int,
+    own_queue_id: int | None = None,
+    is_refused: bool = False,
+    now: datetime,
+) -> Call:
+    """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents.
+
+    `own_queue_id` is where calls of its exchange go whose dialed number belongs to no queue. One that `is_refused` is
+    kept, and is no inquiry.
+    """
     is_ring = event.kind == "ring"
     call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
     is_new = call is None
@@ -125,12 +141,14 @@ def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int,
         return call
     before = (call.state, call.agent_id, call.ticket_id)
     with db.no_autoflush:  # what is learned step by step is written once
-        queue = _learn(db, call, event, region=region)
-        if is_inquiry := _is_inquiry(call, event):
+        queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
+        if is_inquiry := (_is_inquiry(call, event) and not is_refused):
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     stay = _remember(db, call, event, now=now)
-    if call.state == CallState.RINGING and call.direction == "in":
+    if event.kind == "silence":
+        _fall_silent(db, call, event.agents, now=now)
+    elif call.state == CallState.RINGING and call.direction == "in":
         if stay.waits and (not is_inquiry or _may_wait(db, call, now=now)):
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
@@ -393,18 +411,11 @@ def _ready_again(db: Session, agent_id: int, call: Call, *, now: datetime) -> No
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
     offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = db.exec(
-        select(Call)
-        .where(Call.state != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
-        .order_by(col(Call.id))
-    ).all()
-    own = db.exec(
-        select(Call)
-        .where(Call.agent_id == agent.id, col(Call.wrapped_up_at).is_(None))
-        .order_by(col(Call.id))
-        .limit(20)
-    ).all()
-    return [*own, *ringing]
+    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
+    own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
+    live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
+    mine = [call for call in live if call.agent_id is not None]
+    return [*mine[:MOST_OWN], *(call for call in live if call.agent_id is None)]
 
 
 def _lower_hand(db: Session, call: Call, *, now: datetime) -> None:
@@ -422,14 +433,19 @@ def is_answered(db: Session, call_id: int) -> bool:
 
 def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
     """Callers nobody has taken yet, in these queues or in all."""
+    return db.scalar(waiting_query(queue_ids)) or 0
+
+
+def waiting_query(queue_ids: Sequence[int] | None = None) -> sa.Select[int]:
+    """What `waiting_count` asks."""
     query = (
-        select(sa.func.count()).select_from(Call)
+        sa.select(sa.func.count()).select_from(Call)
         .where(
-            Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in",
+            col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in",
             sa.exists().where(col(QueueVisit.call_id) == Call.id, col(QueueVisit.left_at).is_(None)),
         )
     )  # fmt: skip
-    return db.scalar(query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))) or 0
+    return query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))
 
 
 def offered_to(db: Session, call_id: int | None) -> list[int]:
@@ -526,7 +542,7 @@ def _meant(db: Session, call: Call, event: CallEvent) -> int | None:
     return None
 
 
-def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> Queue | None:
+def _learn(db: Session, call: Call, event: CallEvent, *, region: str, own_queue_id: int | None) -> Queue | None:
     """Take from an event what the call does not know yet. Silence never overwrites. Returns the queue called."""
     if event.direction and event.kind in {"ring", "queued"}:
         call.direction = event.direction
@@ -544,6 +560,8 @@ def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> Queue |
         call.dialed = dialed.e164 or ours
     if call.queue_id is None:
         queue = queues.dialed(db, call.dialed) or _queue_named(db, event.queue)
+        if queue is None and own_queue_id is not None:
+            queue = db.get(Queue, own_queue_id)
         call.queue_id = queue.id if queue else None
     else:
         queue = db.get(Queue, call.queue_id)
@@ -618,6 +636,17 @@ def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = Fals
             offering.show(db, call, new, now=now)
     elif not shown and (queue := db.get(Queue, call.queue_id)):
         offering.offer(db, call, queue, is_new=is_new, now=now)
+
+
+def _fall_silent(db: Session, call: Call, names: Iterable[str], *, now: datetime) -> None:
+    """Telephones that rang for this call do so no more: the card leaves their agents' screens, and the call goes on."""
+    ids = {agent.id for name in names if (agent := agents.named(db, [name]))}
+    offers = select(CallOffer).where(CallOffer.call_id == call.id, col(CallOffer.ended_at).is_(None))
+    silent = [offer for offer in db.exec(offers) if offer.agent_id in ids]
+    for offer in silent:
+        offer.ended_at, offer.how = now, OfferEnd.TIMED_OUT
+    if silent:
+        _say(db, call, CallChanged, what="silence", now=now, only=[offer.agent_id for offer in silent])
 
 
 def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> None:

@@ -8,9 +8,10 @@ that took them, and by the same loop when a crash left them waiting.
 import asyncio
 import contextlib
 import logging
+import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,6 +26,8 @@ from helpdesk import (
     calls,
     cases,
     deliveries,
+    exchange_log,
+    exchanges,
     hours,
     impressions,
     inbox,
@@ -33,6 +36,7 @@ from helpdesk import (
     preferences,
     training,
 )
+from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
@@ -46,6 +50,7 @@ from models import (
     ContactPoint,
     Inbound,
     InboundKind,
+    InboundState,
     PointKind,
     Queue,
 )
@@ -61,6 +66,7 @@ BATCH = 4 * HANDFUL
 GATHER_SECONDS = 0.1
 """While mails keep coming, so long is waited for a handful: a mail alone costs more than twice what it does in one."""
 SWEEP_SECONDS = 5.0
+DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
@@ -73,6 +79,14 @@ logger = logging.getLogger(__name__)
 
 class _Rehearsed(Exception):
     """Nothing of it was meant."""
+
+
+class _Drawn(Exception):
+    """The same, and this was seen of it."""
+
+    def __init__(self, seen: Any) -> None:
+        super().__init__()
+        self.seen = seen
 
 
 def now() -> datetime:
@@ -105,12 +119,14 @@ class Desk:
         self._registry: Registry | None = None
         self._heard_of: tuple[int, int] | None = None
         self._closing = threading.Event()
+        self._doors: tuple[float, dict[str, exchanges.Door]] = (-DOORS_SECONDS, {})
         self.mail_port = 0
         self._works = works
         self._listener: listen.Listener | None = None
         self._addresses: tuple[float, set[str]] = (0.0, set())
         self._mail_waits = asyncio.Event()
         self.collector = fetch.Collector(self.database, settings, clock=clock, arrived=self._mail_waits.set)
+        self.wires = Wires(self.database, settings, clock=clock, keep=self.keep_heard)
         self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
@@ -153,6 +169,7 @@ class Desk:
         ]
         if self._works:
             await self.collector.start()
+            await self.wires.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -160,6 +177,7 @@ class Desk:
         if self._listener:
             await self._listener.stop()
         await self.collector.stop()
+        await self.wires.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -199,6 +217,108 @@ class Desk:
             await self.database.write(inbox.failed, inbound_id, unfinished.cause, now=self.clock())
             self.settle()
             return int(inbound_id)
+
+    async def keep_heard(self, heard: Sequence[Heard]) -> None:
+        """The same for what an exchange said that the desk listens to, many words at once. Where folding breaks, each
+        is kept and read by itself."""
+
+        def keep(db: Session) -> list[Inbound]:
+            return [
+                inbox.keep_row(
+                    db, InboundKind.PUSH, each.source, each.key, each.raw, envelope=each.envelope, now=self.clock()
+                )
+                for each in heard
+            ]
+
+        def take(db: Session, rows: list[Inbound]) -> None:
+            for inbound in rows:
+                callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+
+        try:
+            await self.database.write_in_turn(keep, take)
+        except Unfinished as unfinished:
+            logger.warning("folding %s events together failed; one by one", len(heard))
+            for inbound in unfinished.answer:
+                await self.read_one(inbound.id, kind=InboundKind.PUSH)
+            self.settle()
+
+    async def door(self, token: str) -> exchanges.Door | None:
+        """The exchange that has this key; looked up at most once in two seconds, or anew after `doors_changed`."""
+        at, known = self._doors
+        if time.monotonic() - at > DOORS_SECONDS:
+            known = await self.database.read(exchanges.doors, settings=self.settings)
+            self._doors = (time.monotonic(), known)
+        return exchanges.found(known, token, settings=self.settings)
+
+    def doors_changed(self) -> None:
+        """A key, a name or a word of an exchange is another now."""
+        self._doors = (-DOORS_SECONDS, {})
+
+    async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
+        """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""
+        envelope = door.envelope(content_type) | ({"old_token": True} if door.by_old_token else {})
+
+        def keep(db: Session) -> Inbound:
+            return inbox.keep_row(
+                db, InboundKind.PUSH, door.inbound_source, sender_key, raw, envelope=envelope, now=self.clock()
+            )
+
+        def take(db: Session, inbound: Inbound) -> None:
+            is_new = inbound.state == InboundState.WAITING
+            callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+            self._log_heard(db, door, inbound, "" if is_new else "repeat", self._said(inbound, raw, content_type))
+
+        try:
+            return await self.database.write_in_turn(keep, take)
+        except Unfinished as unfinished:
+            inbound: Inbound = unfinished.answer
+            logger.exception("reading inbound %s failed", inbound.id)
+            await self.database.write(inbox.failed, inbound.id or 0, unfinished.cause, now=self.clock())
+            await self.database.write(self._log_heard, door, inbound, "failed", exchanges.said_in(raw, content_type))
+            self.settle()
+            return inbound
+
+    def _said(self, inbound: Inbound, raw: bytes, content_type: str) -> str:
+        """What is kept of it by now, which may be less than what came."""
+        if inbound.raw == raw or not inbound.raw:
+            return exchanges.said_in(inbound.raw, content_type)
+        return exchanges.said_in(inbound.raw, inbound.envelope.get("content_type", ""))
+
+    def _log_heard(self, db: Session, door: exchanges.Door, inbound: Inbound, outcome: str, said: str) -> None:
+        answer = inbound.envelope.get("answer", {})
+        exchange_log.write(
+            db, door.source, "push", said, answered=" ".join(answer.values()), outcome=outcome or inbound.outcome,
+            inbound=inbound, now=self.clock(),
+        )  # fmt: skip
+
+    async def refuse(self, door: exchanges.Door, what: str, said: str, *, status: int, outcome: str,
+                     answered: str = "") -> None:  # fmt: skip
+        """Write down what an exchange said and the desk could not take."""
+
+        def verb(db: Session) -> None:
+            exchange_log.write(db, door.source, what, said, answered=answered, status=status, outcome=outcome,
+                               now=self.clock())  # fmt: skip
+            if door.id is not None:
+                exchanges.failed(db, door.id, outcome, now=self.clock())
+
+        await self.database.write(verb)
+
+    async def try_out(self, draw: Callable[[Session, Inbound], Any], door: exchanges.Door, raw: bytes,
+                      content_type: str) -> Any:  # fmt: skip
+        """Take in what an exchange would say, look at what comes of it, and take it all back."""
+
+        def attempt(db: Session) -> None:
+            inbound = inbox.keep_row(
+                db, InboundKind.PUSH, door.inbound_source, f"try:{secrets.token_hex(16)}", raw,
+                envelope=door.envelope(content_type), now=self.clock(),
+            )  # fmt: skip
+            callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+            raise _Drawn(draw(db, inbound))
+
+        try:
+            await self.database.write(attempt)
+        except _Drawn as drawn:
+            return drawn.seen
 
     async def rehearse(self, draw: Callable[[Session], object]) -> None:
         """Take in a call that nobody made, draw what it would show, and take it all back: what the first real call
@@ -370,6 +490,9 @@ class Desk:
                     while await self.database.write(forget, before=before):
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
+                before = self.clock() - timedelta(days=self.settings.exchange_log_days)
+                while await self.database.write(exchange_log.forget, before=before):
+                    pass
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)

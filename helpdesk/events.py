@@ -70,8 +70,11 @@ class TicketAssigned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketResolved(Fact):
+    """`reason` "taken_back": it is resolved as it was before, because the mail that had reopened it was taken back."""
+
     ticket_id: int
     queue_id: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,6 +316,17 @@ class CallWrappedUp(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallbackChanged(Fact):
+    """Somebody is to be called back, or was. `what`: "made", "changed", "assigned", "released", "overdue", "done",
+    "dropped", "reopened", or "gone" when it was a mistake."""
+
+    callback_id: int
+    queue_id: int
+    what: str
+    owner_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentStateChanged(Fact):
     agent_id: int
     state: str
@@ -428,6 +442,15 @@ class SendingDomainChanged(Fact):
 
     domain_id: str
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeChanged(Fact):
+    """A telephone system. `what`: "made", "changed", "mapped", "paused", "resumed", "rotated", "retired", "deleted", or
+    what was seen of it: "connected", "failing"."""
+
+    exchange_id: int
+    what: str
 
 
 def emit(db: Session, fact: Fact) -> None:

@@ -122,6 +122,12 @@ def _customer(touched: Touched, fact: Any) -> None:
         touched.cards.setdefault(call_id, set()).update(fact.agent_ids)
 
 
+def _callback(touched: Touched, fact: Any) -> None:
+    here = {queue_topic(fact.queue_id)}
+    touched.stale.setdefault("callbacks", set()).update(here)
+    touched.stale.setdefault("rail", set()).update(here)
+
+
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
     touched.stale.setdefault("board", set()).add(EVERYONE)
@@ -177,6 +183,10 @@ def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
 
+def _exchanges(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("exchanges", set()).add(SUPERVISORS)
+
+
 TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketOpened: _ticket,
     facts.TicketMoved: _ticket,
@@ -209,6 +219,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallChanged: _call,
     facts.CallEnded: _call,
     facts.CallWrappedUp: _call,
+    facts.CallbackChanged: _callback,
     facts.AgentStateChanged: _state,
     facts.HelpSignChanged: _help,
     facts.CalendarChanged: _calendars,
@@ -222,6 +233,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MailboxChanged: _mailboxes,
     facts.CannedReplyChanged: _canned,
     facts.SendingDomainChanged: _domains,
+    facts.ExchangeChanged: _exchanges,
 }
 
 

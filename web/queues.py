@@ -52,7 +52,7 @@ async def rail(request: Request) -> Response:
     """The rail alone."""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        counts = rail_facts(db, agent, views.rail(db, agent, language=agent.language))
+        counts = rail_facts(views.rail(db, agent, language=agent.language))
         return {"me": me(db, agent), "rail": counts, "number": last_number(db)}
 
     agent, told = await see(request, verb)
@@ -79,7 +79,8 @@ async def state(request: Request) -> Response:
 
 
 RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name", *RECEIPT)
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name",
+          "takes_reply_to", *RECEIPT)  # fmt: skip
 
 
 async def every(request: Request) -> Response:
@@ -137,7 +138,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
             sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
-            acknowledges=bool(values["acknowledges"]),
+            acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
             safety=told, calls=call_rules.read(rules) if rules else None,
         )  # fmt: skip
@@ -166,6 +167,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "sender_name": queue.sender_name,
                 "acknowledges": "on" if queue.acknowledges else "",
+                "takes_reply_to": "on" if queue.takes_reply_to else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
             "safety": safety.asked(queue, told),

@@ -29,6 +29,7 @@ from tests.cast import (
     Screen,
     text_of,
 )
+from tests.exchanges import settle
 from tests.mails import bounce
 from tests.postbox import Postbox
 from web import live
@@ -103,6 +104,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
         "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip
     desk.as_(SATO).post("/admin/canned/new", data={"title": "お詫び", "text": "申し訳ございません。"})
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
+    settle(desk, "push")
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")  # which the desk had already

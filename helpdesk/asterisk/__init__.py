@@ -1,0 +1,1 @@
+"""Asterisk and FreePBX: the connection to their manager interface, calls begun there, recordings of what they say."""
