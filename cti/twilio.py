@@ -40,14 +40,17 @@ from cti import (
 )
 
 __all__ = [
-    "Account", "DIALED_PATH", "LEFT_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back", "connect", "form",
-    "nothing", "prove", "read", "ring_agents", "say_and_hang_up", "wait_in_queue", "was_unanswered",
+    "Account", "DIALED_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back",
+    "connect", "form", "instruct", "nothing", "prove", "read", "ring_agents", "say_and_hang_up", "take_message",
+    "wait_in_queue", "was_unanswered",
 ]  # fmt: skip
 
 VOICE_PATH: Final = "/hooks/twilio/voice"
 STATUS_PATH: Final = "/hooks/twilio/status"
 DIALED_PATH: Final = "/hooks/twilio/dialed"
 LEFT_PATH: Final = "/hooks/twilio/left"
+RECORDING_PATH: Final = "/hooks/twilio/recording"
+LONGEST_MESSAGE_SECONDS: Final = 180
 
 MOST_TARGETS: Final = 10
 """How many nouns one `<Dial>` rings at once; Twilio refuses an eleventh."""
@@ -204,6 +207,19 @@ def say_and_hang_up(text: str, language: str) -> str:
     return str(answer)
 
 
+def take_message(text: str, language: str, public_url: str) -> str:
+    """TwiML that says one thing and records what the caller has to say; the recording is told at `RECORDING_PATH`."""
+    answer = VoiceResponse()
+    _say(answer, text, language)
+    where = _at(public_url, RECORDING_PATH)
+    answer.record(
+        max_length=LONGEST_MESSAGE_SECONDS, play_beep=True, finish_on_key="#", trim="trim-silence", action=where,
+        method="POST", recording_status_callback=where, recording_status_callback_event="completed",
+    )  # fmt: skip
+    answer.hangup()
+    return str(answer)
+
+
 def refuse() -> str:
     """TwiML that gives the caller the busy tone. The call is not answered, so it costs nothing."""
     answer = VoiceResponse()
@@ -227,12 +243,17 @@ def connect(
     Raises `Unreachable` when Twilio did not answer or said "later" (429, 5xx), `Rejected` when it said no: the caller
     has hung up (21220), the token is wrong. Do not repeat it once the agent has answered: it would tear them apart.
     """
-    from twilio.rest import Client  # a tenth of a second and many modules, for the one verb that commands
-
-    client = Client(account.sid, account.token, http_client=_Http(account.base_url))
     twiml = ring_agents(
         [target], public_url=account.public_url, language=language, timeout_seconds=timeout_seconds
     )  # fmt: skip
+    instruct(account, call_sid, twiml)
+
+
+def instruct(account: Account, call_sid: str, twiml: str) -> None:
+    """Let a caller who is on the line hear something else from now on. Raises as `connect` does."""
+    from twilio.rest import Client  # a tenth of a second and many modules, for the one verb that commands
+
+    client = Client(account.sid, account.token, http_client=_Http(account.base_url))
     try:
         client.calls(call_sid).update(twiml=twiml)
     except TwilioException as refusal:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,12 +93,26 @@ def change(
     is_active: bool | None = None,
     password: str | None = None,
     queue_ids: Iterable[int] | None = None,
+    languages: Iterable[str] | None = None,
+    most_calls: int | None = None,
+    levels: Mapping[int, int] | None = None,
 ) -> None:
-    """Change what is given. Whoever may no longer sign in, or has a new password, is signed out."""
+    """Change what is given; `levels` maps the queues served to the turn in which the agent is asked there, 1 to 9.
+
+    Whoever may no longer sign in, or has a new password, is signed out. Raises `Invalid` with the field.
+    """
     assert agent.id is not None
     agent.name, agent.role = name or agent.name, role or agent.role
     agent.phone = agent.phone if phone is None else phone
     agent.extension = agent.extension if extension is None else extension
+    if languages is not None:
+        agent.languages = sorted(set(languages))
+        if not agent.languages:
+            raise Invalid("language_missing", field="languages")
+    if most_calls is not None:
+        if not 1 <= most_calls <= 9:
+            raise Invalid("not_a_count", field="most_calls")
+        agent.most_calls = most_calls
     if password is not None:
         agent.password_hash = hash_password(password)
     if is_active is not None:
@@ -110,8 +124,25 @@ def change(
         db.execute(sa.delete(Membership).where(col(Membership.agent_id) == agent.id))
         for queue_id in queue_ids:
             db.add(Membership(queue_id=queue_id, agent_id=agent.id))
+    if levels is not None:
+        _rank(db, agent, levels)
     db.flush()
     emit(db, AgentChanged(agent_id=agent.id, at=now))
+
+
+def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
+    """The agent serves these queues and no others, each at its level."""
+    if any(not 1 <= level <= 9 for level in levels.values()):
+        raise Invalid("not_a_level", field="levels")
+    known = {each.queue_id: each for each in db.exec(select(Membership).where(Membership.agent_id == agent.id))}
+    for queue_id, member in known.items():
+        if queue_id not in levels:
+            db.delete(member)
+    for queue_id, level in levels.items():
+        if queue_id in known:
+            known[queue_id].level = level
+        else:
+            db.add(Membership(queue_id=queue_id, agent_id=agent.id or 0, level=level))
 
 
 def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, now: datetime) -> None:
@@ -131,6 +162,11 @@ def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, now: datetime)
 def everyone(db: Session) -> list[Agent]:
     """All agents, those who may no longer sign in included, in the order of their accounts."""
     return list(db.exec(select(Agent).order_by(col(Agent.id))))
+
+
+def levels_of(db: Session, agent: Agent) -> dict[int, int]:
+    """The queues the agent serves, each with the turn in which the agent is asked there."""
+    return {each.queue_id: each.level for each in db.exec(select(Membership).where(Membership.agent_id == agent.id))}
 
 
 def served_by(db: Session) -> dict[int, list[dict[str, Any]]]:
@@ -213,6 +249,13 @@ def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> Non
         .where(col(Login.token_hash) == _token_hash(token))
         .values(seen_at=now, expires_at=now + timedelta(hours=hours))
     )
+
+
+def keep_seen(db: Session, tokens: Iterable[str], *, now: datetime) -> None:
+    """These browsers have a page open now."""
+    hashes = [_token_hash(token) for token in tokens]
+    if hashes:
+        db.execute(sa.update(Login).where(col(Login.token_hash).in_(hashes)).values(seen_at=now))
 
 
 def sign_out(db: Session, token: str, *, now: datetime) -> None:

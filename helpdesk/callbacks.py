@@ -15,10 +15,10 @@ import cti.asterisk
 import cti.twilio
 from cti import CallEvent
 from cti.twilio import Target
-from helpdesk import calls, exchange_log, exchanges, inbox
+from helpdesk import calls, exchange_log, exchanges, inbox, offering
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
-from models import Agent, Call, CallOffer, Exchange, Inbound, InboundKind, InboundState, Queue
+from models import Agent, Call, CallOffer, Exchange, Inbound, InboundKind, InboundState, Queue, Ringing, VisitEnd
 
 TRUSTED = timedelta(days=1)
 """How far a telephone system's clock may be from ours before its time says nothing."""
@@ -30,6 +30,27 @@ SORRY = {
     "ja": "申し訳ございません。ただいま電話に出ることができません。担当者より折り返しご連絡いたします。",
     "en": "We are sorry that nobody could take your call. An agent will call you back.",
 }
+CLOSED = {
+    "ja": "お電話ありがとうございます。申し訳ございませんが、ただいま営業時間外です。"
+    "営業時間内に改めておかけ直しください。",
+    "en": "Thank you for calling. We are closed just now. Please call again during our business hours.",
+}
+FULL = {
+    "ja": "お電話ありがとうございます。ただいま電話が大変混み合っております。"
+    "恐れ入りますが、しばらくたってからおかけ直しください。",
+    "en": "Thank you for calling. All our lines are busy just now. Please call again a little later.",
+}
+CALLBACK = {
+    "ja": "お電話ありがとうございます。申し訳ございませんが、ただいまおつなぎできません。"
+    "担当者より折り返しお電話いたします。",
+    "en": "Thank you for calling. We cannot put you through just now. An agent will call you back.",
+}
+MESSAGE = {
+    "ja": "お電話ありがとうございます。申し訳ございませんが、ただいまおつなぎできません。"
+    "発信音のあとに、お名前とご用件をお話しください。",
+    "en": "Thank you for calling. We cannot put you through just now. "
+    "Please leave your name and message after the tone.",
+}
 _DIALED = (
     select(Call.id, Queue, Call.cause)
     .join(Queue, col(Queue.id) == Call.queue_id)
@@ -39,7 +60,7 @@ _TELEPHONES = (
     select(Agent.id, Agent.phone)
     .distinct()
     .join(CallOffer, col(CallOffer.agent_id) == Agent.id)
-    .where(CallOffer.call_id == sa.bindparam("call_id"))
+    .where(CallOffer.call_id == sa.bindparam("call_id"), col(CallOffer.ended_at).is_(None))
     .order_by(col(Agent.id))
 )
 
@@ -87,6 +108,10 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
         exchange_log.conceal(db, call)
     if exchange:
         exchanges.heard(db, exchange, by_old_token=inbound.envelope.get("old_token") is True, now=now)
+    if inbound.kind == InboundKind.TWILIO and inbound.envelope.get("path") == cti.twilio.DIALED_PATH:
+        form = cti.twilio.form(inbound.raw)
+        if cti.twilio.was_unanswered(form) and (call := _call_of(db, form)):
+            calls.unanswered(db, call, now=now)
     inbox.done(
         inbound,
         "blocked" if refused else told[0].kind if told else "nothing_said",
@@ -118,26 +143,42 @@ def _when(event: CallEvent, inbound: Inbound) -> datetime:
     return event.at
 
 
-def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:
-    """TwiML for a call that was just recorded: ring those it was offered to, or let the caller wait."""
+def voice_answer(db: Session, call_key: str, *, settings: Settings, greets: bool = True) -> str:
+    """TwiML for a call that was just recorded: ring those it was offered to, or let the caller wait, or say why
+    neither. `greets` False leaves the greeting out, for a caller who has heard it."""
     found = db.exec(_DIALED, params={"call_key": call_key}).first()
     if found is None:
         return waiting_answer(settings)
     call_id, queue, cause = found
     if cause == "blocked":
         return cti.twilio.refuse()
-    greeting = queue.greeting or GREETING[_spoken(queue.language)]
+    language = _spoken(queue.language)
+    has_rules = queue.calendar_id is not None or queue.most_waiting > 0 or queue.longest_wait_seconds > 0
+    if has_rules and (told := offering.turned_away(db, call_id or 0)):
+        return _instead(queue, *told, settings=settings)
+    greeting = (queue.greeting or GREETING[language]) if greets else ""
     phones = db.exec(_TELEPHONES, params={"call_id": call_id})
     targets = [target for _, phone in phones if (target := target_of(phone))]
     if targets:
+        one = queue.ringing == Ringing.LONGEST_IDLE
         return cti.twilio.ring_agents(
             targets,
             public_url=settings.public_url,
             language=queue.language,
-            timeout_seconds=settings.ring_seconds,
+            timeout_seconds=queue.ring_seconds if one else settings.ring_seconds,
             greeting=greeting,
         )
     return cti.twilio.wait_in_queue(queue.slug, greeting, queue.language, settings.public_url)
+
+
+def _instead(queue: Queue, how: VisitEnd, why: str, *, settings: Settings) -> str:
+    """What a caller hears whom the queue cannot take: the queue's own words, or the desk's."""
+    own = queue.closed_words if why == "closed" else queue.full_words
+    language = _spoken(queue.language)
+    if how == VisitEnd.VOICEMAIL:
+        return cti.twilio.take_message(own or MESSAGE[language], queue.language, settings.public_url)
+    usual = CALLBACK if how == VisitEnd.CALLBACK else CLOSED if why == "closed" else FULL
+    return cti.twilio.say_and_hang_up(own or usual[language], queue.language)
 
 
 def waiting_answer(settings: Settings) -> str:
@@ -153,9 +194,15 @@ def later_answer(settings: Settings) -> str:
     return cti.twilio.come_back(GREETING[language], settings.language, settings.public_url)
 
 
-def dialed_answer(params: dict[str, str], *, settings: Settings) -> str:
-    """TwiML after the agents' telephones rang: an apology when nobody took the call."""
+def dialed_answer(db: Session, params: dict[str, str], *, settings: Settings) -> str:
+    """TwiML after the agents' telephones rang in vain: the next agent's where one is asked after the other, the waiting
+    line where nobody is free or an agent took the call on the screen only, or else an apology."""
     if cti.twilio.was_unanswered(params):
+        call = _call_of(db, params)
+        queue = db.get(Queue, call.queue_id) if call and call.queue_id else None
+        was_taken = call is not None and calls.was_released(db, call.id or 0)
+        if call is not None and queue is not None and (queue.ringing == Ringing.LONGEST_IDLE or was_taken):
+            return voice_answer(db, call.call_key, settings=settings, greets=False)
         return cti.twilio.say_and_hang_up(SORRY[_spoken(settings.language)], settings.language)
     return cti.twilio.nothing()
 
@@ -169,18 +216,31 @@ def target_of(phone: str) -> Target | None:
     return Target("number", phone) if phone.startswith("+") else None
 
 
-def connect(settings: Settings, call_key: str, phone: str) -> None:
+def connect(settings: Settings, call_key: str, phone: str, *, timeout_seconds: int = 0) -> None:
     """Pull a waiting caller to an agent's telephone. Raises `Unreachable` or `Rejected`."""
     target = target_of(phone)
     if target is None or not settings.twilio_account_sid:
         raise Rejected("no_telephone_to_ring")
-    account = cti.twilio.Account(
+    cti.twilio.connect(_account(settings), call_key, target, timeout_seconds=timeout_seconds or settings.ring_seconds)
+
+
+def tell(settings: Settings, call_key: str, twiml: str) -> None:
+    """Let a waiting caller hear something else. Raises `Unreachable` or `Rejected`."""
+    cti.twilio.instruct(_account(settings), call_key, twiml)
+
+
+def _account(settings: Settings) -> cti.twilio.Account:
+    return cti.twilio.Account(
         sid=settings.twilio_account_sid,
         token=settings.twilio_auth_token.get_secret_value(),
         public_url=settings.public_url,
         base_url=settings.twilio_base_url,
     )
-    cti.twilio.connect(account, call_key, target, timeout_seconds=settings.ring_seconds)
+
+
+def _call_of(db: Session, form: dict[str, str]) -> Call | None:
+    key = form.get("ParentCallSid") or form.get("CallSid", "")
+    return db.exec(select(Call).where(Call.source == "twilio", Call.call_key == key)).first()
 
 
 def _spoken(language: str) -> str:

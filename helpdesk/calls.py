@@ -6,18 +6,20 @@ call is computed from all its facts every time: the same facts in any order give
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, intake, queues, routing, stays, tickets
+from helpdesk import agents, help_signs, intake, offering, queues, routing, stays, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import CallChanged, CallEnded, CallRinging, CallWrappedUp, Fact, emit
+from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
 from helpdesk.runtime import work
+from helpdesk.settings import Settings
 from models import (
     Agent,
     Call,
@@ -26,12 +28,15 @@ from models import (
     CallState,
     Channel,
     Customer,
+    HelpSign,
     Message,
     OfferEnd,
     Outcome,
     PointKind,
     Presence,
     Queue,
+    QueueVisit,
+    Ringing,
     Ticket,
     VisitEnd,
 )
@@ -51,8 +56,8 @@ _OFFERED = (
     .order_by(col(CallOffer.agent_id))
 )
 _SHOWING = _OFFERED.where(col(CallOffer.ended_at).is_(None))
-_OFFER = sa.insert(CallOffer)
 _UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
+_TOLD = {"refused": Outcome.REJECTED, "voicemail": Outcome.VOICEMAIL, "callback": Outcome.MISSED}
 _GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
 
 
@@ -96,7 +101,8 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
         outcome = Outcome.OPEN
     else:
         state = CallState.ENDED
-        outcome = _outcome(answered is not None, cause)
+        left = [str(fact.detail["how"]) for fact in known if fact.kind == stays.LEFT]
+        outcome = _TOLD[left[-1]] if left and answered is None else _outcome(answered is not None, cause)
     until = answered or ended
     return Folded(
         state,
@@ -137,14 +143,14 @@ def record(
     before = (call.state, call.agent_id, call.ticket_id)
     with db.no_autoflush:  # what is learned step by step is written once
         queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
-        if _is_inquiry(call, event) and not is_refused:
+        if is_inquiry := (_is_inquiry(call, event) and not is_refused):
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
-    _remember(db, call, event, now=now)
+    stay = _remember(db, call, event, now=now)
     if event.kind == "silence":
         _fall_silent(db, call, event.agents, now=now)
     elif call.state == CallState.RINGING and call.direction == "in":
-        if call.queue_id is not None:
+        if stay.waits and (not is_inquiry or _may_wait(db, call, now=now)):
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
         _turned(db, call, before=before[1], now=now)
@@ -169,6 +175,7 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
     call.agent_id, call.accepted_at = agent.id, now
     stays.decide(db, call, stays.TOOK, agent_id=agent.id, now=now)
     _refold(db, call)
+    offering.end_offers(db, call, taken_by=agent.id, now=now)
     _give_ticket(db, _ticket_of(db, call), agent, now=now)
     agents.set_state(db, agent.id, Presence.BUSY, now=now)
     if rings and agent.phone:
@@ -265,19 +272,18 @@ def wrap_up(
     The note is the first words a call has, so the classifier reads it now (`guess`). What came by telephone and
     is solved is resolved with it; one that came by mail stays with its agent.
     """
-    if disposition not in DISPOSITIONS:
-        raise Invalid("disposition_missing", field="disposition")
     _hold_still(db, call)
+    if disposition not in DISPOSITIONS and (disposition or _needs_disposition(db, call)):
+        raise Invalid("disposition_missing", field="disposition")
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
     if call.wrapped_up_at is not None:
         return
     if call.state != CallState.ENDED:
         _end_by_hand(db, call, now=now)
-    call.note, call.disposition, call.wrapped_up_at = note.strip(), disposition, now
-    call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
-    stays.decide(db, call, stays.WRAPPED_UP, agent_id=by.id, now=now)
-    _refold(db, call)
+        _lower_hand(db, call, now=now)
+    call.note, call.disposition = note.strip(), disposition
+    _wrapped(db, call, now=now)
     ticket = _ticket_of(db, call)
     if ticket:
         if call.note and ticket.subject == subject_of(call):
@@ -303,28 +309,111 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
         .limit(20)
     )
     for call in ringing.all():
-        if call.queue_id is not None and agents.serves_as_member(db, agent, call.queue_id):
+        queue = db.get(Queue, call.queue_id) if call.queue_id else None
+        if (queue and queue.ringing == Ringing.EVERYBODY and agents.serves_as_member(db, agent, queue.id or 0)
+                and offering.is_waiting(db, call)):  # fmt: skip
             _offer(db, call, [agent.id or 0], now=now)
+    offering.serve_waiting(db, now=now)
 
 
-def move_to_queue(db: Session, call: Call, to: Queue, *, how: VisitEnd, by_id: int | None, now: datetime) -> None:
-    """Let a waiting call wait in another queue: it goes off the screens it was on, and onto those of who is ready
-    there."""
-    assert call.queue_id is not None and to.id is not None
-    stays.decide(db, call, stays.MOVED, queue_id=to.id, from_id=call.queue_id, how=how.value, by_id=by_id, now=now)
-    db.execute(
-        sa.update(CallOffer)
-        .where(col(CallOffer.call_id) == call.id, col(CallOffer.ended_at).is_(None))
-        .values(ended_at=now, how=OfferEnd.GONE)
+def unanswered(db: Session, call: Call, *, now: datetime) -> None:
+    """The telephone system rang an agent in vain, and the caller is still there: back to the line, or to the next."""
+    if call.agent_id is not None and call.accepted_at is not None and not is_answered(db, call.id or 0):
+        stays.decide(db, call, stays.RELEASED, agent_id=call.agent_id, now=now)
+        before, call.agent_id, call.accepted_at = call.agent_id, None, None
+        _refold(db, call)
+        if not _busy_elsewhere(db, before, but=call.id):
+            agents.set_state(db, before, Presence.READY, now=now)
+        _say(db, call, CallChanged, what="released", now=now)
+        queue = db.get(Queue, call.queue_id)
+        if queue and queue.ringing == Ringing.EVERYBODY:
+            offering.offer(db, call, queue, now=now)
+    offering.unanswered(db, call, now=now)
+
+
+def was_released(db: Session, call_id: int) -> bool:
+    """Whether somebody had taken the call on the screen, whose telephone then nobody answered."""
+    given = select(CallFact.id).where(CallFact.call_id == call_id, CallFact.kind == stays.RELEASED)
+    return db.exec(given.limit(1)).first() is not None
+
+
+def is_anything_due(db: Session, *, settings: Settings, since: datetime, now: datetime) -> bool:
+    """Whether `do_due` would do anything."""
+    return offering.is_anything_due(db, since=since, now=now) or any(
+        _wrapped_long_enough(call, queue, settings, now) for call, queue in db.exec(_wrapping()).all()
     )
-    _say(db, call, CallChanged, what="moved", now=now, by_id=by_id)
-    call.queue_id = to.id
+
+
+def do_due(db: Session, *, settings: Settings, since: datetime, now: datetime) -> None:
+    """What time alone brings about: nobody picked up, somebody waited too long, a wrap-up is over, a page was closed.
+
+    Any number of processes may look at once; each thing is done once. `since` is when this one opened the desk.
+    """
+    offering.time_outs(db, now=now)
+    for call in offering.waited_too_long(db, settings=settings, now=now):
+        work.enqueue(db, "tell_caller", call.id, key=f"tell:{call.id}:{now.isoformat()}")
+    for call, queue in db.exec(_wrapping().with_for_update(of=Call, skip_locked=True)).all():
+        if _wrapped_long_enough(call, queue, settings, now):
+            db.refresh(call)
+            if call.wrapped_up_at is None:
+                _wrapped(db, call, now=now)
+                _say(db, call, CallWrappedUp, disposition="", now=now)
+                _ready_again(db, call.agent_id or 0, call, now=now)
+    offering.away(db, since=since, now=now)
+    offering.serve_waiting(db, now=now)
+
+
+def wrap_up_seconds(queue: Queue | None, settings: Settings) -> int:
+    """How long the work after a call counts down."""
+    return (queue.wrap_up_seconds if queue else 0) or settings.wrap_up_seconds
+
+
+def _wrapping() -> Any:
+    """Calls whose agents still work after them, in queues that let them go without a word on what came of it."""
+    return (
+        select(Call, Queue)
+        .join(Queue, col(Queue.id) == Call.queue_id)
+        .where(
+            col(Call.agent_id).is_not(None), col(Call.wrapped_up_at).is_(None), Call.state == CallState.ENDED,
+            ~col(Queue.needs_disposition),
+        )
+        .order_by(col(Call.agent_id), col(Call.id))  # as the index of what is unwrapped has them
+        .limit(50)
+    )  # fmt: skip
+
+
+def _wrapped_long_enough(call: Call, queue: Queue, settings: Settings, now: datetime) -> bool:
+    return call.ended_at is not None and call.ended_at + timedelta(seconds=wrap_up_seconds(queue, settings)) <= now
+
+
+def _needs_disposition(db: Session, call: Call) -> bool:
+    queue = db.get(Queue, call.queue_id) if call.queue_id else None
+    return queue is None or queue.needs_disposition
+
+
+def _wrapped(db: Session, call: Call, *, now: datetime) -> None:
+    """The work after the call is done."""
+    call.wrapped_up_at = now
+    call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
+    stays.decide(db, call, stays.WRAPPED_UP, agent_id=call.agent_id, now=now)
     _refold(db, call)
-    ready = agents.ready_for(db, to.id)
-    if ready:
-        db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now, "how": OfferEnd.OPEN}
-                            for agent_id in ready])  # fmt: skip
-    emit(db, CallRinging(call_id=call.id or 0, queue_id=to.id, agent_ids=ready, ticket_id=call.ticket_id, at=now))
+
+
+def _ready_again(db: Session, agent_id: int, call: Call, *, now: datetime) -> None:
+    """After the last of an agent's calls: ready for the next, unless the agent has gone away meanwhile."""
+    agent, state = db.get(Agent, agent_id), agents.state_of(db, agent_id)
+    if agent is None or _busy_elsewhere(db, agent_id, but=call.id):
+        return
+    if state is not None and state.state in (Presence.WRAP_UP, Presence.BUSY):
+        agents.set_state(db, agent_id, Presence.READY, now=now)
+        offer_waiting(db, agent, now=now)
+
+
+def move_to_queue(db: Session, call: Call, to: Queue, *, by: Agent, now: datetime) -> None:
+    """Let a waiting call wait in another queue: it goes off the screens it was on, and is offered anew there."""
+    _say(db, call, CallChanged, what="moved", now=now, by_id=by.id)
+    offering.move(db, call, to, how=VisitEnd.MOVED, by=by, now=now)
+    offering.offer(db, call, to, rings=True, now=now)
 
 
 def refold(db: Session, call: Call) -> None:
@@ -353,6 +442,13 @@ def live_for(db: Session, agent: Agent) -> list[Call]:
     return [*mine[:MOST_OWN], *(call for call in live if call.agent_id is None)]
 
 
+def _lower_hand(db: Session, call: Call, *, now: datetime) -> None:
+    """The call is over: nobody need come any more."""
+    sign = db.get(HelpSign, call.agent_id) if call.agent_id else None
+    if sign is not None and sign.call_id == call.id:
+        help_signs.take_down(db, sign.agent_id, by=None, now=now)
+
+
 def is_answered(db: Session, call_id: int) -> bool:
     """Whether the telephone system itself said that somebody answered."""
     answer = select(CallFact.id).where(CallFact.call_id == call_id, CallFact.kind == "answer")
@@ -368,7 +464,10 @@ def waiting_query(queue_ids: Sequence[int] | None = None) -> sa.Select[int]:
     """What `waiting_count` asks."""
     query = (
         sa.select(sa.func.count()).select_from(Call)
-        .where(col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in")
+        .where(
+            col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in",
+            sa.exists().where(col(QueueVisit.call_id) == Call.id, col(QueueVisit.left_at).is_(None)),
+        )
     )  # fmt: skip
     return query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))
 
@@ -419,7 +518,13 @@ def _knows(db: Session, call: Call, event: CallEvent) -> bool:
     return db.exec(known).first() is not None
 
 
-def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> None:
+def _may_wait(db: Session, call: Call, *, now: datetime) -> bool:
+    """Whether a call that just came in stands in a waiting line: that of the queue dialed or of the one behind it."""
+    queue = db.get(Queue, call.queue_id)
+    return queue is not None and offering.arrive(db, call, queue, now=now) is not None
+
+
+def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> stays.Stays:
     """Write the call, keep the event as its fact, and fold all its facts."""
     is_new = call.id is None
     db.add(call)
@@ -447,10 +552,11 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
         received_at=now,
     )
     db.add(fact)
-    if is_new:
-        _apply(call, fold([fact], accepted_at=call.accepted_at), stays.keep(db, call, [fact], is_new=True))
-    else:
-        _refold(db, call)
+    if not is_new:
+        return _refold(db, call)
+    told, stay = fold([fact], accepted_at=call.accepted_at), stays.keep(db, call, [fact], is_new=True)
+    _apply(call, told, stay)
+    return stay
 
 
 def _meant(db: Session, call: Call, event: CallEvent) -> int | None:
@@ -530,10 +636,11 @@ def _take_in(db: Session, call: Call, *, dialed: Queue | None, open_ticket_days:
         tickets.announce(db, taken.ticket, now=now)
 
 
-def _refold(db: Session, call: Call) -> None:
+def _refold(db: Session, call: Call) -> stays.Stays:
     facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
-    told = fold(facts, accepted_at=call.accepted_at)
-    _apply(call, told, stays.keep(db, call, facts))
+    told, stay = fold(facts, accepted_at=call.accepted_at), stays.keep(db, call, facts)
+    _apply(call, told, stay)
+    return stay
 
 
 def _apply(call: Call, told: Folded, stay: stays.Stays) -> None:
@@ -545,18 +652,14 @@ def _apply(call: Call, told: Folded, stay: stays.Stays) -> None:
 
 
 def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = False, now: datetime) -> None:
-    """Show a ringing call to the agents its system rings, or else to who serves its queue and is ready."""
+    """Show a ringing call to the agents its system rings, or else to whom its queue rings."""
     assert call.id is not None and call.queue_id is not None
     shown = set() if is_new else set(offered_to(db, call.id))
-    to = list(named) if named else ([] if shown else agents.ready_for(db, call.queue_id))
-    new = [agent_id for agent_id in to if agent_id not in shown]
-    if new:
-        db.execute(
-            _OFFER,
-            [{"call_id": call.id, "agent_id": agent_id, "offered_at": now, "how": OfferEnd.OPEN} for agent_id in new],
-        )
-    if new or not shown:
-        emit(db, CallRinging(call_id=call.id, queue_id=call.queue_id, agent_ids=new, ticket_id=call.ticket_id, at=now))
+    if named:
+        if new := [agent_id for agent_id in named if agent_id not in shown]:
+            offering.show(db, call, new, now=now)
+    elif not shown and (queue := db.get(Queue, call.queue_id)):
+        offering.offer(db, call, queue, is_new=is_new, now=now)
 
 
 def _fall_silent(db: Session, call: Call, names: Iterable[str], *, now: datetime) -> None:
@@ -575,7 +678,9 @@ def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> No
     agent = db.get(Agent, call.agent_id) if call.agent_id else None
     if before is not None and before != call.agent_id and not _busy_elsewhere(db, before, but=call.id):
         agents.set_state(db, before, Presence.READY, now=now)
+    offering.end_offers(db, call, taken_by=call.agent_id, now=now)
     if call.state == CallState.ENDED:
+        _lower_hand(db, call, now=now)
         if agent and agent.id is not None:
             _give_ticket(db, _ticket_of(db, call), agent, now=now)
             if call.wrapped_up_at is None:

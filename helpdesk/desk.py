@@ -29,6 +29,7 @@ from helpdesk import (
     deliveries,
     exchange_log,
     exchanges,
+    hours,
     impressions,
     inbox,
     learning,
@@ -44,7 +45,9 @@ from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import Worker
 from helpdesk.settings import Settings
 from models import (
+    Agent,
     Call,
+    CallOffer,
     CallState,
     ContactPoint,
     Inbound,
@@ -68,6 +71,7 @@ SWEEP_SECONDS = 5.0
 DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
+CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
 WATCH_SECONDS = 2.0
 CASES_PAUSE = 0.02
@@ -105,6 +109,7 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self.opened_at = clock()
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
@@ -149,6 +154,7 @@ class Desk:
 
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
+        self.opened_at = self.clock()
         self.worker.connect()
         await self.bus.start()
         if self.settings.mail_port:
@@ -163,6 +169,7 @@ class Desk:
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
+            *([asyncio.create_task(self._keep_calls(), name="calls")] if self._works else ()),
         ]
         if self._works:
             await self.collector.start()
@@ -494,6 +501,28 @@ class Desk:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)
 
+    def _load_holidays(self) -> None:
+        try:
+            self.database.read_now(hours.prepare, now=self.clock())
+        except Exception:
+            logger.exception("holidays could not be loaded yet; they are when a call asks for them")
+
+    async def keep_calls(self) -> None:
+        """Do what time alone brings about in calls, if anything is due."""
+        told: dict[str, Any] = {"settings": self.settings, "since": self.opened_at, "now": self.clock()}
+        if await self.database.read(calls.is_anything_due, **told):
+            await self.database.write(calls.do_due, **told)
+
+    async def _keep_calls(self) -> None:
+        """Every second: calls nobody answers, callers who wait too long, wrap-ups that are over."""
+        await asyncio.to_thread(self._load_holidays)
+        while True:
+            await asyncio.sleep(CALLS_SECONDS)
+            try:
+                await self.keep_calls()
+            except Exception:
+                logger.exception("what is due in calls could not be done; trying again")
+
     async def _learn_at_night(self) -> None:
         """Once a night, from the time that was set on: whoever opens later catches up, and nobody does so twice."""
         asked: date | None = None
@@ -559,6 +588,8 @@ class Desk:
             "send_mail": self._send_mail,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
+            "ring_agent": self._ring_agent,
+            "tell_caller": self._tell_caller,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
         }
@@ -579,6 +610,33 @@ class Desk:
         call = self.database.read_now(lambda db: db.get(Call, call_id))
         if call is not None and call.state != CallState.ENDED:
             callbacks.connect(self.settings, call.call_key, target)
+
+    def _ring_agent(self, offer_id: int) -> None:
+        """Ring the agent a waiting call is offered to, while the offer stands."""
+
+        def look(db: Session) -> tuple[str, str, int] | None:
+            offer = db.get(CallOffer, offer_id)
+            call = db.get(Call, offer.call_id) if offer and offer.ended_at is None else None
+            if offer is None or call is None or call.state != CallState.RINGING:
+                return None
+            agent, queue = db.get(Agent, offer.agent_id), db.get(Queue, call.queue_id)
+            phone = agent.phone if agent and self.settings.can_command(call.source) else ""
+            return (call.call_key, phone, queue.ring_seconds if queue else 0) if phone else None
+
+        if found := self.database.read_now(look):
+            callbacks.connect(self.settings, found[0], found[1], timeout_seconds=found[2])
+
+    def _tell_caller(self, call_id: int) -> None:
+        """Say to a waiting caller what the desk decided: that nobody can come, and what happens instead."""
+
+        def look(db: Session) -> tuple[str, str] | None:
+            call = db.get(Call, call_id)
+            if call is None or call.state != CallState.RINGING:
+                return None
+            return call.call_key, callbacks.voice_answer(db, call.call_key, settings=self.settings, greets=False)
+
+        if found := self.database.read_now(look):
+            callbacks.tell(self.settings, *found)
 
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""

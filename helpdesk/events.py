@@ -360,6 +360,22 @@ class AgentStateChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HelpSignChanged(Fact):
+    """An agent raised a hand ("raised"), or it was lowered ("lowered")."""
+
+    agent_id: int
+    call_id: int | None
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalendarChanged(Fact):
+    """Its hours, or that it is there at all."""
+
+    calendar_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentChanged(Fact):
     """Role, queues or account: what the agent may hear is no longer what it was."""
 

@@ -12,7 +12,7 @@ from helpdesk import agents, calls, queues, routing, stays
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import CallChanged, emit
 from helpdesk.runtime import work
-from models import Agent, Call, CallState, Presence, VisitEnd
+from models import Agent, Call, CallState, Presence
 
 FORCED = (Presence.READY, Presence.AWAY, Presence.OFFLINE)
 
@@ -67,6 +67,6 @@ def move(db: Session, call: Call, queue_id: int, *, by: Agent, now: datetime) ->
     to = queues.get(db, queue_id)
     if to.id == call.queue_id:
         return
-    calls.move_to_queue(db, call, to, how=VisitEnd.MOVED, by_id=by.id, now=now)
+    calls.move_to_queue(db, call, to, by=by, now=now)
     if ticket := calls.own_ticket(db, call):
         routing.move(db, ticket, to, by=by, now=now)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import calls, conversations, tickets
+from helpdesk import calls, conversations, help_signs, tickets
 from helpdesk.conversations import CustomerBrief, TicketBrief
 from helpdesk.customers import contact_points, matching
 from helpdesk.settings import Settings
@@ -63,6 +63,8 @@ class Card:
     disposition: str
     dispositions: Sequence[str]
     wrap_up_until: datetime | None
+    needs_disposition: bool = True  # wrap-up goes on past its time until the outcome is given
+    wants_help: bool = False  # its agent has raised a hand
     cause: str = ""
 
 
@@ -113,7 +115,9 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
         call.note,
         call.disposition,
         calls.DISPOSITIONS,
-        call.ended_at + timedelta(seconds=settings.wrap_up_seconds) if call.ended_at else None,
+        call.ended_at + timedelta(seconds=calls.wrap_up_seconds(queue, settings)) if call.ended_at else None,
+        queue is None or queue.needs_disposition,
+        state == "talking" and help_signs.is_raised(db, call),
         call.cause,
     )
 

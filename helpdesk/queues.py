@@ -95,9 +95,10 @@ def change(
     acknowledgment: dict[str, str] | None = None,
     takes_reply_to: bool | None = None,
     safety: Mapping[str, Any] | None = None,
+    calls: Mapping[str, Any] | None = None,
 ) -> None:
-    """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves, by
-    the names of its columns. Raises `Invalid`, or `Conflict("taken")`."""
+    """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves and
+    `calls` how it takes calls, by the names of columns. Raises `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
         queue.phone = contact_points.to_e164(phone, region=region) if phone else None
     if address is not None:
@@ -119,6 +120,10 @@ def change(
     queue.takes_reply_to = queue.takes_reply_to if takes_reply_to is None else takes_reply_to
     if acknowledgment is not None:
         queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
+    if calls and calls.get("overflow_id") == queue.id and queue.id is not None:
+        raise Invalid("overflows_into_itself", field="overflow_id")
+    for name, value in (calls or {}).items():
+        setattr(queue, name, value)
     for name, value in (safety or {}).items():
         setattr(queue, name, _banned(value) if name == "banned_words" else value)
     if db.is_modified(queue):

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, queues
+from helpdesk import agents, hours, queues
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
 from helpdesk.events import CallbackChanged, emit
 from helpdesk.settings import Settings
-from models import Agent, Call, Callback, CallbackState, Customer, Outcome, Queue
+from models import Agent, Calendar, Call, Callback, CallbackState, Customer, Outcome, Queue
 
 FILTERS = ("open", "overdue", "mine", "free", "settled")
 PAGE = 50
@@ -103,7 +103,7 @@ def promise(
     if customer_id is None and not number:
         raise Invalid("nobody_to_call", field="number")
     key = _key(customer_id, number)
-    until = at or _due(queues.get(db, queue_id), now)
+    until = at or _due(db, queues.get(db, queue_id), now)
     row = db.exec(_OPEN, params={"key": key}).first()
     is_new = row is None
     if row is None:
@@ -262,8 +262,11 @@ def _key(customer_id: int | None, number: str) -> str:
     return f"customer:{customer_id}" if customer_id is not None else f"number:{number}"
 
 
-def _due(queue: Queue, since: datetime) -> datetime:
-    return since + timedelta(minutes=queue.callback_minutes)
+def _due(db: Session, queue: Queue, since: datetime) -> datetime:
+    """By when who could not be answered is called back: so many minutes of the queue after it is open."""
+    calendar = db.get(Calendar, queue.calendar_id) if queue.calendar_id else None
+    opens = hours.next_opening(calendar, since) if calendar else since
+    return (opens or since) + timedelta(minutes=queue.callback_minutes)
 
 
 def _hold_still(db: Session, row: Callback, *, settled_too: bool = False) -> None:
@@ -334,7 +337,7 @@ def _keep(db: Session, row: Callback | None, key: str, customer_id: int | None, 
         row = Callback(key=key, customer_id=customer_id, queue_id=queue.id or 0, first_at=newest.started_at,
                        last_at=newest.started_at)  # fmt: skip
         db.add(row)
-    due = _due(queue, newest.ended_at or newest.started_at)
+    due = _due(db, queue, newest.ended_at or newest.started_at)
     if row.asked_by_customer:
         due = min(filter(None, (row.promised_at, due)))
     first_at = missed[0].started_at

@@ -61,6 +61,11 @@ class Stays:
     visits: tuple[Visit, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def waits(self) -> bool:
+        """Whether the caller stands in a waiting line now."""
+        return bool(self.visits) and self.visits[-1].left_at is None
+
 
 def fold(facts: Iterable[CallFact], *, direction: str, queue_id: int | None) -> Stays:
     """The stays and parts of a call by its facts, at least one, in whatever order they came.

@@ -83,6 +83,15 @@ def wrap_up(page: Page, desk: Running) -> None:
     expect(page.locator(".pop-wrap-up")).to_be_visible()
 
 
+def hours(page: Page, desk: Running) -> None:
+    """The usual business hours, as they will be in the next two weeks."""
+    page.goto(desk.url + "/admin/calendars/new")
+    page.locator("#f-name").fill("平日")
+    page.locator("#f-name").press("Enter")
+    expect(page.locator("#preview-title")).to_be_visible()
+    whole(page.url.removeprefix(desk.url))(page, desk)
+
+
 def several(page: Page, desk: Running) -> None:
     """A number several customers share."""
     page.goto(desk.url + "/inbox?view=mine")
@@ -205,7 +214,10 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "accuracy-preview": (SUPERVISOR, "/queues/accuracy?days=90&language=ja&queue=&at=75#points-ja"),
     "accuracy-answers": (SUPERVISOR, "/queues/accuracy/answers?days=90&said=returns&was=returns"),
     "every-queue": (SUPERVISOR, "/admin/queues"),
-    "queue-form": (SUPERVISOR, "/admin/queues/2"),
+    "queue-form": (SUPERVISOR, whole("/admin/queues/2")),
+    "agents": (SUPERVISOR, "/admin/agents"),
+    "agent-form": (SUPERVISOR, whole("/admin/agents/1")),
+    "calendar": (SUPERVISOR, hours),
     "parked": (SUPERVISOR, "/admin/parked"),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }

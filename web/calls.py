@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cti import LONGEST_NAME
-from helpdesk import access, call_log, calls, impressions, measures, preferences, queues
+from helpdesk import access, call_log, calls, help_signs, impressions, measures, preferences, queues
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import NotFound, Rejected, Unreachable
@@ -118,6 +118,18 @@ async def note(request: Request) -> Response:
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
         calls.write_note(db, call, form.get("note", "")[:20_000], by=agent)
+
+    return await _change(request, verb)
+
+
+async def ask_help(request: Request) -> Response:
+    """Raise the hand, or take it down."""
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        if form.get("hand") == "down":
+            help_signs.take_down(db, agent.id or 0, by=agent, now=desk_of(request).clock())
+        else:
+            help_signs.put_up(db, agent, call, now=desk_of(request).clock())
 
     return await _change(request, verb)
 

@@ -61,11 +61,12 @@ async def twilio_news(request: Request) -> Response:
 
 
 async def twilio_dialed(request: Request) -> Response:
-    """The agents' telephones have rung. The caller hears an apology if nobody took the call."""
+    """The agents' telephones have rung. If nobody took the call, the next one's rings, or the caller hears sorry."""
     form = await _hear_twilio(request)
     if form is None:
         return _refused()
-    return _twiml(callbacks.dialed_answer(form, settings=desk_of(request).settings))
+    desk = desk_of(request)
+    return _twiml(await desk.database.read(callbacks.dialed_answer, form, settings=desk.settings))
 
 
 async def push(request: Request) -> Response:

@@ -35,6 +35,8 @@ BATCH = 200
 """More than this behind, a page is told to reload instead."""
 BUFFER = 128
 ALIVE_SECONDS = 20.0
+SEEN_SECONDS = 30.0
+"""How often it is written down whose pages are open, so that calls go to nobody who has left."""
 SIGNED_OUT, CHANGED, SLOW = 4401, 4409, 4408
 
 logger = logging.getLogger(__name__)
@@ -136,6 +138,14 @@ class Hub:
             self._lines.discard(line)
             self._listening()
 
+    async def keep_seen(self) -> None:
+        """Write down whose pages are open."""
+        tokens = {line.token for line in self._lines}
+        try:
+            await self._desk.database.write(agents.keep_seen, tokens, now=self._desk.clock())
+        except Exception:
+            logger.exception("whose pages are open could not be written down; trying again")
+
     async def tell_number(self) -> None:
         """Pass on what is committed, then tell every page the number it is up to date with.
 
@@ -200,7 +210,7 @@ class Hub:
                              settings=self._desk.settings, now=self._desk.clock())  # fmt: skip
 
     async def _follow(self) -> None:
-        said = time.monotonic()
+        said = seen = time.monotonic()
         async for _ in self._desk.bus.news():
             try:
                 while await self._pass_on():
@@ -211,6 +221,9 @@ class Hub:
                 said = time.monotonic()
                 await self._check_logins()
                 await self.tell_number()
+            if time.monotonic() - seen > SEEN_SECONDS:
+                seen = time.monotonic()
+                await self.keep_seen()
 
     async def _pass_on(self) -> bool:
         """Hand out the next batch; True when there may be more."""

@@ -164,6 +164,18 @@ def _everything(touched: Touched, _fact: Any) -> None:
     touched.reload = True
 
 
+def _calendars(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("calendars", set()).add(SUPERVISORS)
+
+
+def _help(touched: Touched, fact: Any) -> None:
+    """The agent's own card shows the hand; supervisors see it wherever they are."""
+    if fact.call_id is not None:
+        touched.cards.setdefault(fact.call_id, set()).add(fact.agent_id)
+    touched.stale.setdefault("help-signs", set()).add(SUPERVISORS)
+    touched.stale.setdefault("board", set()).add(EVERYONE)
+
+
 def _learned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
@@ -228,6 +240,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
     facts.AgentStateChanged: _state,
+    facts.HelpSignChanged: _help,
+    facts.CalendarChanged: _calendars,
     facts.UrgencyJudged: _ticket,
     facts.PreferenceChanged: _everything,
     facts.SomethingParked: _parked,

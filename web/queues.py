@@ -8,11 +8,11 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, board, calls, queues, receipts, views
+from helpdesk import access, agents, board, calls, help_signs, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
-from web import charts, safety
+from web import call_rules, charts, safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -28,6 +28,24 @@ async def region(request: Request) -> Response:
     """The board alone."""
     agent, told = await see(request, _board(request))
     return fragment(request, "queues/_board.html", agent.language, now=desk_of(request).clock(), **told)
+
+
+async def hands(request: Request) -> Response:
+    """Who asks for help now, for supervisors."""
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        return {"hands": help_signs.all_raised(db, language=agent.language)}
+
+    agent, told = await see(request, verb)
+    return fragment(request, "queues/_hands.html", agent.language, now=desk_of(request).clock(), **told)
+
+
+async def lower(request: Request) -> Response:
+    """A supervisor comes: the hand goes down."""
+    agent_id, now = request.path_params["agent_id"], desk_of(request).clock()
+    await act(request, lambda db, agent: help_signs.take_down(db, agent_id, by=agent, now=now))
+    return back(request, "/queues")
 
 
 async def rail(request: Request) -> Response:
@@ -107,7 +125,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
-    told = safety.switches(form)
+    told, rules = safety.switches(form), call_rules.typed(form)
 
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
@@ -122,7 +140,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
             acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
-            safety=told,
+            safety=told, calls=call_rules.read(rules) if rules else None,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -130,12 +148,13 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         await act(request, verb)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told)
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules)
     return RedirectResponse("/admin/queues?notice=saved", 303)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
-                errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None) -> Response:  # fmt: skip
+                errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None,
+                rules: dict[str, str] | None = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -152,6 +171,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
             "safety": safety.asked(queue, told),
+            "rules": call_rules.shown(db, queue, rules, agent=agent),
             "is_triage": bool(queue and queue.is_triage),
             "usual_receipt": receipts.WORDS,
             "people": [
@@ -171,10 +191,12 @@ def _board(request: Request) -> Callable[[Session, Agent], dict[str, Any]]:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         seen = board.now(db, language=agent.language, seen=set(agents.queue_ids(db, agent)),
                          timezone=desk.settings.timezone, at=desk.clock())  # fmt: skip
+        is_supervisor = agent.role == Role.SUPERVISOR
         people = [each for each in seen.agents if not state or each.state == state]
         return {
             "figures": seen.figures, "queues": seen.queues, "agents": people, "waiting": seen.waiting,
-            "is_supervisor": agent.role == Role.SUPERVISOR, "shown_state": state, "today": seen.since,
+            "is_supervisor": is_supervisor,
+            "hands": help_signs.all_raised(db, language=agent.language) if is_supervisor else [], "shown_state": state, "today": seen.since,
             "recent": seen.recent, "trend": charts.trend,
             "every_queue": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
         }  # fmt: skip

@@ -25,6 +25,7 @@ from helpdesk import (
     cases,
     confirmed,
     drift,
+    help_signs,
     impressions,
     inbox,
     ledger,
@@ -41,6 +42,7 @@ from helpdesk.runtime import log
 from helpdesk.settings import Settings
 from models import (
     Agent,
+    Calendar,
     Channel,
     ContactPoint,
     Customer,
@@ -49,8 +51,10 @@ from models import (
     Membership,
     Message,
     MessageState,
+    Otherwise,
     PointKind,
     Presence,
+    Ringing,
     Ticket,
 )
 from models.database import Database
@@ -59,10 +63,11 @@ from models.migrations import upgrade
 NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=30)
 NUMBER, DIALED = "+819012340001", "+81312345678"
-SMALL = {"queue", "agent", "membership", "lease", "login", "mailbox"}
+SMALL = {"queue", "agent", "membership", "lease", "login", "mailbox", "helpsign", "calendar"}
 """Tables with as many rows as the desk has people and lines."""
 PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_parked_open", "ix_ticket_open",
-           "ix_ticket_urgent", "uq_agentstate_current"}  # fmt: skip
+           "ix_ticket_urgent", "uq_agentstate_current", "uq_queuevisit_waiting", "uq_calloffer_open",
+           "ix_calloffer_until"}  # fmt: skip
 """Indexes of what is open now; walking through one costs what there is to do."""
 FORM = f"CallSid=CA1&CallStatus=ringing&Direction=inbound&From=%2B{NUMBER[1:]}&To=%2B{DIALED[1:]}"
 
@@ -153,6 +158,34 @@ def test_a_ringing_call_finds_everything_by_an_index(database: Database, tmp_pat
     assert len(plans) > 20 and _walks(plans) == []
 
 
+def test_a_queue_with_rules_that_asks_one_agent_at_a_time_finds_everything_by_an_index(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path)
+
+    def rule(db: Session) -> None:
+        queue = queues.everyone(db)[0]
+        calendar = Calendar(name="平日", week={"mon": [["09:00", "18:00"]]}, created_at=NOW)
+        db.add(calendar)
+        db.flush()
+        queue.ringing, queue.calendar_id = Ringing.LONGEST_IDLE, calendar.id
+        queue.most_waiting, queue.longest_wait_seconds, queue.when_full = 5, 60, Otherwise.TELL
+
+    def look(db: Session, seconds: int) -> None:
+        now = NOW + timedelta(seconds=seconds)
+        assert calls.is_anything_due(db, settings=settings, since=BEFORE, now=now)
+        calls.do_due(db, settings=settings, since=BEFORE, now=now)
+
+    database.write_now(rule)
+    with _explained(database) as plans:
+        call_id = _ring(database, settings)
+        assert database.read_now(calls.showing, call_id) == [1]
+        database.write_now(look, 30)  # nobody picked up, and is asked again
+        database.read_now(calls.showing, call_id)
+        assert "<Dial" not in database.read_now(callbacks.voice_answer, "CA1", settings=settings)
+    assert len(plans) > 30 and _walks(plans) == []
+
+
 def test_a_mail_finds_everything_by_an_index(database: Database, tmp_path: Path) -> None:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "tanaka@example.com", "desk@example.com", "返品 [#77]"
@@ -205,6 +238,8 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "what came again on a day": lambda db, agent: ledger.rows(
         db, "smtp", NOW.date(), "repeat", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
     ),
+    "what is due in calls": lambda db, agent: calls.is_anything_due(db, settings=Settings(), since=BEFORE, now=NOW),
+    "raised hands": lambda db, agent: help_signs.all_raised(db, language="ja"),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
 }
 

@@ -19,8 +19,10 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/admin/mailboxes", "/admin/mailboxes/new",
          "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains",
          "/callbacks", "/callbacks?filter=settled", "/queues?agents=away", "/queues/alarms", "/queues/walls", "/wall",
-         "/reports/calls", "/reports/calls?by=agent&period=week", "/calls?behind=abandoned&queue=2")  # fmt: skip
-FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board")
+         "/reports/calls", "/reports/calls?by=agent&period=week", "/calls?behind=abandoned&queue=2",
+         "/admin/queues/new", "/admin/queues/2", "/admin/agents", "/admin/agents/1", "/admin/calendars",
+         "/admin/calendars/new")  # fmt: skip
+FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board", "/queues/hands")
 LEFT_ENGLISH = re.compile(
     r">\s*(My tickets|Unassigned|All open|Resolved|Calls|Customers|Live view|Sign out|Reply|Note)\s*<"
 )

@@ -38,6 +38,7 @@ const KEYS = {
   n: () => write("note"),
   a: () => first("[data-assign]")?.focus(),
   e: () => first("[data-resolve]")?.click(),
+  h: () => first("[data-hand]")?.click(),
   "?": () => first("#help")?.showModal(),
 };
 

@@ -12,7 +12,10 @@ function tick() {
   const now = Date.now();
   for (const one of document.querySelectorAll("[data-since], [data-until]")) {
     const { since, until } = one.dataset;
-    const text = write((since ? now - Date.parse(since) : Date.parse(until) - now) / 1000);
+    const left = (since ? now - Date.parse(since) : Date.parse(until) - now) / 1000;
+    const isOver = Boolean(one.dataset.over) && left < 0;
+    const text = isOver ? one.dataset.over : write(left);
+    one.toggleAttribute("data-late", isOver);
     if (one.textContent !== text) one.textContent = text;
   }
 }

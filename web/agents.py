@@ -1,0 +1,100 @@
+"""The agents as supervisors see and change them: languages, queues and turns, calls at once, telephone."""
+
+from typing import Any
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import access, agents, queues
+from helpdesk.errors import Invalid
+from models import Agent
+from web.edge import act, desk_of, html, look
+from web.render import LANGUAGES
+
+LEVELS = range(1, 6)
+FIELDS = ("phone", "extension", "most_calls")
+
+
+async def page(request: Request) -> Response:
+    """Everybody who may sign in."""
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        names = {queue.id: queue.called(agent.language) for queue in queues.everyone(db)}
+        rows = [
+            {
+                "id": each.id, "name": each.name, "reading": each.reading, "role": each.role.value,
+                "languages": each.languages, "most_calls": each.most_calls, "extension": each.extension,
+                "phone": each.phone,
+                "queues": [
+                    {"name": names[queue_id], "level": level}
+                    for queue_id, level in sorted(agents.levels_of(db, each).items()) if queue_id in names
+                ],
+            }
+            for each in agents.everyone(db) if each.is_active
+        ]  # fmt: skip
+        return {"rows": rows}
+
+    frame, told = await look(request, verb)
+    return html(request, "agents/page.html", frame["me"]["language"], **(frame | told | {"view": "agents"}))
+
+
+async def edit(request: Request) -> Response:
+    """An agent as a form, or the changed agent."""
+    return await (_form(request, None, {}) if request.method == "GET" else _save(request))
+
+
+async def _save(request: Request) -> Response:
+    desk, agent_id, form = desk_of(request), request.path_params["agent_id"], await request.form()
+    values: dict[str, Any] = {name: str(form.get(name, ""))[:200].strip() for name in FIELDS}
+    values["languages"] = [str(each) for each in form.getlist("language") if each in LANGUAGES]
+    values["levels"] = {
+        int(name.removeprefix("level_")): str(value)
+        for name, value in form.items()
+        if name.startswith("level_") and name[6:].isdecimal() and len(name) < 15 and value
+    }
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        known = {queue.id for queue in queues.everyone(db)}
+        agents.change(
+            db, agents.get(db, agent_id), phone=values["phone"], extension=values["extension"].lower(),
+            languages=values["languages"], most_calls=_whole(values["most_calls"], "most_calls", "not_a_count"),
+            levels={queue_id: _whole(level, "levels", "not_a_level") for queue_id, level in values["levels"].items()
+                    if queue_id in known},
+            now=desk.clock(),
+        )  # fmt: skip
+
+    try:
+        await act(request, verb)
+    except Invalid as error:
+        return await _form(request, values, {str(error.facts.get("field", "")): error.code}, 422)
+    return RedirectResponse("/admin/agents?notice=saved", 303)
+
+
+async def _form(request: Request, values: dict[str, Any] | None, errors: dict[str, str], status: int = 200) -> Response:
+    agent_id = request.path_params["agent_id"]
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        found = agents.get(db, agent_id)
+        levels = {queue_id: str(level) for queue_id, level in agents.levels_of(db, found).items()}
+        shown = values or {
+            "phone": found.phone, "extension": found.extension, "most_calls": str(found.most_calls),
+            "languages": found.languages, "levels": levels,
+        }  # fmt: skip
+        return {
+            "person": {"id": found.id, "name": found.name}, "values": shown, "levels": LEVELS, "spoken": LANGUAGES,
+            "queues": [{"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)],
+        }  # fmt: skip
+
+    frame, told = await look(request, verb)
+    frame |= {"view": "agents", "errors": errors} | told
+    return html(request, "agents/form.html", frame["me"]["language"], status, **frame)
+
+
+def _whole(text: str, field: str, code: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        raise Invalid(code, field=field)
+    return int(text)
