@@ -35,6 +35,7 @@ from models import (
     Ticket,
 )
 
+MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 # Statements of the way from a ringing telephone to the card are built once: building costs more than running.
 _BY_KEY = (
@@ -308,18 +309,11 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
     offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = db.exec(
-        select(Call)
-        .where(Call.state != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
-        .order_by(col(Call.id))
-    ).all()
-    own = db.exec(
-        select(Call)
-        .where(Call.agent_id == agent.id, col(Call.wrapped_up_at).is_(None))
-        .order_by(col(Call.id))
-        .limit(20)
-    ).all()
-    return [*own, *ringing]
+    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
+    own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
+    live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
+    mine = [call for call in live if call.agent_id is not None]
+    return [*mine[:MOST_OWN], *(call for call in live if call.agent_id is None)]
 
 
 def is_answered(db: Session, call_id: int) -> bool:
@@ -330,11 +324,16 @@ def is_answered(db: Session, call_id: int) -> bool:
 
 def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
     """Callers nobody has taken yet, in these queues or in all."""
+    return db.scalar(waiting_query(queue_ids)) or 0
+
+
+def waiting_query(queue_ids: Sequence[int] | None = None) -> sa.Select[int]:
+    """What `waiting_count` asks."""
     query = (
-        select(sa.func.count()).select_from(Call)
-        .where(Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in")
+        sa.select(sa.func.count()).select_from(Call)
+        .where(col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in")
     )  # fmt: skip
-    return db.scalar(query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))) or 0
+    return query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))
 
 
 def offered_to(db: Session, call_id: int | None) -> list[int]:

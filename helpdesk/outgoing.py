@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
-from helpdesk import agents, canned, mailboxes, merging, tickets
+from helpdesk import agents, canned, mailboxes, merging, queues, tickets
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
@@ -299,11 +299,11 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def answered(db: Session, ticket: Ticket) -> Message | None:
-    """The mail a reply answers: the newest from the customer's side. Somebody whom the ticket's mail was only forwarded
-    to is not on it."""
+def answered(db: Session, ticket: Ticket, *, last: Message | None = None) -> Message | None:
+    """The mail a reply answers: the newest from the customer's side, which is `last` to who knows it already. Somebody
+    whom the ticket's mail was only forwarded to is not on it."""
     assert ticket.id is not None
-    last = tickets.last_received(db, ticket.id)
+    last = last or tickets.last_received(db, ticket.id)
     here = tickets.family(ticket.id)
     others = select(Message).where(col(Message.ticket_id).in_(here), Message.kind == MessageKind.FORWARD)
     told = {email_key(each) for message in db.exec(others) for each in (*message.to, *message.cc, *message.bcc)}
@@ -326,7 +326,8 @@ def everyone(db: Session, message: Message, settings: Settings) -> tuple[list[st
 
 def ours(db: Session, settings: Settings) -> set[str]:
     """The desk's own addresses, in small letters."""
-    known = [*db.exec(select(Queue.address)), *db.exec(select(Mailbox.address)), settings.mail_from]
+    own = [queue.address for queue in queues.everyone(db)]
+    known = [*own, *db.exec(select(Mailbox.address)), settings.mail_from]
     return {address.lower() for address in known if address} | set(settings.mail_addresses)
 
 

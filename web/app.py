@@ -63,6 +63,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
         Route("/tickets/new", outgoing.new, methods=BOTH),
+        Route("/tickets/new/canned", canned.first_offers),
         Route("/tickets/{ticket_id:id}", tickets.ticket),
         Route("/tickets/{ticket_id:id}/region", tickets.region),
         Route("/tickets/{ticket_id:id}/similar", similar.region),

@@ -20,12 +20,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, approvals, calls, inbox, pops, views
+from helpdesk import agents, inbox, pops, views
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
-from models import Agent, Presence, Role
+from models import Agent, Presence
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -147,7 +147,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "path": request.url.path,
         "number": number,
         "desk": desk_facts(request),
-        "rail": rail_facts(db, agent, rail),
+        "rail": rail_facts(rail),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
@@ -166,14 +166,13 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
+def rail_facts(rail: views.Rail) -> dict[str, Any]:
     """The counts in the rail."""
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
-        "awaiting": approvals.count(db, agent), "approves": any(queue["needs_approval"] for queue in rail.queues),
-        "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
-        "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
+        "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
+        "calls_waiting": rail.calls, "parked": rail.parked,
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ async def rail(request: Request) -> Response:
     """The rail alone."""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        counts = rail_facts(db, agent, views.rail(db, agent, language=agent.language))
+        counts = rail_facts(views.rail(db, agent, language=agent.language))
         return {"me": me(db, agent), "rail": counts, "number": last_number(db)}
 
     agent, told = await see(request, verb)

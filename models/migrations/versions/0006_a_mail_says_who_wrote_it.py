@@ -5,14 +5,13 @@ Columns are added in place, as in 0004.
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
-revision = "0005"
-down_revision = "0004"
+from models.migrations.in_place import JSON
+
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
-
-JSON = sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql")
 
 
 def upgrade() -> None:
