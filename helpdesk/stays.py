@@ -22,6 +22,7 @@ TOOK, TOOK_OVER, RELEASED, MOVED, LEFT, WRAPPED_UP = (
 """What the desk itself decides about a call, as kinds of facts beside those of `cti.Kind`."""
 
 _ENDED_BY = {"voicemail": VisitEnd.VOICEMAIL, "rejected": VisitEnd.REFUSED, "forwarded": VisitEnd.OVERFLOWED}
+_TELLING = frozenset({"voicemail", "rejected", "blocked"})
 _RANK = {
     "ring": 0, "queued": 0, MOVED: 1, TOOK: 2, RELEASED: 3, "answer": 3, TOOK_OVER: 4, "transfer": 5, LEFT: 6,
     "hangup": 8, WRAPPED_UP: 9,
@@ -79,7 +80,9 @@ def fold(facts: Iterable[CallFact], *, direction: str, queue_id: int | None) -> 
     began = min(fact.at for fact in rings or known)
     hangups = [fact for fact in known if fact.kind == "hangup"]
     ended = max(min(fact.at for fact in hangups), began) if hangups else None
-    cause = next((fact.cause for fact in hangups if fact.cause), "")
+    causes = [fact.cause for fact in hangups if fact.cause]
+    # As in `calls.fold`: refused, or sent to a voice mail, says more than that the line was dropped as well.
+    cause = next((each for each in causes if each in _TELLING), causes[0] if causes else "")
     spans = _spans(known, queue_id, began, ended)
     visits = tuple(_visit(span, cause) for span in spans if span.queue_id is not None and span.queue_id > 0)
     is_waited = direction == "in" and bool(rings) and not (cause == "blocked" and not any(s.taken for s in spans))

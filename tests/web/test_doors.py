@@ -12,7 +12,19 @@ from sqlmodel import select
 
 from helpdesk import exchange_log, exchanges
 from helpdesk.errors import Invalid
-from models import Call, CallFact, ContactPoint, Exchange, ExchangeLog, ExchangeState, Inbound, Outcome, Parked
+from models import (
+    Call,
+    CallFact,
+    ContactPoint,
+    Exchange,
+    ExchangeLog,
+    ExchangeState,
+    Inbound,
+    Outcome,
+    Parked,
+    QueueVisit,
+    VisitEnd,
+)
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -194,6 +206,7 @@ def test_a_blocked_caller_is_refused_in_each_dialect_and_the_call_is_kept(desk: 
     front.posts({"event": "hangup", "callId": "c-050-1111-2222", "cause": "busy", "direction": "in"})
     assert desk.call("c-050-1111-2222").outcome == Outcome.REJECTED
     assert screen.pops == [] and desk.tickets() == []
+    assert desk.count(QueueVisit) == 0  # nobody waited, and nobody gave up
     assert front.posts(RING).text.find("eject") < 0 and screen.pops == ["c-1"]
 
 
@@ -257,6 +270,7 @@ def test_a_voice_mail_leg_belongs_to_the_call_it_came_from(desk: OpenDesk, order
         desk.clock.advance(seconds=1)
     [call] = desk.calls()
     assert (call.call_key, call.outcome) == ("c-1", Outcome.VOICEMAIL)
+    assert desk.read(lambda db: [visit.how for visit in db.exec(select(QueueVisit))]) == [VisitEnd.VOICEMAIL]
 
 
 # --- Placetel --------------------------------------------------------------------------------------------------------
