@@ -75,6 +75,11 @@ def read(text: str, *, subject: str, vectors: Vectors, finder: Finder) -> Readin
 def read_many(inquiries: Sequence[tuple[str, str]], *, vectors: Vectors, finder: Finder) -> list[Reading]:
     """Read many inquiries, each given as (subject, text); the same readings as one by one, sooner."""
     normals = [texts.normal(text, subject=subject) for subject, text in inquiries]
+    return read_normals(normals, vectors=vectors, finder=finder)
+
+
+def read_normals(normals: Sequence[texts.Normal], *, vectors: Vectors, finder: Finder) -> list[Reading]:
+    """`read_many` for inquiries whose normal form is known."""
     readings = []
     for normal, words in zip(normals, vectors.words_many([normal.text for normal in normals]), strict=True):
         language = texts.language(normal.text)

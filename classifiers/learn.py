@@ -13,6 +13,7 @@ Whoever gave the order keeps the pipe open while it wants the answer: when it cl
 holds `report.json`, and with a model `router.npz` and `router.json`.
 """
 
+import gc
 import json
 import os
 import sys
@@ -31,7 +32,7 @@ from classifiers import text as texts
 from classifiers.answers import Example, Prediction
 from classifiers.keywords import Lists
 from classifiers.model import Fit
-from classifiers.router import Router
+from classifiers.router import AT_ONCE, Router
 
 FEWEST_OF_A_LABEL = 8
 """Examples of its own from which on a queue that no shipped text knows becomes a label; keywords serve it till then."""
@@ -135,7 +136,7 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     known = set(order.labels)
     shipped = [e for e in ship.seeds("train", folder=Path(order.corpus)) if e.label in known]
     test = [e for e in ship.seeds("test", folder=Path(order.corpus)) if e.label in known]
-    usable, figures = _usable(own, shipped, known)
+    usable, figures, normals = _usable(own, shipped, known)
     figures["shipped"] = len(shipped)
     everything = [*shipped, *(each.example for each in usable)]
     present = registry.load(Path(order.model), Path(order.card))
@@ -148,7 +149,8 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     lists = _lists(order.lists, {e.label for e in everything})
 
     learned = [*shipped, *(each.example for each in older)]  # the newest stand last
-    readings = model.read(everything, lists=lists)
+    readings = model.read(everything, lists=lists, normals=normals)
+    normals.clear()
     is_itself_judged = len(everything) >= model.MANY and {e.label for e in learned} == {e.label for e in everything}
     if is_itself_judged:  # of so many the newest few hundred add nothing that would be worth fitting twice
         fit = model.fit(learned, made_at=made_at, lists=lists, readings=readings[: len(learned)])
@@ -190,8 +192,12 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
 
 def compare(new: Router, present: Router, examples: Sequence[Example]) -> dict[str, Compared]:
     """Both asked about the same texts, by language."""
-    asked = [(example.subject, example.text) for example in examples]
-    ours, theirs = (each.predict_many(asked, explain=False) for each in (new, present))
+    ours, theirs = list[Prediction](), list[Prediction]()
+    for start in range(0, len(examples), AT_ONCE):
+        asked = [(example.subject, example.text) for example in examples[start : start + AT_ONCE]]
+        for reading, (subject, text) in zip(new.read_many(asked), asked, strict=True):
+            ours.append(new.answer(reading, text, subject, explain=False))
+            theirs.append(present.answer(present.hear(reading), text, subject, explain=False))
     found = {}
     for language in sorted({example.language for example in examples}):
         rows = [(e, o, t) for e, o, t in zip(examples, ours, theirs, strict=True) if e.language == language]
@@ -227,15 +233,20 @@ def _compared(rows: list[tuple[Example, Prediction, Prediction]]) -> Compared:
 # --- What is learned from ------------------------------------------------------------------------------------------
 
 
-def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> tuple[list[Own], dict[str, Any]]:
-    """The examples that can teach: with letters in them, of a queue there is, each text once with its newest label.
+def _usable(
+    own: Sequence[Own], shipped: Sequence[Example], known: set[str]
+) -> tuple[list[Own], dict[str, Any], dict[tuple[str, str], texts.Normal]]:
+    """The examples that can teach: with letters in them, of a queue there is, each text once with its newest label; the
+    figures of them; and their normal forms, by subject and text, which reading them begins with.
 
     A label that neither the shipped texts nor enough examples know is left to its keywords.
     """
     newest: dict[str, Own] = {}
+    normals: dict[tuple[str, str], texts.Normal] = {}
     blank = 0
     for each in own:
-        spelled = texts.normal(each.example.text, subject=each.example.subject).text
+        asked = (each.example.subject, each.example.text)
+        spelled = normals.setdefault(asked, model.normal(each.example)).text
         if sum(letter.isalpha() for letter in spelled) < 2:
             blank += 1
             continue
@@ -255,7 +266,7 @@ def _usable(own: Sequence[Own], shipped: Sequence[Example], known: set[str]) -> 
             "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
             "queue_gone": sum(count for label, count in counted.items() if label not in known),
         },
-    }
+    }, normals
 
 
 def _is_too_little(examples: Sequence[Example]) -> bool:
@@ -319,6 +330,7 @@ def read(lines: TextIO) -> tuple[Order, list[Own]]:
 
 def main(folder: Path, lines: TextIO) -> None:
     """Read the order, learn, write what came of it."""
+    gc.disable()  # what is read stays to the end: looking through all of it again and again took a third of the reading
     order, own = read(lines)
     if hasattr(os, "nice"):  # not on Windows
         os.nice(order.niceness)

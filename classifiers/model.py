@@ -131,18 +131,30 @@ def fit(
     return _sealed(weights, vectors, made_at, card, unseen, seen, learned)
 
 
-def read(examples: Sequence[Example], *, lists: Lists | None = None, vectors: Vectors | None = None) -> list[Reading]:
-    """What a model with these key words sees of the examples, for fitting several on the same.
+def read(
+    examples: Sequence[Example],
+    *,
+    lists: Lists | None = None,
+    vectors: Vectors | None = None,
+    normals: Mapping[tuple[str, str], texts.Normal] | None = None,
+) -> list[Reading]:
+    """What a model with these key words sees of the examples, for fitting several on the same. `normals` are the normal
+    forms, by subject and text, of those where they are known.
 
     Where each letter stood is left out: nothing is explained here, and it would take most of the memory.
     """
     finder, vectors = Finder(lists if lists is not None else keywords.read()), vectors or japanese()
     readings: list[Reading] = []
+    known = normals or {}
     for start in range(0, len(examples), AT_ONCE):
-        asked = [(example.subject, example.text) for example in examples[start : start + AT_ONCE]]
-        for each in features.read_many(asked, vectors=vectors, finder=finder):
-            readings.append(replace(each, normal=replace(each.normal, starts=[], ends=[])))
+        some = [known.get((e.subject, e.text)) or normal(e) for e in examples[start : start + AT_ONCE]]
+        readings += features.read_normals(some, vectors=vectors, finder=finder)
     return readings
+
+
+def normal(example: Example) -> texts.Normal:
+    """The normal form of an example, without the places of its letters."""
+    return replace(texts.normal(example.text, subject=example.subject), starts=[], ends=[])
 
 
 def twin(fit: Fit, count: int, examples: Sequence[Example], *, seed: int = 0) -> Router:
@@ -475,8 +487,11 @@ def _folds(
 
 def _softmax_top(scores: Floats, temperature: float | Floats) -> Floats:
     """The probability of the best label of every row; `temperature` is one number, or one a row (n x 1)."""
-    gaps = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(1.0 / np.exp(gaps / temperature).sum(axis=1))
+    return np.asarray(1.0 / np.exp(_gaps(scores) / temperature).sum(axis=1))
+
+
+def _gaps(scores: Floats) -> Floats:
+    return np.asarray(scores - scores.max(axis=1, keepdims=True))
 
 
 def _at_least(shares: Floats, counts: Floats) -> Floats:
@@ -514,10 +529,10 @@ class Unseen:
     def temperature(self, mine: NDArray[np.bool_]) -> float:
         """Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), by golden section
         over the logarithm between 0.02 and 10."""
-        scores, right = self.scores[mine], self.right[mine]
+        right, gaps = self.right[mine], _gaps(self.scores[mine])
 
         def loss(logarithm: float) -> float:
-            sure = np.clip(_softmax_top(scores, float(np.exp(logarithm))), 1e-9, 1 - 1e-9)
+            sure = np.clip(1.0 / np.exp(gaps / float(np.exp(logarithm))).sum(axis=1), 1e-9, 1 - 1e-9)
             return float(-np.where(right, np.log(sure), np.log(1 - sure)).mean())
 
         low, high = float(np.log(0.02)), float(np.log(10.0))

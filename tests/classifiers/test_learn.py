@@ -133,7 +133,7 @@ def test_a_queue_that_is_gone_is_forgotten(order):
 
 
 def test_each_text_teaches_once_with_its_newest_label():
-    usable, figures = learn._usable(
+    usable, figures, _ = learn._usable(
         [own("自転車の件です", "returns", at=1), own("別の話です", "returns", at=2),
          own("自転車の件です", "billing", at=3), own("ｼﾞﾃﾝｼｬ", "returns", at=4), own("ジテンシャ", "billing", at=5)],
         [Example("", label, "ja") for label in QUEUES], set(QUEUES),

@@ -51,6 +51,12 @@ def test_the_same_examples_give_the_same_bytes(some_examples, small_fit):
     assert later.content == small_fit.content and later.version != small_fit.version
 
 
+def test_examples_whose_normal_form_is_known_are_read_as_the_others_are(some_examples):
+    some = some_examples[:40]
+    known = {(each.subject, each.text): model.normal(each) for each in some[::2]}
+    assert model.read(some, normals=known) == model.read(some)
+
+
 def test_an_example_of_more_weight_is_learned_more_firmly(some_examples):
     odd = Example("ぴよぴよ", "billing", "ja")
     sure = []
