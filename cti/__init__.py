@@ -124,6 +124,12 @@ _WITHHELD = _KEYPAD | frozenset(_BLANKS.sub("", word) for word in (
     "anonymous", "restricted", "unavailable", "blocked", "private", "unknown", "withheld", "nocallerid",
     "callerunknown", "unknowncaller", "privatenumber", "privatecaller", "numberwithheld", "numberunavailable",
     "非通知", "非通知設定", "番号非通知", "ユーザー非通知", "非通知着信", "公衆電話", "公衆",
-    "表示圏外", "圏外", "通知不可", "通知不可能", "通知圏外", "番号通知不可",
+    "表示圏外", "圏外", "表示不可", "通知不可", "通知不可能", "通知圏外", "番号通知不可",
+    "サービス未提供", "サービス競合", "ヒツウチ", "ひつうち", "コウシュウ",
+    "コウシュウデンワ", "ヒョウジケンガイ", "ツウチフカ",
+    "非通知p", "通知不可o", "表示圏外o", "公衆電話c", "表示圏外s", "サービス競合s",
+    "calleridblocked", "calleridwithheld", "outofarea", "payphone", "coinphone", "coinline/payphone",
+    "interactionwithotherservice", "anonymous@anonymousinvalid", "unavailable@unavailableinvalid",
+    "unavailable@unknowninvalid", "tel:anonymous", "null", "none", "undefined", "n/a", "?",
 ))  # fmt: skip
 _LETTERS = frozenset({"", "p", "o", "c", "s"})  # number display: private, out of area, coin telephone, no service

@@ -204,6 +204,13 @@ def say_and_hang_up(text: str, language: str) -> str:
     return str(answer)
 
 
+def refuse() -> str:
+    """TwiML that gives the caller the busy tone. The call is not answered, so it costs nothing."""
+    answer = VoiceResponse()
+    answer.reject(reason="busy")
+    return str(answer)
+
+
 def nothing() -> str:
     """TwiML that does nothing: the right answer to every callback that is only news, and the end of a finished call."""
     return str(VoiceResponse())

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,9 +23,13 @@ from pydantic import ValidationError
 from helpdesk.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from classifiers import Router
     from models import Queue, Training
     from models.database import Database
+
+DEMO_EXCHANGE = "demo"
 
 app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)  # fmt: skip
@@ -84,6 +89,7 @@ def demo(
         "demo": True, "data": folder, "database_url": "", "name": sample.COMPANY[given.language],
         "mail_from": sample.SUPPORT, "mail_port": given.mail_port if free else _any_free(given.mail_host),
         "twilio_auth_token": SecretStr(secrets.token_hex(16)),
+        "push_tokens": given.push_tokens | {DEMO_EXCHANGE: SecretStr(secrets.token_hex(16))},
         "smtp_url": SecretStr(f"smtp://127.0.0.1:{sink.start()}"),
     })  # fmt: skip
     _must_listen(settings)
@@ -94,6 +100,7 @@ def demo(
         "public_url": settings.public_url, "host": settings.host, "port": settings.port,
         "mail_host": settings.mail_host, "mail_port": settings.mail_port, "mail_from": settings.mail_from,
         "twilio_auth_token": settings.twilio_auth_token.get_secret_value(),
+        "push_tokens": f"{DEMO_EXCHANGE}={settings.push_tokens[DEMO_EXCHANGE].get_secret_value()}",
     }))  # fmt: skip
     try:
         run(settings)
@@ -453,6 +460,76 @@ def simulate_mail(letter: Annotated[str, typer.Option(help="Which letter; --lett
     _simulated(lambda settings: simulate.drop(settings, letter))
 
 
+@simulate_app.command("play")
+def simulate_play(
+    scenario: Annotated[str, typer.Argument(help="ordinary, storm, withheld, transfers, lost; or a recording's file.")],
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="How many times as fast as it is written down.")] = 1.0,
+    calls: Annotated[int, typer.Option(min=1, max=100_000, help="Calls of a scenario.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed plays the same day.")] = 1,
+    agent: Annotated[list[str] | None, typer.Option(help="Who watches: an address; the demonstration's staff.")] = None,
+    line: Annotated[list[str] | None, typer.Option(help="A number customers dial; the demonstration's lines.")] = None,
+    exchange: Annotated[str, typer.Option(help="A name of DESK_PUSH_TOKENS to speak as, beside Twilio.")] = "",
+) -> None:
+    """Play a day at the telephones and say, in JSON lines, how soon each agent saw what happened.
+
+    Agents other than the demonstration's sign in with the password in DESK_PLAY_PASSWORD.
+    """
+    from cti import scenarios
+    from helpdesk import playing, sample
+    from helpdesk.simulate import SimulationFailed
+
+    def act(settings: Settings) -> str:
+        known = {account.email: account.password for account in sample.ACCOUNTS} if settings.demo else {}
+        watching = agent or [account.email for account in sample.ACCOUNTS if settings.demo and account.role == "agent"]
+        accounts = {email: known.get(email, os.environ.get("DESK_PLAY_PASSWORD", "")) for email in watching}
+        lines = line or ([each.phone for each in sample.LINES.values()] if settings.demo else [])
+        if not lines:
+            raise SimulationFailed("Say which numbers are dialed: --line +81...")
+        if scenario in scenarios.SCENARIOS:
+            steps = scenarios.plan(scenario, calls=calls, seed=seed, lines=lines, agents=watching)
+        else:
+            try:
+                with open(scenario, encoding="utf-8") as file:
+                    steps = list(scenarios.fitted(scenarios.read(file), lines=lines, agents=watching))
+            except OSError as error:
+                names = ", ".join(scenarios.SCENARIOS)
+                raise SimulationFailed(f"{scenario!r} is neither a scenario ({names}) nor a file.") from error
+            except scenarios.BadRecording as error:
+                raise SimulationFailed(f"{scenario}: {error}") from error
+        speaks_as = exchange or (DEMO_EXCHANGE if settings.demo else "")
+        report = playing.play(settings, steps, speed=speed, accounts=accounts, exchange=speaks_as)
+        return "\n".join(json.dumps(told, ensure_ascii=False) for told in report.told())
+
+    _simulated(act)
+
+
+@simulate_app.command("record")
+def simulate_record(
+    file: Annotated[Path, typer.Argument(help="Where to; a file of JSON lines.")],
+    hours: Annotated[float, typer.Option(min=0.01, help="How far back.")] = 24.0,
+) -> None:
+    """Write down what telephone systems told this desk, numbers masked and nobody named, to be played elsewhere."""
+    from cti import scenarios
+    from helpdesk import recording
+
+    until = datetime.now(UTC)
+    settings = _at_hand()
+    database = open_database(settings)
+    try:
+        with file.open("x", encoding="utf-8") as out:
+
+            def dump(db: "Session") -> int:
+                since = until - timedelta(hours=hours)
+                told = scenarios.write(recording.recorded(db, since=since, until=until, settings=settings))
+                return sum(out.write(f"{line}\n") > 0 for line in told)
+
+            typer.echo(f"{database.read_now(dump)} steps in {file}")
+    except FileExistsError:
+        _refuse(f"{file} is there already.")
+    finally:
+        database.close()
+
+
 @asterisk_app.command("record")
 def record_asterisk(
     exchange: Annotated[str, typer.Argument(help="Its short name.")],
@@ -660,6 +737,8 @@ def _settle() -> None:
     """What is loaded by now stays: the garbage collector need not walk through it again, with every call waiting."""
     gc.collect()
     gc.freeze()
+    # Most of what mails and calls make ends without its help, in the very transaction: it looks at them less often.
+    gc.set_threshold(10_000, 10, 10)
 
 
 def _greet(settings: Settings, setup_code: str) -> None:
@@ -805,21 +884,22 @@ def _any_free(host: str) -> int:
 
 def _simulated(act: Any) -> None:
     """Run one act against the demonstration that is running here, or against the desk of these settings."""
-    from pydantic import SecretStr
-
     from helpdesk.simulate import SimulationFailed
 
-    settings = read_settings()
-    known = settings.data / "demo" / "running.json"
-    if known.exists():
-        told = json.loads(known.read_text())
-        token = SecretStr(told.pop("twilio_auth_token"))
-        settings = settings.model_copy(update={**told, "demo": True, "data": known.parent, "twilio_auth_token": token})
     try:
-        typer.echo(act(settings) or "done")
+        typer.echo(act(_at_hand()) or "done")
     except SimulationFailed as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+
+
+def _at_hand() -> Settings:
+    """Of the demonstration that is running here, or else what is set."""
+    settings = read_settings()
+    known = settings.data / "demo" / "running.json"
+    if not known.exists():
+        return settings
+    return read_settings(**json.loads(known.read_text()), demo=True, data=known.parent, database_url="")
 
 
 if __name__ == "__main__":

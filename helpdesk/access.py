@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, merging
 from helpdesk.errors import NotAllowed, NotFound
-from models import Agent, Attachment, Call, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
+from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
 
 
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
@@ -59,7 +59,7 @@ def call(db: Session, agent: Agent, call_id: int) -> Call:
 
 
 def _was_offered(db: Session, call_id: int, agent: Agent) -> bool:
-    query = sa.select(col(CallOffer.id)).where(CallOffer.call_id == call_id, CallOffer.agent_id == agent.id)
+    query = sa.select(col(CallOffer.id)).where(col(CallOffer.call_id) == call_id, col(CallOffer.agent_id) == agent.id)
     return db.scalar(query.limit(1)) is not None
 
 
@@ -68,6 +68,14 @@ def customer(db: Session, agent: Agent, customer_id: int) -> Customer:
     found = db.get(Customer, customer_id)
     if found is None:
         raise NotFound("not_found", customer_id=customer_id)
+    return found
+
+
+def callback(db: Session, agent: Agent, callback_id: int) -> Callback:
+    """Somebody to call back from a queue the agent serves."""
+    found = db.get(Callback, callback_id)
+    if found is None or not agents.serves(db, agent, found.queue_id):
+        raise NotFound("not_found", callback_id=callback_id)
     return found
 
 

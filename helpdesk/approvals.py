@@ -66,10 +66,9 @@ def send_back(db: Session, message: Message, reason: str, *, by: Agent, now: dat
     tickets.note(db, ticket, reason, by=by, now=now)
 
 
-def count(db: Session, agent: Agent) -> int:
-    """How many mails of others await this agent. Reads the index of what awaits only."""
-    awaited = _rows(db, agent, sa.func.count()).where(col(Message.author_id).is_distinct_from(agent.id))
-    return db.scalar(awaited) or 0
+def count_query(db: Session, agent: Agent) -> sa.Select[int]:
+    """Asks how many mails of others await this agent. Reads the index of what awaits only."""
+    return _rows(db, agent, sa.func.count()).where(col(Message.author_id).is_distinct_from(agent.id))
 
 
 def waiting(db: Session, agent: Agent, *, language: str) -> list[Waiting]:

@@ -1,5 +1,9 @@
-"""The supervisor's live view: what waits, and what everybody is doing. Counted from rows, never kept in counters."""
+"""The supervisor's live view: what waits, how callers were served, and what everybody is doing.
 
+Counted from rows, never kept in counters, and by the functions that reports are counted by.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,8 +11,27 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import preferences, queues
-from models import Agent, AgentState, Call, CallState, Customer, Membership, Presence, Queue, Ticket, TicketState
+from helpdesk import alarms, measures, preferences, queues
+from helpdesk.measures import Calls
+from models import (
+    Agent,
+    AgentState,
+    Call,
+    CallState,
+    Customer,
+    HelpSign,
+    Membership,
+    Presence,
+    Queue,
+    QueueVisit,
+    Ticket,
+    TicketState,
+)
+
+TREND = 12
+"""Half hours."""
+STATES = (Presence.READY, Presence.BUSY, Presence.WRAP_UP, Presence.AWAY, Presence.OFFLINE)
+_AT_WORK = (Presence.READY, Presence.BUSY, Presence.WRAP_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +46,9 @@ class Figures:
     agents_wrap_up: int
     agents_away: int
     urgent: int | None  # of the open tickets; None: that guess is switched off
+    today: Calls
+    recent: Calls  # of the last half hour
+    over: frozenset[str]  # figures that are beyond some queue's threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +58,18 @@ class QueueRow:
     open: int
     unassigned: int
     waiting_calls: int
+    waiting_since: datetime | None
     oldest_at: datetime | None
     agents_ready: int
+    staffed: int
+    today: Calls
+    recent: Calls
+    trend: Sequence[Calls]  # of the last half hours of the clock, the present one last
+    expected: tuple[float, float] | None  # seconds, for who comes now
+    over: dict[str, float]  # see helpdesk/alarms.py
+    thresholds: dict[str, float]
+    target: int  # per cent of calls that should be answered in time
+    seconds: int  # which is in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +82,20 @@ class AgentRow:
     queues: list[str]
     call: dict[str, Any] | None
     open_tickets: int
+    help_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """A caller who waits, as far as a supervisor must know to send the call elsewhere."""
+
+    call_id: int
+    queue_id: int
+    queue_name: str
+    since: datetime
+    customer_name: str
+    number: str
+    match: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,62 +103,83 @@ class Board:
     figures: Figures
     queues: list[QueueRow]
     agents: list[AgentRow]
+    waiting: list[WaitingRow]
+    since: measures.Interval  # what "today" is
+    recent: measures.Interval
 
 
-def now(db: Session, *, language: str, seen: set[int]) -> Board:
-    """The board over the queues in `seen` (ids). Reads live rows and open tickets only, however long the history."""
+def now(db: Session, *, language: str, seen: set[int], timezone: str, at: datetime) -> Board:
+    """The board over the queues in `seen` (ids). Reads live rows, open tickets and the calls of today only."""
     shown = [queue for queue in queues.everyone(db) if queue.id in seen]
+    ids = [queue.id or 0 for queue in shown]
+    today, recent = measures.today(at, timezone), measures.recent(at)
+    told = measures.of_queues(db, [today, recent, *measures.last_half_hours(at, TREND)], ids)
+    of_today, of_recent = dict(measures.each(told, 0)), dict(measures.each(told, 1))
+    line = alarms.seen(db, ids, of_recent)
     counts = queues.counts(db)
-    waiting = _waiting(db)
     states = {state.agent_id: state for state in db.exec(select(AgentState).where(col(AgentState.ended_at).is_(None)))}
     members = db.exec(select(Membership)).all()
     staff = [agent for agent in db.exec(select(Agent).where(Agent.is_active).order_by(col(Agent.id)))]
-    ready = {agent_id for agent_id, state in states.items() if state.state == Presence.READY}
+    at_work = {agent.id for agent in staff if agent.id in states and states[agent.id].state in _AT_WORK}
     rows_of_oldest = db.execute(
         sa.select(col(Ticket.queue_id), sa.func.min(col(Ticket.last_contact_at)))
         .where(col(Ticket.state) == TicketState.OPEN, col(Ticket.awaits_us))
         .group_by(col(Ticket.queue_id))
     )
     oldest = {queue_id: at for queue_id, at in rows_of_oldest}
-    none = queues.Count()
-    rows = [
-        QueueRow(
-            queue.id or 0, queue.called(language), counts.get(queue.id or 0, none).open,
-            counts.get(queue.id or 0, none).unassigned, len(waiting.get(queue.id or 0, [])), oldest.get(queue.id or 0),
-            sum(1 for m in members if m.queue_id == queue.id and m.agent_id in ready),
-        )
-        for queue in shown
-    ]  # fmt: skip
-    in_sight = [since for queue in shown for since in waiting.get(queue.id or 0, [])]
+    none, rows = queues.Count(), []
+    for queue_id, queue in zip(ids, shown, strict=True):
+        waiting, day = line[queue_id].waiting, of_today.get(queue_id, Calls())
+        staffed = sum(1 for m in members if m.queue_id == queue_id and m.agent_id in at_work)
+        rows.append(
+            QueueRow(
+                queue_id, queue.called(language), counts.get(queue_id, none).open,
+                counts.get(queue_id, none).unassigned, len(waiting), min(waiting, default=None), oldest.get(queue_id),
+                line[queue_id].ready, staffed, day, of_recent.get(queue_id, Calls()),
+                [told.get((2 + step, queue_id), Calls()) for step in range(TREND)],
+                measures.expected_wait(len(waiting), day.handle_seconds, staffed),
+                alarms.over(queue, line[queue_id], now=at), queue.alarms, queue.service_percent, queue.service_seconds,
+            )
+        )  # fmt: skip
+    in_sight = [since for row in line.values() for since in row.waiting]
     triage = {queue.id for queue in shown if queue.is_triage}
     figures = Figures(
         len(in_sight), min(in_sight, default=None), sum(row.open for row in rows), sum(row.unassigned for row in rows),
         sum(row.open for row in rows if row.id in triage), *_heads(states, staff),
         sum(count for queue_id, count in queues.urgent(db).items() if queue_id in seen)
         if preferences.shown(db, "urgency") else None,
+        measures.total(of_today.values()), measures.total(of_recent.values()),
+        frozenset(figure for row in rows for figure in row.over),
     )  # fmt: skip
     names = {queue.id: queue.called(language) for queue in shown}
     talks, busy_with = _talks(db, language), _open_by_agent(db)
-    return Board(figures, rows, [
+    signs = {sign.agent_id: sign.raised_at for sign in db.exec(select(HelpSign))}
+    people = [
         AgentRow(
             agent.id or 0, agent.name, state.state.value, state.reason, state.started_at,
             [names[m.queue_id] for m in members if m.agent_id == agent.id and m.queue_id in names],
-            talks.get(agent.id or 0), busy_with.get(agent.id or 0, 0),
+            talks.get(agent.id or 0), busy_with.get(agent.id or 0, 0), signs.get(agent.id or 0),
         )
         for agent in staff if (state := states.get(agent.id or 0)) is not None
-    ])  # fmt: skip
+    ]  # fmt: skip
+    people.sort(key=lambda row: (row.help_since is None, STATES.index(Presence(row.state)), row.id))
+    return Board(figures, rows, people, _waiting(db, ids, names), today, recent)
 
 
-def _waiting(db: Session) -> dict[int, list[datetime]]:
-    """Since when callers wait whom nobody has taken, by queue."""
+def _waiting(db: Session, queue_ids: list[int], names: dict[int | None, str]) -> list[WaitingRow]:
+    """Who waits, the longest first; of very many the first hundred."""
     rows = db.execute(
-        sa.select(col(Call.queue_id), col(Call.started_at))
-        .where(col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in")
+        sa.select(col(Call.id), col(QueueVisit.queue_id), col(QueueVisit.entered_at),
+                  sa.func.coalesce(Customer.name, ""), col(Call.number), col(Call.match))
+        .join(Call, col(Call.id) == QueueVisit.call_id)
+        .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
+        .where(col(QueueVisit.left_at).is_(None), col(QueueVisit.queue_id).in_(queue_ids))
+        .order_by(col(QueueVisit.entered_at), col(QueueVisit.id)).limit(100)
     )  # fmt: skip
-    found: dict[int, list[datetime]] = {}
-    for queue_id, since in rows:
-        found.setdefault(queue_id or 0, []).append(since)
-    return found
+    return [
+        WaitingRow(call_id, queue_id, names[queue_id], since, customer, number, match)
+        for call_id, queue_id, since, customer, number, match in rows
+    ]
 
 
 def _heads(states: dict[int, AgentState], staff: list[Agent]) -> tuple[int, int, int, int]:
@@ -121,12 +192,15 @@ def _talks(db: Session, language: str) -> dict[int, dict[str, Any]]:
     """With whom agents talk."""
     name = Queue.name_en if language == "en" else Queue.name
     rows = db.execute(
-        sa.select(col(Call.agent_id), sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""))
+        sa.select(col(Call.agent_id), sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None))
     )
-    return {agent_id: {"customer_name": customer, "queue_name": queue} for agent_id, customer, queue in rows}
+    return {
+        agent_id: {"customer_name": customer, "queue_name": queue, "id": call_id}
+        for agent_id, customer, queue, call_id in rows
+    }
 
 
 def _open_by_agent(db: Session) -> dict[int, int]:

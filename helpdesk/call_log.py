@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access
+from helpdesk import access, measures, queues
 from helpdesk.customers import contact_points, records
 from helpdesk.errors import NotFound
 from helpdesk.settings import Settings
@@ -16,6 +16,15 @@ from models import Agent, Call, Customer, Outcome, Queue
 
 PAGE = 50
 FILTERS = ("all", "today", "mine", "missed", "abandoned")
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The very calls behind a figure: one of `measures.LISTS`, of an interval and some queues."""
+
+    count: str
+    interval: measures.Interval | None
+    queue_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,12 @@ class Page:
 
 
 def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = "", settings: Settings,
-         now: datetime) -> Page:  # fmt: skip
-    """Calls of the queues the agent serves, and the agent's own. Raises `NotFound` for a filter there is not."""
-    if chosen not in FILTERS:
+         now: datetime, behind: Behind | None = None) -> Page:  # fmt: skip
+    """Calls of the queues the agent serves, and the agent's own; with `behind` only those behind a figure.
+
+    Raises `NotFound` for a filter there is not.
+    """
+    if chosen not in FILTERS or (behind and behind.count not in measures.LISTS):
         raise NotFound("not_found", filter=chosen)
     name = Queue.name_en if agent.language == "en" else Queue.name
     query = (
@@ -60,6 +72,9 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
         .where(access.heard_calls(db, agent), *_filter(chosen, agent, settings, now), *_found(db, typed, settings))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc()).limit(PAGE + 1)
     )  # fmt: skip
+    if behind:
+        seen = [behind.queue_id] if behind.queue_id is not None else [queue.id or 0 for queue in queues.everyone(db)]
+        query = query.where(col(Call.id).in_(measures.calls_behind(behind.count, behind.interval, seen)))
     if cursor:
         query = query.where(sa.tuple_(Call.started_at, Call.id) < sa.tuple_(*_parse(cursor)))
     found = db.execute(query).all()

@@ -4,23 +4,21 @@ The answer to a voice webhook says what the caller hears: agents' telephones rin
 a greeting. It is computed from what the transaction wrote, so a callback that Twilio repeats gets the same answer.
 """
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 import cti.asterisk
-import cti.push
 import cti.twilio
 from cti import CallEvent
 from cti.twilio import Target
-from helpdesk import calls, inbox
+from helpdesk import calls, exchange_log, exchanges, inbox
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
-from models import Agent, Call, CallOffer, Inbound, InboundKind, InboundState, Queue
+from models import Agent, Call, CallOffer, Exchange, Inbound, InboundKind, InboundState, Queue
 
 TRUSTED = timedelta(days=1)
 """How far a telephone system's clock may be from ours before its time says nothing."""
@@ -33,7 +31,7 @@ SORRY = {
     "en": "We are sorry that nobody could take your call. An agent will call you back.",
 }
 _DIALED = (
-    select(Call.id, Queue)
+    select(Call.id, Queue, Call.cause)
     .join(Queue, col(Queue.id) == Call.queue_id)
     .where(Call.source == "twilio", Call.call_key == sa.bindparam("call_key"))
 )
@@ -59,18 +57,39 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
     """`take`, for who holds the row already."""
     if inbound.state != InboundState.WAITING:
         return None
+    exchange = exchanges.behind(db, inbound)
     try:
-        told = events_of(inbound)
+        told = events_of(inbound, exchange, settings=settings)
     except Rejected as error:
         inbox.park(db, inbound, str(error), now=now)
         return None
     call: Call | None = None
+    refused, answer = False, dict[str, str]()
     for event in told:
         event = replace(event, at=_when(event, inbound))
-        call = calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
+        known: dict[str, Any] = {"region": settings.region, "open_ticket_days": settings.open_ticket_days, "now": now}
+        refused = exchanges.is_refused(db, event, region=settings.region)
+        if refused:  # it is over before it is heard of, so that it rings on no screen
+            over = replace(event, kind="hangup", cause="blocked", event_id=f"{event.event_id}:blocked")
+            calls.record(db, over, **known)
+        own = exchange.queue_id if exchange else None
+        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused)
+        answer = exchanges.answer_to(
+            db, event, call, options=exchange.options if exchange else {}, refused=refused, region=settings.region
+        )
+    if answer:
+        inbound.envelope = {**inbound.envelope, "answer": answer}
+    if call is not None and call.is_withheld and inbound.kind == InboundKind.PUSH:
+        if any(event.caller for event in told):  # what one of its posts withheld, another told
+            door = exchanges.door_behind(inbound, exchange)
+            inbound.raw, content_type = exchanges.unnamed(door, inbound.raw, inbound.envelope.get("content_type", ""))
+            inbound.envelope = {**inbound.envelope, "content_type": content_type}
+        exchange_log.conceal(db, call)
+    if exchange:
+        exchanges.heard(db, exchange, by_old_token=inbound.envelope.get("old_token") is True, now=now)
     inbox.done(
         inbound,
-        told[0].kind if told else "nothing_said",
+        "blocked" if refused else told[0].kind if told else "nothing_said",
         call_id=call.id if call else None,
         ticket_id=call.ticket_id if call else None,
         ignored=not told,
@@ -79,30 +98,14 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
     return call.id if call else None
 
 
-def events_of(inbound: Inbound) -> tuple[CallEvent, ...]:
+def events_of(inbound: Inbound, exchange: Exchange | None, *, settings: Settings) -> tuple[CallEvent, ...]:
     """What a kept callback says. Raises `Rejected` when it is no callback anybody understands."""
     if inbound.envelope.get("kind") == "asterisk":
         return (cti.asterisk.kept(inbound.raw),)
     if inbound.kind == InboundKind.TWILIO:
         return cti.twilio.read(cti.twilio.form(inbound.raw), path=inbound.envelope.get("path", ""))
-    return read_push(inbound.raw, inbound.envelope.get("content_type", ""), source=inbound.source)
-
-
-def read_push(raw: bytes, content_type: str, *, source: str) -> tuple[CallEvent, ...]:
-    """What an exchange posted, as JSON or as a form. Raises `Rejected`."""
-    text = raw.decode("utf-8", "replace")
-    if "json" in content_type or (not content_type and text.lstrip().startswith("{")):
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:  # the second of brackets within brackets within brackets
-            raise Rejected("not_json") from error
-        if not isinstance(data, dict):
-            raise Rejected("not_an_object")
-        return cti.push.read(data, source=source)
-    fields: dict[str, list[str]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        fields.setdefault(name, []).append(value)
-    return cti.push.read(fields, source=source)
+    door, content_type = exchanges.door_behind(inbound, exchange), inbound.envelope.get("content_type", "")
+    return exchanges.events_in(door, inbound.raw, content_type, settings=settings, now=inbound.received_at)
 
 
 def _when(event: CallEvent, inbound: Inbound) -> datetime:
@@ -120,7 +123,9 @@ def voice_answer(db: Session, call_key: str, *, settings: Settings) -> str:
     found = db.exec(_DIALED, params={"call_key": call_key}).first()
     if found is None:
         return waiting_answer(settings)
-    call_id, queue = found
+    call_id, queue, cause = found
+    if cause == "blocked":
+        return cti.twilio.refuse()
     greeting = queue.greeting or GREETING[_spoken(queue.language)]
     phones = db.exec(_TELEPHONES, params={"call_id": call_id})
     targets = [target for _, phone in phones if (target := target_of(phone))]

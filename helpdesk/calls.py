@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, intake, queues, routing, tickets
+from helpdesk import agents, intake, queues, routing, stays, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallRinging, CallWrappedUp, Fact, emit
@@ -33,8 +33,10 @@ from models import (
     Presence,
     Queue,
     Ticket,
+    VisitEnd,
 )
 
+MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 # Statements of the way from a ringing telephone to the card are built once: building costs more than running.
 _BY_KEY = (
@@ -84,8 +86,10 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
     answered = min((fact.at for fact in answers), default=accepted_at)
     if answered is not None:
         answered = max(answered, started) if ended is None else min(max(answered, started), ended)
-    cause = next((fact.cause for fact in hangups if fact.cause), "")
-    held, seconds = _held(known, since=answered, until=ended)
+    causes = [fact.cause for fact in hangups if fact.cause]
+    # A call that is forwarded to a voice mail ends twice: what became of it is told by the second.
+    cause = next((cause for cause in causes if cause in _UNANSWERED), causes[0] if causes else "")
+    held, seconds = stays.held(known, since=answered, until=ended)
     talk = int((ended - answered).total_seconds()) - seconds if ended and answered else 0
     if ended is None:
         state = CallState.RINGING if answered is None else CallState.HELD if held else CallState.TALKING
@@ -108,8 +112,21 @@ def fold(facts: Iterable[CallFact], *, accepted_at: datetime | None = None) -> F
     )
 
 
-def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int, now: datetime) -> Call:
-    """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents."""
+def record(
+    db: Session,
+    event: CallEvent,
+    *,
+    region: str,
+    open_ticket_days: int,
+    own_queue_id: int | None = None,
+    is_refused: bool = False,
+    now: datetime,
+) -> Call:
+    """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents.
+
+    `own_queue_id` is where calls of its exchange go whose dialed number belongs to no queue. One that `is_refused` is
+    kept, and is no inquiry.
+    """
     is_ring = event.kind == "ring"
     call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
     is_new = call is None
@@ -119,8 +136,8 @@ def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int,
         return call
     before = (call.state, call.agent_id, call.ticket_id)
     with db.no_autoflush:  # what is learned step by step is written once
-        queue = _learn(db, call, event, region=region)
-        if _is_inquiry(call, event):
+        queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
+        if _is_inquiry(call, event) and not is_refused:
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     _remember(db, call, event, now=now)
@@ -130,7 +147,7 @@ def record(db: Session, event: CallEvent, *, region: str, open_ticket_days: int,
         if call.queue_id is not None:
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
-        _turned(db, call, now=now)
+        _turned(db, call, before=before[1], now=now)
     elif event.kind in {"hold", "resume", "transfer"}:
         _say(db, call, CallChanged, what=event.kind, now=now)
     return call
@@ -150,6 +167,7 @@ def accept(db: Session, call: Call, agent: Agent, *, rings: bool = False, now: d
         raise Conflict("call_is_over", call_id=call.id)
     assert agent.id is not None
     call.agent_id, call.accepted_at = agent.id, now
+    stays.decide(db, call, stays.TOOK, agent_id=agent.id, now=now)
     _refold(db, call)
     _give_ticket(db, _ticket_of(db, call), agent, now=now)
     agents.set_state(db, agent.id, Presence.BUSY, now=now)
@@ -258,6 +276,8 @@ def wrap_up(
         _end_by_hand(db, call, now=now)
     call.note, call.disposition, call.wrapped_up_at = note.strip(), disposition, now
     call.wrap_up_seconds = max(0, int((now - (call.ended_at or now)).total_seconds()))
+    stays.decide(db, call, stays.WRAPPED_UP, agent_id=by.id, now=now)
+    _refold(db, call)
     ticket = _ticket_of(db, call)
     if ticket:
         if call.note and ticket.subject == subject_of(call):
@@ -287,21 +307,50 @@ def offer_waiting(db: Session, agent: Agent, *, now: datetime) -> None:
             _offer(db, call, [agent.id or 0], now=now)
 
 
+def move_to_queue(db: Session, call: Call, to: Queue, *, how: VisitEnd, by_id: int | None, now: datetime) -> None:
+    """Let a waiting call wait in another queue: it goes off the screens it was on, and onto those of who is ready
+    there."""
+    assert call.queue_id is not None and to.id is not None
+    stays.decide(db, call, stays.MOVED, queue_id=to.id, from_id=call.queue_id, how=how.value, by_id=by_id, now=now)
+    db.execute(
+        sa.update(CallOffer)
+        .where(col(CallOffer.call_id) == call.id, col(CallOffer.ended_at).is_(None))
+        .values(ended_at=now, how=OfferEnd.GONE)
+    )
+    _say(db, call, CallChanged, what="moved", now=now, by_id=by_id)
+    call.queue_id = to.id
+    _refold(db, call)
+    ready = agents.ready_for(db, to.id)
+    if ready:
+        db.execute(_OFFER, [{"call_id": call.id, "agent_id": agent_id, "offered_at": now, "how": OfferEnd.OPEN}
+                            for agent_id in ready])  # fmt: skip
+    emit(db, CallRinging(call_id=call.id or 0, queue_id=to.id, agent_ids=ready, ticket_id=call.ticket_id, at=now))
+
+
+def refold(db: Session, call: Call) -> None:
+    """Compute the call anew from its facts, after the desk has added a decision to them."""
+    _refold(db, call)
+
+
+def own_ticket(db: Session, call: Call) -> Ticket | None:
+    """The call's ticket where nothing but this call is in it."""
+    ticket = _ticket_of(db, call)
+    return ticket if ticket and _holds_only(db, ticket, call) else None
+
+
+def is_busy(db: Session, agent_id: int) -> bool:
+    """Whether the agent has a call, or one to wrap up."""
+    return _busy_elsewhere(db, agent_id, but=None)
+
+
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
     offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = db.exec(
-        select(Call)
-        .where(Call.state != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
-        .order_by(col(Call.id))
-    ).all()
-    own = db.exec(
-        select(Call)
-        .where(Call.agent_id == agent.id, col(Call.wrapped_up_at).is_(None))
-        .order_by(col(Call.id))
-        .limit(20)
-    ).all()
-    return [*own, *ringing]
+    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
+    own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
+    live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
+    mine = [call for call in live if call.agent_id is not None]
+    return [*mine[:MOST_OWN], *(call for call in live if call.agent_id is None)]
 
 
 def is_answered(db: Session, call_id: int) -> bool:
@@ -312,11 +361,16 @@ def is_answered(db: Session, call_id: int) -> bool:
 
 def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
     """Callers nobody has taken yet, in these queues or in all."""
+    return db.scalar(waiting_query(queue_ids)) or 0
+
+
+def waiting_query(queue_ids: Sequence[int] | None = None) -> sa.Select[int]:
+    """What `waiting_count` asks."""
     query = (
-        select(sa.func.count()).select_from(Call)
-        .where(Call.state == CallState.RINGING, col(Call.agent_id).is_(None), Call.direction == "in")
+        sa.select(sa.func.count()).select_from(Call)
+        .where(col(Call.state) == CallState.RINGING, col(Call.agent_id).is_(None), col(Call.direction) == "in")
     )  # fmt: skip
-    return db.scalar(query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))) or 0
+    return query if queue_ids is None else query.where(col(Call.queue_id).in_(queue_ids))
 
 
 def offered_to(db: Session, call_id: int | None) -> list[int]:
@@ -376,6 +430,7 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
             ("digits", event.digits),
             ("recording", event.recording_url),
             ("seconds", event.duration_seconds),
+            ("agent_id", _meant(db, call, event)),
         )
         if value not in ("", None)
     }
@@ -393,12 +448,19 @@ def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> No
     )
     db.add(fact)
     if is_new:
-        _apply(db, call, fold([fact], accepted_at=call.accepted_at))
+        _apply(call, fold([fact], accepted_at=call.accepted_at), stays.keep(db, call, [fact], is_new=True))
     else:
         _refold(db, call)
 
 
-def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> Queue | None:
+def _meant(db: Session, call: Call, event: CallEvent) -> int | None:
+    """Which agent an event speaks of who has the call from then on, or who dials."""
+    if event.kind in ("answer", "transfer") or (event.kind == "ring" and call.direction != "in"):
+        return agent.id if (agent := agents.named(db, event.agents)) else None
+    return None
+
+
+def _learn(db: Session, call: Call, event: CallEvent, *, region: str, own_queue_id: int | None) -> Queue | None:
     """Take from an event what the call does not know yet. Silence never overwrites. Returns the queue called."""
     if event.direction and event.kind in {"ring", "queued"}:
         call.direction = event.direction
@@ -416,6 +478,8 @@ def _learn(db: Session, call: Call, event: CallEvent, *, region: str) -> Queue |
         call.dialed = dialed.e164 or ours
     if call.queue_id is None:
         queue = queues.dialed(db, call.dialed) or _queue_named(db, event.queue)
+        if queue is None and own_queue_id is not None:
+            queue = db.get(Queue, own_queue_id)
         call.queue_id = queue.id if queue else None
     else:
         queue = db.get(Queue, call.queue_id)
@@ -468,15 +532,16 @@ def _take_in(db: Session, call: Call, *, dialed: Queue | None, open_ticket_days:
 
 def _refold(db: Session, call: Call) -> None:
     facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
-    _apply(db, call, fold(facts, accepted_at=call.accepted_at))
+    told = fold(facts, accepted_at=call.accepted_at)
+    _apply(call, told, stays.keep(db, call, facts))
 
 
-def _apply(db: Session, call: Call, told: Folded) -> None:
+def _apply(call: Call, told: Folded, stay: stays.Stays) -> None:
     call.state, call.outcome, call.cause = told.state, told.outcome, told.cause
     call.started_at, call.answered_at, call.ended_at = told.started_at, told.answered_at, told.ended_at
     call.wait_seconds, call.talk_seconds, call.hold_seconds = told.wait_seconds, told.talk_seconds, told.hold_seconds
-    if call.agent_id is None and told.answered_by and (agent := agents.named(db, told.answered_by)):
-        call.agent_id = agent.id
+    if stay.parts:
+        call.agent_id = stay.parts[-1].agent_id
 
 
 def _offer(db: Session, call: Call, named: Sequence[int], *, is_new: bool = False, now: datetime) -> None:
@@ -505,9 +570,11 @@ def _fall_silent(db: Session, call: Call, names: Iterable[str], *, now: datetime
         _say(db, call, CallChanged, what="silence", now=now, only=[offer.agent_id for offer in silent])
 
 
-def _turned(db: Session, call: Call, *, now: datetime) -> None:
-    """The telephone system says that the call was answered, or is over."""
+def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> None:
+    """The telephone system says that the call was answered, went from agent `before` to another, or is over."""
     agent = db.get(Agent, call.agent_id) if call.agent_id else None
+    if before is not None and before != call.agent_id and not _busy_elsewhere(db, before, but=call.id):
+        agents.set_state(db, before, Presence.READY, now=now)
     if call.state == CallState.ENDED:
         if agent and agent.id is not None:
             _give_ticket(db, _ticket_of(db, call), agent, now=now)
@@ -578,21 +645,6 @@ def _busy_elsewhere(db: Session, agent_id: int, *, but: int | None) -> bool:
         ).first()
         is not None
     )
-
-
-def _held(facts: Iterable[CallFact], *, since: datetime | None, until: datetime | None) -> tuple[bool, int]:
-    """Whether the call is on hold at the end of its facts, and the seconds it was on hold between answer and end."""
-    if since is None:
-        return False, 0
-    began: datetime | None = None
-    seconds = 0.0
-    for fact in facts:
-        if fact.kind == "hold" and began is None:
-            began = max(fact.at, since)
-        elif fact.kind in {"resume", "hangup"} and began is not None:
-            seconds += max(0.0, (min(fact.at, until or fact.at) - began).total_seconds())
-            began = None
-    return began is not None, int(seconds)
 
 
 def _outcome(was_answered: bool, cause: str) -> Outcome:

@@ -272,7 +272,7 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
         "customer": name,
         "customer_sama": name if in_english or not name or name.endswith("様") else f"{name} 様",
         "company": customer.company if customer else "",
-        "ticket": f"#{ticket.id}",
+        "ticket": f"#{ticket.id}" if ticket.id else "",  # a mail that begins one has no number yet
         "subject": ticket.subject,
         "agent": agent.name,
         "queue": queue.called(language) if queue else "",

@@ -3,9 +3,10 @@
 Every part is one statement, however long the conversation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from helpdesk import (
     tickets,
     unreachable,
 )
-from helpdesk.customers import contact_points, matching, records
+from helpdesk.customers import contact_points, matching
 from helpdesk.events import MessageBounced, TicketLinked, TicketMerged, TicketUnmerged, recall
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
@@ -138,6 +139,9 @@ class Entry:
     direction: str = ""
     author_name: str = ""
     author_address: str = ""
+    header_from: str = ""
+    reply_to: str = ""
+    problems: Sequence[str] = ()
     to: Sequence[str] = ()
     cc: Sequence[str] = ()
     text: str = ""
@@ -317,7 +321,7 @@ def show(
     assert ticket.id is not None
     every_queue = queues.everyone(db)
     queue_names = {queue.id or 0: queue.called(language) for queue in every_queue}
-    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    staff, assignable = _staff(db, ticket)
     decisions = routing.history(db, ticket.id)
     here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
     last = tickets.last_received(db, ticket.id)
@@ -330,6 +334,8 @@ def show(
     if ticket.merged_into_id is not None:  # its conversation goes on elsewhere
         can = {"unmerge"}
     guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
+    beside = panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None
+    reachable = {point["value"]: point["unreachable"] for point in beside.addresses} if beside else {}
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     return TicketView(
         ticket.id,
@@ -346,11 +352,11 @@ def show(
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
         _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last),
-        panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None,
+        beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
-        _assignable(db, ticket, staff.values()),
+        assignable,
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
-        reply_form(db, ticket, agent=agent, settings=settings, asked=asked),
+        reply_form(db, ticket, agent=agent, settings=settings, asked=asked, last=last, reachable=reachable),
         frozenset(can),
         ticket.merged_into_id,
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
@@ -364,14 +370,13 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
     customer = db.get(Customer, customer_id)
     if customer is None:
         return None
-    points = records.points_of(db, customer_id)
+    points = unreachable.points_of(db, customer_id)
     purchases = db.exec(
         select(Purchase)
         .where(Purchase.customer_id == customer_id)
         .order_by(col(Purchase.ordered_at).desc())
         .limit(PANEL_PURCHASES)
     ).all()
-    lost = _unreachable(db, [point.value for point in points if point.kind == "email"])
     own = tickets_of(db, customer_id, language=language, limit=3 * PANEL_TICKETS)
     others = [brief for brief in own if brief.id != but]
     return CustomerPanel(
@@ -382,8 +387,12 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         customer.language,
         customer.caution,
         customer.note,
-        [_point(point) for point in points if point.kind == "phone"],
-        [_point(point) | {"unreachable": lost.get(point.value)} for point in points if point.kind == "email"],
+        [_point(point) for point, _ in points if point.kind == "phone"],
+        [
+            _point(point) | {"unreachable": _why(status) if status is not None else None}
+            for point, status in points
+            if point.kind == "email"
+        ],
         purchases,
         [brief for brief in others if brief.state != TicketState.RESOLVED][:PANEL_TICKETS],
         [brief for brief in others if brief.state == TicketState.RESOLVED][:PANEL_TICKETS],
@@ -529,6 +538,9 @@ def _message(
         direction=message.direction.value,
         author_name=author.name if author else message.sender_name or message.sender_address,
         author_address=message.sender_address,
+        header_from=message.header_from,
+        reply_to=message.reply_to,
+        problems=message.problems,
         to=message.to,
         cc=message.cc,
         text=message.reply_text if message.kind == MessageKind.FORWARD else message.reply_text or message.text,
@@ -676,30 +688,50 @@ def _candidates(db: Session, ticket: Ticket, last: Message | None) -> list[Custo
     return briefs(db, matching.by_phone(db, call.number).candidates) if call else []
 
 
-def _assignable(db: Session, ticket: Ticket, staff: Iterable[Agent]) -> list[dict[str, Any]]:
-    members = set(db.exec(select(Membership.agent_id).where(Membership.queue_id == ticket.queue_id)))
-    states = dict(
-        db.exec(select(AgentState.agent_id, AgentState.state).where(col(AgentState.ended_at).is_(None))).all()
-    )
-    return [
+def _staff(db: Session, ticket: Ticket) -> tuple[dict[int, Agent], list[dict[str, Any]]]:
+    """Everybody who works or worked here, by id; and those of them the ticket can be given to."""
+    here, now = col(Membership.queue_id) == ticket.queue_id, col(AgentState.ended_at).is_(None)
+    everybody = db.exec(
+        select(Agent, Membership.queue_id, AgentState.state)
+        .join(Membership, sa.and_(here, col(Membership.agent_id) == Agent.id), isouter=True)
+        .join(AgentState, sa.and_(now, col(AgentState.agent_id) == Agent.id), isouter=True)
+        .order_by(col(Agent.id))
+    ).all()
+    members = {agent.id for agent, queue_id, _ in everybody if queue_id}
+    states = {agent.id: Presence(state) for agent, _, state in everybody if state}
+    assignable = [
         {
             "id": agent.id,
             "name": agent.name,
             "serves": agent.id in members,
-            "state": Presence(states.get(agent.id or 0, Presence.OFFLINE)).value,
+            "state": states.get(agent.id or 0, Presence.OFFLINE).value,
         }
-        for agent in staff
+        for agent, _, _ in everybody
         if agent.is_active and (agent.id in members or agent.role == Role.SUPERVISOR)
     ]
+    return {agent.id or 0: agent for agent, _, _ in everybody}, assignable
 
 
-def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings, asked: Asked = Asked()) -> ReplyForm:
-    """What a mail begins with: to whom, about what, and whether one can be sent at all."""
+def reply_form(
+    db: Session,
+    ticket: Ticket,
+    *,
+    agent: Agent,
+    settings: Settings,
+    asked: Asked = Asked(),
+    last: Message | None = None,
+    reachable: Mapping[str, dict[str, str] | None] = MappingProxyType({}),
+) -> ReplyForm:
+    """What a mail begins with: to whom, about what, and whether one can be sent at all.
+
+    Who knows them already tells `last`, the newest mail of the customer's side, and of addresses why mail came back
+    from them (None: it did not), `reachable`.
+    """
     queue = queues.get(db, ticket.queue_id)
     _, sender = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     can = outgoing.can_send(db, settings, address=sender)
     chosen = _of_ticket(db, ticket, asked.reply or asked.forward)
-    last = outgoing.answered(db, ticket)
+    last = outgoing.answered(db, ticket, last=last)
     answers = chosen if chosen is not None and asked.reply else last
     address = answers.sender_address if answers else ""
     if not address and ticket.customer_id:
@@ -726,7 +758,7 @@ def reply_form(db: Session, ticket: Ticket, *, agent: Agent, settings: Settings,
         sender=sender,
         about=_message(chosen, {}, (), ()) if chosen is not None else None,
         can_forward=chosen is not None or last is not None,
-        unreachable=_unreachable(db, [address]).get(address),
+        unreachable=(reachable if address in reachable else _unreachable(db, [address])).get(address),
     )
     return _written_again(db, ticket, form, asked.again)
 
@@ -791,8 +823,11 @@ def _file(row: Attachment) -> File:
 
 def _unreachable(db: Session, addresses: Sequence[str]) -> dict[str, dict[str, str]]:
     """Of those that cannot be reached: why, and the status that said so."""
-    found = unreachable.of(db, addresses)
-    return {address: {"why": bounces.plainly(status), "status": status} for address, status in found.items()}
+    return {address: _why(status) for address, status in unreachable.of(db, addresses).items()}
+
+
+def _why(status: str) -> dict[str, str]:
+    return {"why": bounces.plainly(status), "status": status}
 
 
 def _point(point: ContactPoint) -> dict[str, str]:

@@ -8,6 +8,7 @@ that took them, and by the same loop when a crash left them waiting.
 import asyncio
 import contextlib
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,22 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, select
 
-from helpdesk import callbacks, calls, cases, deliveries, impressions, inbox, learning, mailboxes, preferences, training
+from helpdesk import (
+    alarms,
+    callbacks,
+    calls,
+    cases,
+    deliveries,
+    exchange_log,
+    exchanges,
+    impressions,
+    inbox,
+    learning,
+    mailboxes,
+    preferences,
+    recalls,
+    training,
+)
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
@@ -33,6 +49,7 @@ from models import (
     ContactPoint,
     Inbound,
     InboundKind,
+    InboundState,
     PointKind,
     Queue,
 )
@@ -48,9 +65,11 @@ BATCH = 4 * HANDFUL
 GATHER_SECONDS = 0.1
 """While mails keep coming, so long is waited for a handful: a mail alone costs more than twice what it does in one."""
 SWEEP_SECONDS = 5.0
+DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
 CASES_SECONDS = 2.0
+WATCH_SECONDS = 2.0
 CASES_PAUSE = 0.02
 """Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
 
@@ -59,6 +78,14 @@ logger = logging.getLogger(__name__)
 
 class _Rehearsed(Exception):
     """Nothing of it was meant."""
+
+
+class _Drawn(Exception):
+    """The same, and this was seen of it."""
+
+    def __init__(self, seen: Any) -> None:
+        super().__init__()
+        self.seen = seen
 
 
 def now() -> datetime:
@@ -90,6 +117,7 @@ class Desk:
         self._registry: Registry | None = None
         self._heard_of: tuple[int, int] | None = None
         self._closing = threading.Event()
+        self._doors: tuple[float, dict[str, exchanges.Door]] = (-DOORS_SECONDS, {})
         self.mail_port = 0
         self._works = works
         self._listener: listen.Listener | None = None
@@ -134,6 +162,7 @@ class Desk:
             asyncio.create_task(self._follow_router(), name="router"),
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
+            *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
         ]
         if self._works:
             await self.collector.start()
@@ -209,6 +238,84 @@ class Desk:
             for inbound in unfinished.answer:
                 await self.read_one(inbound.id, kind=InboundKind.PUSH)
             self.settle()
+
+    async def door(self, token: str) -> exchanges.Door | None:
+        """The exchange that has this key; looked up at most once in two seconds, or anew after `doors_changed`."""
+        at, known = self._doors
+        if time.monotonic() - at > DOORS_SECONDS:
+            known = await self.database.read(exchanges.doors, settings=self.settings)
+            self._doors = (time.monotonic(), known)
+        return exchanges.found(known, token, settings=self.settings)
+
+    def doors_changed(self) -> None:
+        """A key, a name or a word of an exchange is another now."""
+        self._doors = (-DOORS_SECONDS, {})
+
+    async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
+        """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""
+        envelope = door.envelope(content_type) | ({"old_token": True} if door.by_old_token else {})
+
+        def keep(db: Session) -> Inbound:
+            return inbox.keep_row(
+                db, InboundKind.PUSH, door.inbound_source, sender_key, raw, envelope=envelope, now=self.clock()
+            )
+
+        def take(db: Session, inbound: Inbound) -> None:
+            is_new = inbound.state == InboundState.WAITING
+            callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+            self._log_heard(db, door, inbound, "" if is_new else "repeat", self._said(inbound, raw, content_type))
+
+        try:
+            return await self.database.write_in_turn(keep, take)
+        except Unfinished as unfinished:
+            inbound: Inbound = unfinished.answer
+            logger.exception("reading inbound %s failed", inbound.id)
+            await self.database.write(inbox.failed, inbound.id or 0, unfinished.cause, now=self.clock())
+            await self.database.write(self._log_heard, door, inbound, "failed", exchanges.said_in(raw, content_type))
+            self.settle()
+            return inbound
+
+    def _said(self, inbound: Inbound, raw: bytes, content_type: str) -> str:
+        """What is kept of it by now, which may be less than what came."""
+        if inbound.raw == raw or not inbound.raw:
+            return exchanges.said_in(inbound.raw, content_type)
+        return exchanges.said_in(inbound.raw, inbound.envelope.get("content_type", ""))
+
+    def _log_heard(self, db: Session, door: exchanges.Door, inbound: Inbound, outcome: str, said: str) -> None:
+        answer = inbound.envelope.get("answer", {})
+        exchange_log.write(
+            db, door.source, "push", said, answered=" ".join(answer.values()), outcome=outcome or inbound.outcome,
+            inbound=inbound, now=self.clock(),
+        )  # fmt: skip
+
+    async def refuse(self, door: exchanges.Door, what: str, said: str, *, status: int, outcome: str,
+                     answered: str = "") -> None:  # fmt: skip
+        """Write down what an exchange said and the desk could not take."""
+
+        def verb(db: Session) -> None:
+            exchange_log.write(db, door.source, what, said, answered=answered, status=status, outcome=outcome,
+                               now=self.clock())  # fmt: skip
+            if door.id is not None:
+                exchanges.failed(db, door.id, outcome, now=self.clock())
+
+        await self.database.write(verb)
+
+    async def try_out(self, draw: Callable[[Session, Inbound], Any], door: exchanges.Door, raw: bytes,
+                      content_type: str) -> Any:  # fmt: skip
+        """Take in what an exchange would say, look at what comes of it, and take it all back."""
+
+        def attempt(db: Session) -> None:
+            inbound = inbox.keep_row(
+                db, InboundKind.PUSH, door.inbound_source, f"try:{secrets.token_hex(16)}", raw,
+                envelope=door.envelope(content_type), now=self.clock(),
+            )  # fmt: skip
+            callbacks.read(db, inbound, settings=self.settings, now=self.clock())
+            raise _Drawn(draw(db, inbound))
+
+        try:
+            await self.database.write(attempt)
+        except _Drawn as drawn:
+            return drawn.seen
 
     async def rehearse(self, draw: Callable[[Session], object]) -> None:
         """Take in a call that nobody made, draw what it would show, and take it all back: what the first real call
@@ -380,6 +487,9 @@ class Desk:
                     while await self.database.write(forget, before=before):
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
+                before = self.clock() - timedelta(days=self.settings.exchange_log_days)
+                while await self.database.write(exchange_log.forget, before=before):
+                    pass
             except Exception:
                 logger.exception("housekeeping failed; trying again in an hour")
             await asyncio.sleep(3600)
@@ -405,6 +515,21 @@ class Desk:
                 await self.database.tidy()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def look_out(self) -> None:
+        """Say once what crossed a threshold, and which promises to call back are overdue."""
+        for is_news, say in ((alarms.news, alarms.watch), (recalls.is_any_overdue, recalls.raise_overdue)):
+            if await self.database.read(is_news, now=self.clock()):
+                await self.database.write(say, now=self.clock())
+
+    async def _watch(self) -> None:
+        """Every two seconds."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                await self.look_out()
+            except Exception:
+                logger.exception("alarms could not be looked for; trying again")
 
     async def _keep_cases(self) -> None:
         """Every two seconds: keep what was solved since, for whoever gets a ticket like it."""
@@ -433,6 +558,7 @@ class Desk:
         return {
             "send_mail": self._send_mail,
             "connect_call": self._connect_call,
+            "take_call": self._take_call,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
         }
@@ -447,6 +573,12 @@ class Desk:
         if call is None or call.state == CallState.ENDED or self.database.read_now(calls.is_answered, call_id):
             return
         callbacks.connect(self.settings, call.call_key, target)
+
+    def _take_call(self, call_id: int, target: str) -> None:
+        """Put a caller through to who took the call over, away from whoever had it."""
+        call = self.database.read_now(lambda db: db.get(Call, call_id))
+        if call is not None and call.state != CallState.ENDED:
+            callbacks.connect(self.settings, call.call_key, target)
 
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""

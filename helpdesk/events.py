@@ -70,8 +70,11 @@ class TicketAssigned(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketResolved(Fact):
+    """`reason` "taken_back": it is resolved as it was before, because the mail that had reopened it was taken back."""
+
     ticket_id: int
     queue_id: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +313,43 @@ class CallWrappedUp(Fact):
     agent_ids: list[int]
     disposition: str
     ticket_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackChanged(Fact):
+    """Somebody is to be called back, or was. `what`: "made", "changed", "assigned", "released", "overdue", "done",
+    "dropped", "reopened", or "gone" when it was a mistake."""
+
+    callback_id: int
+    queue_id: int
+    what: str
+    owner_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRaised(Fact):
+    """A figure of a queue, `what`, crossed its threshold."""
+
+    alarm_id: int
+    queue_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmCleared(Fact):
+    """It is back."""
+
+    alarm_id: int
+    queue_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallChanged(Fact):
+    """The address of a wallboard was "made" or "revoked"."""
+
+    wall_id: int
+    state: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -312,8 +312,12 @@ def forget(db: Session, *, before: datetime, limit: int = 500) -> int:
 
 def open_count(db: Session) -> int:
     """How many wait for a supervisor."""
-    lines = select(sa.func.count()).where(col(Parked.settled_at).is_(None), col(Parked.within_id).is_(None))
-    return db.scalar(lines) or 0
+    return db.scalar(open_query()) or 0
+
+
+def open_query() -> sa.Select[int]:
+    """What `open_count` asks."""
+    return sa.select(sa.func.count()).where(col(Parked.settled_at).is_(None), col(Parked.within_id).is_(None))
 
 
 def _within(db: Session, parked: Parked) -> Sequence[Parked]:

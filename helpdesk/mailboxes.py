@@ -72,6 +72,7 @@ class Form:
     after: MailboxAfter = MailboxAfter.SEEN
     move_to: str = ""
     queue_id: int | None = None
+    takes_reply_to: bool = False
     takes_from: datetime | None = None
     smtp_host: str = ""
     smtp_port: int = 587
@@ -309,7 +310,7 @@ def _fill(mailbox: Mailbox, form: Form, *, settings: Settings) -> None:
     kept = _kept(mailbox, form)
     for name in _WORDS:
         setattr(mailbox, name, getattr(form, name).strip())
-    for name in ("port", "security", "auth", "after", "queue_id", "smtp_port", "smtp_security"):
+    for name in ("port", "security", "auth", "after", "queue_id", "takes_reply_to", "smtp_port", "smtp_security"):
         setattr(mailbox, name, getattr(form, name))
     for name in _SEALED:
         if getattr(form, name) or name not in kept:

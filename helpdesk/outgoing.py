@@ -16,11 +16,24 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
-from helpdesk import agents, canned, mailboxes, tickets
+from helpdesk import agents, canned, mailboxes, merging, queues, tickets
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
-from helpdesk.events import MessageAwaits, MessageHeld, MessageQueued, MessageRescheduled, MessageWithdrawn, emit
+from helpdesk.events import (
+    MessageAwaits,
+    MessageHeld,
+    MessageQueued,
+    MessageRescheduled,
+    MessageWithdrawn,
+    TicketAssigned,
+    TicketMerged,
+    TicketReopened,
+    TicketResolved,
+    TicketUnmerged,
+    emit,
+    name_of,
+)
 from helpdesk.mail import compose
 from helpdesk.settings import Settings
 from models import (
@@ -31,6 +44,7 @@ from models import (
     Delivery,
     DeliveryState,
     Direction,
+    Event,
     Mailbox,
     Message,
     MessageKind,
@@ -123,11 +137,11 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
     canned.used(db, by, draft.canned_ids, now=now)
     if _needs_approval(db, ticket):
         message.state = MessageState.AWAITING
-        _taken(db, ticket, by=by, now=now)
+        _taken(db, ticket, message, by=by, now=now)
         emit(db, MessageAwaits(**_told(message, ticket), by_id=by.id, at=now))
         return message
     if draft.kind != MessageKind.FORWARD:
-        _answered(db, ticket, text, by=by, now=now)
+        _answered(db, ticket, message, by=by, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
     return message
 
@@ -202,7 +216,8 @@ def receipt(
 
 
 def take_back(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
-    """Withdraw a mail before it leaves: nobody gets it, and the ticket is as if it had not been written.
+    """Withdraw a mail before it leaves: nobody gets it, and the ticket is as if it had not been written: it is with
+    whom it was with, and resolved where the mail had reopened it, unless somebody has said otherwise since.
 
     Raises `Conflict("already_leaving")` once it was claimed, whoever was a moment faster.
     """
@@ -211,7 +226,9 @@ def take_back(db: Session, message: Message, *, by: Agent, now: datetime) -> Non
         raise Conflict("already_leaving", message_id=message.id)
     message.state, message.error = MessageState.WITHDRAWN, ""
     db.flush()
-    _unanswered(db, ticket)
+    home = merging.home(db, ticket)
+    _put_back(db, home, message, by=by, now=now)
+    _unanswered(db, home)
     emit(db, MessageWithdrawn(**_told(message, ticket), by_id=by.id, at=now))
 
 
@@ -227,7 +244,7 @@ def reschedule(db: Session, message: Message, leaves_at: datetime | None, *, by:
     was_held = message.state == MessageState.HELD
     message.state, message.error, message.leaves_at = MessageState.QUEUED, "", leaves_at or now
     if was_held and message.kind != MessageKind.FORWARD:
-        tickets.touch(ticket, message.reply_text, awaits_us=False, now=now)
+        tickets.touch(merging.home(db, ticket), message.reply_text, awaits_us=False, now=now)
     told = _told(message, ticket) | {"delay_seconds": _seconds(message, now)}
     emit(db, MessageRescheduled(**told, by_id=by.id, at=now))
 
@@ -238,24 +255,27 @@ def let_go(db: Session, message: Message, ticket: Ticket, *, by: Agent, settings
     if message.leaves_at is None or message.leaves_at < now + undo:
         message.leaves_at = now + undo if undo else None
     message.state = MessageState.QUEUED
-    last = tickets.last_received(db, ticket.id or 0)
+    home = merging.home(db, ticket)
+    last = tickets.last_received(db, home.id or 0)
     is_newest = last is None or (last.id or 0) < (message.id or 0)
     if message.kind != MessageKind.FORWARD and is_newest:  # else the customer wrote meanwhile, and still waits
-        _answered(db, ticket, message.reply_text, by=by, now=now)
+        _answered(db, home, message, by=by, now=now)
     _enqueue(db, message, ticket, by_id=by.id, now=now)
 
 
 def hold(db: Session, ticket: Ticket, *, now: datetime) -> None:
-    """The customer wrote: what was to leave later stays until its author has read that."""
+    """The customer wrote: what was to leave later stays until its author has read that, also what was written in a
+    ticket that was merged into this one."""
+    assert ticket.id is not None
     waiting = select(Message).where(
-        Message.ticket_id == ticket.id,
+        col(Message.ticket_id).in_(tickets.family(ticket.id)),
         Message.state == MessageState.QUEUED,
         col(Message.kind).in_((MessageKind.REPLY, MessageKind.NEW)),
         col(Message.leaves_at) > now + SOON,
     )
     for message in db.exec(waiting.with_for_update()).all():
         message.state = MessageState.HELD
-        emit(db, MessageHeld(**_told(message, ticket), at=now))
+        emit(db, MessageHeld(**_told(message, ticket) | {"ticket_id": message.ticket_id}, at=now))
 
 
 def retry(db: Session, message: Message, *, by: Agent, now: datetime) -> None:
@@ -279,11 +299,11 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def answered(db: Session, ticket: Ticket) -> Message | None:
-    """The mail a reply answers: the newest from the customer's side. Somebody whom the ticket's mail was only forwarded
-    to is not on it."""
+def answered(db: Session, ticket: Ticket, *, last: Message | None = None) -> Message | None:
+    """The mail a reply answers: the newest from the customer's side, which is `last` to who knows it already. Somebody
+    whom the ticket's mail was only forwarded to is not on it."""
     assert ticket.id is not None
-    last = tickets.last_received(db, ticket.id)
+    last = last or tickets.last_received(db, ticket.id)
     here = tickets.family(ticket.id)
     others = select(Message).where(col(Message.ticket_id).in_(here), Message.kind == MessageKind.FORWARD)
     told = {email_key(each) for message in db.exec(others) for each in (*message.to, *message.cc, *message.bcc)}
@@ -306,7 +326,8 @@ def everyone(db: Session, message: Message, settings: Settings) -> tuple[list[st
 
 def ours(db: Session, settings: Settings) -> set[str]:
     """The desk's own addresses, in small letters."""
-    known = [*db.exec(select(Queue.address)), *db.exec(select(Mailbox.address)), settings.mail_from]
+    own = [queue.address for queue in queues.everyone(db)]
+    known = [*own, *db.exec(select(Mailbox.address)), settings.mail_from]
     return {address.lower() for address in known if address} | set(settings.mail_addresses)
 
 
@@ -434,22 +455,65 @@ def _needs_approval(db: Session, ticket: Ticket) -> bool:
     return queue is not None and queue.needs_approval
 
 
-def _taken(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
+def _taken(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: datetime) -> None:
     if ticket.assignee_id is None and by.id is not None:
         tickets.assign(db, ticket, by, by=by, now=now)
+        message.undoes = message.undoes | {"assigned": by.id}
 
 
-def _answered(db: Session, ticket: Ticket, text: str, *, by: Agent, now: datetime) -> None:
-    _taken(db, ticket, by=by, now=now)
+def _answered(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: datetime) -> None:
+    _taken(db, ticket, message, by=by, now=now)
     if ticket.state != TicketState.OPEN:
+        resolved_at = ticket.resolved_at.isoformat() if ticket.resolved_at else None
+        message.undoes = message.undoes | {"state": ticket.state.value, "resolved_at": resolved_at}
         tickets.reopen(db, ticket, by_id=by.id, now=now)
-    tickets.touch(ticket, text, awaits_us=False, now=now)
+    tickets.touch(ticket, message.reply_text, awaits_us=False, now=now)
+
+
+def _put_back(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: datetime) -> None:
+    """Undo what writing the mail did to its ticket. Where another mail of ours was written since, that one has to be
+    taken back as well; what somebody did to the ticket since stays."""
+    undoes, message.undoes = message.undoes, {}
+    if not undoes:
+        return
+    after = select(Message).where(Message.ticket_id == message.ticket_id, col(Message.id) > message.id)
+    later = [each for each in db.exec(after.order_by(col(Message.id))) if not each.is_automatic]
+    answers = (each for each in later if each.direction == Direction.OUT and each.kind != MessageKind.FORWARD)
+    if heir := next((each for each in answers if each.state != MessageState.WITHDRAWN), None):
+        heir.undoes = undoes | heir.undoes
+        return
+    since = _since(db, ticket, message)
+    if ticket.assignee_id == undoes.get("assigned", 0) and name_of(TicketAssigned) not in since:
+        tickets.assign(db, ticket, None, by=by, now=now)
+    has_heard = any(each.direction == Direction.IN and not each.is_from_stranger for each in later)
+    if "state" not in undoes or has_heard or ticket.state != TicketState.OPEN or since - {name_of(TicketAssigned)}:
+        return
+    ticket.state = TicketState(undoes["state"])
+    ticket.resolved_at = datetime.fromisoformat(undoes["resolved_at"]) if undoes["resolved_at"] else None
+    if ticket.state == TicketState.RESOLVED:
+        told: dict[str, Any] = {"ticket_id": ticket.id or 0, "queue_id": ticket.queue_id, "reason": "taken_back"}
+        emit(db, TicketResolved(**told, by_id=by.id, at=now))
+
+
+def _since(db: Session, ticket: Ticket, message: Message) -> set[str]:
+    """What was done to the ticket since the mail was last put in line, as names of facts."""
+    written = {name_of(kind) for kind in (MessageQueued, MessageAwaits)}
+    done = {name_of(kind) for kind in (TicketAssigned, TicketReopened, TicketResolved, TicketMerged, TicketUnmerged)}
+    told = select(Event).where(Event.ticket_id == ticket.id, col(Event.fact).in_(written | done))
+    found: set[str] = set()
+    for row in db.exec(told.order_by(col(Event.id).desc()).limit(200)):
+        if row.fact in done:
+            found.add(row.fact)
+        elif row.data.get("message_id") == message.id:
+            break
+    return found
 
 
 def _unanswered(db: Session, ticket: Ticket) -> None:
     """What the list says of the ticket, once its last mail was never written."""
+    assert ticket.id is not None
     said = select(Message).where(
-        Message.ticket_id == ticket.id,
+        col(Message.ticket_id).in_(tickets.family(ticket.id)),
         col(Message.state).not_in(UNSAID),
         col(Message.kind) != MessageKind.FORWARD,
         sa.not_(col(Message.is_automatic)),

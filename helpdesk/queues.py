@@ -37,6 +37,7 @@ class Count:
 
     open: int = 0
     unassigned: int = 0
+    of_agent: int = 0  # the agent's asked for
 
 
 def make_defaults(db: Session) -> list[Queue]:
@@ -92,6 +93,7 @@ def change(
     keywords: Sequence[str] | None = None,
     acknowledges: bool | None = None,
     acknowledgment: dict[str, str] | None = None,
+    takes_reply_to: bool | None = None,
     safety: Mapping[str, Any] | None = None,
 ) -> None:
     """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves, by
@@ -114,6 +116,7 @@ def change(
     if keywords is not None:
         queue.keywords = _keywords(keywords)
     queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges
+    queue.takes_reply_to = queue.takes_reply_to if takes_reply_to is None else takes_reply_to
     if acknowledgment is not None:
         queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     for name, value in (safety or {}).items():
@@ -181,14 +184,15 @@ def written_to(db: Session, addresses: list[str]) -> Queue | None:
     return next((found[address] for address in addresses if address in found), None)
 
 
-def counts(db: Session) -> dict[int, Count]:
-    """What is open, by queue id. Reads the index of open tickets only."""
+def counts(db: Session, *, agent_id: int | None = None) -> dict[int, Count]:
+    """What is open, by queue id, and what of it is that agent's. Reads the index of open tickets only."""
+    of_agent = sa.func.count().filter(col(Ticket.assignee_id) == agent_id)
     rows = db.execute(
-        sa.select(col(Ticket.queue_id), sa.func.count(), sa.func.count(col(Ticket.assignee_id)))
+        sa.select(col(Ticket.queue_id), sa.func.count(), sa.func.count(col(Ticket.assignee_id)), of_agent)
         .where(col(Ticket.state) == TicketState.OPEN)
         .group_by(col(Ticket.queue_id))
     )
-    return {queue_id: Count(open, open - assigned) for queue_id, open, assigned in rows}
+    return {queue_id: Count(open, open - assigned, own) for queue_id, open, assigned, own in rows}
 
 
 def urgent(db: Session) -> dict[int, int]:

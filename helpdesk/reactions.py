@@ -1,7 +1,8 @@
 """One table: a fact, and the work it causes.
 
 The work is enqueued in the transaction that states the fact, under a key made of the fact's ids: it is there if and
-only if the fact is, and the same fact stated twice causes it once.
+only if the fact is, and the same fact stated twice causes it once. What is no more than another row, such as whom to
+call back, is written at once.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,18 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk.events import Fact, MessageQueued, MessageRescheduled
+from helpdesk import recalls
+from helpdesk.events import CallChanged, CallEnded, Fact, MessageQueued, MessageRescheduled
 from helpdesk.runtime import work
+from models import Call
+
+
+def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
+    if isinstance(fact, CallChanged) and fact.what not in {"talking", "accepted", "customer"}:
+        return
+    if call := db.get(Call, fact.call_id):
+        recalls.heard(db, call, now=fact.at)
+
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
     MessageQueued: lambda db, fact: work.enqueue(
@@ -23,6 +34,8 @@ REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
         key=f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}",
         delay=fact.delay_seconds,
     ),
+    CallChanged: _recall,
+    CallEnded: _recall,
 }
 
 

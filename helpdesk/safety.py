@@ -23,7 +23,6 @@ from helpdesk.outgoing import UNSAID, Draft
 from helpdesk.wording import Place
 from models import (
     Agent,
-    Channel,
     Customer,
     Direction,
     Mailbox,
@@ -79,8 +78,7 @@ def check_first(
     """The same for a mail that begins a ticket of this queue."""
     outgoing.check(draft, now=now)
     assert queue.id is not None
-    unborn = Ticket(subject="", channel=Channel.MAIL, queue_id=queue.id, created_at=now, last_contact_at=now)
-    unborn.customer_id = customer.id if customer else None
+    unborn = tickets.unborn(queue_id=queue.id, customer=customer, language=queue.language, now=now)
     _ask(db, unborn, draft, by=by, confirmed=confirmed)
 
 

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         "",
         description="How the outside reaches the desk; signatures are checked against it. Empty: this machine.",
     )
+    files_url: str = Field(
+        "", description="Another address of this desk, for files and formatted mail alone. Empty: the same address."
+    )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port the web server listens on.")
     timezone: str = Field("Asia/Tokyo", description="Zone of dates on pages and in mail.")
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )
+    mail_takes_reply_to: bool = Field(
+        False, description="Take Reply-To for the customer's address, of mail to none of the queues and mailboxes."
+    )
     mail_strangers: Literal["note", "park"] = Field(
         "note", description="Mail of somebody who quotes a ticket without taking part: shown on it, or set aside."
     )
@@ -110,6 +116,9 @@ class Settings(BaseSettings):
     push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict,
         description='Exchanges that may post calls: "name=token" with a comma between. The token is part of their URL.',
+    )
+    exchange_log_days: int = Field(
+        30, ge=1, description="How long it is known what telephone systems said and were answered."
     )
     placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
 
@@ -180,7 +189,7 @@ class Settings(BaseSettings):
             raise ValueError('the pages speak "ja" and "en"')
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "files_url")
     @classmethod
     def _public(cls, value: str) -> str:
         if value and not (value.startswith(("http://", "https://")) and urlsplit(value).hostname):
@@ -249,6 +258,8 @@ class Settings(BaseSettings):
         if not self.public_url:
             host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
             self.public_url = f"http://{host}:{self.port}"
+        if self.files_url and urlsplit(self.files_url).netloc == urlsplit(self.public_url).netloc:
+            raise ValueError("files_url is another address than public_url, or empty")
         return self
 
     @property

@@ -43,7 +43,7 @@ def ring(settings: Settings, caller: str, *, called: str | None = None, call_sid
     """
     call_sid = call_sid or f"CA{secrets.token_hex(16)}"
     number, line = _parties(settings, caller, called)
-    _post_as_twilio(settings, VOICE_PATH, replay.voice_form(call_sid, number, line))
+    post_as_twilio(settings, VOICE_PATH, replay.voice_form(call_sid, number, line))
     return call_sid
 
 
@@ -52,7 +52,7 @@ def hang_up(settings: Settings, call_sid: str) -> None:
     form = replay.status_form(call_sid, "completed", "", "", sequence=9, at=datetime.now(UTC), duration_seconds=0)
     for parties in ("From", "To", "Caller", "Called"):
         del form[parties]  # an empty caller would be a withheld one; not named, the desk keeps what it knows
-    _post_as_twilio(settings, STATUS_PATH, form)
+    post_as_twilio(settings, STATUS_PATH, form)
 
 
 def push_ring(
@@ -71,7 +71,7 @@ def push_ring(
         "event": event, "call_id": call_id, "direction": "in", "from": number, "to": line,
         "at": datetime.now(UTC).isoformat(),
     }  # fmt: skip
-    _post(
+    post(
         settings,
         f"/api/v1/cti/{token.get_secret_value()}",
         json.dumps(told).encode(),
@@ -138,7 +138,7 @@ def _number(settings: Settings, typed: str) -> str:
     return read.e164 or "anonymous"
 
 
-def _post_as_twilio(settings: Settings, path: str, form: dict[str, str]) -> None:
+def post_as_twilio(settings: Settings, path: str, form: dict[str, str]) -> None:
     token = settings.twilio_auth_token.get_secret_value()
     if not token:
         raise SimulationFailed(
@@ -148,12 +148,12 @@ def _post_as_twilio(settings: Settings, path: str, form: dict[str, str]) -> None
         "Content-Type": "application/x-www-form-urlencoded",
         "X-Twilio-Signature": replay.sign(settings.public_url + path, form, token),
     }
-    _post(settings, path, replay.body(form), headers)
+    post(settings, path, replay.body(form), headers)
 
 
-def _post(settings: Settings, path: str, body: bytes, headers: dict[str, str]) -> None:
+def post(settings: Settings, path: str, body: bytes, headers: dict[str, str]) -> None:
     """To the desk on this machine, past whatever stands before it; proxies of the environment are not asked."""
-    url = f"http://{_at(settings.host)}:{settings.port}{path}"
+    url = f"http://{at_host(settings.host)}:{settings.port}{path}"
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -176,7 +176,7 @@ def _send(settings: Settings, raw: bytes, *, sender: str, to: str) -> None:
     if settings.mail_port <= 0:
         raise SimulationFailed("This desk listens for no mail. Set DESK_MAIL_PORT.")
     try:
-        with kind(_at(settings.mail_host), settings.mail_port, timeout=TIMEOUT_SECONDS) as smtp:
+        with kind(at_host(settings.mail_host), settings.mail_port, timeout=TIMEOUT_SECONDS) as smtp:
             smtp.sendmail(sender, [to], raw)
     except smtplib.SMTPRecipientsRefused as error:
         raise SimulationFailed(f"The desk at {place} takes no mail for {to}: no queue has that address.") from error
@@ -186,7 +186,7 @@ def _send(settings: Settings, raw: bytes, *, sender: str, to: str) -> None:
         raise SimulationFailed(f"No desk takes mail at {place}. Start one with `make demo`.") from error
 
 
-def _at(host: str) -> str:
+def at_host(host: str) -> str:
     """Where a server that listens everywhere is met from this machine."""
     return "127.0.0.1" if host in {"", "0.0.0.0", "::"} else f"[{host}]" if ":" in host else host
 

@@ -84,6 +84,22 @@ def start(
     return insert(db, ticket)
 
 
+def unborn(*, queue_id: int, customer: Customer | None, language: str, now: datetime) -> Ticket:
+    """A ticket as it would begin, with no number and in no database: for words about what is not written yet.
+
+    `language` is that of a customer who is not known.
+    """
+    return Ticket(
+        subject="",
+        channel=Channel.MAIL,
+        queue_id=queue_id,
+        customer_id=customer.id if customer else None,
+        language=customer.language if customer else language,
+        created_at=now,
+        last_contact_at=now,
+    )
+
+
 def announce(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:
     """State that the ticket was opened, once all that belongs to it is there."""
     assert ticket.id is not None

@@ -45,6 +45,18 @@ def of(db: Session, addresses: Collection[str]) -> dict[str, str]:
     return {keys[row.key]: row.status for row in rows}
 
 
+def points_of(db: Session, customer_id: int) -> list[tuple[ContactPoint, str | None]]:
+    """A customer's numbers and addresses in the order they became known, with the status their mail came back with."""
+    lost = sa.and_(col(ContactPoint.kind) == PointKind.EMAIL, col(UnreachableAddress.key) == col(ContactPoint.key))
+    points = (
+        select(ContactPoint, UnreachableAddress.status)
+        .join(UnreachableAddress, lost, isouter=True)
+        .where(ContactPoint.customer_id == customer_id)
+        .order_by(col(ContactPoint.id))
+    )
+    return [(point, status) for point, status in db.exec(points)]
+
+
 def _tell(db: Session, key: str, *, by: Agent | None, now: datetime) -> None:
     owners = (
         select(Customer)

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents, preferences, queues
+from helpdesk import access, agents, approvals, calls, inbox, preferences, queues
 from helpdesk.errors import NotFound
-from models import Agent, Customer, Direction, Message, Queue, Ticket, TicketState
+from models import Agent, Customer, Direction, Message, Queue, Role, Ticket, TicketState
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "resolved")
@@ -74,6 +74,9 @@ class Rail:
     unassigned: int
     all: int
     urgent: int | None  # None: that guess is switched off
+    awaiting: int  # mails of others for this agent to approve
+    calls: int  # callers nobody has taken
+    parked: int  # what waits for a supervisor; 0 for others
 
 
 def page(db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False) -> Page:
@@ -105,19 +108,19 @@ def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
 
 
 def rail(db: Session, agent: Agent, *, language: str) -> Rail:
-    """Open tickets by queue the agent serves, and the agent's own. Reads the index of open tickets only."""
-    counts = queues.counts(db)
+    """Open tickets by queue the agent serves, the agent's own, and what else waits. Reads indexes of what is open
+    only."""
+    counts = queues.counts(db, agent_id=agent.id)
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
-    mine = (
-        db.scalar(
-            sa.select(sa.func.count())
-            .select_from(Ticket)
-            .where(col(Ticket.assignee_id) == agent.id, col(Ticket.state) == TicketState.OPEN)
-        )
-        or 0
-    )
     none = queues.Count()
+    awaiting, ringing, parked = db.execute(
+        sa.select(
+            approvals.count_query(db, agent).scalar_subquery(),
+            calls.waiting_query([queue.id or 0 for queue in shown]).scalar_subquery(),
+            inbox.open_query().scalar_subquery(),
+        )
+    ).one()
     return Rail(
         [
             {
@@ -128,10 +131,13 @@ def rail(db: Session, agent: Agent, *, language: str) -> Rail:
             }  # fmt: skip
             for queue in shown
         ],
-        mine,
+        sum(count.of_agent for count in counts.values()),
         sum(counts.get(queue_id, none).unassigned for queue_id in served),
         sum(counts.get(queue_id, none).open for queue_id in served),
         _urgent(db, served),
+        awaiting,
+        ringing,
+        parked if agent.role == Role.SUPERVISOR else 0,
     )
 
 

@@ -1,6 +1,7 @@
 """The nouns: rows and constraints, no decisions."""
 
 from models.agents import Agent, AgentState, Login, Presence, Role
+from models.boards import Alarm, WallLink
 from models.calls import (
     Call,
     CallFact,
@@ -78,6 +79,7 @@ from models.tickets import (
 __all__ = [
     "Agent",
     "AgentState",
+    "Alarm",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -154,4 +156,5 @@ __all__ = [
     "Turn",
     "UnreachableAddress",
     "VisitEnd",
+    "WallLink",
 ]

@@ -4,7 +4,9 @@ Plain `datetime` annotations become SQLModel's `UTCDateTime`: naive values are r
 SQLite and PostgreSQL alike.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +26,19 @@ metadata = SQLModel.metadata
 class Row(SQLModel):
     """A table row. Rows do not check themselves: forms and parsers check, constraints guarantee."""
 
+    def __init__(self, **values: Any) -> None:
+        # As SQLModel's, for a table without relationships, in a fifth of the time. That one asks each default how it
+        # wants to be called, and tells SQLAlchemy of every value as of a change; what is new has nothing it changes.
+        if strange := values.keys() - type(self).__pydantic_fields__.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(strange))}")
+        plain, made = _defaults(type(self))
+        self.__dict__.update(plain)
+        self.__dict__.update({name: make() for name, make in made.items() if name not in values})
+        self.__dict__.update(values)
+        object.__setattr__(self, "__pydantic_fields_set__", set(values))
+        object.__setattr__(self, "__pydantic_extra__", None)
+        object.__setattr__(self, "__pydantic_private__", None)
+
     def __setattr__(self, name: str, value: Any) -> None:
         # SQLModel tells SQLAlchemy and then Pydantic, which writes the same value to the same place again: half of the
         # time it takes to make a row. A name that is no column is still refused, by Pydantic.
@@ -31,6 +46,14 @@ class Row(SQLModel):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+
+@lru_cache
+def _defaults(kind: type[Row]) -> tuple[dict[str, Any], dict[str, Callable[..., Any]]]:
+    """Of columns that may be left out: those with one value for all rows, and those whose value is made for each."""
+    optional = {name: field for name, field in kind.__pydantic_fields__.items() if not field.is_required()}
+    made = {name: field.default_factory for name, field in optional.items() if field.default_factory is not None}
+    return {name: field.default for name, field in optional.items() if name not in made}, made
 
 
 def choice(enum: type[StrEnum], default: Any = ..., **options: Any) -> Any:

@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import make_transient_to_detached
-from sqlalchemy.pool import NullPool, Pool
+from sqlalchemy.pool import Pool
 from sqlmodel import Session, SQLModel
 
 P = ParamSpec("P")
@@ -258,12 +258,18 @@ def engine_for_work(database: Database) -> Engine:
     """An engine for the work engine, which opens its own transactions in its own way, on the same database."""
     if not database.is_sqlite:
         return sa.create_engine(database.url, hide_parameters=True, pool_size=6, max_overflow=6, pool_pre_ping=True)
-    engine = sa.create_engine(database.url, hide_parameters=True, poolclass=NullPool, connect_args={"timeout": 30})
+    # It looks for work several times a second, and a connection reads the whole schema before its first statement,
+    # which takes forty times as long as the look. So the last one used is kept, with few pages in memory.
+    engine = sa.create_engine(
+        database.url, hide_parameters=True, pool_size=2, max_overflow=-1, pool_use_lifo=True,
+        connect_args={"timeout": 30, "check_same_thread": False},
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = "IMMEDIATE"
         _pragmas(connection)
+        connection.execute("PRAGMA cache_size=-2000")
 
     return engine
 

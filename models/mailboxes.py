@@ -61,6 +61,7 @@ class Mailbox(Row, table=True):
     after: MailboxAfter = choice(MailboxAfter, MailboxAfter.SEEN)
     move_to: str = ""
     queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL")  # None: the classifier decides
+    takes_reply_to: bool = False  # of mail in it, an address in Reply-To is the customer's and not the one in From
     takes_from: datetime  # older mail stays where it is
     smtp_host: str = ""  # what is sent from `address` leaves here; "": by the desk's own server
     smtp_port: int = 587

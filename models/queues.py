@@ -32,6 +32,7 @@ class Queue(Row, table=True):
     language: str = "ja"  # in which its callers are greeted
     greeting: str = ""  # said to a caller; "" says the desk's own words
     signature: str = ""  # below every reply
+    takes_reply_to: bool = False  # of mail to it, an address in Reply-To is the customer's and not the one in From
     sender_name: str = ""  # whose replies say who they are from; "" says the desk's name
     acknowledges: bool = False  # a first mail is answered by a receipt with the ticket's number
     acknowledgment: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's

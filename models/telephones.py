@@ -36,9 +36,12 @@ class Exchange(Row, table=True):
     kind: ExchangeKind = choice(ExchangeKind, ExchangeKind.PUSH)
     token_hash: str | None = Field(default=None, unique=True)  # SHA-256; None: it has no entrance
     token: str = ""  # sealed: see helpdesk/seals.py
+    old_token_hash: str | None = Field(default=None, unique=True)  # the one before it, until somebody switches it off
+    old_token_used_at: datetime | None = None
     secret: str = ""  # sealed: what signatures are proved with, or the password of the manager interface
     mapping: dict[str, Any] = json_column(default_factory=dict)
-    """Our field -> its name for it; below "values", its word -> ours. Empty: the names it is known to use."""
+    """Our field -> its name for it; below "values", our field -> its word -> ours. Empty: the names it is known to
+    use."""
     options: dict[str, Any] = json_column(default_factory=dict)  # of its kind: host, port, user, contexts, ...
     queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL", index=True)
     """Where its calls go whose dialed number belongs to no queue."""
@@ -105,6 +108,7 @@ class Callback(Row, table=True):
         ),
         sa.Index("ix_callback_state", "state", "promised_at", "id"),
         sa.Index("ix_callback_customer_id", "customer_id", "id"),
+        sa.Index("ix_callback_key", "key", "done_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -126,6 +130,7 @@ class Callback(Row, table=True):
     note: str = ""
     done_at: datetime | None = None
     done_by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    reopened_at: datetime | None = None  # by a person; what was answered before does not settle it again
 
 
 class HelpSign(Row, table=True):

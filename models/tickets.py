@@ -137,6 +137,8 @@ class Message(Row, table=True):
     references: list[str] = json_column(default_factory=list)  # newest first
     sender_name: str = ""
     sender_address: str = ""
+    header_from: str = ""  # the address in From, where the sender is taken from Reply-To
+    reply_to: str = ""  # the address in Reply-To, where it is another and is not taken for the sender's
     to: list[str] = json_column(default_factory=list)
     cc: list[str] = json_column(default_factory=list)
     bcc: list[str] = json_column(default_factory=list)
@@ -148,10 +150,12 @@ class Message(Row, table=True):
     html: str = ""  # sanitized
     is_automatic: bool = False
     is_from_stranger: bool = False  # quoted a ticket's id without taking part in it
+    problems: list[str] = json_column(default_factory=list)  # codes: what the reader mended, left out or found odd
     error: str = ""
     author_id: int | None = points_to("agent.id", default=None)
     inbound_id: int | None = points_to("inbound.id", default=None, ondelete="SET NULL", index=True)
     approved_by_id: int | None = points_to("agent.id", default=None)
+    undoes: dict[str, Any] = json_column(default_factory=dict)  # what of the ticket taking it back restores
     created_at: datetime
     leaves_at: datetime | None = None  # not before; None: at once
     sent_at: datetime | None = None

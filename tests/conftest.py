@@ -5,6 +5,7 @@ Its schema is migrated once a session and copied for each test. A test that must
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -33,6 +34,16 @@ _numbers = count(1)
 # How long an example takes is the machine's matter; tests of time measure the processor's.
 hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("any machine")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was left out for want of a program stands below the figures, where nobody overlooks it."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if isinstance(report.longrepr, tuple)]
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("NOT TESTED HERE", red=True, bold=True)
+    for reason, number in reasons.items():
+        terminalreporter.line(f"{number} tests: {reason}")
 
 
 @pytest.fixture(scope="session")

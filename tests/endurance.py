@@ -5,6 +5,7 @@ until then the very same bytes are sent again. Some are sent again although the 
 answer is lost on the way. At the end what was handed over is compared with messages, tickets and the ledger.
 
     python -m tests.endurance --mails 10000 --kills 20
+    python -m tests.endurance --mails 2000 --kills 8 --database postgres
 
 A new customer's mail opens a ticket; some write again and join it; a few are machines' answers, or name no sender.
 """
@@ -18,6 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -30,7 +32,7 @@ from helpdesk import ledger
 from helpdesk.__main__ import prepare
 from models import Inbound, InboundState, Message, Parked, Ticket
 from models.database import Database
-from tests import cast
+from tests import cast, postgres
 from tests.running import Running
 
 SENDERS = 4
@@ -104,16 +106,21 @@ def letters(count: int, *, chance: random.Random) -> list[list[Letter]]:
     return piles
 
 
-def run(folder: Path, *, mails: int, kills: int, seed: int, say: Callable[[str], object] = lambda _: None) -> Report:
-    """Begin a desk in this folder, pour in the mails, kill it at random moments, and account for all of them."""
+def run(
+    folder: Path, *, mails: int, kills: int, seed: int, database_url: str = "",
+    say: Callable[[str], object] = lambda _: None,
+) -> Report:  # fmt: skip
+    """Begin a desk in this folder, pour in the mails, kill it at random moments, and account for all of them.
+
+    `database_url` names an empty PostgreSQL database; without it the desk has a SQLite file in its folder.
+    """
     chance, begun = random.Random(seed), time.monotonic()
-    url = f"sqlite:///{folder / 'data' / 'desk.db'}"
-    database = Database(url)
+    database = Database(database_url or f"sqlite:///{folder / 'data' / 'desk.db'}")
     prepare(database)
     database.write_now(cast.settle_in)
     piles = letters(mails, chance=chance)
     handed: list[Letter] = []
-    running = Running(folder)
+    running = Running(folder, **({"database_url": database_url} if database_url else {}))
     running.start()
     try:
         posts = [threading.Thread(target=_hand_over, args=(running, pile, handed), daemon=True) for pile in piles]
@@ -144,10 +151,14 @@ def main() -> int:
     parser.add_argument("--mails", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     told = parser.parse_args()
     print(f"seed {told.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        report = run(Path(folder), mails=told.mails, kills=told.kills, seed=told.seed,
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
+        url = ""
+        if told.database == "postgres":
+            url = held.enter_context(postgres.Server.start()).create_database("endurance")
+        report = run(Path(folder), mails=told.mails, kills=told.kills, seed=told.seed, database_url=url,
                      say=lambda words: print(words, flush=True))  # fmt: skip
     print(report)
     return 0 if report.is_good else 1

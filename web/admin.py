@@ -11,8 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked
-from web.edge import act, desk_of, html, look, see
-from web.tickets import download
+from web.edge import act, desk_of, html, look
 
 SHOWN = 200
 
@@ -37,19 +36,6 @@ async def dismiss(request: Request) -> Response:
     parked_id, now = request.path_params["parked_id"], desk_of(request).clock()
     await act(request, lambda db, agent: inbox.dismiss(db, access.parked(db, agent, parked_id), by=agent, now=now))
     return RedirectResponse("/admin/parked?notice=dismissed", 303)
-
-
-async def raw(request: Request) -> Response:
-    """The bytes as they arrived."""
-    inbound_id = request.path_params["inbound_id"]
-
-    def verb(db: Session, agent: Agent) -> tuple[bytes, str]:
-        access.supervisor(agent)
-        found = access.inbound(db, agent, inbound_id)
-        return found.raw, "eml" if found.kind == "mail" else "txt"
-
-    _, (content, ending) = await see(request, verb)
-    return download(content, f"inbound-{inbound_id}.{ending}", "application/octet-stream")
 
 
 async def guesses(request: Request) -> Response:

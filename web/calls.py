@@ -1,15 +1,18 @@
 """Calls: the card's buttons, and the list of all calls."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cti import LONGEST_NAME
-from helpdesk import access, call_log, calls, impressions, preferences
+from helpdesk import access, call_log, calls, impressions, measures, preferences, queues
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import NotFound, Rejected, Unreachable
@@ -23,12 +26,32 @@ async def page(request: Request) -> Response:
     chosen, typed, cursor = query.get("filter") or "all", query.get("q", "").strip(), query.get("after", "")
     settings = desk_of(request).settings
     now = desk_of(request).clock()
-    frame, told = await look(
-        request,
-        lambda db, agent: call_log.page(db, agent, chosen, typed, cursor=cursor, settings=settings, now=now),
-    )
+    behind = _behind(query)
+
+    def verb(db: Session, agent: Agent) -> tuple[call_log.Page, str]:
+        told = call_log.page(db, agent, chosen, typed, cursor=cursor, settings=settings, now=now, behind=behind)
+        queue = queues.get(db, behind.queue_id).called(agent.language) if behind and behind.queue_id else ""
+        return told, queue
+
+    frame, (told, queue_name) = await look(request, verb)
+    kept = {name: query[name] for name in ("behind", "from", "to", "queue") if query.get(name)} if behind else {}
+    frame |= {"behind": behind, "behind_queue": queue_name, "behind_query": urlencode(kept)}
     frame |= {"view": "calls", "filter": chosen, "q": typed, "rows": told.rows, "next_cursor": told.next_cursor}
     return html(request, "calls/page.html", frame["me"]["language"], **frame)
+
+
+def _behind(query: QueryParams) -> call_log.Behind | None:
+    """The figure whose calls are asked for, by `behind`, `from`, `to` and `queue` in the address."""
+    if not (count := query.get("behind", "")):
+        return None
+    interval = None
+    if query.get("from") or query.get("to"):
+        try:
+            ends = [datetime.fromisoformat(query.get(name, "")).astimezone(UTC) for name in ("from", "to")]
+        except (ValueError, OverflowError) as error:
+            raise NotFound("not_found") from error
+        interval = measures.Interval(ends[0], ends[1])
+    return call_log.Behind(count, interval, _number(query["queue"]) if query.get("queue") else None)
 
 
 async def show(request: Request) -> Response:

@@ -4,6 +4,7 @@ Choosing one is a link to the ticket with the reply in its box, so it works with
 opens beside the box, and `/trigger` expands where it is typed (static/js/canned.js).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,15 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, canned, queues
+from helpdesk import access, agents, canned, queues, tickets
 from helpdesk.canned import Form
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.mail import attachments
-from models import Agent, Attachment
+from models import Agent, Attachment, Ticket
 from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 
+ABOUT = ("queue_id", "customer_id")
+"""What the address of a new mail says of it."""
 FIELDS = ("title", "trigger", "text", "text_en", "queue_id")
 LIST, PAGE = "canned/_offers.html", "canned/offers.html"
 
@@ -43,9 +46,51 @@ async def offers(request: Request) -> Response:
         found = access.ticket(db, agent, ticket_id)
         listed = canned.offers(db, agent, found, language=agent.language, typed=typed, settings=desk.settings,
                                now=desk.clock())  # fmt: skip
-        return {"here": ticket_id, "subject": found.subject, "offers": listed, "q": typed,
+        return {"here": ticket_id, "home": f"/tickets/{ticket_id}", "about": {}, "place": f"compose-{ticket_id}",
+                "subject": found.subject, "offers": listed, "q": typed,
                 "language": "en" if found.language == "en" else "ja", "gap_marks": canned.gap_marks()}  # fmt: skip
 
+    return await _offered(request, verb)
+
+
+async def first_offers(request: Request) -> Response:
+    """The same for a mail that begins a ticket, in the queue and to the customer the address names."""
+    typed, desk = request.query_params.get("q", "")[:100], desk_of(request)
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        unborn = first_ticket(request, db, agent)
+        listed = canned.offers(db, agent, unborn, language=agent.language, typed=typed, settings=desk.settings,
+                               now=desk.clock())  # fmt: skip
+        about = {name: value for name in ABOUT if (value := request.query_params.get(name, "")).isdecimal()}
+        return {"here": 0, "home": "/tickets/new", "about": about, "place": "f-body", "subject": "",
+                "offers": listed, "q": typed, "language": "en" if unborn.language == "en" else "ja",
+                "gap_marks": canned.gap_marks()}  # fmt: skip
+
+    return await _offered(request, verb)
+
+
+def first_ticket(request: Request, db: Session, agent: Agent) -> Ticket:
+    """The ticket that the new mail of this address would begin; in the agent's first queue where it names none."""
+    asked = {name: int(value) for name in ABOUT
+             if (value := request.query_params.get(name, "")).isdecimal() and len(value) < 10}  # fmt: skip
+    served = agents.queue_ids(db, agent)
+    mine = [queue.id or 0 for queue in queues.everyone(db) if queue.id in served and not queue.is_triage]
+    queue_id = asked.get("queue_id", 0)
+    customer = access.customer(db, agent, asked["customer_id"]) if "customer_id" in asked else None
+    return tickets.unborn(queue_id=queue_id if queue_id in mine else next(iter(mine), 0), customer=customer,
+                          language=desk_of(request).settings.language, now=desk_of(request).clock())  # fmt: skip
+
+
+def asked_first(request: Request, db: Session, agent: Agent) -> canned.Offer | None:
+    """The canned reply that the address of a new mail asks for."""
+    asked, desk = request.query_params.get("canned", ""), desk_of(request)
+    if not asked.isdecimal() or len(asked) > 9:
+        return None
+    unborn = first_ticket(request, db, agent)
+    return canned.offer(db, agent, unborn, int(asked), settings=desk.settings, now=desk.clock())
+
+
+async def _offered(request: Request, verb: Callable[[Session, Agent], dict[str, Any]]) -> Response:
     if wants_fragment(request):
         agent, told = await see(request, verb)
         return fragment(request, LIST, agent.language, **told)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from helpdesk.accuracy import Bin, Point, QueueFigures
+from helpdesk.measures import Calls
 from web.render import percent
 
 WIDTH, HEIGHT = 520, 300
@@ -103,6 +104,26 @@ def bars(counts: Sequence[int], *, label: str) -> Markup:
         )  # fmt: skip
     width = len(counts) * (wide + 2)
     frame = '<svg class="chart-bars" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
+    return Markup(frame + "{drawn}</svg>").format(w=width, h=high, label=label, drawn=Markup("").join(drawn))
+
+
+def trend(told: Sequence[Calls], *, label: str) -> Markup:
+    """A row of small bars, a call each step of height: who was served in accent, who gave up on top of them."""
+    wide, high = 8, 26
+    most = max([each.offered for each in told] + [1])
+    drawn = []
+    for place, each in enumerate(told):
+        tall = round(high * each.offered / most, 1)
+        lost = round(high * (each.abandoned - each.short_abandoned) / most, 1)
+        x = place * (wide + 2)
+        drawn.append(Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="1.5"/>').format(
+            "trend-base" if not each.offered else "trend-last" if place == len(told) - 1 else "trend-bar",
+            x, high - max(tall, 1), wide, max(tall, 1)))  # fmt: skip
+        if lost:
+            drawn.append(Markup('<rect class="trend-lost" x="{}" y="{}" width="{}" height="{}" rx="1.5"/>').format(
+                x, high - tall, wide, lost))  # fmt: skip
+    width = len(told) * (wide + 2)
+    frame = '<svg class="trend" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
     return Markup(frame + "{drawn}</svg>").format(w=width, h=high, label=label, drawn=Markup("").join(drawn))
 
 

@@ -20,13 +20,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, approvals, calls, inbox, pops, views
+from helpdesk import agents, inbox, pops, recalls, views
 from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
-from models import Agent, Presence, Role
+from models import Agent, Presence
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=()",
 }
+FILES = "/files/"
+"""What stands below was written by strangers: no cookie counts there."""
 MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, and no browser's cookie counts there
 STAY = timedelta(minutes=5)
 BODY_MAX = 26_000_000
@@ -147,7 +149,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "path": request.url.path,
         "number": number,
         "desk": desk_facts(request),
-        "rail": rail_facts(db, agent, rail),
+        "rail": rail_facts(db, rail, now=desk.clock()),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
@@ -166,14 +168,14 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rail_facts(db: Session, agent: Agent, rail: views.Rail) -> dict[str, Any]:
+def rail_facts(db: Session, rail: views.Rail, *, now: datetime) -> dict[str, Any]:
     """The counts in the rail."""
+    callbacks, overdue = recalls.counts(db, [queue["id"] for queue in rail.queues], now=now)
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
-        "awaiting": approvals.count(db, agent), "approves": any(queue["needs_approval"] for queue in rail.queues),
-        "calls_waiting": calls.waiting_count(db, [queue["id"] for queue in rail.queues]),
-        "parked": inbox.open_count(db) if agent.role == Role.SUPERVISOR else 0,
+        "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
+        "calls_waiting": rail.calls, "callbacks": callbacks, "callbacks_overdue": overdue, "parked": rail.parked,
     }  # fmt: skip
 
 
@@ -313,13 +315,17 @@ class Edge:
             await self._app(scope, receive, send)
             return
         settings: Settings = scope["app"].state.desk.settings
+        if scope["path"].startswith(FILES):
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 protect(MutableHeaders(scope=message), settings)
             await send(message)
 
-        if self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
+        if settings.files_url and _is_elsewhere(scope, settings):
+            await self._refuse(scope, receive, send_with_headers, "not_found", 404)
+        elif self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
             await self._refuse(scope, receive, send_with_headers)
         else:
             limit = settings.mail_max_bytes + BODY_MORE if scope["path"].startswith("/hooks/mail/") else BODY_MAX
@@ -330,12 +336,22 @@ class Edge:
             return True
         return scope["method"] not in SAFE and not scope["path"].startswith(MACHINES)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, why: str = "forbidden_origin", status: int = 403
+    ) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 4403})
             return
-        await PlainTextResponse("forbidden_origin", 403)(scope, receive, send)
+        await PlainTextResponse(why, status)(scope, receive, send)
+
+
+def _is_elsewhere(scope: Scope, settings: Settings) -> bool:
+    """Whether something is asked for at the wrong one of two addresses: files of the desk's own, or the desk at that
+    of the files."""
+    at_files: bool = Headers(scope=scope).get("host", "") == urlsplit(settings.files_url).netloc
+    is_file: bool = scope["path"].startswith(FILES)
+    return at_files != is_file
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
@@ -356,6 +372,8 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 def protect(answer: MutableHeaders, settings: Settings) -> None:
     """Put the security headers on an answer that does not have stricter ones of its own."""
     for name, value in HEADERS.items():
+        if settings.files_url and name == "content-security-policy":
+            value = value.replace("frame-src 'self'", f"frame-src 'self' {settings.files_url}")
         answer.setdefault(name, value)
     if settings.is_secure:
         answer.setdefault("strict-transport-security", "max-age=31536000")

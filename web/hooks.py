@@ -9,24 +9,28 @@ import asyncio
 import hashlib
 import hmac
 import logging
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+import cti.phonebridge
 import cti.push
 import cti.twilio
 from cti import Unproven
-from helpdesk import callbacks
+from helpdesk import callbacks, contacts, exchange_log, exchanges
 from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, Rejected
 from helpdesk.mail import posted
-from models import InboundKind
+from models import ExchangeKind, Inbound, InboundKind
 from web.edge import BODY_MORE, desk_of
 
 ANSWER_WITHIN_SECONDS = 1.5
 BODY_MAX = 256_000
+SIGNATURES = ("x-placetel-signature", "x-signature", "x-hub-signature-256")
 
 _SIGNED = {"signature": posted.SIGNATURE, "timestamp": posted.TIMESTAMP}
 
@@ -65,33 +69,140 @@ async def twilio_dialed(request: Request) -> Response:
 
 
 async def push(request: Request) -> Response:
-    """The generic push, as Zammad, sipgate and Placetel speak it: JSON or form, or a GET with the same names."""
+    """An exchange tells of a call, in any of the dialects `cti.push` reads: JSON or form, or a GET with the same names.
+
+    What it says decides about 200 and 422, never about 5xx. Repeats get the answer of the first.
+    """
     desk = desk_of(request)
-    name, wants_xml = _exchange(desk, request.path_params["token"])
-    if name is None:
-        return JSONResponse({"error": "unknown token"}, 401)
+    token = request.path_params["token"]
+    door = await desk.door(token.removesuffix(".xml"))
+    wants_xml = token.endswith(".xml") or (door is not None and door.kind in exchanges.SPEAKS_XML)
+    if door is None:
+        return _declined("unknown token", 401, wants_xml=wants_xml)
     body, content_type = await _body(request), request.headers.get("content-type", "")
     if request.method == "GET":
         body, content_type = request.url.query.encode(), "application/x-www-form-urlencoded"
-    if body is None:
-        return JSONResponse({"error": "too large"}, 413)
-    secret = desk.settings.placetel_secret.get_secret_value()
-    signature = request.headers.get("x-placetel-signature")
-    if signature is not None and secret:
-        try:
-            cti.push.prove(body=body, signature=signature, secrets=[secret])
-        except Unproven as error:
-            return JSONResponse({"error": str(error)}, 401)
-    try:
-        told = callbacks.read_push(body, content_type, source=name)
-    except Rejected as error:
-        return JSONResponse({"error": str(error)}, 422)
-    key = _key([event.event_id for event in told], body)
-    await desk.keep_callback(InboundKind.PUSH, name, key, body, {"content_type": content_type})
+    told = await take(desk, door, body, content_type, signature=_is_proven(request, door, body, desk))
+    if told.status != 200:
+        return _declined(told.error, told.status, wants_xml=wants_xml)
+    if door.kind == ExchangeKind.PHONEBRIDGE:
+        return JSONResponse(cti.phonebridge.answer())
     if wants_xml:
-        here = f"{desk.settings.public_url}{request.url.path}"
-        return Response(cti.push.answer_xml(events_url=here), media_type="application/xml")
-    return JSONResponse(cti.push.answer())
+        # Placetel knows no such attributes, and sipgate tells nothing more of the call without them.
+        here = "" if door.kind == ExchangeKind.PLACETEL else f"{desk.settings.public_url}{request.url.path}"
+        return Response(cti.push.answer_xml(**told.answer, events_url=here), media_type="application/xml")
+    return JSONResponse(cti.push.answer(**told.answer))
+
+
+async def phonebridge(request: Request) -> Response:
+    """A notification as Zoho's products get it, below the address of the exchange."""
+    desk = desk_of(request)
+    door = await desk.door(request.path_params["token"])
+    if door is None:
+        return _declined("unknown token", 401)
+    told = await take(desk, door, await _body(request), request.headers.get("content-type", ""), signature=None)
+    lacks = told.error.removeprefix("REQUIRED_PARAM_MISSING: ") if told.error.startswith("REQUIRED") else ""
+    if lacks:
+        return JSONResponse(cti.phonebridge.answer(lacks), told.status)
+    return JSONResponse(cti.phonebridge.answer()) if told.status == 200 else _declined(told.error, told.status)
+
+
+async def report(request: Request) -> Response:
+    """3CX tells of a call that has ended."""
+    desk = desk_of(request)
+    door = await desk.door(request.path_params["token"])
+    if door is None or door.kind != ExchangeKind.THREECX:
+        return _declined("unknown token", 401)
+    body, content_type = await _body(request), request.headers.get("content-type", "")
+    told = await take(desk, door, body, content_type, signature=None)
+    return JSONResponse({"status": "kept"}) if told.status == 200 else _declined(told.error, told.status)
+
+
+async def lookup(request: Request) -> Response:
+    """Who has this number? Exactly this one: a name that is wrong is worse than none. Nobody is an empty list."""
+    return await _asked(request, "lookup", request.query_params.get("number", ""))
+
+
+async def search(request: Request) -> Response:
+    """Whom an agent looks for on the telephone's own screen."""
+    query = request.query_params
+    return await _asked(request, "search", query.get("text", "") or query.get("q", ""))
+
+
+async def _asked(request: Request, what: str, typed: str) -> Response:
+    desk = desk_of(request)
+    door = await desk.door(request.path_params["token"])
+    if door is None:
+        return _declined("unknown token", 401)
+    if not door.is_active:
+        return _declined("this exchange is paused at the desk", 422)
+    ask = contacts.with_number if what == "lookup" else contacts.found
+    found = await desk.database.read(ask, typed[:200], settings=desk.settings)
+    await desk.database.write(
+        exchange_log.write, door.source, what, typed[:200], answered=str(len(found)),
+        outcome="found" if found else "nobody", now=desk.clock(),
+    )  # fmt: skip
+    return JSONResponse({"contacts": found}, headers={"cache-control": "no-store"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a post: `answer` goes to `cti.push.answer`; with another `status` than 200, `error` says why."""
+
+    status: int = 200
+    error: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    inbound: Inbound | None = None
+
+
+async def take(desk: Desk, door: exchanges.Door, body: bytes | None, content_type: str, *,
+               signature: bool | None) -> Told:  # fmt: skip
+    """Keep and read what an exchange said. `signature` says whether its proof holds; None where it needs none."""
+    if body is None:
+        await desk.refuse(door, "push", "", status=413, outcome="too_large")
+        return Told(413, "too large")
+    if signature is False:
+        await desk.refuse(door, "push", "", status=401, outcome="secret_lost" if door.has_lost_secret else "unproven")
+        return Told(401, "the signature is missing or wrong")
+    said = ""
+    try:
+        kept, kind = exchanges.discreet(door, body, content_type)
+        said = exchanges.said_in(kept, kind)
+        if not door.is_active:
+            await desk.refuse(door, "push", said, status=422, outcome="paused")
+            return Told(422, "this exchange is paused at the desk")
+        events = exchanges.events_in(door, kept, kind, settings=desk.settings, now=desk.clock())
+    except Rejected as error:
+        said = said or exchanges.said_in(body, content_type)
+        await desk.refuse(door, "push", said, status=422, outcome="unreadable", answered=str(error))
+        return Told(422, str(error))
+    try:
+        inbound = await desk.hear(door, _key([event.event_id for event in events], kept), kept, kind)
+    except Exception:
+        logger.exception("a call could not be stored; its exchange was asked to try again")
+        return Told(503, "try again")
+    return Told(answer=inbound.envelope.get("answer", {}), inbound=inbound)
+
+
+def _is_proven(request: Request, door: exchanges.Door, body: bytes | None, desk: Desk) -> bool | None:
+    """Whether the signature holds; None where nobody asked for one. An exchange with a secret must always sign; the
+    one of the setting only where its header comes, for others post without."""
+    given = next((value for name in SIGNATURES if (value := request.headers.get(name)) is not None), None)
+    secret = door.secret if door.id else desk.settings.placetel_secret.get_secret_value()
+    if body is None or (not secret and not door.has_lost_secret) or (door.id is None and given is None):
+        return None
+    try:
+        cti.push.prove(body=body, signature=given, secrets=[secret])
+    except Unproven:
+        return False
+    return True
+
+
+def _declined(said: str, status: int, *, wants_xml: bool = False) -> Response:
+    headers = {"retry-after": "5"} if status == 503 else None
+    if wants_xml:
+        return Response(cti.push.error_xml(said), status, media_type="application/xml", headers=headers)
+    return JSONResponse({"error": said}, status, headers=headers)
 
 
 async def mail(request: Request) -> Response:
@@ -174,12 +285,6 @@ def _told(answering: "asyncio.Future[Response]") -> None:
         logger.error("a late callback was not stored: %s", type(error).__name__)
 
 
-def _exchange(desk: Desk, token: str) -> tuple[str | None, bool]:
-    """The exchange a token belongs to, and whether it wants XML (the path ends in .xml)."""
-    bare = token.removesuffix(".xml")
-    return _named(desk.settings.push_tokens, bare), bare != token
-
-
 def _named(known: dict[str, SecretStr], token: str) -> str | None:
     """Whose token this is; all are compared, and each in constant time."""
     found = [
@@ -200,5 +305,3 @@ def _twiml(text: str) -> Response:
 
 def _refused() -> Response:
     return PlainTextResponse("signature", 403)
-
-

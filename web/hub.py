@@ -50,6 +50,7 @@ class Line:
     topics: frozenset[str]
     seen: int
     outbox: "asyncio.Queue[str | int]" = field(default_factory=lambda: asyncio.Queue(BUFFER))
+    since: float = field(default_factory=time.monotonic)
     held: list[str | int] | None = None  # what comes while the line still catches up
 
     def put(self, item: str | int) -> None:
@@ -144,6 +145,14 @@ class Hub:
             pass
         for line in self._lines:
             line.put(json.dumps({"n": self._number, "do": []}))
+
+    def lead(self, agent_id: int, path: str) -> bool:
+        """Let the agent's latest page go to another; False when this process holds none. It is no news: who misses it
+        misses nothing."""
+        own = [line for line in self._lines if line.agent_id == agent_id]
+        if own:
+            max(own, key=lambda line: line.since).put(json.dumps({"n": self._number, "do": [{"open": path}]}))
+        return bool(own)
 
     def _open(self, db: Session, token: str, after: str) -> Line:
         agent = agents.signed_in(db, token, now=self._desk.clock())

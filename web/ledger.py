@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, inbox, ledger, queues
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.mail import by_hand, parse, posted, receive
+from helpdesk.mail import by_hand, parse, posted, receive, senders
 from models import Agent, Queue, Ticket
 from web.edge import act, desk_of, html, look, see
 
@@ -94,10 +94,11 @@ async def assign(request: Request) -> Response:
         access.supervisor(agent)
         if form.get("way") == "ticket":
             ticket = _ticket(db, int(typed))
-            by_hand.assign(db, inbound_id, understood, ticket, by=agent, now=desk.clock())
+            by_hand.assign(db, inbound_id, understood, ticket, by=agent, settings=desk.settings, now=desk.clock())
         else:
             queue = _queue(db, queue_id)
-            ticket = by_hand.open_ticket(db, inbound_id, understood, queue, by=agent, now=desk.clock())
+            ticket = by_hand.open_ticket(db, inbound_id, understood, queue, by=agent, settings=desk.settings,
+                                         now=desk.clock())  # fmt: skip
         assert ticket.id is not None
         return ticket.id
 
@@ -126,6 +127,10 @@ async def _mail(request: Request, errors: dict[str, str], status: int = 200, *, 
     # Of what is on a ticket its message tells; of the rest the reader does.
     email = await run_in_threadpool(_read, inbound.raw) if (
         reads_again or (told["told"].message is None and not inbound.is_forgotten)) else None  # fmt: skip
+    if email is not None and email.reply_to is not None:
+        email = await desk_of(request).database.read(
+            lambda db: senders.settled(db, inbound, email, settings=desk_of(request).settings)
+        )
     day = ledger.day_of(inbound.received_at, desk_of(request).settings)
     frame |= told | {"view": "ledger", "email": email, "reads_again": reads_again, "errors": errors, "day": day,
                      "values": {"ticket": typed}}  # fmt: skip

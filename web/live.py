@@ -13,16 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from helpdesk import agents, pops, views
 from helpdesk import events as facts
-from helpdesk import pops, views
 from helpdesk.events import Fact
 from helpdesk.settings import Settings
-from models import Call, Ticket
+from models import Agent, Alarm, Call, Callback, CallbackState, Queue, Ticket
 from web.render import LANGUAGES, Renderer
 
 SUPERVISORS = "supervisors"
 EVERYONE = "everyone"
-CARD, ROW = "calls/_card.html", "tickets/_row.html"
+CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
 SILENT: set[type[Fact]] = {facts.AgentChanged}  # the hub itself acts on it
 
 
@@ -45,6 +45,7 @@ class Touched:
     locks: dict[int, set[str]] = field(default_factory=dict)  # ticket id -> the same, for who writes in it
     cards: dict[int, set[int]] = field(default_factory=dict)  # call id -> agents whose screens it may be on
     stale: dict[str, set[str]] = field(default_factory=dict)  # region id -> topics told to fetch it again
+    told: list[tuple[str, Fact]] = field(default_factory=list)  # topic, and what is said to those who hear it
     reload: bool = False  # every page is to be looked at anew
 
 
@@ -122,9 +123,30 @@ def _customer(touched: Touched, fact: Any) -> None:
         touched.cards.setdefault(call_id, set()).update(fact.agent_ids)
 
 
+def _callback(touched: Touched, fact: Any) -> None:
+    here = {queue_topic(fact.queue_id)}
+    touched.stale.setdefault("callbacks", set()).update(here)
+    touched.stale.setdefault("rail", set()).update(here)
+    if fact.what == "overdue":
+        touched.told.append((agent_topic(fact.owner_id) if fact.owner_id else SUPERVISORS, fact))
+
+
+def _alarm(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("board", set()).add(EVERYONE)
+    touched.stale.setdefault("alarms", set()).add(SUPERVISORS)
+    if isinstance(fact, facts.AlarmRaised):
+        touched.told.append((SUPERVISORS, fact))
+
+
+def _wall(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("walls", set()).add(SUPERVISORS)
+
+
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
     touched.stale.setdefault("board", set()).add(EVERYONE)
+    if fact.by_id not in (None, fact.agent_id):
+        touched.told.append((agent_topic(fact.agent_id), fact))
 
 
 def _parked(touched: Touched, _fact: Any) -> None:
@@ -201,6 +223,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallChanged: _call,
     facts.CallEnded: _call,
     facts.CallWrappedUp: _call,
+    facts.CallbackChanged: _callback,
+    facts.AlarmRaised: _alarm,
+    facts.AlarmCleared: _alarm,
+    facts.WallChanged: _wall,
     facts.AgentStateChanged: _state,
     facts.UrgencyJudged: _ticket,
     facts.PreferenceChanged: _everything,
@@ -260,6 +286,7 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
         *_cards(db, touched.cards, audience, renderer, settings, now),
         *_rows(db, touched.rows, seeing, audience, renderer, now),
         *_stale(touched.stale, audience),
+        *_told(db, touched.told, audience, renderer),
         *([Op(frozenset({EVERYONE}), None, {"reload": True})] if touched.reload else []),
     ]
 
@@ -319,6 +346,34 @@ def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset
                     "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state,
                              "is_urgent": row.is_urgent},
                 })  # fmt: skip
+
+
+def _told(db: Session, told: Iterable[tuple[str, Fact]], audience: Audience, renderer: Renderer) -> Iterable[Op]:
+    """Notices, of what is still so when they can be shown."""
+    for topic, fact in told:
+        for lang in audience.languages({topic}):
+            if said := _words(db, fact, lang):
+                text = renderer.fragment(TOLD, lang, **said)
+                yield Op(frozenset({topic}), lang, {"tell": said["id"], "html": text, "sound": said["sound"]})
+
+
+def _words(db: Session, fact: Any, lang: str) -> dict[str, Any] | None:
+    if isinstance(fact, facts.AlarmRaised):
+        alarm, queue = db.get(Alarm, fact.alarm_id), db.get(Queue, fact.queue_id)
+        if alarm is None or queue is None or alarm.cleared_at is not None:
+            return None
+        return {"id": f"alarm-{alarm.id}", "what": "alarm", "figure": alarm.figure, "value": round(alarm.value),
+                "queue": queue.called(lang), "sound": True}  # fmt: skip
+    if isinstance(fact, facts.CallbackChanged):
+        row, queue = db.get(Callback, fact.callback_id), db.get(Queue, fact.queue_id)
+        if row is None or queue is None or row.state != CallbackState.OPEN or row.alarmed_at is None:
+            return None
+        return {"id": f"callback-{row.id}-late", "what": "overdue", "queue": queue.called(lang), "sound": False}
+    state, by = agents.state_of(db, fact.agent_id), db.get(Agent, fact.by_id)
+    if state is None or by is None or (state.state.value, state.reason) != (fact.state, fact.reason):
+        return None
+    return {"id": f"state-{state.id}", "what": "state", "state": fact.state, "reason": fact.reason, "by": by.name,
+            "sound": False}  # fmt: skip
 
 
 def _stale(touched: dict[str, set[str]], audience: Audience) -> Iterable[Op]:

@@ -21,7 +21,7 @@ from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
 from web.edge import act, desk_of, html, look, see
 
 FIELDS = ("name", "address", "host", "port", "security", "user", "auth", "client_id", "token_url", "scope", "folder",
-          "after", "move_to", "queue_id", "takes_from", "smtp_host", "smtp_port", "smtp_security",
+          "after", "move_to", "queue_id", "takes_reply_to", "takes_from", "smtp_host", "smtp_port", "smtp_security",
           "smtp_user")  # fmt: skip
 SECRETS = ("secret", "client_secret", "smtp_secret")
 EMPTY = {"port": "993", "security": "tls", "auth": "password", "folder": "INBOX", "after": "seen", "smtp_port": "587",
@@ -167,6 +167,7 @@ def _typed(values: dict[str, str], zone: str) -> Form:
         smtp_port=int(ports["smtp_port"]),
         smtp_security=_choice(MailboxSecurity, values, "smtp_security"),
         queue_id=int(queue) if queue else None,
+        takes_reply_to=bool(values["takes_reply_to"]),
         security=_choice(MailboxSecurity, values, "security"),
         auth=_choice(MailboxAuth, values, "auth"),
         after=_choice(MailboxAfter, values, "after"),
@@ -192,7 +193,9 @@ def _day(typed: str, zone: str) -> datetime | None:
 
 
 def _shown(mailbox: Mailbox, zone: str) -> dict[str, str]:
-    shown = {name: str(getattr(mailbox, name)) for name in FIELDS if name not in ("queue_id", "takes_from")}
+    apart = ("queue_id", "takes_from", "takes_reply_to")
+    shown = {name: str(getattr(mailbox, name)) for name in FIELDS if name not in apart}
+    shown["takes_reply_to"] = "on" if mailbox.takes_reply_to else ""
     shown["queue_id"] = str(mailbox.queue_id or "")
     shown["takes_from"] = mailbox.takes_from.astimezone(ZoneInfo(zone)).date().isoformat()
     return shown

@@ -79,13 +79,18 @@ async def new(request: Request) -> Response:
         files = await _files(request, form, asking.kept_of(request, form, author, 0))
         typed = {name: str(form.get(name, ""))[:200_000] for name in FIELDS}
         confirmed = str(form.get("confirmed", ""))
+        laid = canned.laid(form)
+    every = files
 
     def write(db: Session, agent: Agent) -> int:
+        nonlocal every
+        every = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
         leaves_at = _moment(typed["later"], desk.settings.timezone)
         customer = access.customer(db, agent, _number(typed["customer_id"])) if typed["customer_id"] else None
         draft = Draft(
-            typed["body"], outgoing.addresses(typed["to"]), outgoing.addresses(typed["cc"]), files,
+            typed["body"], outgoing.addresses(typed["to"]), outgoing.addresses(typed["cc"]), every,
             outgoing.addresses(typed["bcc"]), MessageKind.NEW, typed["subject"], leaves_at=leaves_at,
+            canned_ids=laid.ids,
         )  # fmt: skip
         queue = queues.get(db, _number(typed["queue_id"]))
         safety.check_first(db, queue, customer, draft, by=agent, now=desk.clock(), confirmed=confirmed)
@@ -97,10 +102,11 @@ async def new(request: Request) -> Response:
     try:
         ticket_id = await act(request, write)
     except safety.Halted as halted:
-        again = asking.again(request, halted, typed, files, author, 0)
+        again = asking.again(request, halted, typed, every, author, 0, laid.ids)
         return await _form(request, typed, {}, again.status, again.panel)
-    except Invalid as error:
-        return await _form(request, typed, {str(error.facts.get("field", "")): error.code}, 422)
+    except Invalid as error:  # the files lie here already, and what was laid in is in the text
+        kept = asking.again(request, safety.Halted((), ""), typed, every, author, 0, laid.ids).panel
+        return await _form(request, typed, {str(error.facts.get("field", "")): error.code}, 422, kept)
     return RedirectResponse(f"/tickets/{ticket_id}", 303)
 
 
@@ -220,7 +226,13 @@ async def _form(
             points = records.points_of(db, customer.id or 0)
             shown["to"] = next((point.value for point in points if point.kind == "email"), "")
         settings = desk_of(request).settings
+        chosen = canned.asked_first(request, db, agent) if request.method == "GET" else None
+        if chosen is not None:
+            shown["body"] = chosen.text
+        about = {name: shown[name] for name in canned.ABOUT if shown.get(name, "").isdecimal()}
         return {
+            "canned": chosen,
+            "canned_at": "/tickets/new/canned" + (f"?{urlencode(about)}" if about else ""),
             "values": shown,
             "customer": {"id": customer.id, "name": customer.name} if customer is not None else None,
             "queues": [

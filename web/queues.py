@@ -1,7 +1,7 @@
 """The live view, the rail, the agent's own state, and the queues as supervisors make them."""
 
 import re
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session
@@ -12,7 +12,7 @@ from helpdesk import access, agents, board, calls, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
-from web import safety
+from web import charts, safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -20,13 +20,13 @@ CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
 
 async def page(request: Request) -> Response:
     """Figures, queues, agents."""
-    frame, told = await look(request, _board)
+    frame, told = await look(request, _board(request))
     return html(request, "queues/page.html", frame["me"]["language"], **(frame | told | {"view": "queues"}))
 
 
 async def region(request: Request) -> Response:
     """The board alone."""
-    agent, told = await see(request, _board)
+    agent, told = await see(request, _board(request))
     return fragment(request, "queues/_board.html", agent.language, now=desk_of(request).clock(), **told)
 
 
@@ -34,7 +34,7 @@ async def rail(request: Request) -> Response:
     """The rail alone."""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        counts = rail_facts(db, agent, views.rail(db, agent, language=agent.language))
+        counts = rail_facts(db, views.rail(db, agent, language=agent.language), now=desk_of(request).clock())
         return {"me": me(db, agent), "rail": counts, "number": last_number(db)}
 
     agent, told = await see(request, verb)
@@ -61,7 +61,8 @@ async def state(request: Request) -> Response:
 
 
 RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
-FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name", *RECEIPT)
+FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "sender_name",
+          "takes_reply_to", *RECEIPT)  # fmt: skip
 
 
 async def every(request: Request) -> Response:
@@ -119,7 +120,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
             sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
-            acknowledges=bool(values["acknowledges"]),
+            acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
             safety=told,
         )  # fmt: skip
@@ -147,6 +148,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "sender_name": queue.sender_name,
                 "acknowledges": "on" if queue.acknowledges else "",
+                "takes_reply_to": "on" if queue.takes_reply_to else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},
             },
             "safety": safety.asked(queue, told),
@@ -163,7 +165,18 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
     return html(request, "queues/form.html", frame["me"]["language"], status, **frame)
 
 
-def _board(db: Session, agent: Agent) -> dict[str, Any]:
-    seen = board.now(db, language=agent.language, seen=set(agents.queue_ids(db, agent)))
-    return {"figures": asdict(seen.figures), "queues": seen.queues, "agents": seen.agents,
-            "is_supervisor": agent.role == Role.SUPERVISOR}  # fmt: skip
+def _board(request: Request) -> Callable[[Session, Agent], dict[str, Any]]:
+    desk, state = desk_of(request), request.query_params.get("agents", "")
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        seen = board.now(db, language=agent.language, seen=set(agents.queue_ids(db, agent)),
+                         timezone=desk.settings.timezone, at=desk.clock())  # fmt: skip
+        people = [each for each in seen.agents if not state or each.state == state]
+        return {
+            "figures": seen.figures, "queues": seen.queues, "agents": people, "waiting": seen.waiting,
+            "is_supervisor": agent.role == Role.SUPERVISOR, "shown_state": state, "today": seen.since,
+            "recent": seen.recent, "trend": charts.trend,
+            "every_queue": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
+        }  # fmt: skip
+
+    return verb

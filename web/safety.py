@@ -151,7 +151,8 @@ def again(
     )
     is_grave = any(concern.severity == "stop" for concern in halted.concerns)
     panel = Panel(halted.concerns, halted.confirmation, kept, outside, canned, typed.get("later", ""), is_grave)
-    return Again(panel, typed, 409 if halted.concerns[0].code == "reply_locked" else 422)
+    is_locked = any(concern.code == "reply_locked" for concern in halted.concerns)
+    return Again(panel, typed, 409 if is_locked else 422)
 
 
 def beside(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:

@@ -1,29 +1,21 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, unreachable, views
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.mail import attachments
-from helpdesk.mail import html as mail_html
-from models import Agent, Attachment, Message, Ticket
+from models import Agent, Ticket
 from web import canned, outgoing, safety, similar
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
-FRAME_CSP = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups "
-    "allow-popups-to-escape-sandbox; frame-ancestors 'self'"
-)
 
 
 async def home(request: Request) -> Response:
@@ -158,64 +150,11 @@ async def new_customer(request: Request) -> Response:
     return await _change(request, verb)
 
 
-async def message_html(request: Request) -> Response:
-    """A mail's HTML for the frame that shows it: sanitized when it arrived, and boxed in once more.
-
-    With `?images=1`, which an agent asks for by a click, pictures elsewhere are loaded too; their server learns of it.
-    """
-    message_id = request.path_params["message_id"]
-    remote = request.query_params.get("images") == "1"
-
-    def verb(db: Session, agent: Agent) -> tuple[Message, dict[str, Attachment]]:
-        message = access.message(db, agent, message_id)
-        return message, conversations.pictures(db, message)
-
-    _, (message, files) = await see(request, verb)
-    pictures = await asyncio.to_thread(attachments.pictures, desk_of(request).attachments, files)
-    words = mail_html.for_frame(message.html, pictures=pictures, remote=remote)
-    page = f'<!doctype html><meta charset="utf-8"><base target="_blank">{words}'
-    policy = FRAME_CSP.replace("img-src data:", "img-src data: https: http:") if remote else FRAME_CSP
-    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "private, max-age=600",
-                                       "referrer-policy": "no-referrer"})  # fmt: skip
-
-
 async def message_text(request: Request) -> Response:
     """All the words of a message, quote and signature included."""
     message_id = request.path_params["message_id"]
     _, message = await see(request, lambda db, agent: access.message(db, agent, message_id))
     return PlainTextResponse(message.text, headers={"cache-control": "no-store"})
-
-
-async def message_source(request: Request) -> Response:
-    """The bytes of a mail as they arrived."""
-    message_id = request.path_params["message_id"]
-
-    def raw(db: Session, agent: Agent) -> bytes:
-        message = access.message(db, agent, message_id)
-        if message.inbound_id is None:
-            raise NotFound("not_found", message_id=message_id)
-        return access.inbound(db, agent, message.inbound_id).raw
-
-    _, content = await see(request, raw)
-    return download(content, f"message-{message_id}.eml", "message/rfc822")
-
-
-async def attachment(request: Request) -> Response:
-    """A file: always downloaded, never opened in place."""
-    attachment_id = request.path_params["attachment_id"]
-    _, file = await see(request, lambda db, agent: access.attachment(db, agent, attachment_id))
-    path = attachments.path_of(desk_of(request).attachments, file.sha256)
-    return FileResponse(path, media_type="application/octet-stream", headers=_as_file(file.name))
-
-
-def download(content: bytes, name: str, media_type: str) -> Response:
-    """Bytes to be saved, never shown."""
-    return Response(content, media_type=media_type, headers=_as_file(name))
-
-
-def _as_file(name: str) -> dict[str, str]:
-    return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-            "content-security-policy": "sandbox; default-src 'none'", "cache-control": "no-store"}  # fmt: skip
 
 
 async def _page(request: Request, ticket_id: int | None, again: safety.Again | None = None) -> Response:

@@ -51,11 +51,12 @@ def read_number(text: str, *, region: str = "JP") -> Number:
         return Number("withheld", text)
     if _SIMPLE.fullmatch(told):
         return _of_digits(text, told, "", region)
+    told = _WORD_IN_ANGLES.sub(" ", told).strip()
     if named := _NAMED.fullmatch(told):
         name = named["name"].strip(' "')
-        if name and is_withheld(name):
-            return Number("withheld", text)
         told = named["inner"].strip()
+        if name and is_withheld(name) or is_withheld(told):
+            return Number("withheld", text)
     if uri := _URI.fullmatch(told):
         number = _of_uri(text, uri["scheme"].lower(), uri["rest"], region)
         if number.kind != "invalid":  # "TEL:03-1234-5678(代)" is no URI but a label
@@ -167,38 +168,48 @@ _SPELLINGS: Final = str.maketrans(
     | {chr(code): None for code in (0xAD, 0xFEFF, 0xFE0E, 0xFE0F, *range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0))}
 )
 _SIMPLE = re.compile(r"\+?[0-9][0-9 ()-]*")
-_NUMBERISH = re.compile(r"\(?\+?[0-9(][0-9 ().-]*")
+_NUMBERISH = re.compile(r"\(?(?:\+ ?)?[0-9(][0-9 ().-]*")
 _DATE = re.compile(r"[0-9]{1,2}([.-])[0-9]{1,2}\1(?:19|20)[0-9]{2} ")  # day, month, year, and then the hour
+_COMPUTER = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")  # an IPv4 address
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<inner>[^<>]+)>.*")
-_URI = re.compile(r"(?P<scheme>sips?|tel|callto|whatsapp|client):(?P<rest>\S+)", re.IGNORECASE)
+_WORD_IN_ANGLES = re.compile(r"^<(?=[^<>]*[^\x00-\x7f])[^<>0-9@:]{1,20}>")
+_URI = re.compile(r"(?P<scheme>sips?|tel|callto|sms|whatsapp|client):(?://)?(?P<rest>\S+)", re.IGNORECASE)
 _CHANNEL = re.compile(
     r"(?:SIP|PJSIP|IAX2?|SCCP|DAHDI|Local|Agent|Skinny|MGCP|Console|Zap)/"
     r"(?P<peer>[^@;]+?)(?:@.*?)?(?:-[0-9a-f]{4,8})?(?:;[12])?",
     re.IGNORECASE,
 )
-_CARRIER_CHOSEN = re.compile(r"(?:0033|0036|0077|0088)(?=0[1-9])")
+_COUNTRY_APART = re.compile(r"\(?81[ ().-]")
+_CARRIER_CHOSEN = re.compile(r"(?:0033|0036|0077|0088)(?=0[1-9])|(?:001|0033|0061)(?=010[1-9])")
 _EXTENSION = re.compile(
-    r"(?P<number>.*?)[\s(]*(?:内線(?:番号)?|内|ext(?:ension|n)?|x|#|,+|;ext=)[\s:.=]*(?P<extension>[0-9]{1,7})番?[\s)]*",
+    r"(?P<number>.*?)[\s(]*(?:内線(?:番号)?|内|ext(?:ension|n)?|x|#|,+|;ext=)[\s:.=)]*(?P<extension>[0-9]{1,7})番?[\s)]*",
     re.IGNORECASE,
 )
-_HIDING = re.compile(r"(?P<japans>18[46])[\s-]*(?=[0+(])|[*#][0-9]{2}#?\s*(?=[0-9+(])")
+_HIDING = re.compile(r"\(?(?P<japans>18[46])\)?[\s-]*(?=[0+(])|(?:\*(?:67|82)|[*#]3[01]#)\s*(?=[0-9+(])")
 """Dialed before a number to hide or show one's own: 184 and 186 in Japan (in America 1-840 is Riverside), *67, #31#."""
 _BRACKETED_WORDS = re.compile(r"\([^0-9()]{1,20}\)")
 _FICTIONAL = re.compile(r"\+447700900[0-9]{3}")
 """Ofcom's mobile numbers for drama: nobody's, and therefore in every manual and demonstration."""
 
 _WORDS: Final = (
-    "電話番号", "電話", "お電話", "携帯電話", "携帯番号", "携帯", "固定電話", "固定", "自宅", "会社", "勤務先", "職場",
-    "代表番号", "代表", "代", "直通", "連絡先", "ご連絡先", "緊急連絡先", "フリーダイヤル", "フリーコール",
-    "ナビダイヤル", "ファックス", "ファクス", "本人", "日中", "昼間", "夜間", "telephone", "tel", "phone", "mobile",
-    "mob", "cell", "fax", "ph", "home", "work", "office", "main", "direct", "t", "m", "f", "☎", "☏", "✆",
-    "📞", "📱", "📠",
+    "電話番号", "電話", "お電話", "携帯電話", "携帯番号", "携帯", "ケータイ", "けいたい", "スマートフォン", "スマホ",
+    "モバイル", "固定電話", "固定", "自宅", "会社", "勤務先", "職場", "本社", "支社", "支店", "営業所", "事務所",
+    "店舗", "代表番号", "代表", "代", "直通", "連絡先", "ご連絡先", "緊急連絡先", "折返し先", "折り返し先",
+    "フリーダイヤル", "フリーコール", "通話料無料", "ナビダイヤル", "IP電話", "ファックス", "ファクス", "本人", "個人",
+    "担当者", "担当", "日中", "昼間", "夜間", "telephone", "tel", "phone", "mobile", "mob", "cell", "cellphone", "phs",
+    "fax", "ph", "home", "work", "office", "main", "direct", "t", "m", "f", "☎", "☏", "✆", "📞", "📱", "📠",
 )  # fmt: skip
-_ANY_WORD = "|".join(re.escape(word.translate(_SPELLINGS)) for word in sorted(_WORDS, key=len, reverse=True))
-_BEFORE = re.compile(
-    rf"(?:[\s:./;)-]*(?:{_ANY_WORD})(?![a-z]))+(?:番号)?[\s:.;-]*(?:は\s*)?(?=[\s0-9+(*#])", re.IGNORECASE
+_ANY_WORD = "|".join(
+    re.escape(word.translate(_SPELLINGS)) + ("(?![a-z])" if word.isascii() else "")
+    for word in sorted(_WORDS, key=len, reverse=True)
 )
-_AFTER = re.compile(rf"(?<=[0-9)\s])(?:[\s:./;-]*(?:{_ANY_WORD}))+[\s.)]*$", re.IGNORECASE)
+_BEFORE = re.compile(
+    rf"(?:[\s:./;&)-]*(?:{_ANY_WORD}))+(?:番号|\s*number|\s*no(?=[\s.:]))?[\s:.;)-]*(?:は\s*)?(?=[\s0-9+(*#])",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    rf"(?<=[0-9)\s])(?:(?:[\s:./;&-]*(?:{_ANY_WORD}))+(?:\s*兼用)?|\s*(?:です|まで|へ))[\s.)]*$", re.IGNORECASE
+)
 
 
 def _of_uri(typed: str, scheme: str, rest: str, region: str) -> Number:
@@ -244,7 +255,7 @@ def _of_digits(typed: str, text: str, extension: str, region: str) -> Number:
     """A text that should by now be digits and what people put between them."""
     if (hiding := _HIDING.match(text)) and (region == "JP" or not hiding["japans"]):
         text = text[hiding.end() :]
-    if not _NUMBERISH.fullmatch(text) or _DATE.match(text):
+    if not _NUMBERISH.fullmatch(text) or _DATE.match(text) or _COMPUTER.fullmatch(text):
         return Number("invalid", typed)
     digits = re.sub(r"[^0-9]", "", text)
     is_international = "+" in text
@@ -269,10 +280,15 @@ def _in_japan(digits: str, text: str) -> str:
     """
     if chosen := _CARRIER_CHOSEN.match(digits):
         digits = digits[chosen.end() :]
+    is_bare = text == digits
+    if digits.startswith("810") and len(digits) in (12, 13):  # 81 (0)3: the country, and the zero it replaces
+        digits = "81" + digits[3:]
     e164 = _existing(digits, "JP")
-    if not e164 or digits.startswith("0") or e164 == f"+{digits}":
+    if not e164 or digits.startswith("0"):
         return e164
-    if text == digits:
+    if e164 == f"+{digits}":  # grouped, the country stands apart: 8190-1234-5678 is an order
+        return e164 if is_bare or _COUNTRY_APART.match(text) else ""
+    if is_bare:
         return e164 if len(digits) == 9 or digits.startswith(("50", "60", "70", "80", "90")) else ""
     groups = re.findall(r"[0-9]+", national(e164, "JP"))
     return e164 if re.findall(r"[0-9]+", text) == [groups[0].removeprefix("0"), *groups[1:]] else ""
@@ -285,6 +301,8 @@ def _existing(digits: str, region: str | None) -> str:
     except NumberParseException:
         return ""
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if e164.startswith("+810"):  # 0077 and its like choose a carrier's service, and nobody calls from one
+        return ""
     return e164 if phonenumbers.is_valid_number(number) or _FICTIONAL.fullmatch(e164) else ""
 
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from models import ContactPoint, PointKind, PointSource
 
-Reason = Literal["verified", "learned", "profile", "ticket", "several", "nobody", "withheld"]
+Reason = Literal["verified", "learned", "profile", "ticket", "guessed", "several", "nobody", "withheld"]
 STRENGTH = (PointSource.VERIFIED, PointSource.LEARNED, PointSource.PROFILE, PointSource.TICKET)
 MOST = 20
 """A number shared by more customers than this names nobody; the chooser shows this many."""

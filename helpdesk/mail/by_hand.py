@@ -4,6 +4,7 @@ The one idea: from then on it is a mail like any other, on a ticket like any oth
 says that a person put it there.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, select
@@ -11,23 +12,30 @@ from sqlmodel import Session, select
 from helpdesk import inbox, routing, tickets
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Conflict
-from helpdesk.mail import parse, receive
+from helpdesk.mail import parse, receive, senders
 from helpdesk.mail.receive import Understood
+from helpdesk.settings import Settings
 from models import Agent, Channel, Inbound, Queue, Ticket, TicketState
 
 
-def assign(db: Session, inbound_id: int, mail: Understood, ticket: Ticket, *, by: Agent, now: datetime) -> None:
+def assign(
+    db: Session, inbound_id: int, mail: Understood, ticket: Ticket, *, by: Agent, settings: Settings, now: datetime
+) -> None:
     """Put it on this ticket, which is open from then on. Raises `Conflict` when somebody was faster."""
     inbound = _loose(db, inbound_id)
+    mail = replace(mail, email=senders.settled(db, inbound, mail.email, settings=settings))
     if ticket.state != TicketState.OPEN:
         tickets.reopen(db, ticket, by_id=by.id, now=now)
     receive.place(db, inbound, ticket, mail, "assigned_by_hand", now=now)
     inbox.assigned(db, inbound, by=by, now=now)
 
 
-def open_ticket(db: Session, inbound_id: int, mail: Understood, queue: Queue, *, by: Agent, now: datetime) -> Ticket:
+def open_ticket(
+    db: Session, inbound_id: int, mail: Understood, queue: Queue, *, by: Agent, settings: Settings, now: datetime
+) -> Ticket:
     """Make a ticket of it in this queue. Raises `Conflict` when somebody was faster."""
     inbound = _loose(db, inbound_id)
+    mail = replace(mail, email=senders.settled(db, inbound, mail.email, settings=settings))
     email, words = mail.email, mail.email.reply_text or mail.email.text
     who = matching.by_address(db, contact_points.email_key(email.sender.address)) if email.sender else None
     assert queue.id is not None

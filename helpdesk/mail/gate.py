@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 MINUTE = 60.0
@@ -75,12 +76,17 @@ class Gate:
         return self._asked[name, what] <= limit
 
     def _name(self, peer: str) -> str:
-        """Who counts as one sender: an address, of IPv6 the network a customer is given; "" for one's own servers."""
-        try:
-            address = ip_address(peer.partition("%")[0])
-        except ValueError:
-            return peer or "unknown"
-        address = getattr(address, "ipv4_mapped", None) or address
-        if any(address in network for network in self._limits.own_peers):
-            return ""
-        return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))
+        return _name(peer, self._limits.own_peers)
+
+
+@lru_cache(maxsize=1000)
+def _name(peer: str, own_peers: tuple[Network, ...]) -> str:
+    """Who counts as one sender: an address, of IPv6 the network a customer is given; "" for one's own servers."""
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer or "unknown"
+    address = getattr(address, "ipv4_mapped", None) or address
+    if any(address in network for network in own_peers):
+        return ""
+    return str(address) if address.version == 4 else str(ip_network((address, 64), strict=False))

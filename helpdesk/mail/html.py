@@ -2,9 +2,9 @@
 
 The one idea: both readers are bounded before they start. A page is cut at `CHARACTERS`, at `TAGS` start tags and at
 `ENTITIES` ampersands, because the sanitizer's time grows with the square of nesting (200,000 open `<div>` cost it two
-minutes) and of ampersands (a million cost it sixteen seconds); the text reader is a single pass of our own, because
-the standard library's HTML parser is quadratic on unclosed markup. What a mail hides from its reader is kept from the
-text too.
+minutes) and of ampersands (a million cost it sixteen seconds); what costs it as much without being large, `tangles`
+counts beforehand. The text reader is a single pass of our own, because the standard library's HTML parser is quadratic
+on unclosed markup. What a mail hides from its reader is kept from the text too.
 """
 
 import base64

@@ -8,6 +8,7 @@ import asyncio
 import hmac
 import logging
 import os
+import re
 import socket
 import ssl
 from collections import defaultdict
@@ -39,6 +40,9 @@ BLOCK_BYTES = 1_000_000
 COMMAND_BYTES = 4096
 """RFC 5321 asks for 512; sign-ins, long addresses and SMTPUTF8 take more."""
 _END = b"\r\n.\r\n"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PATH = re.compile(rf"<({_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*)>(?= |$)")
+"""An address of MAIL or RCPT as nearly all are: RFC 5321's Path without quotes, routes and letters beyond ASCII."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +207,12 @@ class _Entrance(SMTP):
     def eof_received(self) -> bool | None:
         """The sender has nothing more to say."""
         return None if self._turned_away else super().eof_received()
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        # Python's parser of every address there may be takes longer than all else that is done for a command.
+        if found := _PATH.match(arg):
+            return found[1], arg[found.end() :]
+        return super()._getaddr(arg)
 
     async def push(self, status: Any) -> None:
         """Answer; after many errors good-bye."""

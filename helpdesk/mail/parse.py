@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from helpdesk.mail import automatic, calendar, charsets, headers, html, mime, replies, tnef
+from helpdesk.mail import automatic, calendar, charsets, headers, html, mime, replies, tangles, tnef
 from helpdesk.mail.addresses import Address, domain_of, read_addresses
 from helpdesk.mail.files import Attachment, content_id, is_encrypted, safe_name
 
@@ -20,6 +20,7 @@ __all__ = ["Address", "Attachment", "Email", "phone_hints", "read", "subject_ste
 
 MAIL_BYTES = 64_000_000
 TEXT_CHARACTERS = 1_000_000
+PAGE_CHARACTERS = 6_000_000  # of a page made safe, which may be longer than it was before
 SUBJECT_CHARACTERS = 1_000
 REFERENCES = 100
 SECONDS = 3.0  # of the processor; no mail of our hostile ones takes one
@@ -39,6 +40,7 @@ class Email:
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     sender: Address | None = None
+    header_from: str = ""  # the address in From, once a channel has taken the sender from Reply-To (senders.py)
     reply_to: Address | None = None
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
@@ -341,7 +343,12 @@ def _text_and_page(sections: list[_Section], contents: _Contents, problems: list
         problems.append("text_cut")
     if len(pages) > 1:
         pages = [html.bounded("\n".join(pages))[0]]
-    clean = charsets.nfc(html.sanitize(pages[0])) if has_page else ""
+    is_tangled = has_page and tangles.is_tangled(pages[0])
+    clean = html.sanitize(pages[0]) if has_page and not is_tangled else ""
+    if is_tangled or len(clean) > PAGE_CHARACTERS:
+        problems.append("html_tangled")
+        clean = "<p>" + entities.escape(text.strip()).replace("\n", "<br>") + "</p>"
+    clean = charsets.nfc(clean)
     if clean and _CUTS.intersection(problems):
         clean += f"<p>{CUT}</p>"
     return charsets.nfc(text).strip("\n").rstrip(), clean

@@ -5,7 +5,7 @@ thread there is; `take` then writes everything in one transaction.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
 from helpdesk.customers import contact_points, matching, records
 from helpdesk.events import MessageReceived, TicketLinked, emit
-from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, threads
+from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, senders, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
 from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from classifiers.features import Reading
 
 CLASSIFY_MAX = 20_000  # characters given to the classifier
+PROBLEMS = 30  # codes of what was mended that are kept with a mail; there are not many more
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def take_all(
     db: Session, mails: list[tuple[int, Understood]], *, settings: Settings, now: datetime
 ) -> list[int | None]:
     """`take` for several in one transaction: all of them, or none when one breaks."""
-    known = _look_up(db, mails)
+    known = _look_up(db, mails, settings)
     return [take(db, inbound_id, mail, settings=settings, now=now, known=known) for inbound_id, mail in mails]
 
 
@@ -110,10 +111,11 @@ def take(
     db: Session, inbound_id: int, mail: Understood, *, settings: Settings, now: datetime, known: "_Known | None" = None
 ) -> int | None:
     """Make the mail part of the desk. Returns its ticket's id; None when it was parked, set aside or read already."""
-    known = known or _look_up(db, [(inbound_id, mail)])
+    known = known or _look_up(db, [(inbound_id, mail)], settings)
     inbound = known.claimed.get(inbound_id)
     if inbound is None:
         return None
+    mail = known.settled.get(inbound_id, mail)
     email = mail.email
     if email.unreadable:
         inbox.park(db, inbound, email.unreadable, ", ".join(email.problems), now=now)
@@ -164,7 +166,7 @@ def take(
             text=email.reply_text or email.text,
             match=known.matches[contact_points.email_key(email.sender.address)],
             language=mail.language,
-            written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, _addresses(inbound, email)),
+            written_to=mailboxes.queue_of(db, inbound) or queues.written_to(db, senders.written_to(inbound, email)),
             continues=thread.ticket,
             impression=mail.impression,
             prediction=mail.prediction,
@@ -197,19 +199,22 @@ class _Known:
 
     claimed: dict[int, Inbound]
     matches: dict[str, matching.Match]  # by the key of the sender's address
+    settled: dict[int, Understood]  # those whose channel says that somebody else wrote them than From does
 
 
-def _look_up(db: Session, mails: Sequence[tuple[int, Understood]]) -> _Known:
-    keys = {contact_points.email_key(mail.email.sender.address) for _, mail in mails if mail.email.sender}
+def _look_up(db: Session, mails: Sequence[tuple[int, Understood]], settings: Settings) -> _Known:
+    claimed = inbox.claim_all(db, [inbound_id for inbound_id, _ in mails])
+    settled = {
+        inbound_id: replace(mail, email=email)
+        for inbound_id, mail in mails
+        if inbound_id in claimed
+        and (email := senders.settled(db, claimed[inbound_id], mail.email, settings=settings)) is not mail.email
+    }
+    writers = [settled.get(inbound_id, mail).email.sender for inbound_id, mail in mails]
+    keys = {contact_points.email_key(writer.address) for writer in writers if writer}
     matches = matching.by_addresses(db, keys)
     records.load(db, {match.customer_id for match in matches.values() if match.customer_id is not None})
-    return _Known(inbox.claim_all(db, [inbound_id for inbound_id, _ in mails]), matches)
-
-
-def _addresses(inbound: Inbound, email: Email) -> list[str]:
-    """Whom the mail was for: the envelope first, which is true, then what the header shows."""
-    header = [address.address for address in (*email.to, *email.cc)]
-    return [plain_address(address) for address in (*inbound.envelope.get("recipients", ()), *header)]
+    return _Known(claimed, matches, settled)
 
 
 def plain_address(address: str) -> str:
@@ -239,6 +244,8 @@ def _message(
         references=list(email.references[:20]),
         sender_name=email.sender.name if email.sender else "",
         sender_address=email.sender.address if email.sender else "",
+        header_from=email.header_from,
+        reply_to=_answers_elsewhere(email),
         to=[address.address for address in email.to[:500]],
         cc=[address.address for address in email.cc[:500]],
         subject=email.subject,
@@ -247,6 +254,7 @@ def _message(
         quoted_text=email.quoted_text,
         signature=email.signature,
         html=email.html,
+        problems=list(email.problems[:PROBLEMS]),
         is_automatic=is_automatic,
         is_from_stranger=is_stranger,
         inbound_id=inbound.id,
@@ -257,6 +265,14 @@ def _message(
     for file in mail.files:
         db.add(Attachment(**{**file.model_dump(exclude={"id"}), "message_id": message.id}))
     return message
+
+
+def _answers_elsewhere(email: Email) -> str:
+    """The address in Reply-To where it is another than the sender's."""
+    if email.reply_to is None or email.sender is None:
+        return ""
+    same = contact_points.email_key(email.reply_to.address) == contact_points.email_key(email.sender.address)
+    return "" if same else email.reply_to.address
 
 
 def _heard(db: Session, ticket: Ticket, message: Message, inbound: Inbound, outcome: str, *, now: datetime) -> None:

@@ -126,7 +126,7 @@ def test_on_the_ticket_no_page_runs_calls_or_leaves_its_frame(browser: Browser, 
     frames = [frame for frame in page.frames if frame.parent_frame]
     assert len(frames) == len(PAGES)
     for frame in frames:
-        frame.wait_for_url("**/html")
+        frame.wait_for_url("**/files/*")
         expect(frame.get_by_text(SEEN)).to_be_attached()
         assert frame.evaluate(FOUND) == []
     highest = page.evaluate("Math.max(...[...document.querySelectorAll('iframe')].map(each => each.offsetHeight))")

@@ -610,6 +610,48 @@ def test_a_short_word_belongs_to_the_input_method_while_it_composes(office: Offi
     expect(box).to_have_value("ご案内します。")
 
 
+def test_taken_back_with_the_keyboard_a_canned_reply_takes_its_file_along(office: Office) -> None:
+    canned_reply(office, "取り消しのご案内", "modosu", "元に戻せます。", file="戻す.txt")
+    office.writes("定型文を取り消す", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "定型文を取り消す").click()
+    box, laid = aiko.locator("form[data-for=reply] textarea"), aiko.locator("[data-canned-laid]")
+    with aiko.expect_response(re.compile("/canned$")):
+        box.focus()
+    expect(aiko.locator("[data-canned-offer]")).not_to_have_count(0)
+    aiko.keyboard.type("まず/x /modosu")
+    aiko.keyboard.press("Tab")
+    expect(box).to_have_value("まず/x 元に戻せます。")
+    expect(laid.locator("[name=canned_file]")).to_be_checked()
+    aiko.keyboard.press("Control+z")
+    expect(box).to_have_value("まず/x /modosu")
+    expect(laid.locator("input, li")).to_have_count(0)
+    aiko.keyboard.press("Control+Shift+z")
+    expect(box).to_have_value("まず/x 元に戻せます。")
+    expect(laid.locator("[name=canned_file]")).to_be_checked()
+    aiko.keyboard.type("あ")
+    aiko.keyboard.press("Control+z")  # takes back the letter alone
+    expect(box).to_have_value("まず/x 元に戻せます。")
+    expect(laid.locator("[name=canned_file]")).to_be_checked()
+
+
+def test_a_canned_reply_is_laid_into_a_mail_that_begins_a_ticket(office: Office) -> None:
+    canned_reply(office, "はじめのご案内", "hajime", "{customer_sama}\nはじめまして。", file="初.txt")
+    aiko = office.page(AIKO, "/tickets/new")
+    box, laid = aiko.locator("#f-body"), aiko.locator("[data-canned-laid]")
+    with aiko.expect_response(re.compile(r"/tickets/new/canned\?queue_id=\d+$")):
+        box.focus()
+    expect(aiko.locator("[data-canned-offer]")).not_to_have_count(0)
+    aiko.keyboard.type("/hajime ")
+    expect(box).to_have_value("【氏名？】\nはじめまして。")
+    expect(laid.locator("[data-gap]")).to_have_text("【氏名？】")
+    expect(laid.locator("[name=canned_file]")).to_be_checked()
+    aiko.locator("#f-to").fill("hajime@example.com")
+    aiko.locator("#f-subject").fill("はじめに")
+    aiko.locator("main button[data-kind=primary]").click()
+    expect(aiko.locator(".entry[data-direction=out] .attachments")).to_contain_text("初.txt")
+
+
 def test_a_canned_reply_is_found_and_sent_without_a_script(office: Office) -> None:
     canned_reply(office, "紙でのご案内", "kami", "{customer_sama}\n紙でお送りします。", file="案内.txt")
     office.writes("定型文をスクリプトなしで", "アプリの設定を教えてください。")
@@ -822,6 +864,28 @@ def test_what_changes_while_a_ticket_is_on_its_way_to_the_screen_is_seen_there(o
     opened.click()
     expect(akira.locator(".lock")).to_contain_text(f"{AIKO.name}さんが返信を作成中です。")
     aiko.context.request.post(f"/tickets/{ticket}/lock", form={"what": "release"})
+
+
+def test_who_opens_a_ticket_while_a_form_is_on_its_way_stays_there(office: Office) -> None:
+    office.writes("送信中に開く", "使い方を教えてください。", sender=SUZUKI)
+    aiko = office.page(AIKO)
+    opened = row(aiko, "送信中に開く").locator("a")
+    answered = []
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch()
+        opened.click()
+        expect(aiko.locator("textarea[id^=reply-]")).to_be_visible()
+        route.fulfill(response=answer)
+        answered.append(answer.status)
+
+    aiko.route("**/me/state", slowly)
+    office.is_ready(aiko)
+    assert answered
+    aiko.locator("textarea[id^=reply-]").fill("お調べします。")
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+    expect(aiko.locator("textarea[id^=reply-]")).to_have_value("お調べします。")
+    aiko.locator("textarea[id^=reply-]").fill("")
 
 
 def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_when_it_is_said_so(

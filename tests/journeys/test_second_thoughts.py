@@ -10,7 +10,7 @@ from sqlmodel import select
 from helpdesk import deliveries, outgoing
 from helpdesk.errors import Conflict
 from helpdesk.runtime.work import NotYet
-from models import Attachment, Event, Message, MessageState
+from models import Attachment, Event, Message, MessageState, Queue
 from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Screen, part, text_of
 from tests.mails import answer_to
 from tests.postbox import Postbox
@@ -277,3 +277,129 @@ def test_what_leaves_in_a_moment_is_not_held(desk: OpenDesk, postbox: Postbox) -
     desk.clock.advance(seconds=10)
     desk.post(message)
     assert len(postbox.mails) == 1
+
+
+def test_held_is_also_what_was_to_leave_from_a_ticket_that_was_merged_into_this_one(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    asked(desk)
+    desk.mail(subject="電源の件", to=RETURNS_ADDRESS)
+    message = send(desk, body="16 時に伺います。", later="2026-11-16T15:00")
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"}).status_code == 200
+    ben = desk.screen_of(BEN, "/tickets/2")
+    desk.mail(subject="Re: 電源の件 [#2]", body="今日は留守にします。", to=RETURNS_ADDRESS)
+    shown = text_of(part(desk.as_(BEN).get("/tickets/2").text, f"message-{message.id}"))
+    assert "the customer has written since" in shown
+    ben.check()
+    desk.clock.advance(hours=6)
+    desk.post(message)
+    assert not postbox.mails
+    assert desk.as_(BEN).post(f"/messages/{message.id}/later").status_code == 200
+    assert [ticket.awaits_us for ticket in desk.tickets()] == [False, False]
+    desk.post(message)
+    assert len(postbox.mails) == 1
+
+
+# --- as it was -----------------------------------------------------------------------------------------------------
+
+
+def undo(desk: OpenDesk, message: Message) -> None:
+    assert desk.as_(BEN).post(f"/messages/{message.id}/undo").status_code == 200
+
+
+def standing(desk: OpenDesk) -> tuple[str, int | None, bool]:
+    """State, assignee and whether the customer waits."""
+    ticket = desk.tickets()[0]
+    return ticket.state.value, ticket.assignee_id, ticket.awaits_us
+
+
+def test_taken_back_the_ticket_is_nobodys_again_as_it_was(desk: OpenDesk) -> None:
+    ben = asked(desk)
+    message = send(desk, body="はい")
+    assert standing(desk) == ("open", desk.agent(BEN).id, False)
+    undo(desk, message)
+    assert standing(desk) == ("open", None, True)
+    ben.check()
+
+
+def test_taken_back_what_had_been_resolved_is_resolved_again_since_when_it_was(desk: OpenDesk) -> None:
+    asked(desk)
+    assert desk.as_(SATO).post("/tickets/1/resolve").status_code == 200
+    since = desk.tickets()[0].resolved_at
+    ben = desk.screen_of(BEN, "/tickets/1")
+    desk.clock.advance(hours=1)
+    message = send(desk, body="もう一点だけ。")
+    assert standing(desk) == ("open", desk.agent(BEN).id, False)
+    undo(desk, message)
+    assert standing(desk) == ("resolved", None, False) and desk.tickets()[0].resolved_at == since
+    ben.check()
+
+
+def test_of_two_mails_taken_back_the_last_to_go_puts_the_ticket_back(desk: OpenDesk) -> None:
+    asked(desk)
+    desk.as_(SATO).post("/tickets/1/resolve")
+    first, second = send(desk, body="はい"), send(desk, body="もう一つ")
+    undo(desk, first)
+    assert standing(desk) == ("open", desk.agent(BEN).id, False)
+    undo(desk, second)
+    assert standing(desk) == ("resolved", None, False)
+
+
+def test_what_somebody_did_to_the_ticket_since_stays(desk: OpenDesk) -> None:
+    asked(desk)
+    desk.as_(SATO).post("/tickets/1/resolve")
+    message = send(desk, body="はい")
+    sato = desk.agent(SATO).id
+    assert desk.as_(SATO).post("/tickets/1/assign", data={"agent_id": sato}).status_code == 200
+    for verb in ("resolve", "reopen"):
+        desk.as_(SATO).post(f"/tickets/1/{verb}")
+    undo(desk, message)
+    assert standing(desk)[:2] == ("open", sato)
+
+
+def test_what_was_given_to_its_author_meanwhile_stays_with_them(desk: OpenDesk) -> None:
+    asked(desk)
+    message = send(desk, body="はい")
+    for agent_id in ("", desk.agent(BEN).id):
+        desk.as_(SATO).post("/tickets/1/assign", data={"agent_id": agent_id})
+    undo(desk, message)
+    assert standing(desk) == ("open", desk.agent(BEN).id, True)
+
+
+def test_a_ticket_the_customer_wrote_in_meanwhile_stays_open(desk: OpenDesk) -> None:
+    asked(desk)
+    desk.as_(SATO).post("/tickets/1/resolve")
+    message = send(desk, body="はい")
+    desk.mail(subject="Re: 電源が入らない [#1]", body="まだ動きません。", to=RETURNS_ADDRESS)
+    undo(desk, message)
+    assert standing(desk) == ("open", None, True)
+
+
+def test_what_awaited_approval_and_is_taken_back_leaves_the_ticket_to_nobody(desk: OpenDesk) -> None:
+    asked(desk)
+    queue = desk.queue("returns")
+
+    def approving(db: Any) -> None:
+        db.get(Queue, queue.id).needs_approval = True
+
+    desk.write(approving)
+    message = send(desk, body="はい")
+    assert message.state == MessageState.AWAITING and standing(desk) == ("open", desk.agent(BEN).id, True)
+    undo(desk, message)
+    assert standing(desk) == ("open", None, True)
+
+
+def test_a_mail_is_approved_also_where_its_ticket_was_merged_meanwhile(desk: OpenDesk, postbox: Postbox) -> None:
+    asked(desk)
+    desk.mail(subject="電源の件", to=RETURNS_ADDRESS)
+
+    def approving(db: Any) -> None:
+        db.get(Queue, desk.queue("returns").id).needs_approval = True
+
+    desk.write(approving)
+    message = send(desk, body="はい")
+    desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"})
+    assert desk.as_(SATO).post(f"/messages/{message.id}/approve").status_code == 200
+    desk.clock.advance(seconds=10)
+    desk.post(message)
+    assert len(postbox.mails) == 1 and [ticket.state.value for ticket in desk.tickets()] == ["resolved", "open"]

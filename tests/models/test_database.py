@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Queue
-from models.database import TOGETHER, TRIES, Database, Unfinished, insert
+from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -309,3 +309,24 @@ def test_an_error_that_reaches_a_log_tells_nothing_that_a_customer_said(database
     with pytest.raises(sa.exc.SQLAlchemyError) as failed:
         database.write_now(says)
     assert "nowhere" in str(failed.value) and "暗証番号" not in str(failed.value)
+
+
+def test_a_new_row_has_its_defaults_and_refuses_what_is_no_column() -> None:
+    one, other = (
+        Queue(slug="repairs", name="修理", name_en="Repairs"),
+        Queue(slug="loans", name="貸出", name_en="Loans"),
+    )
+    one.keywords.append("分解")
+    assert (one.keywords, other.keywords, other.id, other.phone) == (["分解"], [], None, None)
+    with pytest.raises(TypeError, match="slugg"):
+        Queue(slugg="repairs")  # type: ignore[call-arg]
+
+
+def test_looking_for_work_again_and_again_opens_the_database_once(database: Database) -> None:
+    engine, opened = engine_for_work(database), list[object]()
+    sa.event.listen(engine, "connect", lambda connection, _: opened.append(connection))
+    for _ in range(5):
+        with engine.begin() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(Queue)) is not None
+    engine.dispose()
+    assert len(opened) == 1

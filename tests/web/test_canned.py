@@ -355,3 +355,88 @@ def test_one_there_is_not_is_not_found(desk: OpenDesk) -> None:
     assert desk.as_(SATO).get("/admin/canned/7").status_code == 404
     for path in ("7", "7/switch", "7/delete"):
         assert desk.as_(SATO).post(f"/admin/canned/{path}", data=TYPED | {"value": "on"}).status_code == 404
+
+
+# --- in a mail that begins a ticket --------------------------------------------------------------------------------
+
+FIRST = {"to": TANAKA.email, "subject": "部品が届きました", "cc": "", "bcc": "", "later": "", "customer_id": ""}
+
+
+def first_box(html: str) -> str:
+    found = re.search(r'<textarea id="f-body"[^>]*>(.*?)</textarea>', html, re.DOTALL)
+    assert found is not None
+    return unescape(found[1])
+
+
+def begin(desk: OpenDesk, **more: Any) -> Any:
+    return desk.as_(BEN).post("/tickets/new", data=FIRST | {"queue_id": str(desk.queue("returns").id)} | more)
+
+
+def test_without_a_script_one_is_found_on_its_page_and_comes_into_the_new_mail_filled_in(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    canned_id = write(desk, files=[PDF], text="{customer_sama}\n{queue}の{agent}です。{order}、{ticket}")
+    write(desk, title="ほか", trigger="", text="ほかのこと", text_en="")
+    tanaka = desk.customer(TANAKA).id
+    asked = f"/tickets/new?customer_id={tanaka}"
+    assert f'href="/tickets/new/canned?customer_id={tanaka}"' in desk.as_(BEN).get(asked).text
+    page = desk.as_(BEN).get(f"/tickets/new/canned?customer_id={tanaka}&q=henpin").text
+    assert len(offered(page)) == 1 and f'name="customer_id" value="{tanaka}"' in page
+    (link,) = re.findall(r'href="(/tickets/new\?[^"]*canned=\d+)#f-body"', page)
+    page = desk.as_(BEN).get(unescape(link)).text
+    body = "田中 美咲 様\n返品・交換のBen Carterです。A-1001、【受付番号？】"
+    assert first_box(page) == body and "<mark>【受付番号？】</mark>" in page
+    assert f'name="canned" value="{canned_id}"' in page
+    (file_id,) = re.findall(r'name="canned_file" value="(\d+)" checked', page)
+    answer = begin(desk, body=body.partition("A-")[0], canned=str(canned_id), canned_file=file_id)
+    assert answer.url.path == "/tickets/1", text_of(answer.text)
+    desk.post(desk.messages(1)[-1])
+    (attached,) = postbox.last.iter_attachments()
+    assert attached.get_filename() == "返品票.pdf"
+    assert {reply.id: reply.uses for reply in replies(desk)}[canned_id] == 1
+
+
+@SQLITE
+def test_the_chosen_queues_come_first_and_those_of_other_peoples_queues_are_not_offered(desk: OpenDesk) -> None:
+    write(desk, title="みんなの", trigger="")
+    write(desk, title="返品の", trigger="", queue_id=str(desk.queue("returns").id))
+    write(desk, title="技術の", trigger="", queue_id=str(desk.queue("tech_support").id))
+    for queue_id in (desk.queue("returns").id, desk.queue("tech_support").id, "x", 10**12):
+        page = desk.as_(BEN).get(f"/tickets/new/canned?queue_id={queue_id}").text
+        assert offered(page) == ["返品の", "みんなの"], queue_id
+    assert desk.as_(BEN).get("/tickets/new/canned?customer_id=999").status_code == 404
+
+
+@SQLITE
+def test_a_new_mail_that_was_halted_keeps_its_words_files_and_canned_reply_and_leaves_when_it_is_said_so(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    canned_id = write(desk, files=[PDF], text="鈴木様\n返品票です。")
+    (file,) = desk.read(lambda db: db.exec(select(CannedFile)).all())
+    form = {"body": "鈴木様\n返品票です。", "canned": str(canned_id), "canned_file": str(file.id),
+            "customer_id": str(desk.customer(TANAKA).id)}  # fmt: skip
+    halted = begin(desk, **form)
+    assert halted.status_code == 422 and 'data-code="wrong_name"' in halted.text and not desk.tickets()
+    assert first_box(halted.text) == form["body"] and f'value="{TANAKA.email}"' in halted.text
+    (kept,) = re.findall(r'name="kept" value="([^"]+)" checked', halted.text)
+    (word,) = re.findall(r'name="confirmed" value="(\w+)"', halted.text)
+    assert halted.text.count(f'name="canned" value="{canned_id}"') == 1 and 'name="canned_file"' not in halted.text
+    again = form | {"kept": unescape(kept), "confirmed": word}
+    del again["canned_file"]
+    changed = begin(desk, **again | {"body": "鈴木様\nべつの言葉です。"})
+    assert changed.status_code == 422 and not desk.tickets()  # the word was for other words
+    assert begin(desk, **again).url.path == "/tickets/1"
+    desk.post(desk.messages(1)[-1])
+    assert [each.get_filename() for each in postbox.last.iter_attachments()] == ["返品票.pdf"]
+    assert replies(desk)[0].uses == 1
+
+
+@SQLITE
+def test_what_is_wrong_in_a_new_mail_costs_it_no_file(desk: OpenDesk) -> None:
+    sent = {"attachments": ("図.txt", b"abc", "text/plain")}
+    form = FIRST | {"queue_id": str(desk.queue("returns").id), "body": "はい", "to": "nobody"}
+    wrong = desk.as_(BEN).post("/tickets/new", data=form, files=sent)
+    assert wrong.status_code == 422 and "図.txt" in wrong.text
+    (kept,) = re.findall(r'name="kept" value="([^"]+)" checked', wrong.text)
+    assert begin(desk, body="はい", kept=unescape(kept)).url.path == "/tickets/1"
+    assert "図.txt" in desk.as_(BEN).get("/tickets/1").text

@@ -40,7 +40,8 @@ from web.edge import HEADERS
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 EVIL = "https://evil.example.net"
 HUGE = 10**30
-FOR_ALL = {"/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}"}
+FOR_ALL = {"/files/{token}", "/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}",
+           "/wall/{secret}"}  # fmt: skip
 FOR_MACHINES = ("/hooks/", "/api/")
 
 

@@ -30,6 +30,7 @@ from tests.cast import (
     Screen,
     text_of,
 )
+from tests.exchanges import settle
 from tests.mails import bounce
 from tests.postbox import Postbox
 from web import live
@@ -103,11 +104,23 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)
     desk.as_(AIKO).post(f"/calls/{second}/wrap-up", data={"note": "説明した", "disposition": "solved"})
     desk.as_(BEN).post(f"/customers/{desk.customer(TANAKA).id}/edit", data={"name": "田中 改め"})
+    desk.twilio.rings("CA-3", caller="+815033334444")
+    third = desk.call("CA-3").id
+    desk.as_(SATO).post(f"/queues/{returns}/alarms", data={"alarm_waiting": "1"})
+    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.as_(SATO).post(f"/calls/{third}/queue", data={"queue_id": returns})
+    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.twilio.says("CA-3", "completed", sequence=3, caller="+815033334444")
+    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.as_(BEN).post("/callbacks/1/assign", data={"agent_id": "me"})
+    desk.as_(SATO).post(f"/agents/{desk.agent(AKIRA).id}/state", data={"to": "away meeting"})
+    desk.as_(SATO).post("/queues/walls", data={"name": "入口"})
     desk.as_(SATO).post("/admin/mailboxes/new", data={
         "name": "サポート", "host": "localhost", "port": "1", "security": "tls", "auth": "password", "folder": "INBOX",
         "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip
     desk.as_(SATO).post("/admin/canned/new", data={"title": "お詫び", "text": "申し訳ございません。"})
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
+    settle(desk, "push")
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -136,6 +149,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),

@@ -17,7 +17,9 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/customers/1/edit", "/customers/new", "/queues", "/account", "/admin/parked",
          "/queues/accuracy", "/queues/accuracy/answers?said=returns&was=returns",
          "/admin/mailboxes", "/admin/mailboxes/new",
-         "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains")  # fmt: skip
+         "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains",
+         "/callbacks", "/callbacks?filter=settled", "/queues?agents=away", "/queues/alarms", "/queues/walls", "/wall",
+         "/reports/calls", "/reports/calls?by=agent&period=week", "/calls?behind=abandoned&queue=2")  # fmt: skip
 FRAGMENTS = ("/tickets/1/region", "/rail", "/queues/board")
 LEFT_ENGLISH = re.compile(
     r">\s*(My tickets|Unassigned|All open|Resolved|Calls|Customers|Live view|Sign out|Reply|Note)\s*<"

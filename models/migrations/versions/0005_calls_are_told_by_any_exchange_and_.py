@@ -90,6 +90,8 @@ def upgrade() -> None:
         ),
         sa.Column("token_hash", sa.String(), nullable=True),
         sa.Column("token", sa.String(), nullable=False),
+        sa.Column("old_token_hash", sa.String(), nullable=True),
+        sa.Column("old_token_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("secret", sa.String(), nullable=False),
         sa.Column("mapping", JSON, nullable=False),
         sa.Column("options", JSON, nullable=False),
@@ -118,6 +120,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange")),
         sa.UniqueConstraint("name", name=op.f("uq_exchange_name")),
+        sa.UniqueConstraint("old_token_hash", name=op.f("uq_exchange_old_token_hash")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_exchange_token_hash")),
     )
     with op.batch_alter_table("exchange", schema=None) as batch_op:
@@ -150,6 +153,7 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("done_by_id", sa.Integer(), nullable=True),
+        sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_callback_call_id_call"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["customer_id"], ["customer.id"], name=op.f("fk_callback_customer_id_customer"), ondelete="SET NULL"
@@ -171,6 +175,7 @@ def upgrade() -> None:
     with op.batch_alter_table("callback", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_callback_call_id"), ["call_id"], unique=False)
         batch_op.create_index("ix_callback_customer_id", ["customer_id", "id"], unique=False)
+        batch_op.create_index("ix_callback_key", ["key", "done_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_callback_done_by_id"), ["done_by_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_callback_owner_id"), ["owner_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_callback_queue_id"), ["queue_id"], unique=False)
@@ -327,6 +332,7 @@ def upgrade() -> None:
         op.create_index(op.f(f"ix_queue_{name}"), "queue", [name], unique=False)
         point("queue", name, target, ondelete="SET NULL")
 
+    _boards()
     _offers_anew()
     # The board and the reports are computed from stays and handlings: of the calls so far as much as is known of them.
     op.execute(
@@ -342,6 +348,43 @@ def upgrade() -> None:
         " SELECT id, agent_id, queue_id, COALESCE(accepted_at, answered_at), ended_at, hold_seconds, wrapped_up_at"
         " FROM call WHERE agent_id IS NOT NULL AND COALESCE(accepted_at, answered_at) IS NOT NULL"
     )
+
+
+def _boards() -> None:
+    """Alarms of queues, and wallboards."""
+    op.create_table(
+        "alarm",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("queue_id", sa.Integer(), nullable=False),
+        sa.Column("figure", sa.String(), nullable=False),
+        sa.Column("threshold", sa.Float(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["queue_id"], ["queue.id"], name=op.f("fk_alarm_queue_id_queue"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
+    )
+    is_open = sa.text("cleared_at IS NULL")
+    op.create_index("ix_alarm_queue", "alarm", ["queue_id", "raised_at"])
+    op.create_index(
+        "uq_alarm_open", "alarm", ["queue_id", "figure"], unique=True, sqlite_where=is_open, postgresql_where=is_open
+    )
+    op.create_table(
+        "walllink",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("made_by_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["agent.id"], name=op.f("fk_walllink_made_by_id_agent"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_walllink")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_walllink_token_hash")),
+    )
+    op.create_index(op.f("ix_walllink_made_by_id"), "walllink", ["made_by_id"])
 
 
 def _offers_anew() -> None:
@@ -427,7 +470,7 @@ def downgrade() -> None:
     for name in ("most_tickets", "most_calls", "languages"):
         op.drop_column("agent", name)
     for table in (
-        "exchangelog", "queuevisit", "helpsign", "handling", "callback", "exchange", "blockedcaller", "companyline",
+        "alarm", "walllink", "exchangelog", "queuevisit", "helpsign", "handling", "callback", "exchange", "blockedcaller", "companyline",
         "calendar",
     ):  # fmt: skip
         op.drop_table(table)

@@ -7,11 +7,12 @@ document.addEventListener("compositionend", () => setTimeout(() => (composing = 
 const TYPED = /(^|\s)[/／]([^\s/／]{1,30})$/u;
 const loads = new WeakMap();
 const visited = new WeakSet();
+const steps = new WeakMap(); // form -> what was laid in, with the box's text before and after
 
 // As helpdesk/canned.py folds: width, case, katakana.
 const fold = (text) =>
   text.normalize("NFKC").toLowerCase().replace(/[\u30a1-\u30f6]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60));
-const formOf = (element) => element.closest?.("form[data-draft]");
+const formOf = (element) => element.closest?.("form[data-draft], form[data-lays]");
 const pickerOf = (form) => form?.querySelector("details[data-canned]");
 const fieldOf = (form) => form.elements.body;
 const offersOf = (picker) => [...picker.querySelectorAll("[data-canned-offer]")];
@@ -25,7 +26,10 @@ function load(picker, { again = false } = {}) {
 }
 
 async function fetchInto(picker) {
-  const answer = await fetch(picker.dataset.canned, { headers: { "X-Region": "canned" } });
+  const address = new URL(picker.dataset.canned, location.href);
+  const queue = formOf(picker)?.elements.queue_id?.value;
+  if (queue) address.searchParams.set("queue_id", queue); // of a new mail, as chosen by now
+  const answer = await fetch(address, { headers: { "X-Region": "canned" } });
   if (!answer.ok || answer.redirected) throw new Error("no list");
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   picker.querySelector("[data-canned-here]").replaceChildren(document.importNode(page.querySelector(".canned-offers"), true));
@@ -45,6 +49,7 @@ function filter(picker) {
 function lay(form, offer, start, end) {
   const field = fieldOf(form);
   const text = wordsOf(offer);
+  const before = field.value;
   field.focus();
   field.setSelectionRange(start, end);
   // The old command is the one way of typing that the browser's own undo knows.
@@ -52,7 +57,7 @@ function lay(form, offer, start, end) {
     field.setRangeText(text, start, end, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  remember(form, offer);
+  if (remember(form, offer)) steps.set(form, [...(steps.get(form) ?? []), { offer, before, after: field.value, is: "in" }]);
   const gap = gapsIn(form, text)[0];
   const at = start + (gap ? text.indexOf(gap) : text.length);
   field.setSelectionRange(at, at + (gap?.length ?? 0));
@@ -61,7 +66,7 @@ function lay(form, offer, start, end) {
 function remember(form, offer, { files = null } = {}) {
   const place = form.querySelector("[data-canned-laid]");
   const id = offer.dataset.cannedOffer;
-  if ([...place.querySelectorAll("input[name=canned]")].some((input) => input.value === id)) return;
+  if ([...place.querySelectorAll("input[name=canned]")].some((input) => input.value === id)) return false;
   const input = document.createElement("input");
   Object.assign(input, { type: "hidden", name: "canned", value: id });
   place.prepend(input);
@@ -73,14 +78,39 @@ function remember(form, offer, { files = null } = {}) {
       list.className = "compose-files";
       place.querySelector("[data-canned-gaps]").before(list);
     }
+    for (const item of kept.querySelectorAll("li")) item.dataset.of = id;
     for (const box of kept.querySelectorAll("input")) if (files && !files.includes(box.value)) box.checked = false;
     list.append(kept);
   }
+  keep(form);
+  return true;
+}
+
+// Ctrl+Z and its opposite take files and count along with the words.
+function follow(form, inputType) {
+  const text = fieldOf(form).value;
+  const taken = steps.get(form) ?? [];
+  const step =
+    inputType === "historyUndo"
+      ? taken.findLast(({ is, before }) => is === "in" && before === text)
+      : taken.find(({ is, after }) => is === "out" && after === text);
+  if (!step) return;
+  step.is = step.is === "in" ? "out" : "in";
+  if (step.is === "in") remember(form, step.offer);
+  else leave(form, step.offer.dataset.cannedOffer);
+}
+
+function leave(form, id) {
+  const place = form.querySelector("[data-canned-laid]");
+  for (const input of place.querySelectorAll("input[name=canned]")) if (input.value === id) input.remove();
+  for (const item of place.querySelectorAll("li")) if (item.dataset.of === id) item.remove();
+  for (const list of place.querySelectorAll("ul")) if (!list.children.length) list.remove();
   keep(form);
 }
 
 // What is laid in survives a reload with the draft it belongs to.
 function keep(form) {
+  if (!form.dataset.draft) return; // a new mail's words are not kept here, either
   const place = form.querySelector("[data-canned-laid]");
   const values = (selector) => [...place.querySelectorAll(selector)].map((input) => input.value);
   const laid = { ids: values("input[name=canned]"), files: values("input[name=canned_file]:checked") };
@@ -110,6 +140,7 @@ async function restore(form) {
 function forget(form) {
   const place = form.querySelector("[data-canned-laid]");
   if (!place) return;
+  steps.delete(form);
   place.querySelectorAll("input[name=canned], ul").forEach((element) => element.remove());
   localStorage.removeItem(key(form));
   tellGaps(form);
@@ -176,8 +207,14 @@ document.addEventListener("input", (event) => {
   if (target.name === "canned_file") keep(formOf(target));
   const form = formOf(target);
   if (!form || !pickerOf(form) || target !== fieldOf(form)) return;
+  if (event.inputType === "historyUndo" || event.inputType === "historyRedo") follow(form, event.inputType);
   tellGaps(form);
   if (event.inputType === "insertText" && /^[ \u3000]$/.test(event.data ?? "") && !composing && !event.isComposing) expand(form, 1);
+});
+
+document.addEventListener("change", ({ target }) => {
+  const picker = target.name === "queue_id" && pickerOf(formOf(target));
+  if (picker) loads.delete(picker); // another queue's come first now
 });
 
 document.addEventListener("keydown", (event) => {

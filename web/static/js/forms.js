@@ -26,6 +26,7 @@ async function send(form, submitter) {
   const data = new FormData(form, submitter);
   const plain = form.enctype !== "multipart/form-data";
   const asked = performance.now();
+  const from = location.pathname;
   const answer = await fetch(form.action, {
     method: "POST",
     headers: { Accept: "text/html" },
@@ -47,8 +48,9 @@ async function send(form, submitter) {
   document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form } }));
   form.closest("details[data-menu]")?.removeAttribute("open");
   const to = new URL(answer.url);
+  const went = location.pathname !== from; // and whoever opened something else meanwhile is not taken away from it
   if (page?.body.dataset.pane === "gate") location.assign(answer.url);
-  else if (page && (to.pathname === location.pathname || "stay" in form.dataset)) take(page, asked);
+  else if (page && (to.pathname === from || went || "stay" in form.dataset)) take(page, asked);
   else if (page) location.assign(answer.url);
 }
 

@@ -1,5 +1,6 @@
 // The socket that keeps the page true. Frames are numbered; after a break the server is told the last number heard and
 // answers with what was missed, or with a word to reload.
+import { lead } from "./lead.js";
 import { drop, put } from "./place.js";
 import { stale } from "./regions.js";
 import { row } from "./rows.js";
@@ -59,6 +60,7 @@ function act(step) {
   else if (step.drop?.startsWith("row-")) row(step.drop.slice(4), "", {});
   else if ("drop" in step) drop(step.drop);
   else if ("stale" in step) stale(step.stale);
+  else if ("open" in step) lead(step.open);
   else if (step.reload) location.reload();
 }
 

@@ -22,3 +22,4 @@ import "./search.js";
 import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
+import "./watching.js";

@@ -1,10 +1,10 @@
-// Short words at the foot of the page. What is done leaves by itself; what went wrong waits to be closed.
+// Short words at the foot of the page. What is done leaves by itself; what went wrong, or alarms, waits to be closed.
 import { phrase } from "./phrases.js";
 
 const STAY = 4500;
 const seen = new WeakSet();
 
-export function announce(words, kind = "done") {
+export function announce(words, kind = "done", link = null) {
   const place = document.getElementById("notice");
   if (!place) return;
   const note = document.createElement("p");
@@ -13,6 +13,7 @@ export function announce(words, kind = "done") {
   const text = document.createElement("span");
   text.textContent = words;
   note.append(text);
+  if (link) note.append(Object.assign(document.createElement("a"), { href: link.href, textContent: link.words }));
   place.replaceChildren(note);
   look();
 }
@@ -21,7 +22,7 @@ function look() {
   for (const note of document.querySelectorAll("#notice > .notice")) {
     if (seen.has(note)) continue;
     seen.add(note);
-    if (note.dataset.kind === "error") closable(note);
+    if (["error", "alarm"].includes(note.dataset.kind) || note.querySelector("a")) closable(note);
     else setTimeout(() => leave(note), STAY);
   }
 }
