@@ -1,14 +1,20 @@
 """The connection to a manager interface, over real sockets: what is said to it, what breaks, and who holds it."""
 
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
-from helpdesk.asterisk.wires import is_failing
+from cti.asterisk import Open
+from helpdesk.asterisk import dialing
+from helpdesk.asterisk.wires import is_failing, open_calls
 from helpdesk.runtime import leases
-from models import Exchange
+from models import Agent, Exchange
 from tests import switchboard
-from tests.cast import TANAKA, OpenDesk
+from tests.cast import AIKO, TANAKA, OpenDesk
+from tests.dovecot import make_certificate
 from tests.office import Office, office
 from tests.patience import until
 
@@ -52,6 +58,39 @@ def test_what_is_in_the_way_is_said_on_the_exchange(
     office.begin()
     until(lambda: office.row().error == code)
     assert office.row().state == "failing"
+
+
+@SQLITE
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_line_with_tls_is_checked(
+    desk: OpenDesk, office: Office, is_trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_certificate(tmp_path)
+    office.stage.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    office.stage.tls.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    office.open()
+    office.add(security="tls", host="localhost")
+    office.begin()
+    until(lambda: (office.row().state, office.row().error) == (
+        ("connected", "") if is_trusted else ("failing", "asterisk_certificate")
+    ))  # fmt: skip
+
+
+@SQLITE
+def test_a_call_that_is_being_asked_for_is_not_taken_for_one_that_ended(desk: OpenDesk, office: Office) -> None:
+    office.connect()
+    order = desk.write(lambda db: dialing.begin(db, aiko(db), TANAKA.phone, settings=desk.settings, now=desk.clock()))
+    source = "asterisk:office"
+    assert desk.read(lambda db: open_calls(db, source, now=desk.clock())) == {}
+    desk.clock.advance(minutes=2)
+    assert desk.read(lambda db: open_calls(db, source, now=desk.clock())) == {order.key: Open("out", False)}
+
+
+def aiko(db: Any) -> Agent:
+    """Whoever asks."""
+    return db.exec(select(Agent).where(Agent.email == AIKO.email)).one()
 
 
 @SQLITE
