@@ -158,6 +158,14 @@ class QueueVisit(Row, table=True):
     __table_args__ = (
         sa.Index("ix_queuevisit_call", "call_id", "entered_at"),
         sa.Index("ix_queuevisit_queue", "queue_id", "entered_at"),
+        # Who waits now, however long the history grows.
+        sa.Index(
+            "ix_queuevisit_line",
+            "queue_id",
+            "entered_at",
+            sqlite_where=sa.text("left_at IS NULL"),
+            postgresql_where=sa.text("left_at IS NULL"),
+        ),
         sa.Index(
             "uq_queuevisit_waiting",
             "call_id",

@@ -20,6 +20,7 @@ from classifiers import registry
 from helpdesk import (
     accuracy,
     agents,
+    board,
     callbacks,
     calls,
     cases,
@@ -29,6 +30,7 @@ from helpdesk import (
     impressions,
     inbox,
     ledger,
+    measures,
     pops,
     queues,
     similar,
@@ -94,8 +96,8 @@ def _people(db: Session) -> None:
 
 
 @contextmanager
-def _explained(database: Database) -> Iterator[list[str]]:
-    """The plans of all statements that run inside, as "statement: plan"."""
+def _explained(database: Database, *, also: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """The plans of all statements that run inside, as "plan   <- statement"; `also` names other first words."""
     asked: list[tuple[str, Any]] = []
 
     def note(*told: Any) -> None:
@@ -110,7 +112,7 @@ def _explained(database: Database) -> Iterator[list[str]]:
         sa.event.remove(engine, "before_cursor_execute", note)
     with database.reading_engine.connect() as connection:
         for statement, parameters in asked:
-            if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+            if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT", *also)):
                 if isinstance(parameters, list):
                     parameters = parameters[0]
                 for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
@@ -259,6 +261,22 @@ def test_the_ledgers_figures_are_read_from_indexes_and_of_the_days_shown_alone(d
     assert len(counted) == 2 and all("USING COVERING INDEX" in plan for plan in counted)
     assert "ix_inbound_ledger (kind=? AND received_at>? AND received_at<?)" in counted[0]
     assert "ix_redelivery_at (at>? AND at<?)" in counted[1]
+
+
+def test_the_live_view_reads_who_waits_and_the_calls_of_its_intervals_by_key(database: Database) -> None:
+    with _explained(database, also=("WITH",)) as plans:
+        database.read_now(lambda db: board.now(db, language="ja", seen={1, 2}, timezone="Asia/Tokyo", at=NOW))
+        database.read_now(lambda db: measures.of_agents(db, measures.today(NOW, "Asia/Tokyo"), [1], now=NOW))
+    told = {plan.split("   <-")[0] for plan in plans}
+    by_key = {plan for plan in told if re.search(r" (queuevisit|handling|calloffer) ", f"{plan} ")}
+    assert by_key == {
+        "SEARCH queuevisit USING INDEX ix_queuevisit_queue (queue_id=? AND entered_at>? AND entered_at<?)",
+        "SEARCH queuevisit USING INDEX ix_queuevisit_line (queue_id=?)",
+        "SEARCH handling USING INDEX ix_handling_queue (queue_id=? AND began_at>? AND began_at<?)",
+        "SEARCH handling USING INDEX ix_handling_agent (agent_id=? AND began_at>? AND began_at<?)",
+        "SEARCH calloffer USING INDEX ix_calloffer_agent (agent_id=? AND offered_at>? AND offered_at<?)",
+    }
+    assert not [plan for plan in told if re.match(r"SCAN (queuevisit|handling|calloffer|call\b)", plan)]
 
 
 def test_similar_tickets_are_found_and_kept_by_key_and_never_by_walking_through_what_is_resolved(

@@ -279,6 +279,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_queuevisit_call", ["call_id", "entered_at"], unique=False)
         batch_op.create_index("ix_queuevisit_queue", ["queue_id", "entered_at"], unique=False)
         batch_op.create_index(
+            "ix_queuevisit_line",
+            ["queue_id", "entered_at"],
+            unique=False,
+            sqlite_where=sa.text("left_at IS NULL"),
+            postgresql_where=sa.text("left_at IS NULL"),
+        )
+        batch_op.create_index(
             "uq_queuevisit_waiting",
             ["call_id"],
             unique=True,
