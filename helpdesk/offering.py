@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, hours, stays
+from helpdesk import agents, hours, recalls, stays
 from helpdesk.events import CallChanged, CallRinging, emit
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
@@ -24,8 +24,6 @@ from models import (
     AgentState,
     Calendar,
     Call,
-    Callback,
-    CallbackState,
     CallFact,
     CallOffer,
     CallState,
@@ -368,18 +366,11 @@ def _promise(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
     """Write down that the caller is called back; False where nobody knows whom to call."""
     if call.customer_id is None and not call.number:
         return False
-    key = f"customer:{call.customer_id}" if call.customer_id else f"number:{call.number}"
     calendar = db.get(Calendar, queue.calendar_id) if queue.calendar_id else None
-    until = promised_for(queue, calendar, now=now)
-    found = db.exec(select(Callback).where(Callback.key == key, Callback.state == CallbackState.OPEN)).first()
-    row = found or Callback(
-        key=key, customer_id=call.customer_id, queue_id=queue.id or 0, calls=0, first_at=now, last_at=now
-    )
-    row.calls, row.last_at, row.number = row.calls + 1, now, call.number or row.number
-    row.ticket_id, row.call_id = call.ticket_id or row.ticket_id, call.id
-    row.promised_at = min(row.promised_at, until) if row.promised_at else until
-    db.add(row)
-    db.flush()
+    recalls.promise(
+        db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
+        call_id=call.id, asked_by_customer=False, at=promised_for(queue, calendar, now=now), now=now,
+    )  # fmt: skip
     return True
 
 
