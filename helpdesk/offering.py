@@ -362,7 +362,7 @@ def _promise(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
         return False
     recalls.promise(
         db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
-        call_id=call.id, at=None, now=now,
+        call_id=call.id, asked_by_customer=False, now=now,
     )  # fmt: skip
     return True
 
