@@ -248,7 +248,7 @@ URGENCY_LIMITS = [
     "The cut was chosen on authors every inquiry of whom was noted; by earlier authors only rows with words of "
     "urgency were, and on these it finds less.",
     "Part of the turns of phrase was written after reading mistakes made on the very authors it is judged by: expect "
-    "less on texts of others. About four alarms in ten are false.",
+    "less on texts of others. One alarm in four is false in English, four in ten in Japanese.",
     "It does not know the date. A deadline without a word of nearness is not seen.",
 ]
 CASES_LIMITS = [
