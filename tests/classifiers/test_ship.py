@@ -24,6 +24,7 @@ def test_no_situation_is_both_learned_and_graded():
 
 def test_no_text_is_both_learned_and_graded():
     learned = {texts.normal(example.text).text for example in ship.seeds("train")}
+    learned = {text for text in learned if text.strip()}  # of a bare greeting nothing is left to learn
     assert not learned & {texts.normal(example.text).text for example in ship.seeds("test")}
 
 
@@ -77,7 +78,6 @@ def test_confidence_comes_true(measured, language, most):
     assert measured.languages[language].calibration_error <= most
 
 
-@pytest.mark.parametrize(("language", "least"), [("ja", 0.96), ("en", 0.88)])
 def test_an_author_is_one_person_in_both_languages_and_in_comments():
     inquiries = [e for e in ship.seeds("train") if e.author in ship.NATURAL]
     assert {(e.author, e.language) for e in inquiries} == {(a, lang) for a in ship.NATURAL for lang in ("ja", "en")}
@@ -91,6 +91,7 @@ def test_hard_texts_count_less_than_natural_ones_where_thresholds_are_set():
         assert example.usual == (1.0 if example.author in ship.NATURAL else ship.HARD[example.language])
 
 
+@pytest.mark.parametrize(("language", "least"), [("ja", 0.96), ("en", 0.88)])
 def test_a_fault_is_told_from_a_return(measured, language, least):
     assert measured.languages[language].fault_or_return >= least
 
