@@ -502,6 +502,14 @@ def _at_least(shares: Floats, counts: Floats) -> Floats:
     return np.asarray((middle - reach) / (1 + z * z / counts))
 
 
+def _daring(dared: NDArray[np.bool_], right: NDArray[np.bool_]) -> dict[str, Any]:
+    """The share that is acted on, and of these the share that is right."""
+    return {
+        "coverage": round(float(dared.mean()), 4),
+        "precision": round(float(right[dared].mean()), 4) if dared.any() else None,
+    }
+
+
 class Unseen:
     """Examples beside their scores from models that had not seen them, every example once a round."""
 
@@ -514,6 +522,7 @@ class Unseen:
         self.languages = np.array([example.language for example in examples])
         self.authors = np.array([example.author for example in examples])
         self.truth = np.array([example.label for example in examples])
+        self.usual = np.array([example.usual for example in examples], np.float64)
 
     def temperatures(self) -> dict[str, float]:
         """For every language, the temperature at which "this sure" comes true most nearly that often; a language with
@@ -527,13 +536,13 @@ class Unseen:
         return found
 
     def temperature(self, mine: NDArray[np.bool_]) -> float:
-        """Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), by golden section
-        over the logarithm between 0.02 and 10."""
-        right, gaps = self.right[mine], _gaps(self.scores[mine])
+        """Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), each example counting
+        as `usual` says, by golden section over the logarithm between 0.02 and 10."""
+        right, usual, gaps = self.right[mine], self.usual[mine], _gaps(self.scores[mine])
 
         def loss(logarithm: float) -> float:
             sure = np.clip(1.0 / np.exp(gaps / float(np.exp(logarithm))).sum(axis=1), 1e-9, 1 - 1e-9)
-            return float(-np.where(right, np.log(sure), np.log(1 - sure)).mean())
+            return float(-np.average(np.where(right, np.log(sure), np.log(1 - sure)), weights=usual))
 
         low, high = float(np.log(0.02)), float(np.log(10.0))
         ratio = (5**0.5 - 1) / 2
@@ -549,10 +558,10 @@ class Unseen:
     def thresholds(self, sure: Floats, language: str, precision: float) -> dict[str, float]:
         """For every label, the confidence from which on it is acted on in a language.
 
-        It is one for the language, the lowest from which on answers are right with the `precision` asked for; where a
-        label by itself would stay more than `INDULGENCE` below that, its own is higher. Thresholds chosen label by
-        label keep their word less well on authors they were not chosen on, and leave more undecided: chance has more
-        to choose from.
+        It is one for the language, the lowest from which on answers are right with the `precision` asked for, on mail
+        as it usually comes (each example counts as its `usual` says); where a label by itself would stay more than
+        `INDULGENCE` below that, its own is higher. Thresholds chosen label by label keep their word less well on
+        authors they were not chosen on, and leave more undecided: chance has more to choose from.
         """
         mine = self.languages == language
         whole = self.threshold(sure, mine, precision)
@@ -560,7 +569,7 @@ class Unseen:
         for number, label in enumerate(self.labels):
             own = mine & (self.best == number)
             order = np.argsort(-sure[own], kind="stable")
-            shares = np.cumsum(self.right[own][order]) / np.arange(1, len(order) + 1)
+            shares, _ = self._shares(own, order)
             kept = np.flatnonzero(shares >= precision - INDULGENCE)
             found[label] = max(whole, float(sure[own][order][kept[-1]]) if len(kept) else NEVER)
         return found
@@ -576,11 +585,19 @@ class Unseen:
             return NEVER
         order = np.argsort(-sure[mine], kind="stable")
         met = np.arange(1, len(order) + 1)
-        shares = np.cumsum(self.right[mine][order]) / met
-        least = _at_least(shares, met / self.rounds)
+        shares, counts = self._shares(mine, order)
+        least = _at_least(shares, counts / self.rounds)
         good = (shares >= precision) & (least >= precision - LEEWAY) & (met >= FEWEST_KEPT * self.rounds)
         kept = np.flatnonzero(good)
         return float(sure[mine][order][kept[-1]]) if len(kept) else NEVER
+
+    def _shares(self, mine: NDArray[np.bool_], order: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Of the first one, two, three and so on, the share that is right, each counting as `usual` says, and how many
+        examples of equal weight would tell as much (Kish 1965)."""
+        usual = self.usual[mine][order]
+        sums = np.cumsum(usual)
+        shares = np.cumsum(self.right[mine][order] * usual) / sums
+        return np.asarray(shares), np.asarray(sums**2 / np.cumsum(usual**2))
 
     def probabilities(self, temperatures: dict[str, float]) -> Floats:
         """The probability of every label, at the temperature of each row's language; examples x labels."""
@@ -603,38 +620,49 @@ class Unseen:
         return found
 
     def figures(self, sure: Floats, language: str, thresholds: dict[str, float]) -> dict[str, Any]:
-        """What was found for one language: shares in [0, 1]; precision is None when nothing was kept."""
+        """What was found for one language: shares in [0, 1]; precision is None when nothing was kept. `usual` and
+        `hard` hold the same for mail as it comes and for what was written to be hard, where there is some of both."""
         mine = self.languages == language
         asked = np.array([thresholds[label] for label in self.labels])
-        kept = mine & (sure >= asked[self.best])
+        dared = sure >= asked[self.best]
+        parts = {name: self._figures(sure, some, dared) for name, some in self._kinds(mine).items()}
+        return self._figures(sure, mine, dared) | parts
+
+    def _figures(self, sure: Floats, mine: NDArray[np.bool_], dared: NDArray[np.bool_]) -> dict[str, Any]:
         return {
             "count": int(mine.sum()) // self.rounds,
             "strict": round(float(self.strictly_right[mine].mean()), 4),
             "lenient": round(float(self.right[mine].mean()), 4),
             "calibration_error": round(calibration_error(sure[mine], self.right[mine]), 4),
-            "coverage": round(float(kept.sum() / mine.sum()), 4),
-            "precision": round(float(self.right[kept].mean()), 4) if kept.any() else None,
+            **_daring(dared[mine], self.right[mine]),
         }
+
+    def _kinds(self, mine: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+        usual = self.usual >= 1
+        kinds = {"usual": mine & usual, "hard": mine & ~usual}
+        return kinds if all(some.any() for some in kinds.values()) else {}
 
     def of_strangers(self, language: str, precision: float) -> dict[str, Any] | None:
         """Coverage and precision in one language when thresholds and temperature are chosen on all authors but the one
-        who is answered; None with fewer than three authors."""
+        who is answered, `usual` and `hard` texts apart as in `figures`; None with fewer than three authors."""
         mine = self.languages == language
         authors = sorted(set(self.authors[mine].tolist()) - {""})
         if len(authors) < FEWEST_AUTHORS:
             return None
-        kept, right, count = 0, 0, 0
+        dared = np.zeros(len(mine), bool)
         for author in authors:
-            others, theirs = self._of(mine & (self.authors != author)), self._of(mine & (self.authors == author))
+            theirs = mine & (self.authors == author)
+            others, own = self._of(mine & (self.authors != author)), self._of(theirs)
             temperatures = others.temperatures()
             chosen = others.thresholds(others.sure(temperatures), language, precision)
-            dared = theirs.sure(temperatures) >= np.array([chosen[label] for label in self.labels])[theirs.best]
-            kept, right, count = kept + dared.sum(), right + theirs.right[dared].sum(), count + len(dared)
-        return {"coverage": round(float(kept / count), 4), "precision": round(float(right / kept), 4) if kept else None}
+            dared[theirs] = own.sure(temperatures) >= np.array([chosen[label] for label in self.labels])[own.best]
+        named = mine & (self.authors != "")
+        parts = {name: _daring(dared[some], self.right[some]) for name, some in self._kinds(named).items()}
+        return _daring(dared[named], self.right[named]) | parts
 
     def _of(self, rows: NDArray[np.bool_]) -> "Unseen":
         some = copy(self)
-        for name in ("scores", "best", "right", "strictly_right", "languages", "authors", "truth"):
+        for name in ("scores", "best", "right", "strictly_right", "languages", "authors", "truth", "usual"):
             setattr(some, name, getattr(self, name)[rows])
         return some
 

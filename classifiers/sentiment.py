@@ -1,8 +1,9 @@
 """How a customer feels in this text: positive, neutral or negative, how sure that is, and which words say so.
 
 The idea: the same kind of model as the router, taught by other examples. A plain report of a fault is neutral unless
-dissatisfaction shows; praise with a wish in it is what prevails. It is a guess for lists and reports, over many texts;
-nobody is to be judged by it.
+dissatisfaction shows; praise with a wish in it is what prevails. An inquiry without a word of feeling is neutral, a
+survey comment without one hardly ever: so of comments a second model is asked, too, which has learned from comments
+alone, and the mean of both counts. It is a guess for lists and reports, over many texts; nobody is to be judged by it.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ COMMENT = 2.0  # how much a survey comment counts beside an inquiry: they are fe
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
-    """The prevailing feeling; `probabilities` holds all three, `because` the words that spoke for it, loudest first."""
+    """The prevailing feeling; `probabilities` holds all three, `because` the words that spoke for it, loudest first.
+    Of a comment `version` names both models, with a "+" between."""
 
     label: str
     confidence: float
@@ -47,19 +49,44 @@ def shipped() -> Router:
     return registry.load(registry.SHIPPED / "sentiment.npz", registry.SHIPPED / "sentiment.json")
 
 
-def of(text: str, *, subject: str = "", model: Router | None = None, reading: Reading | None = None) -> Sentiment:
+@lru_cache(maxsize=1)
+def shipped_of_comments() -> Router:
+    """The second model for comments. Raises `Refused` when its file was changed."""
+    from classifiers import registry
+
+    return registry.load(registry.SHIPPED / "comments.npz", registry.SHIPPED / "comments.json")
+
+
+def of(
+    text: str,
+    *,
+    subject: str = "",
+    comment: bool = False,
+    model: Router | None = None,
+    of_comments: Router | None = None,
+    reading: Reading | None = None,
+) -> Sentiment:
     """The feeling of one text. Takes any text; one with nothing to read is neutral, with little confidence.
 
-    `reading` is what another model has read of the same text and subject, where one has.
+    `comment` says that it answers a survey. `reading` is what another model has read of the same text and subject,
+    where one has.
     """
     model = model or shipped()
     reading = model.hear(reading) if reading else model.read(text, subject=subject)
     found = model.answer(reading, text, subject, explain=False)
+    probabilities, version = found.probabilities, found.version
+    if comment:
+        model = of_comments or shipped_of_comments()
+        reading = model.hear(reading)
+        second = model.answer(reading, text, subject, explain=False)
+        probabilities = {label: (probabilities[label] + second.probabilities[label]) / 2 for label in LABELS}
+        version = f"{version}+{second.version}"
     if not text.strip() and not subject.strip():
         even = dict.fromkeys(LABELS, 1 / len(LABELS))
-        return Sentiment("neutral", even["neutral"], even, (), found.version)
-    because = model.because(reading, found.label, text, subject) if found.label != "neutral" else ()
-    return Sentiment(found.label, found.confidence, found.probabilities, because, found.version)
+        return Sentiment("neutral", even["neutral"], even, (), version)
+    label = max(LABELS, key=probabilities.__getitem__)
+    because = model.because(reading, label, text, subject) if label != "neutral" else ()
+    return Sentiment(label, probabilities[label], probabilities, because, version)
 
 
 def example(

@@ -21,6 +21,7 @@ class BadLine(ValueError):
 
 def answers(lines: Iterable[str], *, router: Router) -> Iterator[dict[str, Any]]:
     """For every line `{"text", "subject"?, "channel"?}` what the desk would guess of it; empty lines are passed over.
+    Of the channel only "survey" is heard: a comment's feeling is read otherwise than an inquiry's.
 
     Yields label, confidence, probabilities, abstained, urgent, sentiment, language, version and because, a list of
     `{"words", "weight", "start", "end"}` (start and end are -1 in the subject); or `{"error", "line"}`.
@@ -82,7 +83,7 @@ def _answer(row: dict[str, Any], router: Router) -> dict[str, Any]:
         "probabilities": found.probabilities,
         "abstained": found.abstained,
         "urgent": urgency.of(text, subject=subject, reading=reading).urgent,
-        "sentiment": sentiment.of(text, subject=subject, reading=reading).label,
+        "sentiment": sentiment.of(text, subject=subject, reading=reading, comment=row.get("channel") == "survey").label,
         "language": found.language,
         "version": found.version,
         "because": [asdict(reason) for reason in found.because],

@@ -24,6 +24,7 @@ def test_no_situation_is_both_learned_and_graded():
 
 def test_no_text_is_both_learned_and_graded():
     learned = {texts.normal(example.text).text for example in ship.seeds("train")}
+    learned = {text for text in learned if len(text.strip()) > 5}  # a bare "hi" is everybody's
     assert not learned & {texts.normal(example.text).text for example in ship.seeds("test")}
 
 
@@ -53,9 +54,10 @@ def test_the_card_tells_the_measured_figures_and_the_limits(measured):
     card = json.loads((registry.SHIPPED / "router.json").read_text(encoding="utf-8"))
     for language in ("ja", "en"):
         assert card["test_split"][language]["lenient"] == pytest.approx(measured.languages[language].lenient, abs=1e-3)
-        assert card["cross_validation"][language]["precision"] >= card["precision_asked"] - 1e-3
-        strangers = card["cross_validation"]["strangers"][language]
-        assert strangers["precision"] >= 0.95 and strangers["coverage"] >= 0.5
+        usual, hard = (card["cross_validation"][language][kind] for kind in ("usual", "hard"))
+        assert usual["precision"] >= card["precision_asked"] >= hard["precision"] >= 0.94
+        strangers = card["cross_validation"]["strangers"][language]["usual"]
+        assert strangers["precision"] >= card["precision_asked"] and strangers["coverage"] >= 0.75
     assert card["limits"]
 
 
@@ -65,7 +67,7 @@ def test_unseen_inquiries_made_to_be_hard_find_an_acceptable_queue(measured, lan
     assert measured.languages[language].lenient >= least
 
 
-@pytest.mark.parametrize(("language", "precision", "coverage"), [("ja", 0.96, 0.74), ("en", 0.95, 0.50)])
+@pytest.mark.parametrize(("language", "precision", "coverage"), [("ja", 0.95, 0.80), ("en", 0.94, 0.65)])
 def test_answers_it_dares_to_give_are_nearly_always_right(measured, language, precision, coverage):
     assert measured.languages[language].precision >= precision
     assert measured.languages[language].coverage >= coverage
@@ -74,6 +76,19 @@ def test_answers_it_dares_to_give_are_nearly_always_right(measured, language, pr
 @pytest.mark.parametrize(("language", "most"), [("ja", 0.04), ("en", 0.05)])
 def test_confidence_comes_true(measured, language, most):
     assert measured.languages[language].calibration_error <= most
+
+
+def test_an_author_is_one_person_in_both_languages_and_in_comments():
+    inquiries = [e for e in ship.seeds("train") if e.author in ship.NATURAL]
+    assert {(e.author, e.language) for e in inquiries} == {(a, lang) for a in ship.NATURAL for lang in ("ja", "en")}
+    felt = zip(ship.sentiment_examples("train"), ship.comments_among("train"), strict=True)
+    assert {e.author for e, is_comment in felt if is_comment} >= set(ship.NATURAL)
+    assert set(ship.NATURAL) <= set(ship.wholly_noted())
+
+
+def test_hard_texts_count_less_than_natural_ones_where_thresholds_are_set():
+    for example in ship.seeds("train")[::50]:
+        assert example.usual == (1.0 if example.author in ship.NATURAL else ship.HARD[example.language])
 
 
 @pytest.mark.parametrize(("language", "least"), [("ja", 0.96), ("en", 0.88)])
