@@ -12,7 +12,15 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
-from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
+from models.customers import (
+    ContactPoint,
+    Customer,
+    CustomerChoice,
+    PointKind,
+    PointSource,
+    Purchase,
+    RemovedPoint,
+)
 from models.events import Bookmark, Event
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -96,6 +104,7 @@ __all__ = [
     "CompanyLine",
     "ContactPoint",
     "Customer",
+    "CustomerChoice",
     "Delivery",
     "DeliveryState",
     "Direction",
@@ -141,6 +150,7 @@ __all__ = [
     "Queue",
     "QueueVisit",
     "Redelivery",
+    "RemovedPoint",
     "ReplyLock",
     "Ringing",
     "Role",

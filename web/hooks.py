@@ -15,10 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+import cti.masking
 import cti.push
 import cti.twilio
 from cti import Unproven
-from helpdesk import callbacks
+from helpdesk import callbacks, calls
 from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, Rejected
 from helpdesk.mail import posted
@@ -82,8 +83,12 @@ async def push(request: Request) -> Response:
             cti.push.prove(body=body, signature=signature, secrets=[secret])
         except Unproven as error:
             return JSONResponse({"error": str(error)}, 401)
+    body = cti.masking.mask(body, content_type)  # once it is proved: what is withheld is never kept
     try:
         told = callbacks.read_push(body, content_type, source=name)
+        if calls.names_caller(told) and await desk.database.read(calls.hides_caller, told):
+            body = cti.masking.mask(body, content_type, withheld=True)
+            told = callbacks.read_push(body, content_type, source=name)
     except Rejected as error:
         return JSONResponse({"error": str(error)}, 422)
     key = _key([event.event_id for event in told], body)
@@ -150,6 +155,7 @@ async def _hear_twilio(request: Request) -> dict[str, str] | None:
     except Unproven as error:
         logger.warning("refused a callback at %s: %s", path, error)
         return None
+    body = cti.masking.mask_twilio(body)
     form = cti.twilio.form(body)
     events = cti.twilio.read(form, path=path)
     key = _key([f"{path}:{event.event_id}" for event in events], body)

@@ -89,6 +89,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.rings("CA-2", caller=STRANGER.phone)
     first, second = desk.call("CA-1").id, desk.call("CA-2").id
     desk.as_(BEN).post(f"/calls/{first}/accept")
+    desk.as_(AIKO).post(f"/calls/{second}/customer", data={"customer_id": desk.customer(TANAKA).id})
+    desk.as_(AIKO).post(f"/calls/{second}/customer/undo")
     desk.as_(AIKO).post(f"/calls/{second}/customer/new", data={"name": "中村 葵"})
     desk.twilio.says("CA-leg", "in-progress", sequence=2, caller=TECH_NUMBER, to=AIKO.phone, parent="CA-2")
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)

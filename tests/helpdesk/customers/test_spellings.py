@@ -196,7 +196,7 @@ NO_NUMBERS = st.one_of(
         "{:%H:%M:%S}", "{:%H:%M}", "{:%Y%m%d-%H%M%S}", "{:%Y-%m-%dT%H:%M:%S}", "{:%Y/%m/%d %H:%M}", "{:%Y%m%d%H%M%S}",
     )),
     st.builds("{}{}".format,
-              st.sampled_from(["注文番号", "注文番号 ", "受付番号：", "伝票 ", "会員番号:", "No.", "№", "ID ", "A-", "PO-"]),
+              st.sampled_from(["注文番号", "注文番号 ", "受付番号：", "伝票 ", "No.", "№", "ID ", "A-", "PO-"]),
               st.text("0123456789", min_size=1, max_size=12)),
     st.builds("#{}".format, st.text("0123456789", min_size=8, max_size=12)),
     st.builds("{:03d}-{:07d}-{:07d}".format, st.integers(0, 999), st.integers(0, 9_999_999), st.integers(0, 9_999_999)),
