@@ -63,7 +63,8 @@ def proposed(db: Session, numbers: Collection[str]) -> dict[str, str]:
         .having(sa.func.count() > SHARED_BY)
         .order_by(sa.func.count())
     )
-    return {key: company for key, company in rows if key not in among(db, numbers)}
+    known = among(db, numbers)
+    return {key: company for key, company in rows if key not in known}
 
 
 def declare(db: Session, e164: str, company: str, *, now: datetime) -> CompanyLine:
