@@ -4,7 +4,7 @@ A telephone system's callbacks arrive when the network pleases. So each is kept 
 call is computed from all its facts every time: the same facts in any order give the same call.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from classifiers import Prediction
 from cti import CallEvent
 from helpdesk import agents, help_signs, intake, offering, queues, routing, stays, tickets
-from helpdesk.customers import contact_points, matching, records
+from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
 from helpdesk.runtime import work
@@ -27,12 +27,14 @@ from models import (
     CallOffer,
     CallState,
     Channel,
+    ContactPoint,
     Customer,
     HelpSign,
     Message,
     OfferEnd,
     Outcome,
     PointKind,
+    PointSource,
     Presence,
     Queue,
     QueueVisit,
@@ -43,6 +45,8 @@ from models import (
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
+OPEN_AT_MOST = timedelta(days=1)
+RELABELED_MOST = 50
 # Statements of the way from a ringing telephone to the card are built once: building costs more than running.
 _BY_KEY = (
     select(Call)
@@ -197,16 +201,80 @@ def decline(db: Session, call: Call, agent: Agent, *, now: datetime) -> None:
 
 def choose_customer(db: Session, call: Call, customer: Customer, *, by: Agent, now: datetime) -> None:
     """Say who is calling. The choice is remembered for this number, and a later choice replaces it."""
-    call.customer_id, call.match = customer.id, "learned" if call.number else call.match
-    if call.number:
-        records.learn(db, customer, PointKind.PHONE, call.number, call.number, now=now)
-    customer.last_contact_at = now
+    _hold_still(db, call)
     ticket = _ticket_of(db, call)
+    standing = choices.last_of(db, call.id)
+    if standing is not None and standing.customer_id == call.customer_id == customer.id:
+        return
+    choice = choices.remember(db, call, customer, ticket=ticket, by=by, now=now)
+    call.customer_id = customer.id
+    call.match = "learned" if choice.number else "chosen" if call.number else call.match
+    customer.last_contact_at = now
     if ticket and (ticket.customer_id in (None, customer.id) or _holds_only(db, ticket, call)):
         tickets.link_customer(db, ticket, customer, by=None, now=now)
     elif ticket:  # it is another customer's matter, which the call joined by mistake
         move_to_ticket(db, call, None, by=by, now=now)
     _say(db, call, CallChanged, what="customer", now=now, by_id=by.id)
+
+
+def undo_choice(db: Session, call: Call, *, by: Agent, now: datetime) -> None:
+    """Take back the last word on who calls: call, ticket and number are as they were. Twice changes nothing."""
+    _hold_still(db, call)
+    choice = choices.last_of(db, call.id)
+    if choice is None:
+        return
+    choices.forget(db, choice, now=now)
+    call.customer_id, call.match = choice.customer_before_id, choice.match_before
+    ticket = _ticket_of(db, call)
+    before = db.get(Ticket, choice.ticket_id) if choice.ticket_id else None
+    if ticket and before and ticket.id != before.id and _holds_only(db, ticket, call):
+        _give_to(db, ticket, None, by=by, now=now)  # opened for the one who was chosen
+        move_to_ticket(db, call, before, by=by, now=now)
+    elif ticket and ticket.id == choice.ticket_id and ticket.customer_id == choice.customer_id:
+        _give_to(db, ticket, choice.ticket_customer_before_id, by=by, now=now)
+    _say(db, call, CallChanged, what="customer", now=now, by_id=by.id)
+
+
+def deny_guess(db: Session, call: Call, *, by: Agent, now: datetime) -> None:
+    """It is not who a signature made the desk guess: the number comes off that record, and the call is looked at anew.
+
+    Raises `Conflict("not_a_guess")` when it is known in another way by now.
+    """
+    _hold_still(db, call)
+    guessed = _guessed(db, call)
+    records.take_off(db, guessed, by=by, now=now)
+    _look_again(db, call, now=now)
+
+
+def confirm_guess(db: Session, call: Call, *, by: Agent, now: datetime) -> None:
+    """It is who a signature made the desk guess, as the agent heard. Raises `Conflict("not_a_guess")`."""
+    _hold_still(db, call)
+    _guessed(db, call).source = PointSource.PROFILE
+    db.flush()
+    _look_again(db, call, now=now)
+
+
+def say_blocked(db: Session, call: Call, *, by: Agent, now: datetime) -> None:
+    """The caller is refused from now on: every card of the call shows it."""
+    _say(db, call, CallChanged, what="blocked", now=now, by_id=by.id)
+
+
+def relabel(db: Session, numbers: Collection[str], *, now: datetime) -> None:
+    """Somebody edited by whom these numbers (E.164) are carried: calls that are still on a screen are looked at anew.
+
+    What an agent said of a call stands, and so does every call that is over.
+    """
+    is_live = sa.or_(
+        col(Call.state) != CallState.ENDED, sa.and_(col(Call.agent_id).is_not(None), col(Call.wrapped_up_at).is_(None))
+    )
+    of_them = select(Call).where(
+        col(Call.number).in_(sorted({number for number in numbers if number})),
+        is_live,
+        Call.started_at > now - OPEN_AT_MOST,
+    )
+    for call in db.exec(of_them.order_by(col(Call.id)).limit(RELABELED_MOST)).all():
+        if choices.last_of(db, call.id) is None:
+            _look_again(db, call, now=now)
 
 
 def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent, now: datetime) -> Ticket:
@@ -455,6 +523,17 @@ def is_answered(db: Session, call_id: int) -> bool:
     return db.exec(answer.limit(1)).first() is not None
 
 
+def names_caller(told: Iterable[CallEvent]) -> bool:
+    """Whether something that follows a ring names its caller once more."""
+    return any(event.caller and event.kind != "ring" for event in told)
+
+
+def hides_caller(db: Session, told: Sequence[CallEvent]) -> bool:
+    """Whether these events are of a call whose ring said that its caller is not to be known."""
+    source, call_key = told[0].source, told[0].call_id
+    return bool(db.scalar(select(Call.is_withheld).where(Call.source == source, Call.call_key == call_key)))
+
+
 def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
     """Callers nobody has taken yet, in these queues or in all."""
     return db.scalar(waiting_query(queue_ids)) or 0
@@ -503,6 +582,35 @@ def _holds_only(db: Session, ticket: Ticket, call: Call) -> bool:
     mail = select(Message.id).where(Message.ticket_id == ticket.id).limit(1)
     other = select(Call.id).where(Call.ticket_id == ticket.id, Call.id != call.id).limit(1)
     return db.exec(mail).first() is None and db.exec(other).first() is None
+
+
+def _guessed(db: Session, call: Call) -> ContactPoint:
+    """The guess by which the call's customer is known."""
+    customer = db.get(Customer, call.customer_id) if call.match == "guessed" and call.customer_id else None
+    point = records.point_of(db, customer, PointKind.PHONE, call.number) if customer else None
+    if point is None or point.source != PointSource.GUESSED:
+        raise Conflict("not_a_guess", call_id=call.id)
+    return point
+
+
+def _look_again(db: Session, call: Call, *, now: datetime) -> None:
+    """Ask anew whose number it is. The ticket follows where it is this call's alone."""
+    before, match = call.customer_id, matching.by_phone(db, call.number)
+    call.match, call.customer_id = match.reason, match.customer_id
+    ticket = _ticket_of(db, call)
+    if ticket and ticket.customer_id == before != call.customer_id and _holds_only(db, ticket, call):
+        _give_to(db, ticket, call.customer_id, by=None, now=now)
+    _say(db, call, CallChanged, what="customer", now=now)
+
+
+def _give_to(db: Session, ticket: Ticket, customer_id: int | None, *, by: Agent | None, now: datetime) -> None:
+    """Say whose ticket it is, without learning anything from it."""
+    if ticket.customer_id == customer_id:
+        return
+    if customer := db.get(Customer, customer_id) if customer_id else None:
+        tickets.link_customer(db, ticket, customer, by=None, now=now)
+    else:
+        tickets.unlink_customer(db, ticket, by=by, now=now)
 
 
 def _new(event: CallEvent, *, now: datetime) -> Call:

@@ -84,7 +84,8 @@ _BRIEFS = sa.select(
 
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
-    "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn", "message_held",
+    "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
+    "message_held",
     "message_approved", "message_returned",
 }  # fmt: skip
 ENTRIES_MAX = 500

@@ -124,6 +124,14 @@ class CustomerLinked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CustomerUnlinked(Fact):
+    """It is not known any more whose ticket it is."""
+
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerChanged(Fact):
     """The record was edited. `ticket_ids` and `call_ids` are what of the customer's stands on screens now."""
 

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import calls, conversations, help_signs, tickets
+from helpdesk import blocked, calls, conversations, help_signs, tickets
 from helpdesk.conversations import CustomerBrief, TicketBrief
-from helpdesk.customers import contact_points, matching
+from helpdesk.customers import choices, contact_points, matching
 from helpdesk.settings import Settings
 from models import Agent, Call, CallState, Purchase, Queue, Ticket
 
 OPEN_TICKETS = 3
 PURCHASES = 3
+_CHOSEN = {"learned", "chosen", "withheld"}
 
 # Built once: a telephone is ringing.
 _SPOKE_BEFORE = sa.select(
@@ -66,6 +67,9 @@ class Card:
     needs_disposition: bool = True  # wrap-up goes on past its time until the outcome is given
     wants_help: bool = False  # its agent has raised a hand
     cause: str = ""
+    company: str = ""  # whose main line it is, where nobody alone is meant
+    is_chosen: bool = False  # an agent said who calls, and may take it back
+    is_blocked: bool = False
 
 
 def cards(db: Session, agent: Agent, *, language: str, settings: Settings) -> list[Card]:
@@ -84,8 +88,8 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
     """The card of one call."""
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
     # Whom else the number may mean is asked only while nobody has said who calls.
-    candidates = matching.by_phone(db, call.number).candidates if call.number and call.customer_id is None else ()
-    ids = list(dict.fromkeys([*([call.customer_id] if call.customer_id else []), *candidates]))
+    meant = matching.by_phone(db, call.number) if call.number and call.customer_id is None else matching.NOBODY
+    ids = list(dict.fromkeys([*([call.customer_id] if call.customer_id else []), *meant.candidates]))
     briefs = {brief.id: brief for brief in conversations.briefs(db, ids)}
     customer = briefs.get(call.customer_id or 0)
     taker = db.get(Agent, call.agent_id) if call.agent_id else None
@@ -119,6 +123,9 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
         queue is None or queue.needs_disposition,
         state == "talking" and help_signs.is_raised(db, call),
         call.cause,
+        company=meant.company,
+        is_chosen=call.customer_id is not None and call.match in _CHOSEN and choices.last_of(db, call.id) is not None,
+        is_blocked=blocked.is_blocked(db, call.number),
     )
 
 

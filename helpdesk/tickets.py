@@ -12,6 +12,7 @@ from helpdesk import agents
 from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
+    CustomerUnlinked,
     NoteAdded,
     TicketAssigned,
     TicketOpened,
@@ -189,6 +190,18 @@ def link_customer(db: Session, ticket: Ticket, customer: Customer, *, by: Agent 
             ticket_id=ticket.id, queue_id=ticket.queue_id, customer_id=customer.id, by_id=by.id if by else None, at=now
         ),
     )
+
+
+def unlink_customer(db: Session, ticket: Ticket, *, by: Agent | None, now: datetime) -> None:
+    """Say that it is not known whose ticket it is."""
+    if ticket.customer_id is None:
+        return
+    assert ticket.id is not None
+    ticket.customer_id = None
+    unlinked = CustomerUnlinked(
+        ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by.id if by else None, at=now
+    )  # fmt: skip
+    emit(db, unlinked)
 
 
 def family(ticket_id: int) -> sa.Select[Any]:

@@ -13,7 +13,15 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
-from models.customers import ContactPoint, Customer, PointKind, PointSource, Purchase
+from models.customers import (
+    ContactPoint,
+    Customer,
+    CustomerChoice,
+    PointKind,
+    PointSource,
+    Purchase,
+    RemovedPoint,
+)
 from models.events import Bookmark, Event
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -98,6 +106,7 @@ __all__ = [
     "CompanyLine",
     "ContactPoint",
     "Customer",
+    "CustomerChoice",
     "Delivery",
     "DeliveryState",
     "Direction",
@@ -143,6 +152,7 @@ __all__ = [
     "Queue",
     "QueueVisit",
     "Redelivery",
+    "RemovedPoint",
     "ReplyLock",
     "Ringing",
     "Role",

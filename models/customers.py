@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, choice, exact, points_to
+from models.base import Row, choice, exact, json_column, points_to
 
 
 class Customer(Row, table=True):
@@ -63,6 +64,47 @@ class ContactPoint(Row, table=True):
     source: PointSource = choice(PointSource, PointSource.PROFILE)
     tail: str = Field(default="", index=True)  # last four digits of a phone
     created_at: datetime
+    learned_at: datetime | None = None
+    """When an agent chose this customer for it on a call: of those who share a number, at most one."""
+
+
+class RemovedPoint(Row, table=True):
+    """A number or address that was taken off a record. It can be put back, and a signature does not bring it again."""
+
+    __table_args__ = (sa.UniqueConstraint("customer_id", "kind", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int = points_to("customer.id", ondelete="CASCADE")
+    kind: PointKind = choice(PointKind)
+    key: str = exact()
+    value: str
+    label: str = ""
+    source: PointSource = choice(PointSource, PointSource.PROFILE)
+    created_at: datetime
+    learned_at: datetime | None = None
+    removed_at: datetime
+    removed_by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+
+
+class CustomerChoice(Row, table=True):
+    """An agent's word on who calls, with everything it changed, so that it can be taken back."""
+
+    __table_args__ = (sa.Index("ix_customerchoice_customer", "customer_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    call_id: int = points_to("call.id", ondelete="CASCADE", index=True)
+    customer_id: int = points_to("customer.id", ondelete="CASCADE")
+    number: str = exact(default="")  # E.164; "" when the caller withheld it
+    customer_before_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
+    match_before: str
+    ticket_id: int | None = points_to("ticket.id", default=None, ondelete="SET NULL", index=True)
+    """The ticket of the call before."""
+    ticket_customer_before_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
+    point_before: dict[str, Any] = json_column(default_factory=dict)  # how they were known by the number; {}: not
+    unlearned: dict[str, Any] = json_column(default_factory=dict)  # customers who were chosen until then -> when
+    by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    at: datetime
+    undone_at: datetime | None = None
 
 
 class Purchase(Row, table=True):

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cti import LONGEST_NAME
-from helpdesk import access, call_log, calls, help_signs, impressions, measures, preferences, queues
+from helpdesk import access, blocked, call_log, calls, help_signs, impressions, measures, preferences, queues
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import NotFound, Rejected, Unreachable
@@ -88,13 +88,43 @@ async def customer(request: Request) -> Response:
     return await _change(request, verb)
 
 
+async def undo_customer(request: Request) -> Response:
+    """It was not who somebody said: as before."""
+    return await _change(
+        request, lambda db, call, agent, form: calls.undo_choice(db, call, by=agent, now=desk_of(request).clock())
+    )
+
+
+async def guess(request: Request) -> Response:
+    """Say whether it is who a signature made the desk guess."""
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        judge = calls.confirm_guess if form.get("is") == "right" else calls.deny_guess
+        judge(db, call, by=agent, now=desk_of(request).clock())
+
+    return await _change(request, verb)
+
+
+async def block(request: Request) -> Response:
+    """Refuse this caller from now on."""
+    desk = desk_of(request)
+
+    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
+        access.supervisor(agent)
+        blocked.block(db, call.number, reason=form.get("reason", ""), by=agent, region=desk.settings.region,
+                      now=desk.clock())  # fmt: skip
+        calls.say_blocked(db, call, by=agent, now=desk.clock())
+
+    return await _change(request, verb)
+
+
 async def new_customer(request: Request) -> Response:
     """Make a record of whoever is calling, with the number they call from."""
     desk = desk_of(request)
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
-        typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""),
-                             phones=[call.number] if call.number else [])  # fmt: skip
+        # The number is learned with the choice, and with it taken back.
+        typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""))
         made = records.create(db, typed, region=desk.settings.region, now=desk.clock())
         calls.choose_customer(db, call, made, by=agent, now=desk.clock())
 

@@ -1,15 +1,16 @@
 """Customers: find, see, add, change."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, conversations, unreachable
+from helpdesk import access, conversations, numbers, unreachable
 from helpdesk.customers import records
-from helpdesk.errors import Invalid, NotFound
+from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Agent
 from web.edge import act, desk_of, html, look
 
@@ -45,18 +46,83 @@ async def page(request: Request) -> Response:
 
 async def show(request: Request) -> Response:
     """One customer, with all that was said."""
-    customer_id = request.path_params["customer_id"]
+    return await _show(request)
+
+
+async def _show(request: Request, error: str = "", typed: str = "", status: int = 200) -> Response:
+    customer_id, now = request.path_params["customer_id"], desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        access.customer(db, agent, customer_id)
         return {
+            "numbers": numbers.lines(db, access.customer(db, agent, customer_id), now=now),
+            "number_error": error, "number_typed": typed,
             "customer": conversations.panel(db, customer_id, language=agent.language),
             "timeline": list(reversed(conversations.timeline(
                 db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent)))),
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    return html(request, "customers/customer.html", frame["me"]["language"], **(frame | told | {"view": "customers"}))
+    return html(request, "customers/customer.html", frame["me"]["language"], status,
+                **(frame | told | {"view": "customers"}))  # fmt: skip
+
+
+async def add_number(request: Request) -> Response:
+    """One more number or address."""
+    desk, form, customer_id = desk_of(request), await request.form(), request.path_params["customer_id"]
+    typed = str(form.get("typed", ""))[:200]
+
+    def verb(db: Session, agent: Agent) -> None:
+        numbers.add(db, access.customer(db, agent, customer_id), typed, str(form.get("label", "")), by=agent,
+                    region=desk.settings.region, now=desk.clock())  # fmt: skip
+
+    try:
+        await act(request, verb)
+    except (Invalid, Conflict) as error:
+        return await _show(request, error.code, typed, 422)
+    return RedirectResponse(f"/customers/{customer_id}?notice=saved#numbers", 303)
+
+
+async def change_number(request: Request) -> Response:
+    """What one of the buttons beside a number says."""
+    form, now, customer_id = await request.form(), desk_of(request).clock(), request.path_params["customer_id"]
+    do, label = str(form.get("do", "")), str(form.get("label", ""))
+
+    def verb(db: Session, agent: Agent) -> None:
+        customer = access.customer(db, agent, customer_id)
+        point = numbers.point_of(db, customer, request.path_params["point_id"])
+        match do:
+            case "label":
+                numbers.name(db, customer, point, label, by=agent, now=now)
+            case "verify" | "doubt":
+                numbers.verify(db, customer, point, is_verified=do == "verify", by=agent, now=now)
+            case "no_line":
+                numbers.withdraw_line(db, customer, point.key, by=agent, now=now)
+            case _ if do in _DOES:
+                _DOES[do](db, customer, point, by=agent, now=now)
+            case _:
+                raise Invalid("bad_request")
+
+    await act(request, verb)
+    return RedirectResponse(f"/customers/{customer_id}?notice=saved#numbers", 303)
+
+
+_DOES: dict[str, Callable[..., None]] = {
+    "confirm": numbers.confirm, "remove": numbers.remove, "forget": numbers.forget, "line": numbers.declare_line,
+}  # fmt: skip
+
+
+async def put_back(request: Request) -> Response:
+    """What was taken off stands on the record again."""
+    form, now, customer_id = await request.form(), desk_of(request).clock(), request.path_params["customer_id"]
+    given = str(form.get("removed_id", ""))
+
+    def verb(db: Session, agent: Agent) -> None:
+        if not given.isdecimal() or len(given) > 9:
+            raise NotFound("not_found")
+        numbers.put_back(db, access.customer(db, agent, customer_id), int(given), by=agent, now=now)
+
+    await act(request, verb)
+    return RedirectResponse(f"/customers/{customer_id}?notice=saved#numbers", 303)
 
 
 async def reachable(request: Request) -> Response:
@@ -80,7 +146,7 @@ async def new(request: Request) -> Response:
     desk, values = desk_of(request), await _values(request)
 
     def verb(db: Session, agent: Agent) -> int:
-        made = records.create(db, _typed(values), region=desk.settings.region, now=desk.clock())
+        made = numbers.create(db, _typed(values), region=desk.settings.region, now=desk.clock())
         assert made.id is not None
         return made.id
 
@@ -99,7 +165,7 @@ async def edit(request: Request) -> Response:
     values = await _values(request)
 
     def verb(db: Session, agent: Agent) -> None:
-        records.change(db, access.customer(db, agent, customer_id), _typed(values), by=agent,
+        numbers.change(db, access.customer(db, agent, customer_id), _typed(values), by=agent,
                        region=desk.settings.region, now=desk.clock())  # fmt: skip
 
     try:

@@ -213,6 +213,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketMerged: _merged,
     facts.TicketUnmerged: _merged,
     facts.CustomerLinked: _ticket,
+    facts.CustomerUnlinked: _ticket,
     facts.CustomerChanged: _customer,
     facts.MessageReceived: _mail,
     facts.MailIgnored: _ledger,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -17,8 +18,10 @@ from models import (
     CallState,
     ContactPoint,
     Customer,
+    CustomerChoice,
     PointKind,
     PointSource,
+    RemovedPoint,
     Ticket,
 )
 
@@ -59,7 +62,7 @@ def create(
     db.add(customer)
     db.flush()
     for kind, key, value in points:
-        db.add(_point(customer, kind, key, value, source, form.labels.get(value, ""), now))
+        db.add(new_point(customer, kind, key, value, source, form.labels.get(value, ""), now))
     db.flush()
     return customer
 
@@ -71,13 +74,13 @@ def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: st
     there = {(point.kind, point.key): point for point in points_of(db, customer.id)}
     for kind, key, value in points:
         if (known := there.pop((kind, key), None)) is None:
-            db.add(_point(customer, kind, key, value, PointSource.PROFILE, form.labels.get(value, ""), now))
+            place(db, new_point(customer, kind, key, value, PointSource.PROFILE, form.labels.get(value, ""), now))
         else:
             known.value = value
             if known.source == PointSource.TICKET:
                 known.source = PointSource.PROFILE
     for gone in there.values():
-        db.delete(gone)
+        take_off(db, gone, by=by, now=now)
     db.flush()
     say_changed(db, customer, by=by, now=now)
 
@@ -111,28 +114,95 @@ def say_changed(db: Session, customer: Customer, *, by: Agent | None, now: datet
     )
 
 
-def learn(db: Session, customer: Customer, kind: PointKind, key: str, value: str, *, now: datetime) -> None:
-    """Remember that an agent said whose number or address this is. What others learned for it is forgotten."""
-    db.execute(
-        sa.update(ContactPoint)
-        .where(
-            col(ContactPoint.kind) == kind,
-            col(ContactPoint.key) == key,
-            col(ContactPoint.source) == PointSource.LEARNED,
-            col(ContactPoint.customer_id) != customer.id,
-        )
-        .values(source=PointSource.TICKET)
+def learn(
+    db: Session, customer: Customer, kind: PointKind, key: str, value: str, *, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Remember that an agent said whose number or address this is. What others learned for it is forgotten.
+
+    Returns how the customer was known by it, {} if not at all, and how those were who were chosen until now, by id:
+    what `unlearn` needs.
+    """
+    chosen = select(ContactPoint).where(
+        ContactPoint.kind == kind,
+        ContactPoint.key == key,
+        col(ContactPoint.learned_at).is_not(None),
+        ContactPoint.customer_id != customer.id,
     )
-    known = db.exec(
+    unlearned: dict[str, Any] = {}
+    for other in db.exec(chosen).all():
+        unlearned[str(other.customer_id)] = _known_by(other)
+        other.learned_at = None
+        if other.source == PointSource.LEARNED:
+            other.source = PointSource.TICKET
+    known, before = point_of(db, customer, kind, key), {}
+    if known is None:
+        known = place(db, new_point(customer, kind, key, value, PointSource.LEARNED, "", now))
+    else:
+        before = _known_by(known)
+        if known.source in (PointSource.TICKET, PointSource.GUESSED):
+            known.source = PointSource.LEARNED
+    known.learned_at = now
+    db.flush()
+    return before, unlearned
+
+
+def unlearn(db: Session, choice: CustomerChoice) -> None:
+    """Forget what `learn` remembered of a choice, as far as nobody said anything else of the number since."""
+    customer = db.get(Customer, choice.customer_id)
+    point = point_of(db, customer, PointKind.PHONE, choice.number) if customer and choice.number else None
+    if point is None or point.learned_at != choice.at:
+        return
+    before = choice.point_before
+    point.learned_at = _time(before.get("learned_at"))
+    if point.source == PointSource.LEARNED and before:
+        point.source = PointSource(before["source"])
+    elif point.source == PointSource.LEARNED:
+        db.delete(point)
+    db.flush()
+    for customer_id, known in choice.unlearned.items():
+        other = db.get(Customer, int(customer_id))
+        theirs = point_of(db, other, PointKind.PHONE, choice.number) if other else None
+        if theirs is not None and theirs.learned_at is None:
+            theirs.learned_at = _time(known.get("learned_at"))
+            if theirs.source == PointSource.TICKET:
+                theirs.source = PointSource(known["source"])
+    db.flush()
+
+
+def point_of(db: Session, customer: Customer, kind: PointKind, key: str) -> ContactPoint | None:
+    """How a customer is known by a number (E.164) or an address (folded); None if not."""
+    return db.exec(
         select(ContactPoint).where(
             ContactPoint.kind == kind, ContactPoint.key == key, ContactPoint.customer_id == customer.id
         )
     ).first()
-    if known is None:
-        db.add(_point(customer, kind, key, value, PointSource.LEARNED, "", now))
-    elif known.source in (PointSource.TICKET, PointSource.PROFILE):
-        known.source = PointSource.LEARNED
+
+
+def place(db: Session, point: ContactPoint) -> ContactPoint:
+    """Put a number or address on a record; that it was once taken off is forgotten."""
+    db.execute(
+        sa.delete(RemovedPoint).where(
+            col(RemovedPoint.customer_id) == point.customer_id,
+            col(RemovedPoint.kind) == point.kind,
+            col(RemovedPoint.key) == point.key,
+        )
+    )
+    db.add(point)
     db.flush()
+    return point
+
+
+def take_off(db: Session, point: ContactPoint, *, by: Agent | None, now: datetime) -> RemovedPoint:
+    """Take a number or address off its record, in a way that can be taken back."""
+    gone = RemovedPoint(
+        customer_id=point.customer_id, kind=point.kind, key=point.key, value=point.value, label=point.label,
+        source=point.source, created_at=point.created_at, learned_at=point.learned_at, removed_at=now,
+        removed_by_id=by.id if by else None,
+    )  # fmt: skip
+    db.delete(point)
+    db.add(gone)
+    db.flush()
+    return gone
 
 
 def points_of(db: Session, customer_id: int | None) -> list[ContactPoint]:
@@ -225,11 +295,20 @@ def _fill(customer: Customer, form: Form) -> None:
     customer.company_key = contact_points.name_key(customer.company)
 
 
-def _point(
+def new_point(
     customer: Customer, kind: PointKind, key: str, value: str, source: PointSource, label: str, now: datetime
 ) -> ContactPoint:
+    """A row that is not yet placed."""
     assert customer.id is not None
     tail = key[-4:] if kind == PointKind.PHONE else ""
     return ContactPoint(
         customer_id=customer.id, kind=kind, key=key, value=value, source=source, label=label, tail=tail, created_at=now
     )
+
+
+def _known_by(point: ContactPoint) -> dict[str, Any]:
+    return {"source": point.source.value, "learned_at": point.learned_at.isoformat() if point.learned_at else None}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -4,7 +4,7 @@ Reading and guessing need no database and take most of the time, so they happen 
 thread there is; `take` then writes everything in one transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +15,12 @@ from sqlmodel import Session
 from classifiers import Prediction
 from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
-from helpdesk.customers import contact_points, matching, records
+from helpdesk.customers import contact_points, guesses, matching, records
 from helpdesk.events import MessageReceived, TicketLinked, emit
 from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, senders, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings
-from models import Attachment, Channel, Direction, Inbound, Message, MessageState, Ticket
+from models import Attachment, Channel, Customer, Direction, Inbound, Message, MessageState, Ticket
 from models.database import insert
 
 if TYPE_CHECKING:
@@ -188,9 +188,24 @@ def take(
     else:
         outgoing.hold(db, taken.ticket, now=now)
     _heard(db, taken.ticket, message, inbound, taken.reason, now=now)
+    if not answers_by_itself and not is_automatic:
+        _guess_numbers(db, email, known.matches, settings=settings, now=now)
     if taken.is_new and not is_automatic and thread.claims is None:
         receipts.acknowledge(db, taken.ticket, message, email, settings=settings, now=now)
     return taken.ticket.id
+
+
+def _guess_numbers(
+    db: Session, email: Email, matches: Mapping[str, matching.Match], *, settings: Settings, now: datetime
+) -> None:
+    """What a known writer's signature says where to call."""
+    if not email.signature or email.sender is None:
+        return
+    writer = matches[contact_points.email_key(email.sender.address)].customer_id
+    if writer is None or not (numbers := guesses.sure(email.signature, region=settings.region)):
+        return
+    if customer := db.get(Customer, writer):
+        guesses.keep(db, customer, numbers, now=now)
 
 
 @dataclass(frozen=True, slots=True)

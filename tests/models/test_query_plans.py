@@ -31,13 +31,14 @@ from helpdesk import (
     inbox,
     ledger,
     measures,
+    numbers,
     pops,
     queues,
     similar,
     tickets,
     views,
 )
-from helpdesk.customers import matching
+from helpdesk.customers import contact_points, guesses, matching, records
 from helpdesk.events import last_number
 from helpdesk.mail import receive
 from helpdesk.runtime import log
@@ -45,6 +46,7 @@ from helpdesk.settings import Settings
 from models import (
     Agent,
     Calendar,
+    Call,
     Channel,
     ContactPoint,
     Customer,
@@ -207,6 +209,30 @@ def test_a_mail_finds_everything_by_an_index(database: Database, tmp_path: Path)
         database.read_now(inbox.bytes_of, inbound_id)
         database.write_now(take, inbound_id)
     assert len(plans) > 10 and _walks(plans) == []
+
+
+def test_whose_number_it_is_is_asked_chosen_taken_back_and_edited_by_an_index(
+    database: Database, tmp_path: Path
+) -> None:
+    def edit(db: Session, call_id: int) -> None:
+        agent, customer, call = agents.get(db, 1), db.get(Customer, 1), db.get(Call, call_id)
+        assert customer and call
+        customer.company = "株式会社ミナト"
+        customer.company_key = contact_points.name_key(customer.company)
+        calls.choose_customer(db, call, customer, by=agent, now=NOW)
+        calls.undo_choice(db, call, by=agent, now=NOW)
+        numbers.add(db, customer, "03-5555-1234", "", by=agent, region="JP", now=NOW)
+        point = records.points_of(db, 1)[-1]
+        assert guesses.keep(db, customer, ["+81355551235"], now=NOW)
+        numbers.declare_line(db, customer, point, by=agent, now=NOW)
+        numbers.remove(db, customer, point, by=agent, now=NOW)
+        assert matching.by_phone(db, "+81355551234").reason == "company"
+        assert numbers.lines(db, customer, now=NOW).removed
+
+    call_id = _ring(database, Settings(data=tmp_path))
+    with _explained(database) as plans:
+        database.write_now(edit, call_id)
+    assert len(plans) > 20 and _walks(plans) == []
 
 
 LOOKS: dict[str, Callable[[Session, Agent], Any]] = {

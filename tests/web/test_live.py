@@ -103,6 +103,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post(f"/queues/hands/{desk.agent(BEN).id}/lower")
     week = {"name": "平日", "timezone": "Asia/Tokyo", "holidays": "JP", "mon": "9:00-18:00"}
     assert desk.as_(SATO).post("/admin/calendars/new", data=week).status_code == 200
+    desk.as_(AIKO).post(f"/calls/{second}/customer", data={"customer_id": desk.customer(TANAKA).id})
+    desk.as_(AIKO).post(f"/calls/{second}/customer/undo")
     desk.as_(AIKO).post(f"/calls/{second}/customer/new", data={"name": "中村 葵"})
     desk.twilio.says("CA-leg", "in-progress", sequence=2, caller=TECH_NUMBER, to=AIKO.phone, parent="CA-2")
     desk.twilio.says("CA-2", "completed", sequence=3, caller=STRANGER.phone)

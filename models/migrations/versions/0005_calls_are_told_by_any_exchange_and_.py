@@ -13,6 +13,14 @@ depends_on = None
 
 SOURCES = ("verified", "profile", "learned", "ticket", "guessed")
 SOURCES_BEFORE = ("verified", "profile", "learned", "ticket")
+CHOICE_POINTERS = (
+    ("call_id", "call", "CASCADE"),
+    ("customer_id", "customer", "CASCADE"),
+    ("customer_before_id", "customer", "SET NULL"),
+    ("ticket_id", "ticket", "SET NULL"),
+    ("ticket_customer_before_id", "customer", "SET NULL"),
+    ("by_id", "agent", "SET NULL"),
+)
 OTHERWISE = ("wait", "tell", "callback", "voicemail", "overflow")
 OFFER_ENDS = ("open", "accepted", "declined", "timed_out", "elsewhere", "gone")
 POINTERS = (("overflow_id", "queue"), ("calendar_id", "calendar"))
@@ -340,6 +348,7 @@ def upgrade() -> None:
         point("queue", name, target, ondelete="SET NULL")
 
     _boards()
+    _choices()
     _offers_anew()
     # The board and the reports are computed from stays and handlings: of the calls so far as much as is known of them.
     op.execute(
@@ -392,6 +401,70 @@ def _boards() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_walllink_token_hash")),
     )
     op.create_index(op.f("ix_walllink_made_by_id"), "walllink", ["made_by_id"])
+
+
+def _choices() -> None:
+    """Who calls is chosen in a way that can be taken back, and so is a number taken off a record."""
+    op.add_column("contactpoint", sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE contactpoint SET learned_at = created_at WHERE source = 'learned'")
+    op.create_table(
+        "removedpoint",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum("phone", "email", name="pointkind", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("label", sa.String(), nullable=False),
+        sa.Column(
+            "source",
+            sa.Enum(*SOURCES, name="pointsource", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("learned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("removed_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customer.id"], name=op.f("fk_removedpoint_customer_id_customer"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["removed_by_id"], ["agent.id"], name=op.f("fk_removedpoint_removed_by_id_agent"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_removedpoint")),
+        sa.UniqueConstraint("customer_id", "kind", "key", name=op.f("uq_removedpoint_customer_id_kind_key")),
+    )
+    op.create_index(op.f("ix_removedpoint_removed_by_id"), "removedpoint", ["removed_by_id"])
+    op.create_table(
+        "customerchoice",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("call_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("customer_before_id", sa.Integer(), nullable=True),
+        sa.Column("match_before", sa.String(), nullable=False),
+        sa.Column("ticket_id", sa.Integer(), nullable=True),
+        sa.Column("ticket_customer_before_id", sa.Integer(), nullable=True),
+        sa.Column("point_before", JSON, nullable=False),
+        sa.Column("unlearned", JSON, nullable=False),
+        sa.Column("by_id", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        *(
+            sa.ForeignKeyConstraint(
+                [name], [f"{target}.id"], name=op.f(f"fk_customerchoice_{name}_{target}"), ondelete=ondelete
+            )
+            for name, target, ondelete in CHOICE_POINTERS
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customerchoice")),
+    )
+    op.create_index("ix_customerchoice_customer", "customerchoice", ["customer_id", "number"])
+    for name, _, _ in CHOICE_POINTERS:
+        if name != "customer_id":
+            op.create_index(op.f(f"ix_customerchoice_{name}"), "customerchoice", [name])
 
 
 def _offers_anew() -> None:
@@ -473,11 +546,12 @@ def downgrade() -> None:
         op.drop_column("queue", name)
     op.execute("UPDATE contactpoint SET source = 'ticket' WHERE source = 'guessed'")
     allow("contactpoint", "source", "pointsource", SOURCES_BEFORE, SOURCES)
+    op.drop_column("contactpoint", "learned_at")
     op.drop_column("membership", "level")
     for name in ("most_tickets", "most_calls", "languages"):
         op.drop_column("agent", name)
     for table in (
-        "alarm", "walllink", "exchangelog", "queuevisit", "helpsign", "handling", "callback", "exchange", "blockedcaller", "companyline",
-        "calendar",
+        "alarm", "walllink", "customerchoice", "removedpoint", "exchangelog", "queuevisit", "helpsign", "handling",
+        "callback", "exchange", "blockedcaller", "companyline", "calendar",
     ):  # fmt: skip
         op.drop_table(table)
