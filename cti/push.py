@@ -183,19 +183,23 @@ def concealed(
             return None
         return {name: [_LONG_NUMBER.sub("…", value) for value in values] for name, values in flat(data).items()}
     kind, implied = _EVENTS[event]
-    says_so = _caller(fields, kind) or _folded(_first(fields, "presentation")) in _HIDDEN
+    says_so = _caller(fields, kind) or _is_hidden(fields)
     if not says_so or not _withheld(fields, kind, _DIRECTIONS[said] if said else implied):
         return None
     by_ours = {_folded(theirs): _folded(ours) for ours, theirs in _names(mapping)}
     hidden = {"from", "fromnumber", "fromname", "callername", *(("caller",) if kind == "ring" else ())}
-    digits = re.sub(r"\D", "", _caller(fields, kind))[-8:]
+    said_by = [(by_ours.get(_folded(name), _folded(name)), name, values) for name, values in flat(data).items()]
+    numbers = {
+        digits[-_TOLD_APART:]
+        for ours, _, values in said_by if ours in hidden or ours not in _READ
+        for run in _RUNS.findall(" ".join(values)) if len(digits := re.sub(r"\D", "", run)) >= _TOLD_APART
+    }  # fmt: skip
     kept: dict[str, Any] = {}
-    for name, values in flat(data).items():
-        ours = by_ours.get(_folded(name), _folded(name))
+    for ours, name, values in said_by:
         if ours in ("from", "fromnumber") or (ours == "caller" and kind == "ring"):
             kept[name] = ["anonymous"]
         elif ours in (*_READ, "cause", "type") and ours not in hidden:
-            left = [v for v in values if len(digits) < 6 or digits not in re.sub(r"\D", "", v)]
+            left = [v for v in values if not any(number in re.sub(r"\D", "", v) for number in numbers)]
             if left:
                 kept[name] = left
         else:
@@ -305,6 +309,16 @@ _DIRECTIONS: Mapping[str, Direction] = {
     "internal": "internal",
 }  # fmt: skip
 _HIDDEN = frozenset({"withheld", "restricted", "prohibited", "private", "anonymous"})
+_TOLD_APART = 7  # last digits by which two spellings of a number are known as one
+_RUNS = re.compile(r"[0-9][0-9 ().-]*[0-9]")
+_TELLING = (
+    "presentation", "privacy", "clir", "callingpres", "callerpres", "calleridpres", "numpres", "calleridnumpres",
+    "cidcallingpres",
+)  # fmt: skip
+"""Fields in which telephone systems say whether a number may be shown: RFC 3323's Privacy, Asterisk's presentations."""
+_SAYS_HIDDEN = re.compile(
+    r"withheld|restrict|prohib|private|anonymous|^(?:id|user|header|full|true|yes|on|1|3[235]|67|99)$", re.IGNORECASE
+)
 _CAUSE: Mapping[str, Cause] = {
     **{cause.lower(): cause for cause in CAUSES},
     # Placetel's `type`
@@ -422,9 +436,15 @@ def _caller(fields: Mapping[str, list[str]], kind: Kind) -> str:
 
 def _withheld(fields: Mapping[str, list[str]], kind: Kind, direction: Direction) -> bool:
     caller = _caller(fields, kind)
-    hidden = _folded(_first(fields, "presentation")) in _HIDDEN
+    hidden = _is_hidden(fields)
     unsaid = not caller and not (kind == "ring" and direction == "in")
     return direction != "out" and (hidden or not unsaid and is_withheld(caller))
+
+
+def _is_hidden(fields: Mapping[str, list[str]]) -> bool:
+    """Whether the post itself says that its caller is not to be known, in one of the fields that say so."""
+    told = [value for name in _TELLING for value in fields.get(name, ())]
+    return any(_folded(value) in _HIDDEN or _SAYS_HIDDEN.search(value.strip()) for value in told)
 
 
 def _speaks_of_hiding(name: str, value: str) -> bool:

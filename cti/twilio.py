@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
-from urllib.parse import parse_qs, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from requests.exceptions import RequestException
 from twilio.base.exceptions import TwilioException
@@ -41,8 +41,8 @@ from cti import (
 
 __all__ = [
     "Account", "DIALED_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back",
-    "connect", "form", "instruct", "nothing", "prove", "read", "ring_agents", "say_and_hang_up", "take_message",
-    "wait_in_queue", "was_unanswered",
+    "concealed", "connect", "form", "instruct", "nothing", "prove", "read", "ring_agents", "say_and_hang_up",
+    "take_message", "wait_in_queue", "was_unanswered",
 ]  # fmt: skip
 
 VOICE_PATH: Final = "/hooks/twilio/voice"
@@ -126,6 +126,26 @@ def form(body: bytes) -> dict[str, str]:
         name: legible(values[0], most=LONGEST_ID if name.endswith("Sid") else LONGEST_VALUE)
         for name, values in _fields(body).items()
     }
+
+
+def concealed(body: bytes) -> bytes:
+    """The posted form without what names a caller whose `From` says nothing; any other as it is.
+
+    A SIP trunk tells Twilio the number of who withholds it (P-Asserted-Identity, RFC 3325), and Twilio tells us: what
+    may not be shown is not to be kept either.
+    """
+    fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    caller = next((value for name, value in fields if name == "From"), None)
+    if caller is None or dict(fields).get("Direction", "").startswith("outbound") or not is_withheld(caller):
+        return body
+    return urlencode([
+        (name, ("anonymous" if value else "") if name in {"From", "Caller"} else "withheld" if _names(name) else value)
+        for name, value in fields
+    ]).encode()  # fmt: skip
+
+
+def _names(field: str) -> bool:
+    return field.startswith(("SipHeader_", "Stir", "From", "Caller", "CallToken")) or field == "ForwardedFrom"
 
 
 def read(params: Mapping[str, str], *, path: str = "") -> tuple[CallEvent, ...]:

@@ -18,7 +18,19 @@ from cti.twilio import Target
 from helpdesk import calls, exchange_log, exchanges, inbox, offering
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
-from models import Agent, Call, CallOffer, Exchange, Inbound, InboundKind, InboundState, Queue, Ringing, VisitEnd
+from models import (
+    Agent,
+    Call,
+    CallOffer,
+    Exchange,
+    ExchangeKind,
+    Inbound,
+    InboundKind,
+    InboundState,
+    Queue,
+    Ringing,
+    VisitEnd,
+)
 
 TRUSTED = timedelta(days=1)
 """How far a telephone system's clock may be from ours before its time says nothing."""
@@ -106,7 +118,7 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
             inbound.raw, content_type = exchanges.unnamed(door, inbound.raw, inbound.envelope.get("content_type", ""))
             inbound.envelope = {**inbound.envelope, "content_type": content_type}
         exchange_log.conceal(db, call)
-    if exchange:
+    if exchange and exchange.kind != ExchangeKind.ASTERISK:  # whose connection knows how it stands
         exchanges.heard(db, exchange, by_old_token=inbound.envelope.get("old_token") is True, now=now)
     if inbound.kind == InboundKind.TWILIO and inbound.envelope.get("path") == cti.twilio.DIALED_PATH:
         form = cti.twilio.form(inbound.raw)

@@ -523,17 +523,6 @@ def is_answered(db: Session, call_id: int) -> bool:
     return db.exec(answer.limit(1)).first() is not None
 
 
-def names_caller(told: Iterable[CallEvent]) -> bool:
-    """Whether something that follows a ring names its caller once more."""
-    return any(event.caller and event.kind != "ring" for event in told)
-
-
-def hides_caller(db: Session, told: Sequence[CallEvent]) -> bool:
-    """Whether these events are of a call whose ring said that its caller is not to be known."""
-    source, call_key = told[0].source, told[0].call_id
-    return bool(db.scalar(select(Call.is_withheld).where(Call.source == source, Call.call_key == call_key)))
-
-
 def waiting_count(db: Session, queue_ids: Sequence[int] | None = None) -> int:
     """Callers nobody has taken yet, in these queues or in all."""
     return db.scalar(waiting_query(queue_ids)) or 0

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access
+from helpdesk import access, agents
 from helpdesk.errors import Conflict
 from helpdesk.events import HelpSignChanged, emit
 from models import Agent, Call, CallState, Customer, HelpSign, Queue
@@ -51,10 +51,11 @@ def put_up(db: Session, agent: Agent, call: Call, *, now: datetime) -> None:
 def take_down(db: Session, agent_id: int, *, by: Agent | None, now: datetime) -> None:
     """Lower a hand: one's own, or as a supervisor anybody's; by nobody when its call is over. One that is down stays.
 
-    Raises `NotAllowed`.
+    Raises `NotAllowed`, or `NotFound` for nobody's.
     """
     if by is not None and by.id != agent_id:
         access.supervisor(by)
+        agents.get(db, agent_id)
     sign = db.get(HelpSign, agent_id)
     if sign is None:
         return

@@ -17,7 +17,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-import cti.masking
 import cti.phonebridge
 import cti.push
 import cti.twilio
@@ -263,7 +262,7 @@ async def _hear_twilio(request: Request) -> dict[str, str] | None:
     except Unproven as error:
         logger.warning("refused a callback at %s: %s", path, error)
         return None
-    body = cti.masking.mask_twilio(body)
+    body = cti.twilio.concealed(body)
     form = cti.twilio.form(body)
     events = cti.twilio.read(form, path=path)
     key = _key([f"{path}:{event.event_id}" for event in events], body)

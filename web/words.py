@@ -470,6 +470,21 @@ WORDS: dict[str, dict[str, str]] = {
         "too_large": N_("What it sent is larger than any event."),
         "paused": N_("It goes on sending although it is paused."),
         "unreachable": N_("It cannot be reached."),
+        "asterisk_unreachable": N_("The telephone system does not answer at this address and port."),
+        "asterisk_lost": N_("The connection to the telephone system broke. It is tried again."),
+        "asterisk_silent": N_("The telephone system went silent. It is tried again."),
+        "asterisk_wrong_password": N_("The telephone system does not accept this user name and password."),
+        "asterisk_not_asterisk": N_("What answers there is no manager interface of Asterisk."),
+        "asterisk_no_tls": N_("The telephone system does not speak TLS on this port."),
+        "asterisk_certificate": N_("Nobody vouches for the telephone system's certificate."),
+        "asterisk_no_digest": N_("The telephone system refuses sign-in by MD5. Encrypt the connection."),
+        "asterisk_no_listing": N_("This user may not list channels. Give it the right “reporting” for writing."),
+        "asterisk_no_getvar": N_(
+            "This user may not ask whether a number is withheld, so every number counts as withheld. "
+            "Give it the right “reporting” for writing."
+        ),
+        "asterisk_unwritten": N_("What the telephone system said could not be stored. It is tried again."),
+        "unexpected": N_("Something went wrong on our side. It has been recorded."),
     },
     "exchange_option": {
         "direction": N_("Direction, where it tells none"),
