@@ -172,14 +172,13 @@ def is_any_overdue(db: Session, *, now: datetime) -> bool:
     return db.exec(late.limit(1)).first() is not None
 
 
-def counts(db: Session, queue_ids: Sequence[int], *, now: datetime) -> tuple[int, int]:
-    """How many wait to be called in these queues, and how many of them longer than was promised."""
-    late = sa.case((col(Callback.promised_at) <= now, 1), else_=0)
-    row = db.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(late), 0))
+def open_query(queue_ids: Sequence[int], *, due_by: datetime | None = None) -> sa.Select[int]:
+    """How many wait to be called in these queues; with `due_by` only whom was promised a call by then."""
+    open_ones = (
+        sa.select(sa.func.count()).select_from(Callback)
         .where(col(Callback.state) == CallbackState.OPEN, col(Callback.queue_id).in_(queue_ids))
-    ).one()  # fmt: skip
-    return int(row[0]), int(row[1])
+    )  # fmt: skip
+    return open_ones if due_by is None else open_ones.where(col(Callback.promised_at) <= due_by)
 
 
 def page(db: Session, agent: Agent, chosen: str, *, queue_id: int | None = None, cursor: str = "",

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents, approvals, calls, inbox, preferences, queues
+from helpdesk import access, agents, approvals, calls, inbox, preferences, queues, recalls
 from helpdesk.errors import NotFound
 from models import Agent, Customer, Direction, Message, Queue, Role, Ticket, TicketState
 
@@ -76,6 +76,8 @@ class Rail:
     urgent: int | None  # None: that guess is switched off
     awaiting: int  # mails of others for this agent to approve
     calls: int  # callers nobody has taken
+    callbacks: int  # customers to call back
+    callbacks_overdue: int  # and of these, whom longer than was promised
     parked: int  # what waits for a supervisor; 0 for others
 
 
@@ -107,18 +109,21 @@ def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     return Row(*found) if found else None
 
 
-def rail(db: Session, agent: Agent, *, language: str) -> Rail:
+def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     """Open tickets by queue the agent serves, the agent's own, and what else waits. Reads indexes of what is open
     only."""
     counts = queues.counts(db, agent_id=agent.id)
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
     none = queues.Count()
-    awaiting, ringing, parked = db.execute(
+    ids = [queue.id or 0 for queue in shown]
+    awaiting, ringing, parked, to_call, overdue = db.execute(
         sa.select(
             approvals.count_query(db, agent).scalar_subquery(),
-            calls.waiting_query([queue.id or 0 for queue in shown]).scalar_subquery(),
+            calls.waiting_query(ids).scalar_subquery(),
             inbox.open_query().scalar_subquery(),
+            recalls.open_query(ids).scalar_subquery(),
+            recalls.open_query(ids, due_by=now).scalar_subquery(),
         )
     ).one()
     return Rail(
@@ -137,6 +142,8 @@ def rail(db: Session, agent: Agent, *, language: str) -> Rail:
         _urgent(db, served),
         awaiting,
         ringing,
+        to_call,
+        overdue,
         parked if agent.role == Role.SUPERVISOR else 0,
     )
 

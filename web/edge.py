@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, inbox, pops, recalls, views
+from helpdesk import agents, inbox, pops, views
 from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
@@ -140,7 +140,7 @@ async def act(request: Request, verb: Callable[[Session, Agent], T]) -> T:
 def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[str, Any]:
     """What the layout of every page needs."""
     desk = desk_of(request)
-    rail = views.rail(db, agent, language=agent.language)
+    rail = views.rail(db, agent, language=agent.language, now=desk.clock())
     notice = request.query_params.get("notice", "")
     return {
         "me": me(db, agent),
@@ -149,7 +149,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "path": request.url.path,
         "number": number,
         "desk": desk_facts(request),
-        "rail": rail_facts(db, rail, now=desk.clock()),
+        "rail": rail_facts(rail),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
@@ -168,14 +168,14 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rail_facts(db: Session, rail: views.Rail, *, now: datetime) -> dict[str, Any]:
+def rail_facts(rail: views.Rail) -> dict[str, Any]:
     """The counts in the rail."""
-    callbacks, overdue = recalls.counts(db, [queue["id"] for queue in rail.queues], now=now)
     return {
         "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
         "urgent": rail.urgent,
         "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
-        "calls_waiting": rail.calls, "callbacks": callbacks, "callbacks_overdue": overdue, "parked": rail.parked,
+        "calls_waiting": rail.calls, "callbacks": rail.callbacks, "callbacks_overdue": rail.callbacks_overdue,
+        "parked": rail.parked,
     }  # fmt: skip
 
 

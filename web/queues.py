@@ -52,7 +52,7 @@ async def rail(request: Request) -> Response:
     """The rail alone."""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        counts = rail_facts(db, views.rail(db, agent, language=agent.language), now=desk_of(request).clock())
+        counts = rail_facts(views.rail(db, agent, language=agent.language, now=desk_of(request).clock()))
         return {"me": me(db, agent), "rail": counts, "number": last_number(db)}
 
     agent, told = await see(request, verb)

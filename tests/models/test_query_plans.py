@@ -238,7 +238,7 @@ def test_whose_number_it_is_is_asked_chosen_taken_back_and_edited_by_an_index(
 LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "who is signed in": lambda db, agent: agents.signed_in(db, "token", now=NOW),
     "the newest number": lambda db, agent: last_number(db),
-    "the rail": lambda db, agent: views.rail(db, agent, language="ja"),
+    "the rail": lambda db, agent: views.rail(db, agent, language="ja", now=NOW),
     "all tickets": lambda db, agent: views.page(db, agent, "all", language="ja"),
     "my tickets": lambda db, agent: views.page(db, agent, "mine", language="ja"),
     "a queue's tickets": lambda db, agent: views.page(db, agent, "queue-1", language="ja"),
