@@ -18,27 +18,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 import cti.phonebridge
 import cti.push
 import cti.threecx
 from cti import CallEvent
-from helpdesk import queues, seals
+from helpdesk import blocked, offering, queues, seals
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound, Rejected
 from helpdesk.events import ExchangeChanged, emit
 from helpdesk.settings import Settings
-from models import Agent, BlockedCaller, Call, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue
+from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue
 
 QUIET = timedelta(seconds=30)
 """`heard_at` is written no more often than this: every call would otherwise write the same row."""
 TOKEN_BYTES: Final = 24
 LONGEST: Final = 200
 MOST_RULES: Final = 200
-
-_BLOCKED = select(BlockedCaller.e164).where(BlockedCaller.e164 == sa.bindparam("e164"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,13 +378,13 @@ def is_refused(db: Session, event: CallEvent, *, region: str) -> bool:
     if event.kind not in {"ring", "queued"} or event.direction == "out" or not event.caller:
         return False
     number = contact_points.read_number(event.caller, region=region).e164
-    return bool(number) and db.exec(_BLOCKED, params={"e164": number}).first() is not None
+    return blocked.is_blocked(db, number)
 
 
 def answer_to(db: Session, event: CallEvent, call: Call, *, options: Mapping[str, Any], refused: bool,
               region: str) -> dict[str, str]:  # fmt: skip
     """What the exchange is to do: {} for nothing, or the arguments of `cti.push.answer`."""
-    if refused:
+    if refused or (event.kind == "ring" and call.state == CallState.RINGING and offering.is_refused(db, call)):
         return {"kind": "reject", "reason": "busy"}
     rules = options.get("caller_ids") or ()
     if rules and event.kind == "ring" and call.direction == "out" and event.called:

@@ -534,6 +534,15 @@ def test_the_queues_own_words_are_said(desk: OpenDesk) -> None:
     assert "本日の受付は終了しました。" in desk.twilio.rings("CA-1").text
 
 
+def test_an_exchange_is_asked_to_refuse_calls_of_a_closed_queue_that_says_so(desk: OpenDesk) -> None:
+    ring = {"event": "ring", "direction": "in", "from_": TANAKA.phone, "to": TECH_NUMBER}
+    assert desk.exchange.says(call_id="p-1", **ring).json() == {}
+    closed(desk, when_closed=Otherwise.TELL)
+    assert desk.exchange.says(call_id="p-2", **ring).json() == {"action": "reject", "reason": "busy"}
+    desk.exchange.says(event="hangup", call_id="p-2", direction="in", cause="busy")
+    assert len(desk.calls()) == 2 and desk.calls()[1].state == CallState.ENDED
+
+
 def test_another_queue_takes_the_calls_of_one_that_is_closed(desk: OpenDesk) -> None:
     closed(desk, when_closed=Otherwise.OVERFLOW, overflow_id=desk.queue("returns").id)
     desk.ready(AIKO, BEN)
