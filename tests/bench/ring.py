@@ -23,6 +23,7 @@ from tests.bench.floor import TOKEN
 
 PATH = "/hooks/twilio/voice"
 PAUSE = 0.2  # seconds between two calls
+AT_ONCE = 20  # calls of a storm
 
 
 def measure(folder: Path, *, quick: bool, customers: int) -> None:
@@ -40,6 +41,10 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
                     say(f"ringing {calls} calls at {len(team)} agents ...")
                     ring_at(desk, floor, listeners, slug, team, range(first, first + calls))
                     first += calls
+            for slug, team in tokens.items():
+                if len(team) == 5:
+                    say(f"ringing {AT_ONCE} calls at once ...")
+                    storm_at(desk, floor, listeners, slug, team, range(first, first + AT_ONCE))
         finally:
             listeners.close()
 
@@ -82,6 +87,36 @@ def ring_at(
          floor=percentile(each["floor"], 0.99), bar="value < 150" if agents <= 5 else "",
          last_agent_p50=percentile(last["desk"], 0.5), webhook_answer_p50=percentile(answered, 0.5),
          webhook_answer_p99=percentile(answered, 0.99), first_call=_first(sent["desk"], told["desk"]))  # fmt: skip
+
+
+def storm_at(
+    desk: servers.Server, floor: servers.Server, listeners: "Listeners", slug: str, team: list[str], callers: range
+) -> None:
+    """All of them call in the same moment, each by a connection of its own; first the desk, then the floor."""
+    listeners.ask({"connect": [
+        *({"group": "desk", "url": f"ws://127.0.0.1:{desk.port}/live", "cookie": f"desk={token}"} for token in team),
+        *({"group": "floor", "url": f"ws://127.0.0.1:{floor.port}/live", "cookie": ""} for _ in team),
+    ]})  # fmt: skip
+    sent: dict[str, dict[str, int]] = {"desk": {}, "floor": {}}
+    answered: dict[str, list[float]] = {"desk": [], "floor": []}
+    for side, server, path in (("desk", desk, PATH), ("floor", floor, "/ring")):
+        calls = [
+            threading.Thread(target=_call, args=(server, path, slug, range(each, each + 1), sent[side], answered[side]))
+            for each in callers
+        ]
+        for call in calls:
+            call.start()
+        for call in calls:
+            call.join()
+        time.sleep(3.0)
+    told = listeners.ask({"report": True})
+    listeners.ask({"leave": True})
+    waits = {side: [(at - began) / 1e6 for key, began in sent[side].items() for at in told[side].get(key, ())]
+             for side in sent}  # fmt: skip
+    tell(f"ring_storm_p99_{len(team)}_agents", percentile(waits["desk"], 0.99), "ms",
+         floor=percentile(waits["floor"], 0.99), bar="value < 600", p50=percentile(waits["desk"], 0.5),
+         calls=len(callers), lost=len(callers) * len(team) - len(waits["desk"]),
+         webhook_answer_p99=percentile(answered["desk"], 0.99))  # fmt: skip
 
 
 def _others(callers: range) -> range:
