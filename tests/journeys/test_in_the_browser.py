@@ -35,7 +35,7 @@ from models import Queue
 from models.database import Database
 from tests import answers, cast
 from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 from tests.postbox import Postbox
 from tests.running import Running, running
 from tests.screenshots import launch
@@ -159,7 +159,7 @@ def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
     tech = sa.update(Queue).where(col(Queue.slug) == "tech_support")
     database.write_now(lambda db: db.execute(tech.values(address=TECH_ADDRESS)))
     database.close()
-    with Postbox() as postbox, running(folder, smtp_url=postbox.url, undo_seconds="0") as desk:
+    with Postbox() as postbox, running(folder, smtp_url=postbox.url, undo_seconds="0", mail_tickets_per_hour="1000") as desk:
         yield Office(browser, desk, postbox)
 
 
@@ -658,8 +658,7 @@ def test_a_canned_reply_is_found_and_sent_without_a_script(office: Office) -> No
     page = office.window(java_script_enabled=False).new_page()
     office.sign_in(page, AIKO)
     page.goto("/inbox?view=all")
-    while not row(page, "定型文をスクリプトなしで").count():  # the desk reads a mail after it took it
-        page.reload()
+    until(lambda: row(page, "定型文をスクリプトなしで").count() or not page.reload())  # read after it was taken
     row(page, "定型文をスクリプトなしで").locator("a").click()
     page.locator(".canned-picker > summary").click()
     page.get_by_role("link", name="定型文の一覧").click()
@@ -770,8 +769,7 @@ def test_everything_works_without_scripts(office: Office) -> None:
     page.locator("#me > summary").click()
     page.locator("#me button[value=ready]").click()
     page.goto("/inbox?view=all")
-    while not row(page, "スクリプトなし").count():  # the desk reads a mail after it took it
-        page.reload()
+    until(lambda: row(page, "スクリプトなし").count() or not page.reload())  # read after it was taken
     row(page, "スクリプトなし").locator("a").click()
     page.locator("label:has([data-compose-mode][value=note])").click()
     page.locator("form[data-for=note] textarea").fill("設定の手順を送る")
