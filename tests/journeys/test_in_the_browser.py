@@ -159,8 +159,10 @@ def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
     tech = sa.update(Queue).where(col(Queue.slug) == "tech_support")
     database.write_now(lambda db: db.execute(tech.values(address=TECH_ADDRESS)))
     database.close()
-    with Postbox() as postbox, running(folder, smtp_url=postbox.url, undo_seconds="0", mail_tickets_per_hour="1000") as desk:
-        yield Office(browser, desk, postbox)
+    with Postbox() as postbox:
+        more = {"smtp_url": postbox.url, "undo_seconds": "0", "mail_tickets_per_hour": "1000"}
+        with running(folder, **more) as desk:
+            yield Office(browser, desk, postbox)
 
 
 @pytest.fixture
