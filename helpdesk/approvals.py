@@ -17,6 +17,7 @@ from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import MessageApproved, MessageReturned, emit
 from helpdesk.settings import Settings
 from models import Agent, Message, MessageState, Queue, Ticket
+from models.database import hold_still
 
 RETURNED = "returned"
 """Of a mail that was withdrawn: not by its author."""
@@ -96,7 +97,7 @@ def _rows(db: Session, agent: Agent, *columns: Any) -> sa.Select[Any]:
 
 def _to_decide(db: Session, message: Message, by: Agent) -> Ticket:
     """The ticket, with the message kept from whoever decides at the same moment."""
-    db.refresh(message, with_for_update=True)
+    hold_still(db, message)
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket is not None
     if not agents.serves(db, by, ticket.queue_id):

@@ -42,6 +42,7 @@ from models import (
     Ticket,
     VisitEnd,
 )
+from models.database import hold_still
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
@@ -557,7 +558,7 @@ def subject_of(call: Call) -> str:
 
 def _hold_still(db: Session, call: Call) -> None:
     """Lock the call's row and read it again: what two agents press at once must be decided one after the other."""
-    db.refresh(call, with_for_update=True)
+    hold_still(db, call)
 
 
 def _ticket_of(db: Session, call: Call) -> Ticket | None:

@@ -13,6 +13,7 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import CallChanged, emit
 from helpdesk.runtime import work
 from models import Agent, Call, CallState, Presence
+from models.database import hold_still
 
 FORCED = (Presence.READY, Presence.AWAY, Presence.OFFLINE)
 
@@ -37,7 +38,7 @@ def take_over(db: Session, call: Call, by: Agent, *, rings: bool, now: datetime)
 
     Raises `Conflict("call_is_over")`.
     """
-    db.refresh(call, with_for_update=True)
+    hold_still(db, call)
     if call.agent_id is None:
         calls.accept(db, call, by, rings=rings, now=now)
         return
@@ -61,7 +62,7 @@ def take_over(db: Session, call: Call, by: Agent, *, rings: bool, now: datetime)
 
 def move(db: Session, call: Call, queue_id: int, *, by: Agent, now: datetime) -> None:
     """Send a waiting caller to another queue, where the wait begins anew. Raises `Conflict("call_does_not_wait")`."""
-    db.refresh(call, with_for_update=True)
+    hold_still(db, call)
     if call.state != CallState.RINGING or call.agent_id is not None or call.direction != "in":
         raise Conflict("call_does_not_wait", call_id=call.id)
     to = queues.get(db, queue_id)

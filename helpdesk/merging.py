@@ -13,6 +13,7 @@ from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import TicketMerged, TicketUnmerged, emit, name_of, recall
 from models import Agent, Event, Message, Ticket, TicketState
+from models.database import hold_still
 
 
 def home(db: Session, ticket: Ticket) -> Ticket:
@@ -40,7 +41,7 @@ def merge(db: Session, ticket: Ticket, into: Ticket, *, by: Agent, now: datetime
     """
     assert ticket.id is not None and into.id is not None
     for each in sorted((ticket, into), key=lambda each: each.id or 0):  # in one order, or two merges wait crosswise
-        db.refresh(each, with_for_update=True)
+        hold_still(db, each)
     if ticket.merged_into_id is not None:
         raise Conflict("already_merged", ticket_id=ticket.id, into_id=ticket.merged_into_id)
     target = home(db, into)
@@ -76,7 +77,7 @@ def unmerge(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
     Raises `Conflict` where it is not merged.
     """
     assert ticket.id is not None
-    db.refresh(ticket, with_for_update=True)
+    hold_still(db, ticket)
     if ticket.merged_into_id is None:
         raise Conflict("not_merged", ticket_id=ticket.id)
     target = db.get(Ticket, ticket.merged_into_id)

@@ -54,6 +54,7 @@ from models import (
     Ticket,
     TicketState,
 )
+from models.database import hold_still
 
 RECIPIENTS_MAX = 100
 TWICE = timedelta(minutes=1)
@@ -102,7 +103,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
     """
     text = _checked(draft, now=now)
     assert ticket.id is not None
-    db.refresh(ticket, with_for_update=True)
+    hold_still(db, ticket)
     if twin := _said_just_now(db, ticket.id, draft, text, by=by, now=now):
         return twin
     answers = draft.about or (answered(db, ticket) if draft.kind == MessageKind.REPLY else None)
@@ -541,7 +542,7 @@ def _seconds(message: Message, now: datetime) -> float:
 
 def _locked(db: Session, message: Message) -> Ticket:
     """The message as it is now, kept from the work that would hand it over, and its ticket."""
-    db.refresh(message, with_for_update=True)
+    hold_still(db, message)
     ticket = db.get(Ticket, message.ticket_id)
     assert ticket is not None
     return ticket

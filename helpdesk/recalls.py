@@ -23,6 +23,7 @@ from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
 from helpdesk.events import CallbackChanged, emit
 from helpdesk.settings import Settings
 from models import Agent, Calendar, Call, Callback, CallbackState, Customer, Outcome, Queue
+from models.database import hold_still
 
 FILTERS = ("open", "overdue", "mine", "free", "settled")
 PAGE = 50
@@ -270,7 +271,7 @@ def _due(db: Session, queue: Queue, since: datetime) -> datetime:
 
 def _hold_still(db: Session, row: Callback, *, settled_too: bool = False) -> None:
     """Lock the row and read it again: what two press at once is decided one after the other."""
-    db.refresh(row, with_for_update=True)
+    hold_still(db, row)
     if row.state != CallbackState.OPEN and not settled_too:
         raise Conflict("callback_is_settled", callback_id=row.id)
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from helpdesk.events import ReplyLocked, ReplyUnlocked, emit
 from models import Agent, Queue, ReplyLock, Ticket
+from models.database import hold_still
 
 LASTS = timedelta(seconds=60)
 """Without a beat for so long, somebody else may write."""
@@ -23,7 +24,7 @@ def take(db: Session, ticket: Ticket, *, by: Agent, now: datetime, force: bool =
     assert ticket.id is not None and by.id is not None
     if not _locks(db, ticket):
         return None
-    db.refresh(ticket, with_for_update=True)  # two who begin at once are asked one after the other
+    hold_still(db, ticket)  # two who begin at once are asked one after the other
     lock = db.get(ReplyLock, ticket.id, populate_existing=True)
     if lock is not None and lock.agent_id == by.id and lock.until > now:
         lock.until = now + LASTS
@@ -58,7 +59,7 @@ def in_force(db: Session, ticket: Ticket, *, now: datetime) -> ReplyLock | None:
 
 def held_by_other(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> ReplyLock | None:
     """A colleague's lock. Two who send at once are asked one after the other."""
-    db.refresh(ticket, with_for_update=True)
+    hold_still(db, ticket)
     lock = in_force(db, ticket, now=now)
     return lock if lock is not None and lock.agent_id != by.id else None
 

@@ -226,6 +226,15 @@ class Database:
             return verb(db, *args, **kwargs)
 
 
+def hold_still(db: Session, row: SQLModel) -> None:
+    """Lock a row and read it again: what two do at once is decided one after the other.
+
+    What the session changed and did not write yet is written first; a refresh alone forgets it.
+    """
+    db.flush()
+    db.refresh(row, with_for_update=True)
+
+
 def insert(db: Session, row: R) -> R:
     """Write one new row at once, and number it. A flush would look through everything the session holds, and write all
     of it, for the sake of one number."""
