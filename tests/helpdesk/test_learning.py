@@ -492,7 +492,7 @@ def test_a_call_whose_note_holds_a_key_word_leaves_triage_for_the_new_queue(desk
     call = desk.call("CA-1").id
     assert desk.queue_of(desk.tickets()[0]) == "triage"  # nobody has this number
     desk.as_(AIKO).post(f"/calls/{call}/accept")
-    note = "ペダルについて電話あり。折り返し希望。"  # words of which the classifier is not sure
+    note = "ペダルについて入電。"  # words of which the classifier is not sure
     desk.as_(AIKO).post(f"/calls/{call}/wrap-up", data={"note": note, "disposition": "follow_up"})
     assert desk.queue_of(desk.tickets()[0]) == "repair_visits"
 

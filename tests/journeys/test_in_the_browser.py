@@ -870,18 +870,16 @@ def test_who_opens_a_ticket_while_a_form_is_on_its_way_stays_there(office: Offic
     office.writes("送信中に開く", "使い方を教えてください。", sender=SUZUKI)
     aiko = office.page(AIKO)
     opened = row(aiko, "送信中に開く").locator("a")
-    answered = []
 
     def slowly(route: Route) -> None:
         answer = route.fetch()
         opened.click()
         expect(aiko.locator("textarea[id^=reply-]")).to_be_visible()
         route.fulfill(response=answer)
-        answered.append(answer.status)
 
     aiko.route("**/me/state", slowly)
-    office.is_ready(aiko)
-    assert answered
+    with aiko.expect_event("requestfinished", lambda request: request.url.endswith("/me/state")):
+        office.is_ready(aiko)
     aiko.locator("textarea[id^=reply-]").fill("お調べします。")
     expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
     expect(aiko.locator("textarea[id^=reply-]")).to_have_value("お調べします。")
