@@ -1,9 +1,10 @@
-"""Twice the bytes, about twice the time: what the reader spends on endless repetitions of what is hard to read.
+"""Eight times the bytes, about eight times the work, on endless repetitions of what is hard to read.
 
-Processor time of n against 2n, the better of a few readings each. A quadratic step would cost four times as much; the
-bound is three, and a step too short to measure passes. The sizes stay below the reader's own limits, which would
-hide the slope. Ampersands and open elements are missing: the sanitizer takes the square of their number, and
-`html.ENTITIES` and `html.TAGS` say how many it gets.
+Processor time of n against 8n, the better of a few readings each. A quadratic step would cost 64 times as much; the
+bound is 24, three times what a straight line costs, so that neither a busy machine nor a cache too small for the larger
+mail decides. A step too short to measure passes. The sizes stay below the reader's own limits, which would hide the
+slope. Ampersands and open elements are missing: the sanitizer takes the square of their number, and `html.ENTITIES` and
+`html.TAGS` say how many it gets.
 """
 
 import time
@@ -85,16 +86,16 @@ def seconds(raw: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_twice_as_much_takes_about_twice_as_long(name: str) -> None:
+def test_eight_times_as_much_takes_about_eight_times_as_long(name: str) -> None:
     before, repeated, count, behind = ENDLESS[name]
-    once, twice = (before + repeated * (count * times) + behind for times in (1, 2))
+    once, eight = (before + repeated * (count * times // 4) + behind for times in (1, 8))
     parse.read(once)  # what is made once for all mails is made now
     small = large = float("inf")
     for _ in range(6):
-        small, large = min(small, seconds(once)), min(large, seconds(twice))
-        if large < 3 * small + 0.003:
+        small, large = min(small, seconds(once)), min(large, seconds(eight))
+        if large < 24 * small + 0.003:
             break
-    assert large < 3 * small + 0.003, f"{small:.4f} s, {large:.4f} s"
+    assert large < 24 * small + 0.003, f"{small:.4f} s, {large:.4f} s"
 
 
 def test_after_its_time_is_over_the_reader_leaves_out_what_remains_and_says_so() -> None:
