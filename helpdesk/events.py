@@ -335,6 +335,15 @@ class CallbackChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AgentNotified(Fact):
+    """An agent is told something; `what` is the kind, see Notification."""
+
+    agent_id: int
+    notification_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmRaised(Fact):
     """A figure of a queue, `what`, crossed its threshold."""
 

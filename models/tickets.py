@@ -1,7 +1,7 @@
 """The unit of work and all that was said in it."""
 
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,8 +22,18 @@ class Channel(StrEnum):
     FORM = "form"
 
 
+class Priority(IntEnum):
+    """How soon a ticket is to be dealt with, by an agent's or a rule's word; `is_urgent` is only a guess."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+    URGENT = 4
+
+
 class Ticket(Row, table=True):
     __table_args__ = (
+        sa.CheckConstraint("priority BETWEEN 1 AND 4", name="priority"),
         # The inbox reads one state, newest contact first; a queue or an assignee narrows it. Each view has its index.
         sa.Index("ix_ticket_state_contact", "state", "last_contact_at", "id"),
         sa.Index("ix_ticket_queue_state_contact", "queue_id", "state", "last_contact_at", "id"),
@@ -57,6 +67,7 @@ class Ticket(Row, table=True):
     language: str = "ja"
     routed_by: str = ""  # the reason of the decision in force, see Routing
     confidence: float | None = None  # the classifier's, of that decision
+    priority: int = Priority.NORMAL
     is_urgent: bool = False  # a guess about the customer's latest words, see Impression
     sentiment: str = ""
     snippet: str = ""  # the first words of the last thing said
@@ -66,6 +77,9 @@ class Ticket(Row, table=True):
     created_at: datetime
     last_contact_at: datetime
     resolved_at: datetime | None = None
+    pending_until: datetime | None = None  # when a pending ticket opens by itself; None: when the customer writes
+    due_at: datetime | None = None  # the earliest of its open promises; None: nothing is promised, or the clock rests
+    due_kind: str = ""  # which promise that is, see PromiseKind
 
 
 class Routing(Row, table=True):
@@ -199,3 +213,58 @@ class Note(Row, table=True):
     author_id: int | None = points_to("agent.id", default=None)
     text: str
     created_at: datetime
+
+
+class Tag(Row, table=True):
+    """A word that groups tickets across queues."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    key: str = exact(unique=True)  # the name in one spelling: width and case do not make another tag
+    is_active: bool = True  # offered to agents; tickets keep what they have
+    created_at: datetime
+
+
+class TicketTag(Row, table=True):
+    __table_args__ = (sa.Index("ix_tickettag_tag", "tag_id", "ticket_id"),)
+
+    ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
+    tag_id: int = points_to("tag.id", ondelete="CASCADE", primary_key=True)
+
+
+class FieldKind(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    CHOICE = "choice"  # one of `choices`
+    CHOICES = "choices"  # any of them
+    YES_NO = "yes_no"
+
+
+class TicketField(Row, table=True):
+    """What this desk wants to know of a ticket besides: a serial number, a shop, a reason of return."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)  # what rules, views and interfaces call it
+    name: str  # Japanese
+    name_en: str
+    kind: FieldKind = choice(FieldKind)
+    choices: list[dict[str, str]] = json_column(default_factory=list)  # {"key", "name", "name_en"}, in order
+    pattern: str = ""  # a regular expression the whole of a text must match
+    hint: str = ""
+    conditions: list[dict[str, Any]] = json_column(default_factory=list)
+    """When it is asked for, all of them: {"what": "queue", "channel" or a field's key, "is": [...]}; []: always."""
+    is_required: bool = False  # a ticket cannot be resolved without it
+    is_active: bool = True
+    position: int = 0
+    created_at: datetime
+
+
+class FieldValue(Row, table=True):
+    """What a ticket says in one field; a field of many choices has a row for each."""
+
+    __table_args__ = (sa.Index("ix_fieldvalue_field_value", "field_id", "value", "ticket_id"),)
+
+    ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
+    field_id: int = points_to("ticketfield.id", ondelete="CASCADE", primary_key=True)
+    value: str = exact(primary_key=True)  # as compared: NFC text, "12.5", "2026-11-21", a choice's key, "yes"

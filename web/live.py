@@ -138,6 +138,10 @@ def _alarm(touched: Touched, fact: Any) -> None:
         touched.told.append((SUPERVISORS, fact))
 
 
+def _notified(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
@@ -237,6 +241,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallEnded: _call,
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
+    facts.AgentNotified: _notified,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,

@@ -12,7 +12,8 @@ from starlette.websockets import WebSocketDisconnect
 from helpdesk import learning
 from helpdesk.asterisk.wires import is_failing
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
-from models import Call, Event, Exchange, ExchangeKind, Inbound, Membership, Ticket
+from helpdesk.notifications import tell
+from models import Agent, Call, Event, Exchange, ExchangeKind, Inbound, Membership, NotificationKind, Ticket
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -58,6 +59,11 @@ def unreachable_asterisk(db: Session) -> None:
     db.add(row)
     db.flush()
     is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+
+
+def mentioned(db: Session) -> None:
+    """Somebody is told something."""
+    tell(db, db.exec(select(Agent.id)).first() or 0, NotificationKind.MENTIONED, ticket_id=1, now=MONDAY)
 
 
 def a_day(desk: OpenDesk, postbox: Postbox) -> None:
@@ -127,6 +133,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/canned/new", data={"title": "お詫び", "text": "申し訳ございません。"})
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
+    desk.write(mentioned)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
