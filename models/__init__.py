@@ -23,6 +23,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -95,6 +96,11 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "Answer",
+    "AnswerSource",
+    "Ask",
+    "AskState",
+    "AskedAfter",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -151,6 +157,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "OfferEnd",
+    "OptOut",
     "Otherwise",
     "Outcome",
     "Parked",
@@ -169,13 +176,16 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Scale",
     "SenderHour",
     "SolvedCase",
+    "Survey",
     "Tag",
     "Ticket",
     "TicketField",
     "TicketState",
     "TicketTag",
+    "Topic",
     "Training",
     "TrainingState",
     "Turn",
