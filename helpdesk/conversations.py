@@ -21,6 +21,7 @@ from helpdesk import (
     preferences,
     queues,
     routing,
+    surveys,
     tickets,
     unreachable,
 )
@@ -33,6 +34,7 @@ from helpdesk.settings import Settings
 from models import (
     Agent,
     AgentState,
+    Answer,
     Attachment,
     Call,
     ContactPoint,
@@ -86,7 +88,7 @@ TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
-    "message_approved", "message_returned",
+    "message_approved", "message_returned", "feedback_given",
 }  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
@@ -134,7 +136,7 @@ class Feeling:
 class Entry:
     """One thing in a conversation. `kind` says which fields speak."""
 
-    kind: Literal["message", "note", "call", "fact"]
+    kind: Literal["message", "note", "call", "fact", "answer"]
     id: int
     at: datetime
     direction: str = ""
@@ -477,12 +479,14 @@ def _entries(
     }
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
-    told = db.exec(
+    facts = db.exec(
         select(Event)
         .where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
         .order_by(col(Event.id))
         .limit(ENTRIES_MAX)
-    )
+    ).all()
+    told = [row for row in facts if row.fact != "feedback_given"]
+    answers = surveys.of_tickets(db, here) if len(told) < len(facts) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -499,8 +503,9 @@ def _entries(
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
         *(_fact(row, queue_names, staff, reached) for row in told if _belongs(row, ticket.id)),
+        *(_feedback(answer) for answer in answers),
     ]
-    order = {"fact": 0, "call": 1, "message": 2, "note": 3}
+    order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
 
 
@@ -595,6 +600,16 @@ def _call(call: Call, staff: dict[int, Agent]) -> Entry:
     return Entry(
         kind="call", id=call.id or 0, at=call.started_at, direction=call.direction, call=bubble, author_name=call.number
     )
+
+
+def _feedback(answer: Answer) -> Entry:
+    """What the customer said when asked, at the time of the first answer."""
+    feeling = Feeling(answer.sentiment, answer.sentiment_confidence, ()) if answer.sentiment else None
+    said = {"score": answer.score, "scale": answer.scale.value}
+    return Entry(
+        kind="answer", id=answer.id or 0, at=answer.at, text=answer.comment, facts=said, feeling=feeling,
+        ticket_id=answer.ticket_id or 0,
+    )  # fmt: skip
 
 
 def _fact(

@@ -36,6 +36,7 @@ from helpdesk import (
     mailboxes,
     preferences,
     recalls,
+    surveys,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
@@ -586,6 +587,7 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "ask_customer": self._ask_customer,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
@@ -597,6 +599,10 @@ class Desk:
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
+
+    def _ask_customer(self, ask_id: int) -> None:
+        """Send a survey's question; see helpdesk/surveys.py."""
+        self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""

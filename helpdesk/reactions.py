@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import recalls
-from helpdesk.events import CallChanged, CallEnded, Fact, MessageQueued, MessageRescheduled
+from helpdesk import recalls, surveys
+from helpdesk.events import CallChanged, CallEnded, Fact, MessageQueued, MessageRescheduled, TicketResolved
 from helpdesk.runtime import work
 from models import Call
 
@@ -21,6 +21,11 @@ def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
         return
     if call := db.get(Call, fact.call_id):
         recalls.heard(db, call, now=fact.at)
+
+
+def _ended(db: Session, fact: CallEnded) -> None:
+    _recall(db, fact)
+    surveys.after_call(db, fact)
 
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
@@ -35,7 +40,8 @@ REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
         delay=fact.delay_seconds,
     ),
     CallChanged: _recall,
-    CallEnded: _recall,
+    CallEnded: _ended,
+    TicketResolved: surveys.after_resolved,
 }
 
 

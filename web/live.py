@@ -142,6 +142,17 @@ def _notified(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
 
 
+def _surveys(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+
+
+def _feedback(touched: Touched, fact: Any) -> None:
+    if fact.ticket_id is not None:
+        touched.tickets.setdefault(fact.ticket_id, set())
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+    touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
@@ -242,6 +253,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
+    facts.SurveyChanged: _surveys,
+    facts.FeedbackGiven: _feedback,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
