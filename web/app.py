@@ -33,6 +33,7 @@ from web import (
     domains,
     edge,
     exchanges,
+    feedback,
     files,
     hooks,
     interventions,
@@ -46,6 +47,7 @@ from web import (
     reports,
     safety,
     similar,
+    surveys,
     tickets,
     walls,
 )

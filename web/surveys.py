@@ -166,12 +166,18 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
 
 def _values(survey: Survey | None) -> dict[str, str]:
     """What stands in the form."""
-    shown = survey or Survey(name="", created_at=None, changed_at=None)
+    if survey is None:
+        fresh = surveys.Form(name="")
+        return {
+            "name": "", "scale": fresh.scale, "after": fresh.after, "queue_id": "",
+            "delay_minutes": str(fresh.delay_minutes), "rest_days": str(fresh.rest_days), "question_ja": "",
+            "question_en": "", "is_active": "",
+        }  # fmt: skip
     return {
-        "name": shown.name, "scale": shown.scale.value, "after": shown.after.value,
-        "queue_id": str(shown.queue_id or ""), "delay_minutes": str(shown.delay_minutes),
-        "rest_days": str(shown.rest_days), "question_ja": shown.questions.get("ja", ""),
-        "question_en": shown.questions.get("en", ""), "is_active": "yes" if shown.is_active else "",
+        "name": survey.name, "scale": survey.scale.value, "after": survey.after.value,
+        "queue_id": str(survey.queue_id or ""), "delay_minutes": str(survey.delay_minutes),
+        "rest_days": str(survey.rest_days), "question_ja": survey.questions.get("ja", ""),
+        "question_en": survey.questions.get("en", ""), "is_active": "yes" if survey.is_active else "",
     }  # fmt: skip
 
 
@@ -181,7 +187,7 @@ def _typed(form: FormData) -> surveys.Form:
 
     def number(name: str) -> int:
         typed = text(name).strip()
-        if not typed.isdecimal() or len(typed) > 9:
+        if not (typed.isascii() and typed.isdecimal()) or len(typed) > 9:
             raise Invalid("out_of_range", field=name)
         return int(typed)
 
@@ -202,4 +208,4 @@ def _choices(scale: Scale, language: str) -> list[tuple[int, str]]:
 
 
 def _score(typed: str) -> int | None:
-    return int(typed) if typed.isdecimal() and len(typed) <= 2 else None
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 2 else None

@@ -23,3 +23,4 @@ import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
 import "./watching.js";
+import "./survey.js";
