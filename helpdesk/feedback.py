@@ -208,10 +208,19 @@ def read(comment: str, database: Database) -> Read:
     words = comment.strip()
     if not words:
         return Read("", ("", 0.0))
-    felt = ("", 0.0)
-    if database.read_now(preferences.shown, "sentiment"):
-        felt = _feeling(words)
-    return Read(texts.language(words), felt)
+    is_asked = database.read_now(preferences.shown, "sentiment")
+    return Read(texts.language(words), felt(words) if is_asked else ("", 0.0))
+
+
+def felt(words: str) -> tuple[str, float]:
+    """The feeling of a comment and how sure that is; ("", 0) where the model is damaged."""
+    from classifiers import Refused, sentiment
+
+    try:
+        found = sentiment.of(words, comment=True)
+    except Refused:  # said in the log when the desk started
+        return "", 0.0
+    return found.label, found.confidence
 
 
 def marks(db: Session, interval: Interval, *, queue_id: int | None = None) -> Marks:
@@ -350,10 +359,10 @@ def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent, now: 
         seen += 1
         told = json.dumps([comment, score, row.get("at") or ""], ensure_ascii=False)
         key = hashlib.sha256(told.encode()).hexdigest()
-        felt = _feeling(comment) if comment and key not in fresh else ("", 0.0)
+        feeling = felt(comment) if comment and key not in fresh else ("", 0.0)
         fresh.setdefault(key, Answer(
             source=AnswerSource.IMPORT, external_id=key, scale=Scale.STARS, score=score, comment=comment,
-            language=texts.language(comment) if comment else "", sentiment=felt[0], sentiment_confidence=felt[1],
+            language=texts.language(comment) if comment else "", sentiment=feeling[0], sentiment_confidence=feeling[1],
             at=at, changed_at=now,
         ))  # fmt: skip
     here: set[str] = set()
@@ -518,16 +527,6 @@ def _felt(said: Iterable[Said], feeling: str) -> int:
 
 def _is_cut(said: Sequence[Said]) -> bool:
     return max(Counter(each.source for each in said).values(), default=0) >= MOST
-
-
-def _feeling(words: str) -> tuple[str, float]:
-    from classifiers import Refused, sentiment
-
-    try:
-        felt = sentiment.of(words, comment=True)
-    except Refused:  # said in the log when the desk started
-        return "", 0.0
-    return felt.label, felt.confidence
 
 
 def _score(typed: str, line: int) -> int | None:

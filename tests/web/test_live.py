@@ -134,6 +134,10 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
     desk.write(mentioned)
+    survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
+    desk.as_(SATO).post("/admin/surveys/new", data=survey)
+    comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
+    desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
