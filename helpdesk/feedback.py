@@ -249,18 +249,20 @@ def response(db: Session, interval: Interval, *, queue_id: int | None = None) ->
 
 
 def trend(db: Session, interval: Interval, *, timezone: str, queue_id: int | None = None) -> list[Slot]:
-    """Satisfaction by day, or by seven days where that would be more than 31, the oldest first."""
+    """Satisfaction by day, or by seven days where those would be more than 31 or hardly have three answers each, the
+    oldest first."""
     zone = ZoneInfo(timezone)
     first = interval.begin.astimezone(zone).date()
     last = (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
-    wide = 1 if (last - first).days < 31 else 7
     held: Counter[int] = Counter()
     of: Counter[int] = Counter()
     rows = db.execute(
         sa.select(col(Answer.at), col(Answer.score)).where(
             *_answers(interval, queue_id), col(Answer.score).is_not(None), col(Answer.scale) == Scale.STARS
         )
-    )
+    ).all()
+    days = (last - first).days + 1
+    wide = 7 if days > 31 or (days > 13 and len(rows) < 3 * days) else 1
     for at, score in rows:
         slot = (at.astimezone(zone).date() - first).days // wide
         of[slot] += 1
@@ -270,6 +272,11 @@ def trend(db: Session, interval: Interval, *, timezone: str, queue_id: int | Non
              Share(held[slot], of[slot]))
         for slot in range((last - first).days // wide + 1)
     ]  # fmt: skip
+
+
+def differ(now: Share, before: Share) -> bool:
+    """Whether two shares differ by more than chance, by the likelihood ratio test."""
+    return bool(now.of and before.of) and drift.p_of(before.held, before.of, now.held, now.of) < SURE
 
 
 def topics(db: Session, *, language: str) -> dict[str, tuple[str, Sequence[str]]]:

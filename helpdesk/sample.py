@@ -429,7 +429,8 @@ def _opinions(stage: _Stage) -> _Act:
         )
         for ticket in db.exec(solved.order_by(col(Ticket.id))).all():
             left = said.get((slugs[ticket.queue_id], ticket.language), [])
-            _ask(stage, survey, ticket, left.pop(0) if left else None, at)
+            answers = bool(left) and (ticket.id or 0) % 5 < 3  # most do not
+            _ask(stage, survey, ticket, left.pop(0) if answers else None, at)
         since = at
     survey.is_active = True
 

@@ -58,6 +58,7 @@ async def page(request: Request) -> Response:
         )
         gettext = renderer_of(request).gettext(language)
         told["chart"] = charts.satisfaction(told["trend"], label=words.sentence(gettext, "feedback_name", "trend"))
+        told["differs"] = feedback.differ(told["marks"].csat, told["marks_before"].csat)
         told |= _behind(request, told["found"])
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue")}
     chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}

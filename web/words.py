@@ -910,7 +910,7 @@ WORDS: dict[str, dict[str, str]] = {
         "no_server": N_("not asked, no way to send:"),
     },
     "feedback_source": {
-        "all": N_("Everything"),
+        "all": N_("All texts"),
         "comments": N_("Comments of surveys"),
         "mails": N_("E-mails"),
         "notes": N_("Notes of calls"),

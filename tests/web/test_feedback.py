@@ -54,7 +54,9 @@ def test_the_page_counts_what_was_given_in_the_period_and_beside_it_the_period_b
     give(desk, (5, ""), (5, ""), (5, ""), (1, ""), days_ago=8)
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page(desk, "?period=week")))
     assert "50 %" in shown and "4件の回答" in shown and "75 % (4)" in shown
-    assert "前期間より満足度が下がりました" in shown
+    assert "50 % のお客様が満足と回答しました（前期間との差は誤差の範囲）" in shown
+    give(desk, *[(1, "")] * 12)
+    assert "前期間より満足度が下がりました（75 % → 12 %）" in re.sub(r"\s+", " ", page(desk, "?period=week"))
 
 
 def test_a_topic_opens_the_very_texts_it_counts_and_masks_who_wrote_them(desk: OpenDesk) -> None:
