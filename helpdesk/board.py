@@ -110,7 +110,8 @@ class Board:
 
 def now(db: Session, *, language: str, seen: set[int], timezone: str, at: datetime) -> Board:
     """The board over the queues in `seen` (ids). Reads live rows, open tickets and the calls of today only."""
-    shown = [queue for queue in queues.everyone(db) if queue.id in seen]
+    every = queues.everyone(db)
+    shown = [queue for queue in every if queue.id in seen]
     ids = [queue.id or 0 for queue in shown]
     today, recent = measures.today(at, timezone), measures.recent(at)
     told = measures.of_queues(db, [today, recent, *measures.last_half_hours(at, TREND)], ids)
@@ -152,7 +153,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         frozenset(figure for row in rows for figure in row.over),
     )  # fmt: skip
     names = {queue.id: queue.called(language) for queue in shown}
-    talks, busy_with = _talks(db, language), _open_by_agent(db)
+    talks, busy_with = _talks(db, language, ids, sees_all=len(ids) == len(every)), _open_by_agent(db)
     signs = {sign.agent_id: sign.raised_at for sign in db.exec(select(HelpSign))}
     people = [
         AgentRow(
@@ -188,15 +189,16 @@ def _heads(states: dict[int, AgentState], staff: list[Agent]) -> tuple[int, int,
             shown.count(Presence.AWAY))  # fmt: skip
 
 
-def _talks(db: Session, language: str) -> dict[int, dict[str, Any]]:
-    """With whom agents talk."""
+def _talks(db: Session, language: str, queue_ids: list[int], *, sees_all: bool) -> dict[int, dict[str, Any]]:
+    """With whom agents talk, in these queues; who sees all of them sees calls of no queue as well."""
     name = Queue.name_en if language == "en" else Queue.name
     rows = db.execute(
         sa.select(col(Call.agent_id), sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
-        .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None))
-    )
+        .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None),
+               sa.or_(col(Call.queue_id).in_(queue_ids), sa.and_(sa.literal(sees_all), col(Call.queue_id).is_(None))))
+    )  # fmt: skip
     return {
         agent_id: {"customer_name": customer, "queue_name": queue, "id": call_id}
         for agent_id, customer, queue, call_id in rows

@@ -73,7 +73,8 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
     touched.stale.setdefault("approvals", set()).update(here)
-    touched.stale.setdefault("board", set()).add(EVERYONE)
+    # A new ticket is nobody's yet: of it the live view of other queues shows nothing.
+    touched.stale.setdefault("board", set()).update(here if isinstance(fact, facts.TicketOpened) else {EVERYONE})
 
 
 def _lock(touched: Touched, fact: Any) -> None:
@@ -109,9 +110,8 @@ def _call(touched: Touched, fact: Any) -> None:
         touched.rows.setdefault(fact.ticket_id, set())
         touched.tickets.setdefault(fact.ticket_id, set())
     here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
-    touched.stale.setdefault("calls", set()).update(here)
-    touched.stale.setdefault("rail", set()).update(here)
-    touched.stale.setdefault("board", set()).add(EVERYONE)
+    for region in ("calls", "rail", "board"):
+        touched.stale.setdefault(region, set()).update(here)
 
 
 def _customer(touched: Touched, fact: Any) -> None:
