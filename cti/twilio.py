@@ -128,20 +128,22 @@ def form(body: bytes) -> dict[str, str]:
     }
 
 
-def concealed(body: bytes) -> bytes:
-    """The posted form without what names a caller whose `From` says nothing; any other as it is.
+def concealed(body: bytes, *, always: bool = False) -> bytes:
+    """The posted form without what names a caller whose `From` says nothing; any other as it is, unless `always`.
 
     A SIP trunk tells Twilio the number of who withholds it (P-Asserted-Identity, RFC 3325), and Twilio tells us: what
     may not be shown is not to be kept either.
     """
     fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     caller = next((value for name, value in fields if name == "From"), None)
-    if caller is None or dict(fields).get("Direction", "").startswith("outbound") or not is_withheld(caller):
+    is_outbound = dict(fields).get("Direction", "").startswith("outbound")
+    if not always and (caller is None or is_outbound or not is_withheld(caller)):
         return body
-    return urlencode([
+    told = [
         (name, ("anonymous" if value else "") if name in {"From", "Caller"} else "withheld" if _names(name) else value)
         for name, value in fields
-    ]).encode()  # fmt: skip
+    ]
+    return body if told == fields else urlencode(told).encode()
 
 
 def _names(field: str) -> bool:

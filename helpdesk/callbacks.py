@@ -99,6 +99,7 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
     call: Call | None = None
     refused, answer = False, dict[str, str]()
     for event in told:
+        is_timed = event.at is not None
         event = replace(event, at=_when(event, inbound))
         known: dict[str, Any] = {"region": settings.region, "open_ticket_days": settings.open_ticket_days, "now": now}
         refused = exchanges.is_refused(db, event, region=settings.region)
@@ -106,12 +107,14 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
             over = replace(event, kind="hangup", cause="blocked", event_id=f"{event.event_id}:blocked")
             calls.record(db, over, **known)
         own = exchange.queue_id if exchange else None
-        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused)
+        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused, is_timed=is_timed)
         answer = exchanges.answer_to(
             db, event, call, options=exchange.options if exchange else {}, refused=refused, region=settings.region
         )
     if answer:
         inbound.envelope = {**inbound.envelope, "answer": answer}
+    if call is not None and call.is_withheld and inbound.kind == InboundKind.TWILIO:
+        inbound.raw = cti.twilio.concealed(inbound.raw, always=True)
     if call is not None and call.is_withheld and inbound.kind == InboundKind.PUSH:
         if any(event.caller for event in told):  # what one of its posts withheld, another told
             door = exchanges.door_behind(inbound, exchange)

@@ -215,12 +215,12 @@ def time_outs(db: Session, *, now: datetime) -> None:
             _say(db, call, "declined", only=[each.agent_id], now=now)
 
 
-def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[Call]:
+def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[tuple[Call, Queue | None]]:
     """Do with callers who waited longer than their queue lets them what it does when it is full.
 
-    Returns the calls whose callers are to be told.
+    Returns the calls that are to be offered in another queue, and, with None, those whose callers are to be told.
     """
-    told = []
+    told: list[tuple[Call, Queue | None]] = []
     for call, queue, entered_at in db.exec(_waits().with_for_update(of=Call, skip_locked=True).limit(BATCH)).all():
         if entered_at + timedelta(seconds=queue.longest_wait_seconds) > now:
             continue
@@ -229,12 +229,9 @@ def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[C
             continue
         commands = settings.can_command(call.source)
         following = _turn_away(db, call, queue, queue.when_full, "full", commands=commands, now=now)
-        if following is None:
-            told.append(call)
-            _say(db, call, "turned_away", now=now)
-        elif following is not queue:
-            _say(db, call, "moved", now=now)
-            offer(db, call, following, rings=True, now=now)
+        if following is not queue:
+            told.append((call, following))
+            _say(db, call, "turned_away" if following is None else "moved", now=now)
     return told
 
 
@@ -320,6 +317,21 @@ def move(db: Session, call: Call, queue: Queue, *, how: VisitEnd, by: Agent | No
     end_offers(db, call, taken_by=None, now=now)
     call.queue_id = queue.id
     _recount(db, call)
+
+
+def leave_number(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
+    """The caller would rather be called back than wait: promised, and the wait is over. False where nobody knows whom
+    to call; then the caller goes on waiting."""
+    if call.customer_id is None and not call.number:
+        return False
+    recalls.promise(
+        db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
+        call_id=call.id, asked_by_customer=True, now=now,
+    )  # fmt: skip
+    stays.decide(db, call, stays.LEFT, how=VisitEnd.CALLBACK.value, why="asked", now=now)
+    end_offers(db, call, taken_by=None, now=now)
+    _recount(db, call)
+    return True
 
 
 def _is_full(db: Session, queue: Queue, call: Call) -> bool:

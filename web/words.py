@@ -78,6 +78,7 @@ WORDS: dict[str, dict[str, str]] = {
     "routing": {
         "by_address": N_("Sent to an address of this queue"),
         "by_dialed_number": N_("Dialed this queue's number"),
+        "by_overflow": N_("Passed on from a queue that could not take the call"),
         "by_open_ticket": N_("Continues an open ticket"),
         "by_thread": N_("Reply to an earlier message"),
         "by_classifier": N_("Decided by the classifier"),
