@@ -40,9 +40,10 @@ from cti import (
 )
 
 __all__ = [
-    "Account", "DIALED_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back",
+    "Account", "DIALED_PATH", "KEY_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH",
+    "WAIT_PATH", "come_back",
     "concealed", "connect", "form", "instruct", "nothing", "prove", "read", "ring_agents", "say_and_hang_up",
-    "take_message", "wait_in_queue", "was_unanswered",
+    "take_message", "wait", "wait_in_queue", "wait_on", "was_unanswered",
 ]  # fmt: skip
 
 VOICE_PATH: Final = "/hooks/twilio/voice"
@@ -50,6 +51,10 @@ STATUS_PATH: Final = "/hooks/twilio/status"
 DIALED_PATH: Final = "/hooks/twilio/dialed"
 LEFT_PATH: Final = "/hooks/twilio/left"
 RECORDING_PATH: Final = "/hooks/twilio/recording"
+WAIT_PATH: Final = "/hooks/twilio/wait"
+KEY_PATH: Final = "/hooks/twilio/key"
+MUSIC: Final = "https://com.twilio.sounds.music.s3.amazonaws.com/MARKOVICHAMP-Borghestral.mp3"
+"""What Twilio itself plays to who waits."""
 LONGEST_MESSAGE_SECONDS: Final = 180
 
 MOST_TARGETS: Final = 10
@@ -159,6 +164,8 @@ def read(params: Mapping[str, str], *, path: str = "") -> tuple[CallEvent, ...]:
     """
     if not params.get("CallSid"):
         return ()
+    if path.partition("?")[0] == KEY_PATH:  # such a callback tells the place in the line as well
+        return _pressed(params, path) if params.get("Digits") else ()
     for field_name, reader in _READERS:
         if params.get(field_name):
             return reader(params, path)
@@ -200,15 +207,37 @@ def ring_agents(
     return str(answer)
 
 
-def wait_in_queue(name: str, greeting: str, language: str, public_url: str) -> str:
+def wait_in_queue(name: str, greeting: str, language: str, public_url: str, *, asks: bool = False) -> str:
     """TwiML that greets the caller and lets them wait, with music, until `connect` pulls them out.
 
-    `name` is Twilio's own queue, made when first named. How the wait ended arrives at `LEFT_PATH`.
+    `name` is Twilio's own queue, made when first named. How the wait ended arrives at `LEFT_PATH`. With `asks` what is
+    heard meanwhile is asked for at `WAIT_PATH`, see `wait`.
     """
     answer = VoiceResponse()
     if greeting:
         _say(answer, greeting, language)
-    answer.enqueue(name[:64], action=_at(public_url, LEFT_PATH), method="POST")
+    heard = {"wait_url": _at(public_url, WAIT_PATH), "wait_url_method": "POST"} if asks else {}
+    answer.enqueue(name[:64], action=_at(public_url, LEFT_PATH), method="POST", **heard)
+    return str(answer)
+
+
+def wait(text: str, language: str, public_url: str) -> str:
+    """TwiML for who waits: words that name a key, and music; a key that is pressed arrives at `KEY_PATH`. After it the
+    same again."""
+    answer, where = VoiceResponse(), _at(public_url, KEY_PATH)
+    gather = answer.gather(input="dtmf", num_digits=1, timeout=1, action=where, method="POST", finish_on_key="")
+    _say(gather, text, language)
+    gather.play(MUSIC)
+    answer.redirect(_at(public_url, WAIT_PATH), method="POST")
+    return str(answer)
+
+
+def wait_on(text: str, language: str, public_url: str) -> str:
+    """TwiML after a key that changed nothing: a word, if there is one, and the wait goes on."""
+    answer = VoiceResponse()
+    if text:
+        _say(answer, text, language)
+    answer.redirect(_at(public_url, WAIT_PATH), method="POST")
     return str(answer)
 
 
@@ -490,7 +519,7 @@ _VOICES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _say(answer: VoiceResponse, text: str, language: str) -> None:
+def _say(answer: Any, text: str, language: str) -> None:
     spoken, voice = _VOICES.get(language.partition("-")[0].lower(), _VOICES["en"])
     answer.say(text, voice=voice, language=spoken)
 

@@ -5,7 +5,7 @@ call is computed from all its facts every time: the same facts in any order give
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,6 +57,17 @@ _BY_KEY = (
     .where(Call.source == sa.bindparam("source"), Call.call_key == sa.bindparam("call_key"))
     .with_for_update()
 )
+_BY_LEG = (
+    select(Call)
+    .join(CallFact, col(CallFact.call_id) == Call.id)
+    .where(
+        Call.state != CallState.ENDED, Call.source == sa.bindparam("source"), CallFact.leg == sa.bindparam("leg"),
+        CallFact.leg != Call.call_key,
+    )
+    .limit(1)
+    .with_for_update(of=Call)
+)  # fmt: skip
+"""Of a leg that was told as part of a call, and of which more is told under its own id."""
 _OFFERED = (
     select(CallOffer.agent_id)
     .distinct()
@@ -144,11 +155,15 @@ def record(
     """
     is_ring = event.kind == "ring"
     call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
+    if call is None and not is_ring:
+        call = db.exec(_BY_LEG, params={"source": event.source, "leg": event.call_id}).first()
     is_new = call is None
     if call is None:
         call = _new(event, now=now)
     elif _knows(db, call, event):
         return call
+    if event.unsaid and call.number_typed:
+        event = replace(event, withheld=False)  # a telephone that rings for it, of which no more is told
     before = (call.state, call.agent_id, call.ticket_id)
     if event.withheld and not is_new and not call.is_withheld:
         _conceal(db, call, now=now)
