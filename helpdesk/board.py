@@ -48,6 +48,7 @@ class Figures:
     urgent: int | None  # of the open tickets; None: that guess is switched off
     today: Calls
     recent: Calls  # of the last half hour
+    settled: Calls  # of the last day of which it is known by now who came back
     over: frozenset[str]  # figures that are beyond some queue's threshold
 
 
@@ -106,6 +107,7 @@ class Board:
     waiting: list[WaitingRow]
     since: measures.Interval  # what "today" is
     recent: measures.Interval
+    settled: measures.Interval
 
 
 def now(db: Session, *, language: str, seen: set[int], timezone: str, at: datetime) -> Board:
@@ -114,7 +116,8 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
     shown = [queue for queue in every if queue.id in seen]
     ids = [queue.id or 0 for queue in shown]
     today, recent = measures.today(at, timezone), measures.recent(at)
-    told = measures.of_queues(db, [today, recent, *measures.last_half_hours(at, TREND)], ids)
+    settled = measures.settled_day(at, timezone)
+    told = measures.of_queues(db, [today, recent, settled, *measures.last_half_hours(at, TREND)], ids, now=at)
     of_today, of_recent = dict(measures.each(told, 0)), dict(measures.each(told, 1))
     line = alarms.seen(db, ids, of_recent)
     counts = queues.counts(db)
@@ -137,7 +140,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
                 queue_id, queue.called(language), counts.get(queue_id, none).open,
                 counts.get(queue_id, none).unassigned, len(waiting), min(waiting, default=None), oldest.get(queue_id),
                 line[queue_id].ready, staffed, day, of_recent.get(queue_id, Calls()),
-                [told.get((2 + step, queue_id), Calls()) for step in range(TREND)],
+                [told.get((3 + step, queue_id), Calls()) for step in range(TREND)],
                 measures.expected_wait(len(waiting), day.handle_seconds, staffed),
                 alarms.over(queue, line[queue_id], now=at), queue.alarms, queue.service_percent, queue.service_seconds,
             )
@@ -150,6 +153,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         sum(count for queue_id, count in queues.urgent(db).items() if queue_id in seen)
         if preferences.shown(db, "urgency") else None,
         measures.total(of_today.values()), measures.total(of_recent.values()),
+        measures.total(calls for _, calls in measures.each(told, 2)),
         frozenset(figure for row in rows for figure in row.over),
     )  # fmt: skip
     names = {queue.id: queue.called(language) for queue in shown}
@@ -164,7 +168,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         for agent in staff if (state := states.get(agent.id or 0)) is not None
     ]  # fmt: skip
     people.sort(key=lambda row: (row.help_since is None, STATES.index(Presence(row.state)), row.id))
-    return Board(figures, rows, people, _waiting(db, ids, names), today, recent)
+    return Board(figures, rows, people, _waiting(db, ids, names), today, recent, settled)
 
 
 def _waiting(db: Session, queue_ids: list[int], names: dict[int | None, str]) -> list[WaitingRow]:

@@ -1,8 +1,8 @@
 """A call through an Asterisk: from its manager interface, over a real socket, to the right agent's screen."""
 
 import re
-from datetime import datetime
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from sqlmodel import select
