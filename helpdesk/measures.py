@@ -471,8 +471,8 @@ def _firsts(intervals: Sequence[Interval], ids: Sequence[int], now: datetime) ->
     slots, again = _slots(intervals), aliased(Call)
 
     def within(at: Any) -> Any:
-        return sa.and_(at > col(QueueVisit.left_at),
-                       _Micros(at) - _Micros(col(QueueVisit.left_at)) <= SETTLED // timedelta(microseconds=1))  # fmt: skip
+        since = _Micros(at) - _Micros(col(QueueVisit.left_at))
+        return sa.and_(at > col(QueueVisit.left_at), since <= SETTLED // timedelta(microseconds=1))
 
     same = (col(again.queue_id) == col(QueueVisit.queue_id), col(again.direction) == "in",
             col(again.id) != col(Call.id), within(col(again.started_at)))  # fmt: skip
@@ -480,7 +480,8 @@ def _firsts(intervals: Sequence[Interval], ids: Sequence[int], now: datetime) ->
     rang = sa.exists().where(col(Call.customer_id).is_(None), col(again.number) == col(Call.number), *same)
     wrote = sa.exists().where(
         col(Ticket.customer_id) == col(Call.customer_id), col(Ticket.queue_id) == col(QueueVisit.queue_id),
-        col(Message.ticket_id) == col(Ticket.id), col(Message.direction) == Direction.IN, within(col(Message.created_at)),
+        col(Message.ticket_id) == col(Ticket.id), col(Message.direction) == Direction.IN,
+        within(col(Message.created_at)),
     )  # fmt: skip
     came_back = sa.or_(called, rang, wrote)
     return (

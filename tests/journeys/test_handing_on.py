@@ -1,4 +1,4 @@
-"""A call goes from one agent to another, or from one queue to the next: who sees it, whose it is, where its ticket is."""
+"""A call goes from agent to agent or from queue to queue: who sees it, whose it is, and where its ticket is."""
 
 from datetime import timedelta
 from typing import Any
