@@ -256,8 +256,9 @@ class Desk:
         return exchanges.found(known, token, settings=self.settings)
 
     def doors_changed(self) -> None:
-        """A key, a name or a word of an exchange is another now."""
+        """A key, a name, a word or an address of an exchange is another now: nobody waits for the next look."""
         self._doors = (-DOORS_SECONDS, {})
+        self.wires.wake()
 
     async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
         """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""

@@ -28,7 +28,7 @@ class Decision:
     """A queue and the voice that chose it."""
 
     queue_id: int
-    reason: str  # by_address, by_dialed_number, by_classifier, by_keywords, nobody_sure, no_words_yet, by_agent
+    reason: str  # by_address, by_dialed_number, by_overflow and so on: web/words.py names them
     prediction: Prediction | None = None
     threshold: float | None = None  # the one in force when it was decided; None where nothing was predicted
     words: tuple[Reason, ...] = ()  # key words that decided, where they did
@@ -159,6 +159,16 @@ def move(db: Session, ticket: Ticket, to: Queue, *, by: Agent, now: datetime) ->
         db,
         TicketMoved(ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_agent", by_id=by.id, at=now),
     )
+
+
+def overflow(db: Session, ticket: Ticket, to: Queue, *, now: datetime) -> None:
+    """The call that opened the ticket waits in another queue, because its own is closed, full or too slow."""
+    assert to.id is not None and ticket.id is not None
+    if ticket.queue_id == to.id:
+        return
+    before = ticket.queue_id
+    keep(db, ticket, Decision(to.id, "by_overflow"), now=now)
+    emit(db, TicketMoved(ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_overflow", at=now))
 
 
 def hear_notes(db: Session, ticket: Ticket, guess: Prediction, *, note: str, now: datetime) -> None:

@@ -227,6 +227,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/hooks/twilio/voice", hooks.twilio_voice, methods=POST),
         Route("/hooks/twilio/status", hooks.twilio_news, methods=POST),
         Route("/hooks/twilio/dialed", hooks.twilio_dialed, methods=POST),
+        Route("/hooks/twilio/wait", hooks.twilio_wait, methods=POST),
+        Route("/hooks/twilio/key", hooks.twilio_key, methods=POST),
         Route("/hooks/twilio/left", hooks.twilio_news, methods=POST),
         Route("/hooks/twilio/recording", hooks.twilio_news, methods=POST),
         Route("/hooks/mail/{token}", hooks.mail, methods=POST),

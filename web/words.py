@@ -78,6 +78,7 @@ WORDS: dict[str, dict[str, str]] = {
     "routing": {
         "by_address": N_("Sent to an address of this queue"),
         "by_dialed_number": N_("Dialed this queue's number"),
+        "by_overflow": N_("Passed on from a queue that could not take the call"),
         "by_open_ticket": N_("Continues an open ticket"),
         "by_thread": N_("Reply to an earlier message"),
         "by_classifier": N_("Decided by the classifier"),
@@ -1006,6 +1007,7 @@ WORDS: dict[str, dict[str, str]] = {
         "handle_seconds": N_("Handling time (AHT)"),
         "wrap_up_seconds": N_("Wrap-up (ACW)"),
         "transfer_rate": N_("Transfer rate"),
+        "first_contact_resolution": N_("First contact resolution"),
         "accepted": N_("Taken"),
         "declined": N_("Declined"),
         "timed_out": N_("Not picked up"),
@@ -1041,6 +1043,10 @@ WORDS: dict[str, dict[str, str]] = {
         "handle_seconds": N_("(Talk + hold + wrap-up) / handled."),
         "wrap_up_seconds": N_("Wrap-up / handled."),
         "transfer_rate": N_("Handed on to another agent / handled."),
+        "first_contact_resolution": N_(
+            "Answered calls after which the customer neither called nor wrote to the same queue within seven days / "
+            "answered calls whose seven days are over. Withheld numbers are not counted."
+        ),
     },
     "formula_of_agents": {
         "offered": N_("Calls that rang at the agent until the agent took them, declined or did not pick up."),

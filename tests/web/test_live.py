@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from helpdesk import learning
-from helpdesk.asterisk.wires import is_failing
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
 from models import Agent, Call, Event, Exchange, ExchangeKind, Inbound, Membership, NotificationKind, Ticket
 from tests.cast import (
@@ -58,7 +58,7 @@ def unreachable_asterisk(db: Session) -> None:
     row = Exchange(name="office", kind=ExchangeKind.ASTERISK, state_since=MONDAY, created_at=MONDAY)
     db.add(row)
     db.flush()
-    is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+    failed(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
 
 
 def mentioned(db: Session) -> None:
