@@ -134,7 +134,9 @@ def keep(
         decided_at=now,
     )
     db.add(row)
-    ticket.queue_id, ticket.routed_by, ticket.confidence = decision.queue_id, decision.reason, decision.confidence
+    in_force = (decision.queue_id, decision.reason, decision.confidence)
+    if (ticket.queue_id, ticket.routed_by, ticket.confidence) != in_force:  # a new ticket was written with it
+        ticket.queue_id, ticket.routed_by, ticket.confidence = in_force
     return row
 
 
