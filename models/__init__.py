@@ -13,6 +13,7 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
+from models.checklists import ChecklistItem
 from models.customers import (
     ContactPoint,
     Customer,
@@ -23,6 +24,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -36,6 +38,7 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.links import LinkKind, TicketLink
 from models.mailboxes import (
     Fetched,
     FetchedState,
@@ -90,6 +93,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
@@ -110,6 +114,7 @@ __all__ = [
     "CannedReply",
     "CaseKey",
     "Channel",
+    "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -126,6 +131,7 @@ __all__ = [
     "ExchangeState",
     "Fetched",
     "FetchedState",
+    "FieldChange",
     "FieldKind",
     "FieldValue",
     "Handling",
@@ -136,6 +142,7 @@ __all__ = [
     "InboundState",
     "KeyCount",
     "Lease",
+    "LinkKind",
     "Login",
     "Mailbox",
     "MailboxAfter",
@@ -174,8 +181,10 @@ __all__ = [
     "Tag",
     "Ticket",
     "TicketField",
+    "TicketLink",
     "TicketState",
     "TicketTag",
+    "TicketWatcher",
     "Training",
     "TrainingState",
     "Turn",
