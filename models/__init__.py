@@ -13,6 +13,7 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
+from models.checklists import ChecklistItem
 from models.customers import (
     ContactPoint,
     Customer,
@@ -24,6 +25,7 @@ from models.customers import (
 )
 from models.events import Bookmark, Event
 from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
+from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -37,6 +39,7 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.links import LinkKind, TicketLink
 from models.mailboxes import (
     Fetched,
     FetchedState,
@@ -91,6 +94,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
@@ -116,6 +120,7 @@ __all__ = [
     "CannedReply",
     "CaseKey",
     "Channel",
+    "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -132,6 +137,7 @@ __all__ = [
     "ExchangeState",
     "Fetched",
     "FetchedState",
+    "FieldChange",
     "FieldKind",
     "FieldValue",
     "Handling",
@@ -142,6 +148,7 @@ __all__ = [
     "InboundState",
     "KeyCount",
     "Lease",
+    "LinkKind",
     "Login",
     "Mailbox",
     "MailboxAfter",
@@ -183,9 +190,11 @@ __all__ = [
     "Tag",
     "Ticket",
     "TicketField",
+    "TicketLink",
     "TicketState",
     "TicketTag",
     "Topic",
+    "TicketWatcher",
     "Training",
     "TrainingState",
     "Turn",
