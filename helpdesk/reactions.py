@@ -2,7 +2,8 @@
 
 The work is enqueued in the transaction that states the fact, under a key made of the fact's ids: it is there if and
 only if the fact is, and the same fact stated twice causes it once. What is no more than another row, such as whom to
-call back, is written at once.
+call back, is written at once. What depends on the outcome of the whole transaction, the promises on tickets and who is
+given one, is concluded once, when everything was stated.
 """
 
 from collections.abc import Callable
@@ -10,8 +11,16 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import recalls
-from helpdesk.events import CallChanged, CallEnded, Fact, MessageQueued, MessageRescheduled
+from helpdesk import assigning, policies, recalls, sla
+from helpdesk.events import (
+    CalendarChanged,
+    CallChanged,
+    CallEnded,
+    Fact,
+    MessageQueued,
+    MessageRescheduled,
+    PolicyChanged,
+)
 from helpdesk.runtime import work
 from models import Call
 
@@ -21,6 +30,12 @@ def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
         return
     if call := db.get(Call, fact.call_id):
         recalls.heard(db, call, now=fact.at)
+
+
+def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
+    """Open tickets follow a policy or calendar that was changed, where anything is promised at all."""
+    if not policies.book(db).is_empty:
+        work.enqueue(db, "recount_promises", key=f"promises:{fact.at.timestamp():.6f}")
 
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
@@ -36,6 +51,8 @@ REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
     ),
     CallChanged: _recall,
     CallEnded: _recall,
+    PolicyChanged: _recount,
+    CalendarChanged: _recount,
 }
 
 
@@ -43,3 +60,9 @@ def react(db: Session, fact: Fact) -> None:
     """Enqueue what the fact causes, if anything."""
     if cause := REACTIONS.get(type(fact)):
         cause(db, fact)
+
+
+def conclude(db: Session) -> None:
+    """The transaction is about to commit: do what follows from all it stated together."""
+    sla.conclude(db, tuple(db.info["facts"]))
+    assigning.conclude(db, tuple(db.info["facts"]))

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents
+from helpdesk import agents, sla
 from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
@@ -82,6 +82,7 @@ def start(
         last_contact_at=now,
     )
     touch(ticket, text, awaits_us=True, now=now)
+    sla.opening(db, ticket)
     return insert(db, ticket)
 
 

@@ -58,7 +58,8 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
-from models.queues import Membership, Otherwise, Queue, Ringing
+from models.promises import Policy, Promise, PromiseKind
+from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -95,6 +96,7 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -157,9 +159,12 @@ __all__ = [
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Policy",
     "Preference",
     "Presence",
     "Priority",
+    "Promise",
+    "PromiseKind",
     "Purchase",
     "Queue",
     "QueueVisit",

@@ -142,6 +142,10 @@ def _notified(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
 
 
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
@@ -242,6 +246,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
+    facts.PromiseAtRisk: _ticket,
+    facts.PromiseBreached: _ticket,
+    facts.PromiseChanged: _ticket,
+    facts.PolicyChanged: _policies,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
