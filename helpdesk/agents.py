@@ -116,7 +116,7 @@ def change(
         agent.most_calls = most_calls
     if most_tickets is not None:
         if not 0 <= most_tickets <= 999:
-            raise Invalid("not_a_count", field="most_tickets")
+            raise Invalid("not_a_number_of_tickets", field="most_tickets")
         agent.most_tickets = most_tickets
     if password is not None:
         agent.password_hash = hash_password(password)

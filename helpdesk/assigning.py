@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import notifications, policies, queues
-from helpdesk.events import Fact, TicketAssigned, emit, name_of
+from helpdesk.events import Fact, TicketAssigned, TicketOpened, emit, name_of
 from models import (
     Agent,
     AgentState,
@@ -114,7 +114,7 @@ def deal(db: Session, *, now: datetime) -> int:
         free = [each for each in hands if any(may(each, queue) for queue in giving.values())]
         room = sum(each.most_tickets - each.load if each.most_tickets else BATCH for each in free)
         waiting = _waiting(db, wanted, but=stuck, most=min(room, BATCH))
-        backs = _handed_back(db, waiting, now)
+        backs = _handed_back(db, waiting)
         before = given
         for ticket in waiting:
             queue = giving[ticket.queue_id]
@@ -144,7 +144,7 @@ def is_any_waiting(db: Session, *, now: datetime) -> bool:
     hands = _hands(db, list(giving))
     wanted = _wanted(hands, giving)
     waiting = _waiting(db, wanted, but=(), most=BATCH, locks=False) if wanted else []
-    backs = _handed_back(db, waiting, now)
+    backs = _handed_back(db, waiting)
     return any(choose(hands, giving[each.queue_id], each.language, but=backs.get(each.id or 0)) for each in waiting)
 
 
@@ -246,11 +246,13 @@ def _waiting(
     return db.exec(query.with_for_update(of=Ticket, skip_locked=True) if locks else query).all()
 
 
-def _handed_back(db: Session, waiting: Sequence[Ticket], now: datetime) -> dict[int, int]:
+def _handed_back(db: Session, waiting: Sequence[Ticket]) -> dict[int, int]:
     """Of tickets that were somebody's before, who handed them back by hand last: ticket id -> agent id."""
-    older = [each.id for each in waiting if each.created_at < now]
+    facts = db.info.get("facts", ())
+    opened = {fact.ticket_id for fact in facts if isinstance(fact, TicketOpened)}
+    older = [each.id for each in waiting if each.id not in opened]
     told: dict[int, int] = {}
-    stated = [fact for fact in db.info.get("facts", ()) if isinstance(fact, TicketAssigned) and fact.ticket_id in older]
+    stated = [fact for fact in facts if isinstance(fact, TicketAssigned) and fact.ticket_id in older]
     if older:
         rows = db.execute(
             sa.select(col(Event.ticket_id), col(Event.data))

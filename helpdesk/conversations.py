@@ -21,11 +21,21 @@ from helpdesk import (
     preferences,
     queues,
     routing,
+    sla,
     tickets,
     unreachable,
 )
 from helpdesk.customers import contact_points, matching
-from helpdesk.events import MessageBounced, TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.events import (
+    MessageBounced,
+    PromiseAtRisk,
+    PromiseBreached,
+    TicketAssigned,
+    TicketLinked,
+    TicketMerged,
+    TicketUnmerged,
+    recall,
+)
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
@@ -86,8 +96,9 @@ TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
-    "message_approved", "message_returned",
+    "message_approved", "message_returned", "promise_at_risk", "promise_breached",
 }  # fmt: skip
+ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -313,10 +324,19 @@ class TicketView:
     urgency: UrgencyView | None
     language: LanguageView | None
     viewer_id: int
+    clocks: Sequence[sla.Clock] = ()
+    given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
 
 def show(
-    db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings, asked: Asked = Asked()
+    db: Session,
+    ticket: Ticket,
+    *,
+    agent: Agent,
+    language: str,
+    settings: Settings,
+    asked: Asked = Asked(),
+    now: datetime,
 ) -> TicketView:
     """Everything the ticket's page shows to this agent."""
     assert ticket.id is not None
@@ -338,6 +358,7 @@ def show(
     beside = panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None
     reachable = {point["value"]: point["unreachable"] for point in beside.addresses} if beside else {}
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
+    entries = _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -352,7 +373,7 @@ def show(
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last),
+        entries,
         beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         assignable,
@@ -363,6 +384,8 @@ def show(
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
         agent.id or 0,
+        clocks=sla.clocks(db, ticket, now=now),
+        given=_given(ticket, entries),
     )
 
 
@@ -612,6 +635,12 @@ def _fact(
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
+        if isinstance(told, TicketAssigned) and told.reason:
+            before = staff.get(told.from_agent_id or 0)
+            facts |= {"given": told.reason if agent else "", "from": before.name if before else ""}
+            code = f"ticket_given_{told.reason}" if agent else "ticket_returned"
+    if isinstance(told, PromiseAtRisk | PromiseBreached):
+        code = f"{code}_{told.kind}"
     if isinstance(told, TicketLinked):
         code, facts["other"] = f"ticket_{told.reason}", told.other_id
     if isinstance(told, TicketMerged | TicketUnmerged):
@@ -625,6 +654,15 @@ def _fact(
     by = staff.get(row.actor_id or 0)
     facts["by"] = by.name if by else ""
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
+
+
+def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:
+    """How the desk chose who has it now; "" where a person did."""
+    if ticket.assignee_id is None:
+        return ""
+    own = (each for each in reversed(entries) if each.kind == "fact" and each.ticket_id == ticket.id)
+    last = next((each for each in own if each.fact.startswith(ASSIGNED)), None)
+    return str(last.facts.get("given", "")) if last else ""
 
 
 def _routing(

@@ -5,7 +5,9 @@ for with every mail, so a process reads them once (`book`) and again when a fact
 hours are others now.
 """
 
+import re
 import threading
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +28,7 @@ LONGEST = 60 * 24 * 366
 KINDS = (PromiseKind.FIRST_RESPONSE, PromiseKind.NEXT_RESPONSE, PromiseKind.RESOLUTION)
 _TERMS = (PolicyChanged, CalendarChanged, QueueChanged)
 _TERM_NAMES = [name_of(kind) for kind in _TERMS]
+_SPOKEN = r"(?:(?P<h>\d{1,4})(?:h|hr|hrs|hours?|時間))?(?:(?P<m>\d{1,6})(?:m|min|mins|minutes?|分))?"
 _MEMORY = 256
 
 
@@ -217,6 +220,39 @@ def move(db: Session, policy: Policy, step: int, *, by: Agent, now: datetime) ->
     _say(db, policy, "moved", by=by, now=now)
 
 
+def read_length(text: str, *, field: str) -> int:
+    """A length of business time as people type it, in minutes: "90", "1:30", "1h 30m", "8時間", wide too; "" is 0.
+
+    Raises `Invalid("not_a_length")`.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().casefold().replace(" ", "")
+    for pattern in (r"(?P<m>\d{1,6})", r"(?P<h>\d{1,4}):(?P<m>[0-5]\d)", _SPOKEN):
+        if plain and (found := re.fullmatch(pattern, plain)):
+            told = found.groupdict(default="0")
+            return int(told.get("h") or 0) * 60 + int(told.get("m") or 0)
+    if plain:
+        raise Invalid("not_a_length", field=field, found=text[:40])
+    return 0
+
+
+def written_length(minutes: int) -> str:
+    """The same as `read_length` reads it: "1:30"; "" for 0."""
+    return f"{minutes // 60}:{minutes % 60:02}" if minutes else ""
+
+
+def preview(db: Session, policy: Policy, *, now: datetime) -> dict[PromiseKind, datetime | None]:
+    """When a ticket that came now, and fitted this policy, would be due; None: never, its calendar does not open."""
+    calendar_id = policy.calendar_id
+    if calendar_id is None and policy.queue_id is not None:
+        calendar_id = db.scalar(sa.select(col(Queue.calendar_id)).where(col(Queue.id) == policy.queue_id))
+    table = Timetable(db.get(Calendar, calendar_id) if calendar_id is not None else None)
+    return {
+        kind: table.after(now, 60.0 * minutes)
+        for kind in (PromiseKind.FIRST_RESPONSE, PromiseKind.RESOLUTION)
+        if (minutes := getattr(policy, f"{kind.value}_minutes"))
+    }
+
+
 def _checked(db: Session, form: Form) -> dict[str, Any]:
     if not form.name.strip():
         raise Invalid("policy_name_missing", field="name")
@@ -227,7 +263,7 @@ def _checked(db: Session, form: Form) -> dict[str, Any]:
     if not any(getattr(form, f"{kind.value}_minutes") for kind in KINDS):
         raise Invalid("nothing_promised", field="first_response_minutes")
     if not 1 <= form.at_risk_percent <= 99:
-        raise Invalid("not_a_share", field="at_risk_percent")
+        raise Invalid("not_a_part_of_time", field="at_risk_percent")
     if form.priority is not None and form.priority not in [each.value for each in Priority]:
         raise Invalid("unknown_choice", field="priority")
     for table, name in ((Queue, "queue_id"), (Calendar, "calendar_id"), (Agent, "at_risk_agent_id"),

@@ -9,6 +9,7 @@ Whoever changes queue or priority changes what is promised, not what has passed:
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -169,6 +170,30 @@ def recount(db: Session, *, above: int, now: datetime) -> int:
         if (ticket.due_at, ticket.due_kind) != before:
             emit(db, PromiseChanged(ticket_id=ticket.id, queue_id=ticket.queue_id, at=now))
     return (found[-1].id or 0) if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A promise as the head of its ticket shows it. `state` is "running", "at_risk", "broken", "resting", "kept" or
+    "kept_late"; `at` is when it is due, was broken, began to rest, or was kept."""
+
+    kind: str
+    state: str
+    at: datetime
+
+
+def clocks(db: Session, ticket: Ticket, *, now: datetime) -> list[Clock]:
+    """What is promised on a ticket now: what is open, what is due first first, or else how it was kept last."""
+    if policies.book(db).is_empty or ticket.id is None:
+        return []
+    rows = of(db, ticket.id)
+    is_over = ticket.state == TicketState.RESOLVED
+    shown = [each for each in rows if each.kept_at is None and not is_over]
+    for kinds in (ANSWERS, (PromiseKind.RESOLUTION,)):
+        if not any(each.kind in kinds for each in shown):
+            shown += [each for each in rows if each.kind in kinds and each.kept_at is not None][-1:]
+    told = [clock for each in shown if (clock := _clock(each, now)) is not None]
+    return sorted(told, key=lambda clock: (clock.state.startswith("kept"), clock.at))
 
 
 def of(db: Session, ticket_id: int) -> list[Promise]:
@@ -459,6 +484,19 @@ def _rows(db: Session, ticket_ids: Iterable[int]) -> dict[int, list[Promise]]:
         for promise in db.exec(query):
             found.setdefault(promise.ticket_id, []).append(promise)
     return found
+
+
+def _clock(promise: Promise, now: datetime) -> Clock | None:
+    if promise.kept_at is not None:
+        return Clock(promise.kind.value, "kept_late" if promise.breached_at else "kept", promise.kept_at)
+    if promise.paused_at is not None:
+        return Clock(promise.kind.value, "resting", promise.paused_at)
+    if promise.due_at is None:
+        return None
+    if promise.due_at <= now:
+        return Clock(promise.kind.value, "broken", promise.due_at)
+    is_near = promise.at_risk_at is not None and promise.at_risk_at <= now
+    return Clock(promise.kind.value, "at_risk" if is_near else "running", promise.due_at)
 
 
 def _named(promise: Promise, ticket: Ticket) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
     return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
-                              asked=outgoing.asked_of(request))  # fmt: skip
+                              asked=outgoing.asked_of(request), now=desk_of(request).clock())  # fmt: skip
 
 
 def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:

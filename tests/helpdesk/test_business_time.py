@@ -93,8 +93,9 @@ def any_calendar(chance: random.Random, around: date) -> Calendar:
         (around + timedelta(days=chance.randrange(-3, 10))).isoformat(): any_hours(chance)
         for _ in range(chance.choice((0, 0, 1, 3)))
     }
+    week = {day: any_hours(chance) for day in WEEK} | {"wed": [["10:00", "17:00"]]}
     return Calendar(
-        name="", timezone=chance.choice(ZONES), week={day: any_hours(chance) for day in WEEK} | {"wed": [["10:00", "17:00"]]},
+        name="", timezone=chance.choice(ZONES), week=week,
         days=days, holidays=chance.choice(("JP", "")), created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Promises: made when a ticket is opened, kept by what is said, resting, at risk, broken; on both databases."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
