@@ -640,7 +640,7 @@ def _fact(
             facts |= {"given": told.reason if agent else "", "from": before.name if before else ""}
             code = f"ticket_given_{told.reason}" if agent else "ticket_returned"
     if isinstance(told, PromiseAtRisk | PromiseBreached):
-        code = f"{code}_{told.kind}"
+        code = f"{code}_{told.what}"
     if isinstance(told, TicketLinked):
         code, facts["other"] = f"ticket_{told.reason}", told.other_id
     if isinstance(told, TicketMerged | TicketUnmerged):

@@ -347,12 +347,12 @@ class AgentNotified(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class PromiseAtRisk(Fact):
-    """So much of the time is used that a promise, of a PromiseKind, may be broken."""
+    """So much of the time is used that a promise, `what` of a PromiseKind, may be broken."""
 
     ticket_id: int
     queue_id: int
     promise_id: int
-    kind: str
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -362,7 +362,7 @@ class PromiseBreached(Fact):
     ticket_id: int
     queue_id: int
     promise_id: int
-    kind: str
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ given one, is concluded once, when everything was stated.
 from collections.abc import Callable
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from helpdesk import assigning, policies, recalls, sla
+from helpdesk import assigning, recalls, sla
 from helpdesk.events import (
     CalendarChanged,
     CallChanged,
@@ -22,7 +22,7 @@ from helpdesk.events import (
     PolicyChanged,
 )
 from helpdesk.runtime import work
-from models import Call
+from models import Call, Promise
 
 
 def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
@@ -33,8 +33,8 @@ def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
 
 
 def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
-    """Open tickets follow a policy or calendar that was changed, where anything is promised at all."""
-    if not policies.book(db).is_empty:
+    """Open tickets follow a policy or calendar that was changed, where anything was ever promised."""
+    if db.exec(select(Promise.id).limit(1)).first() is not None:
         work.enqueue(db, "recount_promises", key=f"promises:{fact.at.timestamp():.6f}")
 
 

@@ -500,7 +500,7 @@ def _clock(promise: Promise, now: datetime) -> Clock | None:
 
 
 def _named(promise: Promise, ticket: Ticket) -> dict[str, Any]:
-    return {"promise_id": promise.id, "kind": promise.kind.value, "ticket_id": ticket.id, "queue_id": ticket.queue_id}
+    return {"promise_id": promise.id, "what": promise.kind.value, "ticket_id": ticket.id, "queue_id": ticket.queue_id}
 
 
 def _told(db: Session, ticket: Ticket, who: Sequence[str], named: int | None) -> list[int]:

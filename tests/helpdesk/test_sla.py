@@ -53,7 +53,7 @@ def ticket(desk: OpenDesk, ticket_id: int = 1) -> Ticket:
 def stated(desk: OpenDesk, *facts: str) -> list[tuple[str, str]]:
     """Facts of these names in order, each with the kind of promise it names."""
     query = select(Event).where(col(Event.fact).in_(facts)).order_by(col(Event.id))
-    return desk.read(lambda db: [(row.fact, row.data.get("kind", "")) for row in db.exec(query)])
+    return desk.read(lambda db: [(row.fact, row.data.get("what", "")) for row in db.exec(query)])
 
 
 def look_out(desk: OpenDesk) -> None:
