@@ -441,7 +441,8 @@ def _broken(db: Session, promise: Promise, ticket: Ticket, *, now: datetime) -> 
     if promise.id is None:
         db.add(promise)
         db.flush()
-    emit(db, PromiseBreached(**_named(promise, ticket), at=now))
+    last = max((fact.at for fact in db.info.get("facts", ())), default=now)  # the log is in the order of time
+    emit(db, PromiseBreached(**_named(promise, ticket), at=max(now, last)))
 
 
 def _take_back_alarms(promise: Promise, *, at: datetime) -> None:
