@@ -45,6 +45,49 @@ STIRS = {
 }  # fmt: skip
 """The facts after which a ticket may wait that did not, or somebody be free who was not."""
 
+_STAFF = (
+    sa.select(
+        col(Membership.queue_id), col(Membership.level), col(Membership.turn), col(Agent.id), col(Agent.languages),
+        col(Agent.most_tickets), col(AgentState.state), col(AgentState.reason),
+    )
+    .join(Agent, col(Agent.id) == Membership.agent_id)
+    .join(AgentState, sa.and_(col(AgentState.agent_id) == Agent.id, col(AgentState.ended_at).is_(None)), isouter=True)
+    .where(col(Membership.queue_id).in_(sa.bindparam("queue_ids", expanding=True)), col(Agent.is_active))
+    .order_by(col(Agent.id))
+)  # fmt: skip
+_LOADS = (
+    sa.select(col(Ticket.assignee_id), sa.func.count())
+    .where(
+        col(Ticket.assignee_id).in_(sa.bindparam("agent_ids", expanding=True)), col(Ticket.state) == TicketState.OPEN
+    )
+    .group_by(col(Ticket.assignee_id))
+)
+# A ticket whose call still rings or is talked about waits for nobody: it is whose the call is.
+_ALONE = (
+    col(Ticket.state) == TicketState.OPEN,
+    col(Ticket.assignee_id).is_(None),
+    col(Ticket.awaits_us),
+    sa.not_(sa.exists().where(col(Call.ticket_id) == Ticket.id, col(Call.state) != CallState.ENDED)),
+    col(Ticket.queue_id).in_(sa.bindparam("queue_ids", expanding=True)),
+)
+_ANY = sa.select(col(Ticket.id)).where(*_ALONE).limit(1)
+_TONGUE = sa.cast(col(Ticket.queue_id), sa.String) + ":" + col(Ticket.language)
+_WAITING = (
+    sa.select(Ticket)
+    .where(
+        *_ALONE,
+        sa.or_(
+            _TONGUE.in_(sa.bindparam("spoken", expanding=True)), _TONGUE.not_in(sa.bindparam("known", expanding=True))
+        ),
+        col(Ticket.id).not_in(sa.bindparam("but", expanding=True)),
+    )
+    .order_by(
+        col(Ticket.due_at).is_(None), col(Ticket.due_at), col(Ticket.priority).desc(), col(Ticket.created_at),
+        col(Ticket.id),
+    )
+    .limit(sa.bindparam("most"))
+)  # fmt: skip
+
 
 @dataclass(slots=True)
 class Hand:
@@ -107,6 +150,8 @@ def deal(db: Session, *, now: datetime) -> int:
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     giving = {queue.id or 0: queue for queue in queues.everyone(db) if queue.assigning != Assigning.MANUAL}
+    if not giving or db.execute(_ANY, {"queue_ids": list(giving)}).first() is None:
+        return 0
     hands = _hands(db, list(giving))
     given, stuck = 0, set[int]()
     turns: dict[tuple[int, int], int] = {}
@@ -139,7 +184,7 @@ def deal(db: Session, *, now: datetime) -> int:
 def is_any_waiting(db: Session, *, now: datetime) -> bool:
     """Whether something waits that somebody may take. Deals follow facts; this finds what two passed to each other."""
     giving = {queue.id or 0: queue for queue in queues.everyone(db) if queue.assigning != Assigning.MANUAL}
-    if not giving:
+    if not giving or db.execute(_ANY, {"queue_ids": list(giving)}).first() is None:
         return False
     hands = _hands(db, list(giving))
     wanted = _wanted(hands, giving)
@@ -181,69 +226,39 @@ def _give(db: Session, ticket: Ticket, hand: Hand, queue: Queue, hands: Sequence
 
 def _hands(db: Session, queue_ids: Sequence[int]) -> list[Hand]:
     """Everybody who serves one of these queues, whether they are there or not."""
-    rows = db.execute(
-        sa.select(
-            col(Membership.queue_id), col(Membership.level), col(Membership.turn), col(Agent.id), col(Agent.languages),
-            col(Agent.most_tickets), col(AgentState.state), col(AgentState.reason),
-        )
-        .join(Agent, col(Agent.id) == Membership.agent_id)
-        .join(AgentState, sa.and_(col(AgentState.agent_id) == Agent.id, col(AgentState.ended_at).is_(None)),
-              isouter=True)
-        .where(col(Membership.queue_id).in_(queue_ids), col(Agent.is_active))
-        .order_by(col(Agent.id))
-    )  # fmt: skip
     hands: dict[int, Hand] = {}
-    for queue_id, level, turn, agent_id, languages, most, state, reason in rows:
-        hand = hands.setdefault(
-            agent_id, Hand(agent_id, languages, most, Presence(state or Presence.OFFLINE), reason or "")
-        )
+    for queue_id, level, turn, agent_id, languages, most, state, reason in db.execute(_STAFF, {"queue_ids": queue_ids}):
+        hand = hands.get(agent_id)
+        if hand is None:
+            state = Presence(state or Presence.OFFLINE)
+            hand = hands[agent_id] = Hand(agent_id, frozenset(languages), most, state, reason or "")
         hand.members[queue_id] = (level, turn)
     there = [each.agent_id for each in hands.values() if each.is_there]
-    if there:
-        loads = db.execute(
-            sa.select(col(Ticket.assignee_id), sa.func.count())
-            .where(col(Ticket.assignee_id).in_(there), col(Ticket.state) == TicketState.OPEN)
-            .group_by(col(Ticket.assignee_id))
-        )
-        for agent_id, count in loads:
-            hands[agent_id].load = count
+    for agent_id, load in db.execute(_LOADS, {"agent_ids": there}):
+        hands[agent_id].load = load
     return list(hands.values())
 
 
-def _wanted(hands: Sequence[Hand], giving: dict[int, Queue]) -> list[sa.ColumnElement[bool]]:
-    """What can be given to somebody now, as conditions: queues, and in each the languages of who is free there."""
-    found: list[sa.ColumnElement[bool]] = []
-    for queue_id, queue in giving.items():
-        members = [each for each in hands if queue_id in each.members]
-        free = [each for each in members if may(each, queue)]
-        if not free:
-            continue
-        spoken = sorted({language for each in free for language in each.languages})
-        known = sorted({language for each in members for language in each.languages})
-        tongue = col(Ticket.language)
-        found.append(sa.and_(col(Ticket.queue_id) == queue_id, sa.or_(tongue.in_(spoken), tongue.not_in(known))))
-    return found
+def _wanted(hands: Sequence[Hand], giving: dict[int, Queue]) -> dict[str, list[Any]]:
+    """What can be given to somebody now: in which queues, and there in which languages. `spoken` are those of who is
+    free, `known` those of anybody who serves the queue. Empty where nobody is free."""
+    free_in, spoken, known = set[int](), set[str](), set[str]()
+    for each in hands:
+        for queue_id in each.members:
+            tongues = {f"{queue_id}:{language}" for language in each.languages}
+            known |= tongues
+            if may(each, giving[queue_id]):
+                free_in.add(queue_id)
+                spoken |= tongues
+    return {"queue_ids": sorted(free_in), "spoken": sorted(spoken), "known": sorted(known)} if free_in else {}
 
 
 def _waiting(
-    db: Session, wanted: Sequence[sa.ColumnElement[bool]], *, but: Collection[int], most: int, locks: bool = True
+    db: Session, wanted: dict[str, list[Any]], *, but: Collection[int], most: int, locks: bool = True
 ) -> Sequence[Ticket]:
-    """Tickets that wait for somebody, what is due first first. One whose call still rings or is talked about does not:
-    it is whose the call is."""
-    live = sa.exists().where(col(Call.ticket_id) == Ticket.id, col(Call.state) != CallState.ENDED)
-    query = (
-        select(Ticket)
-        .where(
-            Ticket.state == TicketState.OPEN, col(Ticket.assignee_id).is_(None), col(Ticket.awaits_us), sa.or_(*wanted),
-            sa.not_(live), col(Ticket.id).not_in(but),
-        )
-        .order_by(
-            col(Ticket.due_at).is_(None), col(Ticket.due_at), col(Ticket.priority).desc(), col(Ticket.created_at),
-            col(Ticket.id),
-        )
-        .limit(most)
-    )  # fmt: skip
-    return db.exec(query.with_for_update(of=Ticket, skip_locked=True) if locks else query).all()
+    """Tickets that wait for somebody, what is due first first."""
+    told = wanted | {"but": list(but), "most": most}
+    return db.scalars(_WAITING.with_for_update(of=Ticket, skip_locked=True) if locks else _WAITING, told).all()
 
 
 def _handed_back(db: Session, waiting: Sequence[Ticket]) -> dict[int, int]:

@@ -8,10 +8,10 @@ hours are others now.
 import re
 import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -22,6 +22,7 @@ from helpdesk.events import CalendarChanged, Fact, PolicyChanged, QueueChanged, 
 from helpdesk.hours import Timetable
 from models import Agent, Assigning, Calendar, Channel, Event, Policy, Priority, PromiseKind, Queue
 
+T = TypeVar("T")
 TOLD = ("assignee", "supervisors")
 LONGEST = 60 * 24 * 366
 """Minutes: nobody promises anything for later than in a year of always being there."""
@@ -65,13 +66,13 @@ class Book:
 
     def terms(self, queue_id: int, priority: int, channel: Channel) -> Terms | None:
         """What is promised for such tickets; None: nothing."""
-        key = (queue_id, priority, channel)
-        if key not in self._known:
+
+        def find() -> Terms | None:
             fitting = (each for each in self.policies if each.is_active and fits(each, queue_id, priority, channel))
             policy = next(fitting, None)
-            self._remember(key, policy and Terms(policy, policy.calendar_id or self.calendar_of.get(queue_id)))
-        found: Terms | None = self._known[key]
-        return found
+            return Terms(policy, policy.calendar_id or self.calendar_of.get(queue_id)) if policy else None
+
+        return self.remembered((queue_id, priority, channel), find)
 
     def of(self, policy_id: int) -> Policy | None:
         """One policy."""
@@ -82,17 +83,16 @@ class Book:
         return self.tables.get(calendar_id) or self.tables[None]
 
     def after(self, calendar_id: int | None, at: datetime, seconds: float) -> datetime | None:
-        """`Timetable.after`, remembered: mails that are read together are due together."""
-        key = (calendar_id, at, seconds)
-        if key not in self._known:
-            self._remember(key, self.table(calendar_id).after(at, seconds))
-        found: datetime | None = self._known[key]
-        return found
+        """`Timetable.after`, remembered."""
+        return self.remembered((calendar_id, at, seconds), lambda: self.table(calendar_id).after(at, seconds))
 
-    def _remember(self, key: Any, value: Any) -> None:
-        if len(self._known) >= _MEMORY:
-            self._known.clear()
-        self._known[key] = value
+    def remembered(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        """What was made for a key before, or is made now: mails that are read together are due together."""
+        if key not in self._known:
+            if len(self._known) >= _MEMORY:
+                self._known.clear()
+            self._known[key] = make()
+        return cast(T, self._known[key])
 
 
 _lock = threading.Lock()

@@ -69,14 +69,8 @@ _UNSAID = (MessageState.WITHDRAWN, MessageState.FAILED, MessageState.AWAITING)
 def opening(db: Session, ticket: Ticket) -> None:
     """Write on a ticket that a customer is about to open when we must answer, so that its row is written once."""
     book = policies.book(db)
-    terms = None if book.is_empty else _terms(book, ticket)
-    if terms is None:
-        return
-    for kind in (PromiseKind.FIRST_RESPONSE, PromiseKind.RESOLUTION):
-        if seconds := terms.seconds(kind):
-            due = book.after(terms.calendar_id, ticket.created_at, seconds)
-            if due is not None and (ticket.due_at is None or due < ticket.due_at):
-                ticket.due_at, ticket.due_kind = due, kind.value
+    if not book.is_empty:
+        ticket.due_at, ticket.due_kind = _plan(book, ticket).due
 
 
 def conclude(db: Session, told: Sequence[Fact]) -> None:
@@ -91,7 +85,7 @@ def conclude(db: Session, told: Sequence[Fact]) -> None:
             by_ticket.setdefault(ticket_id, []).append(fact)
     if not by_ticket:
         return
-    made: list[Promise] = []
+    made: list[dict[str, Any]] = []
     new = {ticket_id for ticket_id, facts in by_ticket.items() if any(isinstance(each, TicketOpened) for each in facts)}
     rows = _rows(db, by_ticket.keys() - new)
     _merge(db, book, by_ticket, rows)
@@ -99,15 +93,21 @@ def conclude(db: Session, told: Sequence[Fact]) -> None:
         ticket = db.get(Ticket, ticket_id)
         if ticket is None:
             continue
+        if ticket_id in new and _is_usual(ticket, facts):
+            plan = _plan(book, ticket)
+            made += [values | {"ticket_id": ticket_id} for values in plan.rows]
+            if (ticket.due_at, ticket.due_kind) != plan.due:
+                ticket.due_at, ticket.due_kind = plan.due
+            continue
         own = rows.setdefault(ticket_id, [])
         _settle(db, book, ticket, own, facts)
         if ticket_id in new:
-            made += [each for each in own if each.id is None]
+            made += [_values(each) for each in own if each.id is None]
         else:
             db.add_all(own)
     if made:
         db.flush()  # their tickets may not be there yet
-        db.connection().execute(_INSERT, [{name: getattr(each, name) for name in _COLUMNS} for each in made])
+        db.connection().execute(_INSERT, made)
 
 
 def is_anything_due(db: Session, *, now: datetime) -> bool:
@@ -199,6 +199,30 @@ def clocks(db: Session, ticket: Ticket, *, now: datetime) -> list[Clock]:
 def of(db: Session, ticket_id: int) -> list[Promise]:
     """What was promised on a ticket, oldest first."""
     return list(db.exec(select(Promise).where(Promise.ticket_id == ticket_id).order_by(col(Promise.id))))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The promises on a ticket that a customer opens, as rows without their ticket, and the earliest of them."""
+
+    rows: list[dict[str, Any]]
+    due: tuple[datetime | None, str]
+
+
+def _plan(book: Book, ticket: Ticket) -> Plan:
+    def make() -> Plan:
+        rows: list[Promise] = []
+        _make(book, ticket, rows, (PromiseKind.FIRST_RESPONSE, PromiseKind.RESOLUTION), at=ticket.created_at)
+        return Plan([_values(each) for each in rows], _due(rows))
+
+    return book.remembered((ticket.queue_id, ticket.priority, ticket.channel, ticket.created_at), make)
+
+
+def _is_usual(ticket: Ticket, told: Sequence[Fact]) -> bool:
+    """Whether a customer opened it, and that is all that happened."""
+    return ticket.state == TicketState.OPEN and all(
+        isinstance(fact, MessageReceived) or (isinstance(fact, TicketOpened) and fact.by_id is None) for fact in told
+    )
 
 
 # --- a ticket's clocks -------------------------------------------------------------------------------------------
@@ -368,7 +392,7 @@ def _merge(db: Session, book: Book, by_ticket: dict[int, list[Fact]], rows: dict
             if ours is None:
                 had = any(each.kind == PromiseKind.FIRST_RESPONSE for each in rows[ticket_id])
                 kind = PromiseKind.NEXT_RESPONSE if had else theirs.kind
-                copied = {name: getattr(theirs, name) for name in _COLUMNS} | {"ticket_id": ticket_id, "kind": kind}
+                copied = _values(theirs) | {"ticket_id": ticket_id, "kind": kind}
                 rows[ticket_id].append(Promise(**copied))
             elif ours.due_at is None or theirs.due_at < ours.due_at:
                 for name in ("policy_id", "calendar_id", "promised_seconds", "started_at", "counted_at", "left_seconds",
@@ -463,11 +487,19 @@ def _next(promise: Promise) -> datetime | None:
 
 
 def _write_due(ticket: Ticket, rows: Sequence[Promise]) -> None:
-    running = [each for each in rows if each.kept_at is None and each.due_at is not None]
-    first = min(running, key=lambda each: (each.due_at, each.kind), default=None)
-    due = (first.due_at, first.kind.value) if first else (None, "")
+    due = _due(rows)
     if (ticket.due_at, ticket.due_kind) != due:
         ticket.due_at, ticket.due_kind = due
+
+
+def _due(rows: Sequence[Promise]) -> tuple[datetime | None, str]:
+    """When the earliest open promise is due, and which that is."""
+    running = [(each.due_at, each.kind.value) for each in rows if each.kept_at is None and each.due_at is not None]
+    return min(running, default=(None, ""))
+
+
+def _values(promise: Promise) -> dict[str, Any]:
+    return {name: getattr(promise, name) for name in _COLUMNS}
 
 
 # --- what is asked of the rows -----------------------------------------------------------------------------------
