@@ -540,19 +540,20 @@ class Desk:
                 logger.exception("the nightly training could not be asked for; trying again")
 
     async def _tidy(self) -> None:
-        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
+        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
+        process has changed of what this one keeps at hand."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             try:
                 await self.database.tidy()
+                if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
+                    await self.database.read(policies.refresh)
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
 
     async def look_out(self) -> None:
         """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
         overdue work of who is not there; and find what waits for nothing."""
-        if not self.database.is_sqlite:  # where one process owns the file, it knows what it changed
-            await self.database.read(policies.refresh)
         looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
             (alarms.news, alarms.watch),
             (recalls.is_any_overdue, recalls.raise_overdue),

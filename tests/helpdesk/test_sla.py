@@ -1,5 +1,6 @@
 """Promises: made when a ticket is opened, kept by what is said, resting, at risk, broken; on both databases."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,9 @@ from models import (
     Ticket,
     TicketState,
 )
+from models.database import Database
 from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, OpenDesk
+from tests.web.test_statements import counted
 
 OFFICE = {day: [["09:00", "12:00"], ["13:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
@@ -282,3 +285,35 @@ def test_a_changed_calendar_and_a_changed_policy_move_open_tickets(desk: OpenDes
     desk.write(lambda db: policies.save(db, policies.get(db, policy_id), form, by=None, now=desk.clock()))
     desk.app.state.desk.jobs()["recount_promises"]()
     assert ticket(desk).due_at == MONDAY + timedelta(hours=1)
+
+
+def test_the_promises_of_a_mail_cost_one_statement_and_the_policies_none(desk: OpenDesk) -> None:
+    promised(desk, resolution_minutes=600, calendar_id=office(desk))
+    desk.mail()  # whoever comes first reads the policies
+    with counted(desk) as said:
+        desk.mail(subject="もう一つ")
+    own = [
+        " ".join(each.split()[:3])
+        for each in said
+        if re.search(r"(FROM|INTO|UPDATE) (promise|policy|calendar)\b", each)
+    ]
+    looks = "SELECT promise.id FROM"  # of the loop that waits for what time brings about
+    assert [each for each in own if each != looks] == ["INSERT INTO promise"]
+    assert desk.count(Promise) == 4
+
+
+def test_what_another_process_promises_is_heard_of(desk: OpenDesk) -> None:
+    promised(desk)
+    desk.mail()
+    other = Database(desk.settings.database)
+    form = policies.Form(name="短め", first_response_minutes=5)
+
+    def shorten(db: Any) -> None:
+        db.info["work"] = desk.database.info["work"]
+        policies.save(db, policies.get(db, 1), form, by=None, now=desk.clock())
+
+    other.write_now(shorten)
+    other.close()
+    desk.read(policies.refresh)
+    desk.mail(subject="もう一つ")
+    assert ticket(desk, 2).due_at == MONDAY + timedelta(minutes=5)
