@@ -24,7 +24,20 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, canned, feedback, impressions, inbox, outgoing, queues, routing, tickets
+from helpdesk import (
+    agents,
+    calls,
+    canned,
+    feedback,
+    hours,
+    impressions,
+    inbox,
+    outgoing,
+    policies,
+    queues,
+    routing,
+    tickets,
+)
 from helpdesk.customers import contact_points, records
 from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
@@ -238,8 +251,23 @@ def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
             queue_ids=[stage.lines[slug].id or 0 for slug in account.serves],
             now=founded,
         )
+    _promise(stage, founded)
     _register_customers(stage, founded)
     return stage
+
+
+def _promise(stage: _Stage, founded: datetime) -> None:
+    """The office's hours, and by when customers have an answer."""
+    week, by = dict.fromkeys(hours.WEEK[:5], "9:00-18:00"), stage.staff["sato"]
+    office = hours.save(
+        stage.db, None, name="平日", timezone=stage.settings.timezone, week=week, holidays="JP", days="", by=by,
+        now=founded,
+    )  # fmt: skip
+    form = policies.Form(
+        name="標準", calendar_id=office.id, first_response_minutes=4 * 60, next_response_minutes=8 * 60,
+        resolution_minutes=45 * 60, at_risk_told=["assignee"], breached_told=["assignee", "supervisors"],
+    )  # fmt: skip
+    policies.save(stage.db, None, form, by=by, now=founded)
 
 
 def _register_customers(stage: _Stage, founded: datetime) -> None:

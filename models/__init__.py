@@ -62,7 +62,8 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
-from models.queues import Membership, Otherwise, Queue, Ringing
+from models.promises import Policy, Promise, PromiseKind
+from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -105,6 +106,7 @@ __all__ = [
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -171,9 +173,12 @@ __all__ = [
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Policy",
     "Preference",
     "Presence",
     "Priority",
+    "Promise",
+    "PromiseKind",
     "Purchase",
     "Queue",
     "QueueVisit",

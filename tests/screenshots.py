@@ -222,6 +222,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "agents": (SUPERVISOR, "/admin/agents"),
     "agent-form": (SUPERVISOR, whole("/admin/agents/1")),
     "calendar": (SUPERVISOR, hours),
+    "promises": (SUPERVISOR, "/admin/promises"),
+    "promise-form": (SUPERVISOR, whole("/admin/promises/1")),
     "parked": (SUPERVISOR, "/admin/parked"),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }

@@ -151,6 +151,8 @@ def _feedback(touched: Touched, fact: Any) -> None:
         touched.tickets.setdefault(fact.ticket_id, set())
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -277,6 +279,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AgentNotified: _notified,
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
+    facts.PromiseAtRisk: _ticket,
+    facts.PromiseBreached: _ticket,
+    facts.PromiseChanged: _ticket,
+    facts.PolicyChanged: _policies,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
