@@ -59,6 +59,7 @@ from models.outgoing import (
 )
 from models.parked import Parked, ParkedKind
 from models.queues import Membership, Otherwise, Queue, Ringing
+from models.search import RecentSearch, SearchDoc
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -163,12 +164,14 @@ __all__ = [
     "Purchase",
     "Queue",
     "QueueVisit",
+    "RecentSearch",
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
     "Ringing",
     "Role",
     "Routing",
+    "SearchDoc",
     "SenderHour",
     "SolvedCase",
     "Tag",
