@@ -100,6 +100,9 @@ def read(typed: str, *, timezone: str, now: datetime) -> Query:
     text = query.typed[:LONGEST]
     if number := re.fullmatch(r"(#?)\s*([0-9]{1,9})", unicodedata.normalize("NFKC", text)):
         query.ticket_id, query.is_jump = int(number[2]), bool(number[1])
+    if _TELEPHONE.fullmatch(unicodedata.normalize("NFKC", text)):
+        query.words.append(Word(text))  # one number, whatever divides it
+        return query
     for part in _PARTS.finditer(text):
         _take(query, part, ZoneInfo(timezone), now)
     if len(query.words) > MOST_WORDS:
@@ -115,6 +118,7 @@ def _plain(typed: str) -> str:
 
 
 _ONE_KIND: Final = str.maketrans("：“”„＂\u3000＃", ':""""' + " #")
+_TELEPHONE: Final = re.compile(r"\+?[0-9(][0-9() .-]{7,20}[0-9]")
 _NAME_OF: Final = {unicodedata.normalize("NFKC", word): name for name, words in OPERATORS.items() for word in words}
 _PARTS: Final = re.compile(
     r'(?P<but>[-−－](?=[^\s\-−－]))?(?:(?P<name>[^\s:"]{1,12}):(?=\S))?(?:"(?P<phrase>[^"]*)(?:"|$)|(?P<word>[^\s"]+))'

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from helpdesk.customers import contact_points
 from helpdesk.search import letters
 from helpdesk.search.index import CALL, CALLS, CUSTOMERS, DIVIDER, HEAD, MAIL, NOTE, PIECES, Terms
 from models import (
@@ -50,9 +51,9 @@ class Things:
         return len(self.tickets) + len(self.customers) + len(self.calls)
 
 
-CODE, TAIL, WHOSE, FILE, FROM, TO = "·n", "·d", "·c", "·file", "·f", "·t"
+CODE, TAIL, WHOSE, FILE, FROM, TO, KEY = "·n", "·d", "·c", "·file", "·f", "·t", "·k"
 """Before terms that no text has: a number without what divides it, the last four digits of a telephone, a customer's
-id; that there is a file; and who wrote and to whom."""
+id; that there is a file; who wrote and to whom; the beginning of a name or reading as contact_points folds them."""
 
 
 class Terming:
@@ -152,8 +153,9 @@ def _customers(db: Session, ids: set[int]) -> dict[tuple[int, int], dict[int, Te
         terming = told[customer.id or 0]
         for name in filter(None, (customer.name, customer.reading, customer.company)):
             terming.add_name(name)
-        for key in filter(None, (customer.name_key, customer.reading_key)):
-            terming.add(HEAD, key)
+        keys = [customer.name_key, customer.reading_key, *map(contact_points.reading_key, customer.reading.split()[1:])]
+        for key in filter(None, keys):
+            terming.parts.append((HEAD, [KEY, *(KEY + term for term in letters.terms_of(key))]))
         for text in filter(None, (customer.caution, customer.note)):
             terming.add(NOTE, text)
     for point in db.scalars(_among(ContactPoint, col(ContactPoint.customer_id), ids)):

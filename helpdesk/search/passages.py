@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from helpdesk.search import letters
+from helpdesk.search import documents, letters
 
 AROUND: Final = 44
 """Characters shown before the first mark."""
@@ -105,6 +105,8 @@ def _pattern(word: str) -> str:
         if runs:
             ways.append(r"[\W_]{0,3}".join(map(_run, runs)))
     joined = re.sub(r"[\W_]", "", letters.fold(word))
+    if word.lstrip().startswith("+") and (numbers := list(documents.codes(word))):
+        joined = numbers[-2].removeprefix(documents.CODE)  # as it is dialed at home; the last are its four digits
     if 4 <= len(joined) <= letters.LONGEST_TERM and joined.isascii() and any(map(str.isdigit, joined)):
         digits = r"[-() ./_]{0,2}".join(joined)
         if joined.startswith("0") and joined.isdigit():

@@ -56,7 +56,8 @@ def ways_of(word: Word, columns: tuple[int, ...] = (), *, is_last: bool = False)
         folded = letters.fold(word.text)
         joined = "".join(filter(str.isalnum, folded))
         if len(joined) >= 4 and joined.isascii() and any(map(str.isdigit, joined)):
-            told = dict.fromkeys([*documents.codes(word.text), documents.CODE + joined[: letters.LONGEST_TERM]])
+            whole = [code for code in documents.codes(word.text) if code.startswith(documents.CODE)]
+            told = dict.fromkeys([*whole, documents.CODE + joined[: letters.LONGEST_TERM]])
             told |= {documents.TAIL + joined: None} if len(joined) == 4 and joined.isdigit() else {}
             ways += [Phrase((term,), columns=(index.HEAD,)) for term in told]
         if len(joined) >= 4 or word.where == "number":
@@ -85,8 +86,8 @@ def ways_to_name(word: Word) -> list[Asked]:
     """The ways in which a word may stand in a customer's record."""
     ways = ways_of(Word(word.text))
     for key in (contact_points.name_key(word.text), contact_points.reading_key(word.text)):
-        if key and (phrase := _phrase(key, "", (), is_last=False)):
-            ways.append(phrase)
+        if key and (phrase := _phrase(key, documents.KEY, (index.HEAD,), is_last=False)):
+            ways.append(Phrase((documents.KEY, *phrase.terms), phrase.begins, phrase.columns))
     return list(dict.fromkeys(ways))
 
 
