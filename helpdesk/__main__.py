@@ -376,7 +376,7 @@ def rebuild_search(
             raise typer.Exit(1)
         if not go_on:
             database.write_now(keeping.begin_anew)
-        while keeping.catch_up(database, most=200):
+        while keeping.catch_up(database, most=20, handful=50):
             if sys.stderr.isatty():
                 sys.stderr.write(f"\r{database.read_now(keeping.progress).share:.0%} ")
         if sys.stderr.isatty():

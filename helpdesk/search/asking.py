@@ -26,7 +26,7 @@ OPERATORS: Final = {
     "agent": ("agent", "担当", "担当者"),
     "tag": ("tag", "タグ"),
     "is": ("is", "状態"),
-    "has": ("has", "あり"),
+    "has": ("has",),
     "before": ("before",),
     "until": ("until", "まで", "以前"),
     "after": ("after", "以降", "から"),

@@ -24,7 +24,7 @@ from helpdesk.search import index, letters, showing
 from helpdesk.search.asking import ME, Condition, Problem, Query
 from helpdesk.search.index import All_, Any_, Asked
 from helpdesk.search.passages import Marker
-from helpdesk.search.ways import NAMED, asked_by, customers_named
+from helpdesk.search.ways import Wish, wish_of
 from models import Agent, Priority, Role, Tag, Ticket, TicketState, TicketTag
 
 KINDS: Final = {"all": (), "mail": (index.MAIL,), "note": (index.NOTE,), "call": (index.CALL,), "customer": ()}
@@ -62,33 +62,35 @@ def find(
     found = Found(list(query.problems))
     columns = KINDS.get(kind, ())
     conditions = _conditions(db, agent, query.conditions, found.problems)
-    wanted, but, marks = asked_by(db, query, columns)
+    wish = wish_of(db, query, columns)
     found.jump = _jump(db, agent, query)
-    if not (wanted or but or conditions):
+    if not (wish.wanted or wish.but or conditions):
         if not query.is_empty and not found.problems:
             found.problems.append(Problem("no_letters", query.typed))
         return found
-    if not wanted and not conditions:
+    if not wish.wanted and not conditions:
         found.problems.append(Problem("only_excluded", query.typed))
         return found
-    asked = All_(tuple(wanted), tuple(but)) if wanted else None
+    asked = All_(tuple(wish.wanted), tuple(wish.but)) if wish.wanted else None
+    marker = Marker(wish.marks)
     if kind != "customer":
         seen = [] if agent.role == Role.SUPERVISOR else [access.seen_tickets(db, agent)]
         if not asked:
             conditions.append(col(Ticket.merged_into_id).is_(None))
-            if but:
-                conditions.append(sa.not_(col(Ticket.id).in_(_hits(db, Any_(tuple(but)), LOOKED_AT, only_ids=True))))
-        found.total, found.is_more, ranked = _tickets(db, asked, [*seen, *conditions], query, sort, now)
+            if wish.but:
+                without = _hits(db, Any_(tuple(wish.but)), LOOKED_AT, only_ids=True)
+                conditions.append(sa.not_(col(Ticket.id).in_(without)))
+        found.total, found.is_more, ranked = _tickets(db, asked, [*seen, *conditions], wish, sort, now)
         found.pages = max(1, -(-len(ranked) // PAGE))
         found.page = min(max(1, page), found.pages)
         shown = ranked[(found.page - 1) * PAGE :][:PAGE]
-        found.tickets = showing.tickets(db, agent, shown, Marker(marks), kind)
+        found.tickets = showing.tickets(db, agent, shown, marker, kind)
     if asked and not query.conditions and found.page == 1:
         if kind in ("all", "customer"):
             most = PAGE if kind == "customer" else showing.BESIDE
-            found.customers, found.more_customers = showing.customers(db, query, Marker(marks), most, region)
+            found.customers, found.more_customers = showing.customers(db, query, marker, most, region)
         if kind in ("all", "call"):
-            found.calls = showing.calls(db, agent, asked, Marker(marks), region)
+            found.calls = showing.calls(db, agent, asked, marker, region)
     return found
 
 
@@ -97,14 +99,14 @@ def suggest(db: Session, agent: Agent, query: Query, *, region: str, now: dateti
     found = Found([])
     found.jump = _jump(db, agent, query)
     conditions = _conditions(db, agent, query.conditions, [])
-    wanted, but, marks = asked_by(db, query, (), unfinished=True)
-    if not wanted:
+    wish = wish_of(db, query, (), unfinished=True)
+    if not wish.wanted:
         return found
     seen = [] if agent.role == Role.SUPERVISOR else [access.seen_tickets(db, agent)]
-    hits = _ranked(db, All_(tuple(wanted), tuple(but)), [*seen, *conditions], query, "best", now)
-    found.tickets = showing.rows(db, agent, hits[:showing.BESIDE], Marker(marks))
+    hits = _ranked(db, All_(tuple(wish.wanted), tuple(wish.but)), [*seen, *conditions], wish, "best", now)
+    found.tickets = showing.rows(db, agent, hits[: showing.BESIDE], Marker(wish.marks))
     if not query.conditions:
-        found.customers, _ = showing.customers(db, query, Marker(marks), showing.BESIDE, region)
+        found.customers, _ = showing.customers(db, query, Marker(wish.marks), showing.BESIDE, region)
     return found
 
 
@@ -154,7 +156,7 @@ def _condition(
                 for found, one, kana, mail in people]  # fmt: skip
         column = col(Ticket.assignee_id)
     else:
-        rows = [(found, (one,)) for found, one in db.execute(sa.select(col(Tag.id), col(Tag.name)))]
+        rows = [(found, (one,)) for found, one in db.connection().execute(sa.select(col(Tag.id), col(Tag.name)))]
         column = None
     ids = [found for found, names in rows if name in map(letters.fold, names)]
     if asked.name != "tag":
@@ -172,12 +174,12 @@ def _condition(
 def _jump(db: Session, agent: Agent, query: Query) -> tuple[int, str] | None:
     if query.ticket_id is None:
         return None
-    row = db.execute(
+    row = db.connection().execute(
         sa.select(col(Ticket.id), col(Ticket.subject)).where(
             col(Ticket.id) == query.ticket_id, access.seen_tickets(db, agent)
         )
     ).first()
-    return (row[0], row[1]) if row else None
+    return (row[0] or 0, row[1]) if row else None
 
 
 # --- Both together ---------------------------------------------------------------------------------------------------
@@ -198,10 +200,10 @@ def _hits(db: Session, asked: Asked, most: int, *, only_ids: bool = False) -> An
 
 
 def _tickets(
-    db: Session, asked: Asked | None, where: Sequence[sa.ColumnElement[bool]], query: Query, sort: str, now: datetime
+    db: Session, asked: Asked | None, where: Sequence[sa.ColumnElement[bool]], wish: Wish, sort: str, now: datetime
 ) -> tuple[int, bool, list[int]]:
     """How many there are, whether that is only a bound, and the candidates in their order."""
-    ranked = _ranked(db, asked, where, query, sort, now)
+    ranked = _ranked(db, asked, where, wish, sort, now)
     if len(ranked) < CANDIDATES:
         return len(ranked), False, ranked
     if asked is None:
@@ -216,7 +218,7 @@ def _tickets(
     ).select_from(hit)
     if where:
         counted = counted.join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
-    total, pieces, documents = db.execute(counted).one()
+    total, pieces, documents = db.connection().execute(counted).one()
     is_more = (documents if where else total) > most
     if pieces:
         distinct: Any = sa.select(sa.func.count(sa.distinct(hit.c.ticket_id))).select_from(hit)
@@ -227,13 +229,12 @@ def _tickets(
 
 
 def _ranked(
-    db: Session, asked: Asked | None, where: Sequence[sa.ColumnElement[bool]], query: Query, sort: str, now: datetime
+    db: Session, asked: Asked | None, where: Sequence[sa.ColumnElement[bool]], wish: Wish, sort: str, now: datetime
 ) -> list[int]:
     columns = (col(Ticket.id), col(Ticket.subject), col(Ticket.last_contact_at), col(Ticket.customer_id))
     if asked is None:
-        newest = sa.select(*columns).where(*where)
-        rows = db.execute(newest.order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc()).limit(CANDIDATES))
-        return [row[0] for row in rows]
+        newest = sa.select(*columns).where(*where).order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+        return [row[0] or 0 for row in db.connection().execute(newest.limit(CANDIDATES))]
     # A ticket may be there in pieces; so some more are asked for.
     found: list[Any] = []
     for most in (2 * CANDIDATES, 10 * CANDIDATES, LOOKED_AT):
@@ -242,19 +243,17 @@ def _ranked(
             sa.select(*columns).select_from(hit).join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
             .order_by(col(Ticket.id).desc()).limit(2 * CANDIDATES)
         )  # fmt: skip
-        found = list({row[0]: row for row in db.execute(chosen)}.values())[:CANDIDATES]
+        found = list({row[0]: row for row in db.connection().execute(chosen)}.values())[:CANDIDATES]
         if len(found) == CANDIDATES or not where:
             break
     if sort == "newest":
         return [row[0] for row in sorted(found, key=lambda row: (row[2], row[0]), reverse=True)]
-    words = [word for word in query.words if not word.but]
-    subjects = [Marker([word.text]) for word in words]
-    named = {each for word in words for each in customers_named(db, word, NAMED)}
+    subjects = [Marker([word]) for word in wish.marks]
 
     def score(row: Any) -> tuple[float, datetime, int]:
-        in_subject = sum(marker.count(row[1]) for marker in subjects) / max(1, len(subjects))
+        in_subject = sum(marker.stands_in(row[1]) for marker in subjects) / max(1, len(subjects))
         days = max(0.0, (now - row[2]).total_seconds() / 86400)
-        worth = 1 + 2 * in_subject + (row[3] in named)
+        worth = 1 + 2 * in_subject + (row[3] in wish.named)
         return worth * (0.25 + 0.75 / (1 + days / 60)), row[2], row[0]
 
     return [row[0] for row in sorted(found, key=score, reverse=True)]

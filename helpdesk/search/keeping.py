@@ -59,8 +59,11 @@ class Progress:
     is_complete: bool
 
 
-def catch_up(database: Database, *, go_on: Callable[[], bool] = lambda: True, most: int = 0) -> int:
-    """Take in what the log tells since the bookmark and, where nothing is new, some of what was there before.
+def catch_up(
+    database: Database, *, go_on: Callable[[], bool] = lambda: True, most: int = 0, handful: int = HANDFUL
+) -> int:
+    """Take in what the log tells since the bookmark and, where nothing is new, some of what was there before, so many
+    things in one transaction.
 
     Goes on until nothing is left, `go_on` says no, or `most` batches are written. Returns how many were.
     """
@@ -68,7 +71,7 @@ def catch_up(database: Database, *, go_on: Callable[[], bool] = lambda: True, mo
     while go_on() and (not most or done < most):
         if not database.read_now(_is_begun):
             database.write_now(begin)
-        batch = database.read_now(news) or database.read_now(past)
+        batch = database.read_now(news, handful) or database.read_now(past, handful)
         if batch is None:
             break
         database.write_now(keep, batch)
@@ -113,7 +116,7 @@ def count(db: Session) -> int:
     return db.scalar(sa.select(sa.func.count()).select_from(SearchDoc)) or 0
 
 
-def news(db: Session) -> Batch | None:
+def news(db: Session, handful: int = HANDFUL) -> Batch | None:
     """What the next facts changed; None when the log tells nothing new."""
     begins = _position(db, "log")
     found = db.execute(
@@ -126,7 +129,7 @@ def news(db: Session) -> Batch | None:
         return None
     things, ends = Things(), begins
     for number, fact, ticket_id, call_id, data in found:
-        if len(things) >= HANDFUL:
+        if len(things) >= handful:
             break
         ends = number
         if fact not in _SILENT:
@@ -141,15 +144,15 @@ def news(db: Session) -> Batch | None:
     return Batch(_bookmark("log"), begins, ends, documents.of(db, things))
 
 
-def past(db: Session) -> Batch | None:
+def past(db: Session, handful: int = HANDFUL) -> Batch | None:
     """The next handful of what was there before the index, newest first; None when all of it is in."""
     for name, table in _KINDS:
         if not (above := _position(db, name)):
             continue
-        found = db.scalars(sa.select(table.id).where(table.id < above).order_by(table.id.desc()).limit(HANDFUL)).all()
+        found = db.scalars(sa.select(table.id).where(table.id < above).order_by(table.id.desc()).limit(handful)).all()
         things = Things()
         getattr(things, name).update(found)
-        ends = found[-1] if len(found) == HANDFUL else 0
+        ends = found[-1] if len(found) == handful else 0
         return Batch(_bookmark(name), above, ends, documents.of(db, things))
     return None
 

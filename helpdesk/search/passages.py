@@ -35,24 +35,24 @@ class Marker:
 
     def __init__(self, words: Sequence[str]) -> None:
         patterns = [f"(?P<w{number}>{_pattern(word)})" for number, word in enumerate(words) if _pattern(word)]
+        self.count = len(patterns)
         self._words = re.compile("|".join(patterns)) if patterns else None
 
-    def count(self, text: str) -> int:
-        """How many of the words stand in a text."""
-        if self._words is None or not text:
-            return 0
-        return len({found.lastgroup for found in self._words.finditer(letters.fold(text[:READ]))})
+    def stands_in(self, text: str) -> bool:
+        """Whether any of the words does."""
+        return self._words is not None and self._words.search(letters.fold(text)) is not None
 
     def marked(self, text: str) -> list[Part]:
         """All of a text, with the words marked."""
         return self._cut(text, 0, len(text), self._places(text))
 
-    def passage(self, text: str) -> list[Part]:
-        """The part of a text where most of the words stand together, on one line; [] where none does."""
+    def passage(self, text: str) -> tuple[int, list[Part]]:
+        """The part of a text where most of the words stand together, on one line, and how many stand in the text at
+        all; nothing where none does."""
         text = text[:READ]
         places = self._places(text)
         if not places:
-            return []
+            return 0, []
         most, start = 0, 0
         for at, _, _ in places:
             near = len({word for begin, _, word in places if at <= begin < at + SHOWN - AROUND})
@@ -61,7 +61,7 @@ class Marker:
         begin = max(0, start - AROUND)
         end = min(len(text), begin + SHOWN)
         parts = self._cut(text, begin, end, places)
-        return [("…", False), *parts] * (begin > 0) or parts
+        return len({word for _, _, word in places}), [("…", False), *parts] if begin else parts
 
     def _places(self, text: str) -> list[tuple[int, int, str]]:
         if self._words is None or not text:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -32,7 +33,8 @@ from models import (
 BESIDE: Final = 5
 """Customers and calls shown beside the tickets."""
 SHOWN_EACH: Final = 2
-READ_EACH: Final = 30
+READ_FIRST: Final = 5
+READ_EACH: Final = 40
 """Mails of a ticket, the newest, in which passages are looked for."""
 
 
@@ -89,18 +91,9 @@ def rows(
     db: Session, agent: Agent, ids: Sequence[int], marker: Marker, passages: dict[int, list[Passage]] | None = None
 ) -> list[TicketHit]:
     """These tickets in their order; without passages the words they end with stand there."""
-    queue_name = Queue.name_en if agent.language == "en" else Queue.name
-    found = db.execute(
-        sa.select(
-            col(Ticket.id), col(Ticket.subject), col(Ticket.state), col(queue_name), col(Ticket.customer_id),
-            sa.func.coalesce(Customer.name, ""), sa.func.coalesce(Customer.company, ""),
-            sa.func.coalesce(Agent.name, ""), col(Ticket.last_contact_at), col(Ticket.snippet),
-        )
-        .join(Queue, col(Queue.id) == Ticket.queue_id)
-        .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
-        .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
-        .where(col(Ticket.id).in_(ids))
-    )  # fmt: skip
+    if not ids:
+        return []
+    found = db.connection().execute(_tickets(agent.language), {"ids": list(ids)})
     told = {}
     for ticket_id, subject, state, queue, customer_id, customer, company, assignee, at, snippet in found:
         own = (passages or {}).get(ticket_id) or [Passage("", "", [(snippet, False)])]
@@ -112,60 +105,93 @@ def rows(
 
 
 def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dict[int, list[Passage]]:
-    """Up to two passages of each ticket, those with most of the words first."""
-    merged = db.execute(
-        sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(col(Ticket.merged_into_id).in_(ids))
-    )
-    home = {ticket_id: ticket_id for ticket_id in ids} | {ticket_id: into for ticket_id, into in merged if into}
+    """Up to two passages of each ticket, those with most of the words first. The last mails are read first, and the
+    others only where the words stand in none of these."""
+    merged = db.connection().execute(_MERGED, {"ids": list(ids)})
+    home = {ticket_id: ticket_id for ticket_id in ids} | {row[0] or 0: row[1] for row in merged if row[1]}
     found: dict[int, list[tuple[int, int, Passage]]] = {ticket_id: [] for ticket_id in ids}
-    for source, rows in _texts(db, list(home), kind):
-        for order, (ticket_id, who, text) in enumerate(rows):
-            own = found[home[ticket_id]]
-            if len(own) < 4 and (words := marker.count(text)) and (parts := marker.passage(text)):
-                own.append((-words, order, Passage(source, who, parts)))
+    most = READ_FIRST
+    while home:
+        whole = set()
+        for source, told in _texts(db, list(home), kind, most):
+            for order, (ticket_id, who, text) in enumerate(told):
+                own = found[home[ticket_id]]
+                if len(own) >= SHOWN_EACH and home[ticket_id] in whole:
+                    continue
+                words, parts = marker.passage(text)
+                if words:
+                    own.append((-words, order, Passage(source, who, parts)))
+                if words == marker.count:
+                    whole.add(home[ticket_id])
+        home = {ticket_id: into for ticket_id, into in home.items() if not found[into]} if most == READ_FIRST else {}
+        most = READ_EACH
     return {
         ticket_id: [passage for _, _, passage in sorted(own, key=lambda each: each[:2])[:SHOWN_EACH]]
         for ticket_id, own in found.items()
     }
 
 
-def _texts(db: Session, ids: Collection[int], kind: str) -> list[tuple[str, list[tuple[int, str, str]]]]:
+def _texts(db: Session, ids: Collection[int], kind: str, most: int) -> list[tuple[str, list[tuple[int, str, str]]]]:
     """What was said in these tickets, newest first: by source, each with its ticket and who said it."""
-    texts = []
-    if kind in ("all", "mail"):
-        place = sa.func.row_number().over(partition_by=col(Message.ticket_id), order_by=col(Message.id).desc())
-        newest = (
-            sa.select(
-                col(Message.id), col(Message.ticket_id),
-                sa.case((col(Message.direction) == Direction.IN, col(Message.sender_name)), else_=col(Agent.name))
-                .label("who"),
-                sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text))
-                .label("said"), place.label("place"),
-            )
-            .join(Agent, col(Agent.id) == Message.author_id, isouter=True)
-            .where(col(Message.ticket_id).in_(ids), col(Message.state) != MessageState.WITHDRAWN)
-            .subquery()
-        )  # fmt: skip
-        rows = db.execute(
-            sa.select(newest.c.ticket_id, newest.c.who, newest.c.said)
-            .where(newest.c.place <= READ_EACH).order_by(newest.c.id.desc())
-        )  # fmt: skip
-        texts.append(("mail", [(ticket_id, who or "", said) for ticket_id, who, said in rows]))
-    if kind in ("all", "note"):
-        notes = db.execute(
-            sa.select(col(Note.ticket_id), sa.func.coalesce(Agent.name, ""), col(Note.text))
-            .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
-            .where(col(Note.ticket_id).in_(ids)).order_by(col(Note.id).desc())
-        )  # fmt: skip
-        texts.append(("note", [(row[0], row[1], row[2]) for row in notes]))
-    if kind in ("all", "call"):
-        called = db.execute(
-            sa.select(col(Call.ticket_id), sa.func.coalesce(Agent.name, ""), col(Call.note))
-            .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
-            .where(col(Call.ticket_id).in_(ids), col(Call.note) != "").order_by(col(Call.id).desc())
-        )  # fmt: skip
-        texts.append(("call", [(row[0], row[1], row[2]) for row in called]))
-    return texts
+    read = db.connection()
+    return [
+        (source, [(ticket_id, who or "", said) for ticket_id, who, said in read.execute(statement, {"ids": list(ids)})])
+        for source, statement in (("mail", _mails(most)), ("note", _NOTES), ("call", _CALLS))
+        if kind in ("all", source)
+    ]
+
+
+_IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True)
+_MERGED: Final = sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(col(Ticket.merged_into_id).in_(_IDS))
+_NOTES: Final = (
+    sa.select(col(Note.ticket_id), col(Agent.name), col(Note.text))
+    .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
+    .where(col(Note.ticket_id).in_(_IDS))
+    .order_by(col(Note.id).desc())
+)
+_CALLS: Final = (
+    sa.select(col(Call.ticket_id), col(Agent.name), col(Call.note))
+    .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
+    .where(col(Call.ticket_id).in_(_IDS), col(Call.note) != "")
+    .order_by(col(Call.id).desc())
+)
+
+
+@lru_cache
+def _mails(most: int) -> sa.Select[Any]:
+    """The newest mails of each ticket."""
+    is_theirs = col(Message.direction) == Direction.IN
+    place = sa.func.row_number().over(partition_by=col(Message.ticket_id), order_by=col(Message.id).desc())
+    newest = (
+        sa.select(
+            col(Message.id),
+            col(Message.ticket_id),
+            sa.case((is_theirs, col(Message.sender_name)), else_=col(Agent.name)).label("who"),
+            sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text)).label("said"),
+            place.label("place"),
+        )
+        .join(Agent, col(Agent.id) == Message.author_id, isouter=True)
+        .where(col(Message.ticket_id).in_(_IDS), col(Message.state) != MessageState.WITHDRAWN)
+        .subquery()
+    )
+    told = sa.select(newest.c.ticket_id, newest.c.who, newest.c.said)
+    return told.where(newest.c.place <= most).order_by(newest.c.id.desc())
+
+
+@lru_cache
+def _tickets(language: str) -> Any:
+    return (
+        sa.select(
+            col(Ticket.id), col(Ticket.subject), col(Ticket.state),
+            col(Queue.name_en if language == "en" else Queue.name), col(Ticket.customer_id),
+            sa.func.coalesce(Customer.name, ""), sa.func.coalesce(Customer.company, ""),
+            sa.func.coalesce(Agent.name, ""), col(Ticket.last_contact_at), col(Ticket.snippet),
+        )
+        .join(Queue, col(Queue.id) == Ticket.queue_id)
+        .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
+        .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
+        .where(col(Ticket.id).in_(_IDS))
+    )  # fmt: skip
 
 
 def customers(db: Session, query: Query, marker: Marker, most: int, region: str) -> tuple[list[CustomerHit], bool]:
@@ -220,7 +246,8 @@ def calls(db: Session, agent: Agent, asked: Asked, marker: Marker, region: str) 
     return [
         CallHit(
             call.id or 0, contact_points.national(call.number, region) if call.number else call.number_typed,
-            call.customer_id, customer, queue, call.started_at, marker.passage(call.note) or [(call.note[:150], False)],
+            call.customer_id, customer, queue, call.started_at,
+            marker.passage(call.note)[1] or [(call.note[:150], False)],
         )
         for call, customer, queue in rows
     ]  # fmt: skip

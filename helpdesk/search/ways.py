@@ -5,6 +5,7 @@ phrases: its spellings, the same number however it is divided, and the customers
 found.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlmodel import Session
@@ -18,30 +19,37 @@ NAMED: Final = 100
 """Customers a word may name; their tickets are found by it too."""
 
 
-def asked_by(
-    db: Session, query: Query, columns: tuple[int, ...], *, unfinished: bool = False
-) -> tuple[list[Asked], list[Asked], list[str]]:
-    """What must stand there, what must not, and the words to mark."""
-    wanted: list[Asked] = []
-    but: list[Asked] = []
-    marks: list[str] = []
+@dataclass(slots=True)
+class Wish:
+    """What must stand there and what must not, the words to mark, and the customers they name."""
+
+    wanted: list[Asked] = field(default_factory=list)
+    but: list[Asked] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    named: set[int] = field(default_factory=set)
+
+
+def wish_of(db: Session, query: Query, columns: tuple[int, ...], *, unfinished: bool = False) -> Wish:
+    """What a query asks of the index, in these columns or in all. `unfinished`: its last word is still being typed."""
+    wish = Wish()
     for word in query.words:
         is_last = unfinished and word is query.words[-1]
         ways = ways_of(word, columns, is_last=is_last)
         if not columns and word.where != "to":
             named = customers_named(db, word, NAMED)
+            wish.named.update(named)
             ways += [Phrase((f"{documents.WHOSE}{each}",), columns=(index.HEAD,)) for each in named]
         if not ways:
             if word.where and not word.but:
-                wanted.append(Phrase((documents.WHOSE + "nobody",)))
+                wish.wanted.append(Phrase((documents.WHOSE + "nobody",)))
             continue
-        (but if word.but else wanted).append(ways[0] if len(ways) == 1 else Any_(tuple(ways)))
+        (wish.but if word.but else wish.wanted).append(ways[0] if len(ways) == 1 else Any_(tuple(ways)))
         if not word.but:
-            marks.append(word.text)
+            wish.marks.append(word.text)
     for condition in query.conditions:
         if condition.name == "has":
-            (but if condition.but else wanted).append(Phrase((documents.FILE,), columns=(index.HEAD,)))
-    return wanted, but, marks
+            (wish.but if condition.but else wish.wanted).append(Phrase((documents.FILE,), columns=(index.HEAD,)))
+    return wish
 
 
 def ways_of(word: Word, columns: tuple[int, ...] = (), *, is_last: bool = False) -> list[Asked]:
