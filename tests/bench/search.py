@@ -1,8 +1,9 @@
 """How long a search takes: among 1,000 tickets and among 50,000 with a million mails, for words of every kind.
 
 Texts are made of words whose frequency falls as in any language (Zipf: that of rank r in a share of 1 / r), joined by
-what stands between Japanese words, so a pair of characters is as common as one is. The first tickets' index is built as
-the desk builds it beside its work; the others lend their mails and their documents from these. The floor is to count, in the same database, tickets whose subject holds the word (`LIKE`).
+what stands between Japanese words, so a pair of characters is as common as one is. The first tickets' index is built
+as the desk builds it beside its work; the others lend their mails and their documents from these. The floor is to
+count, in the same database, tickets whose subject holds the word (`LIKE`).
 """
 
 import random
