@@ -12,8 +12,34 @@ from helpdesk.search.index import All_, Any_, Asked
 from models.database import Database
 
 CHANCE = random.Random(4771)
-PIECES = ("電源", "返品", "交換", "東京都", "京都", "プリンター", "プリンタ", "サーバー", "ぷりん", "髙橋", "高橋", "の", "を", "が", "、", "。\n",
-          " invoice ", " invoices ", " paper ", " jam ", "A-12", "a12", " 12 ", "x", "ー", "々")  # fmt: skip
+PIECES = (
+    "電源",
+    "返品",
+    "交換",
+    "東京都",
+    "京都",
+    "プリンター",
+    "プリンタ",
+    "サーバー",
+    "ぷりん",
+    "髙橋",
+    "高橋",
+    "の",
+    "を",
+    "が",
+    "、",
+    "。\n",
+    " invoice ",
+    " invoices ",
+    " paper ",
+    " jam ",
+    "A-12",
+    "a12",
+    " 12 ",
+    "x",
+    "ー",
+    "々",
+)
 
 
 @pytest.fixture
