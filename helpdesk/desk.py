@@ -78,6 +78,8 @@ TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
+SEARCH_SECONDS = 0.3
+"""Between two looks at what is new to be found: what is said is found within a second."""
 WATCH_SECONDS = 2.0
 CASES_PAUSE = 0.02
 """Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
@@ -142,6 +144,7 @@ class Desk:
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
         self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
+        self._word_keeper = ThreadPoolExecutor(1, thread_name_prefix="search")
 
     @property
     def attachments(self) -> Path:
@@ -173,6 +176,7 @@ class Desk:
             asyncio.create_task(self._follow_router(), name="router"),
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
+            *([asyncio.create_task(self._keep_found(), name="search")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
             *([asyncio.create_task(self._keep_calls(), name="calls")] if self._works else ()),
         ]
@@ -195,6 +199,7 @@ class Desk:
         await self.bus.stop()
         self._reader.shutdown()
         await asyncio.to_thread(self._case_keeper.shutdown)
+        await asyncio.to_thread(self._word_keeper.shutdown)
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
@@ -589,6 +594,26 @@ class Desk:
             except Exception:
                 logger.exception("solved cases could not be kept; trying again")
             await asyncio.sleep(CASES_SECONDS)
+
+    async def _keep_found(self) -> None:
+        """Whenever there is news: keep what was said where it is found; and, beside the work, what was there before.
+
+        One process at a time. The others would do the same work only to drop it.
+        """
+        from helpdesk.search import keeping
+
+        def keep() -> None:
+            with self.database.alone("search") as is_free:
+                if is_free:
+                    keeping.catch_up(self.database, go_on=lambda: not self._closing.wait(CASES_PAUSE))
+
+        await self._ready.wait()
+        async for _ in self.bus.news():
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._word_keeper, keep)
+            except Exception:
+                logger.exception("what is new could not be made findable; trying again")
+            await asyncio.sleep(SEARCH_SECONDS)
 
     @property
     def is_ready(self) -> bool:

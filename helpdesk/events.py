@@ -256,6 +256,13 @@ class CustomerUnlinked(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CustomerAdded(Fact):
+    """A record was made."""
+
+    customer_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerChanged(Fact):
     """The record was edited. `ticket_ids` and `call_ids` are what of the customer's stands on screens now."""
 

@@ -64,6 +64,8 @@ from models.outgoing import (
 from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.queues import Membership, Otherwise, Queue, Ringing
+from models.search import RecentSearch, SearchDoc
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -182,6 +184,7 @@ __all__ = [
     "Purchase",
     "Queue",
     "QueueVisit",
+    "RecentSearch",
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
@@ -189,6 +192,7 @@ __all__ = [
     "Role",
     "Routing",
     "Scale",
+    "SearchDoc",
     "SenderHour",
     "SolvedCase",
     "Survey",

@@ -23,7 +23,10 @@ from web.render import LANGUAGES, Renderer
 SUPERVISORS = "supervisors"
 EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
-SILENT: set[type[Fact]] = {facts.AgentChanged}  # the hub itself acts on it
+SILENT: set[type[Fact]] = {
+    facts.AgentChanged,  # the hub itself acts on it
+    facts.CustomerAdded,  # whoever makes a record is shown it; search follows
+}
 
 
 def agent_topic(agent_id: int) -> str:
