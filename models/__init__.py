@@ -59,6 +59,7 @@ from models.outgoing import (
 )
 from models.parked import Parked, ParkedKind
 from models.queues import Membership, Otherwise, Queue, Ringing
+from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -110,6 +111,7 @@ __all__ = [
     "CannedReply",
     "CaseKey",
     "Channel",
+    "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -137,6 +139,7 @@ __all__ = [
     "KeyCount",
     "Lease",
     "Login",
+    "Macro",
     "Mailbox",
     "MailboxAfter",
     "MailboxAuth",
@@ -157,6 +160,7 @@ __all__ = [
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Post",
     "Preference",
     "Presence",
     "Priority",
@@ -169,6 +173,11 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Rule",
+    "RuleMail",
+    "RuleRun",
+    "RuleWait",
+    "RunEnd",
     "SenderHour",
     "SolvedCase",
     "Tag",
