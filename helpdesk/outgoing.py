@@ -190,6 +190,7 @@ def receipt(
     now: datetime,
     answers: Message | None = None,
     subject: str = "",
+    files: Sequence[Attachment] = (),
 ) -> Message:
     """The desk's own automatic answer to one address: at once, not to be taken back, with a null envelope sender and
     marked so that no machine answers it. Whether one may be sent at all is asked before, see R14 and R16."""
@@ -211,7 +212,7 @@ def receipt(
         created_at=now,
         **_threading(answers),
     )
-    _put(db, message, ())
+    _put(db, message, files)
     _enqueue(db, message, ticket, by_id=None, now=now)
     return message
 

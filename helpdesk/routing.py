@@ -28,7 +28,8 @@ class Decision:
     """A queue and the voice that chose it."""
 
     queue_id: int
-    reason: str  # by_address, by_dialed_number, by_classifier, by_keywords, nobody_sure, no_words_yet, by_agent
+    reason: str
+    """by_address, by_dialed_number, by_classifier, by_keywords, nobody_sure, no_words_yet, by_agent, by_rule."""
     prediction: Prediction | None = None
     threshold: float | None = None  # the one in force when it was decided; None where nothing was predicted
     words: tuple[Reason, ...] = ()  # key words that decided, where they did
@@ -161,13 +162,28 @@ def move(db: Session, ticket: Ticket, to: Queue, *, by: Agent, now: datetime) ->
     )
 
 
+def place(db: Session, ticket: Ticket, to: Queue, *, now: datetime) -> None:
+    """A supervisor's rule says where the ticket belongs. No model learns from it, and an agent may say otherwise.
+
+    An assignee who does not serve the new queue lets go of the ticket.
+    """
+    assert to.id is not None and ticket.id is not None
+    if ticket.queue_id == to.id:
+        return
+    before, source = ticket.queue_id, latest(db, ticket.id)
+    keep(db, ticket, Decision(to.id, "by_rule"), message_id=source.message_id if source else None, now=now)
+    if ticket.assignee_id is not None and not agents.serves(db, agents.get(db, ticket.assignee_id), to.id):
+        ticket.assignee_id = None
+    emit(db, TicketMoved(ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_rule", at=now))
+
+
 def hear_notes(db: Session, ticket: Ticket, guess: Prediction, *, note: str, now: datetime) -> None:
     """The classifier's opinion of an agent's notes, once a call has words.
 
     It decides only where nothing else has: a ticket in triage for want of words moves when the classifier is sure.
     Elsewhere it is kept as an opinion, and the queue stays.
     """
-    if ticket.routed_by == "by_agent":
+    if ticket.routed_by in {"by_agent", "by_rule"}:
         return
     heard = decide(db, prediction=guess, text=note)
     before = ticket.queue_id

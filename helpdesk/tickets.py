@@ -133,7 +133,7 @@ def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datet
     return remark
 
 
-def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent, now: datetime) -> None:
+def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent | None, now: datetime) -> None:
     """Make one agent answerable for the ticket, or nobody. Assigning twice changes nothing."""
     to_id = to.id if to else None
     if ticket.assignee_id == to_id:
@@ -145,18 +145,19 @@ def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent, now: dat
     emit(
         db,
         TicketAssigned(
-            ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=to_id, from_agent_id=before, by_id=by.id, at=now
+            ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=to_id, from_agent_id=before,
+            by_id=by.id if by else None, at=now,
         ),
     )
 
 
-def resolve(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
+def resolve(db: Session, ticket: Ticket, *, by: Agent | None, now: datetime) -> None:
     """The matter is settled. Twice changes nothing."""
     if ticket.state == TicketState.RESOLVED:
         return
     assert ticket.id is not None
     ticket.state, ticket.resolved_at, ticket.awaits_us = TicketState.RESOLVED, now, False
-    emit(db, TicketResolved(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by.id, at=now))
+    emit(db, TicketResolved(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by.id if by else None, at=now))
 
 
 def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:

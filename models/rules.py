@@ -26,10 +26,6 @@ class Rule(Row, table=True):
     stops: bool = False  # rules behind it are not asked about the same fact
     is_active: bool = False
     position: int = 0
-    runs: int = 0
-    failures: int = 0  # since it was changed last
-    error: str = ""  # a code: why the last one failed
-    last_run_at: datetime | None = None
     changed_by_id: int | None = points_to("agent.id", default=None)
     changed_at: datetime
     created_at: datetime
@@ -71,7 +67,6 @@ class ChecklistTemplate(Row, table=True):
 
 class RunEnd(StrEnum):
     DONE = "done"
-    NOTHING = "nothing"  # everything was as the acts would have it
     FAILED = "failed"  # nothing of it was kept
 
 
@@ -79,8 +74,8 @@ class RuleRun(Row, table=True):
     """What a rule or a macro did to one ticket, with what is needed to take it back. It holds ids and codes only."""
 
     __table_args__ = (
-        sa.Index("ix_rulerun_rule", "rule_id", "id"),
-        sa.Index("ix_rulerun_ticket", "ticket_id", "rule_id", "id"),
+        sa.Index("ix_rulerun_rule", "rule_id", "at"),
+        sa.Index("ix_rulerun_ticket", "ticket_id", "at"),
         sa.Index(
             "uq_rulerun_stretch",
             "rule_id",

@@ -199,6 +199,25 @@ def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
 
 
+def _rules(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("rules", set()).add(SUPERVISORS)
+
+
+def _ran(touched: Touched, fact: Any) -> None:
+    """In the ticket's history, and in that of the rules."""
+    _conversation(touched, fact)
+    touched.stale.setdefault("rule-runs", set()).add(SUPERVISORS)
+    touched.stale.setdefault("rules", set()).add(SUPERVISORS)
+
+
+def _macros(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("macros", set()).add(SUPERVISORS)
+
+
+def _checklist_templates(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("checklist-templates", set()).add(SUPERVISORS)
+
+
 def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
@@ -257,6 +276,12 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.RouterChanged: _learned,
     facts.MailboxChanged: _mailboxes,
     facts.CannedReplyChanged: _canned,
+    facts.RuleChanged: _rules,
+    facts.RuleRan: _ran,
+    facts.MacroChanged: _macros,
+    facts.MacroRan: _ran,
+    facts.RunTakenBack: _ran,
+    facts.ChecklistTemplateChanged: _checklist_templates,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,
 }

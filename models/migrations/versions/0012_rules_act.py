@@ -29,10 +29,6 @@ def upgrade() -> None:
         sa.Column("stops", sa.Boolean(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("runs", sa.Integer(), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.Column("last_run_at", AT, nullable=True),
         sa.Column("changed_by_id", sa.Integer(), nullable=True),
         sa.Column("changed_at", AT, nullable=False),
         sa.Column("created_at", AT, nullable=False),
@@ -120,7 +116,7 @@ def upgrade() -> None:
         sa.Column("did", JSON, nullable=False),
         sa.Column(
             "how",
-            sa.Enum("done", "nothing", "failed", name="runend", native_enum=False, create_constraint=True, length=32),
+            sa.Enum("done", "failed", name="runend", native_enum=False, create_constraint=True, length=32),
             nullable=False,
         ),
         sa.Column("error", sa.String(), nullable=False),
@@ -141,8 +137,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_rulerun_by_id"), "rulerun", ["by_id"])
     op.create_index(op.f("ix_rulerun_macro_id"), "rulerun", ["macro_id"])
-    op.create_index("ix_rulerun_rule", "rulerun", ["rule_id", "id"])
-    op.create_index("ix_rulerun_ticket", "rulerun", ["ticket_id", "rule_id", "id"])
+    op.create_index("ix_rulerun_rule", "rulerun", ["rule_id", "at"])
+    op.create_index("ix_rulerun_ticket", "rulerun", ["ticket_id", "at"])
     op.create_index(op.f("ix_rulerun_undone_by_id"), "rulerun", ["undone_by_id"])
     op.create_index(
         "uq_rulerun_stretch",
