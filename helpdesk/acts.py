@@ -16,7 +16,23 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, canned, posts, queues, recalls, receipts, routing, seals, tickets
+from helpdesk import (
+    agents,
+    canned,
+    checklist_templates,
+    checklists,
+    fields,
+    posts,
+    queues,
+    recalls,
+    receipts,
+    routing,
+    seals,
+    tags,
+    terms,
+    tickets,
+    watchers,
+)
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.settings import Settings
 from models import (
@@ -26,13 +42,18 @@ from models import (
     Callback,
     CallbackState,
     CannedReply,
+    ChecklistTemplate,
     ContactPoint,
-    Macro,
+    FieldChange,
+    FieldValue,
     PointKind,
-    Queue,
+    Priority,
     Rule,
+    Tag,
     Ticket,
     TicketState,
+    TicketTag,
+    TicketWatcher,
 )
 
 MOST = 12
@@ -79,11 +100,11 @@ def checked(db: Session, told: list[Told], user: str, *, settings: Settings) -> 
         raise Invalid("too_many_acts", field="acts")
     kept = []
     for number, each in enumerate(told):
-        act = ACTS.get(str(each.get("do", "")))
+        act = found(str(each.get("do", "")))
         if act is None or user not in act.users:
             raise Invalid("unknown_choice", field=f"acts-{number}")
         try:
-            value = act.check(db, each.get("value"), settings)
+            value = act.check(db, _with_field(each), settings)
         except (Invalid, NotFound) as error:
             code = error.code if isinstance(error, Invalid) else "points_to_nothing"
             raise Invalid(code, field=f"acts-{number}", **_without_field(error.facts)) from error
@@ -95,10 +116,10 @@ def points_to_nothing(db: Session, told: list[Told], *, settings: Settings) -> b
     """Whether one of them names what is gone by now: a queue, an agent, a canned reply."""
     try:
         for each in told:
-            act = ACTS.get(str(each.get("do", "")))
+            act = found(str(each.get("do", "")))
             if act is None:
                 return True
-            act.check(db, each.get("value"), settings)
+            act.check(db, _with_field(each), settings)
     except (Invalid, NotFound):
         return True
     return False
@@ -108,7 +129,7 @@ def do_all(doing: Doing, told: list[Told]) -> list[Told]:
     """Do them in order; what each changed, for `undo_all`. Those that change nothing are left out."""
     done = []
     for each in told:
-        did = ACTS[each["do"]].do(doing, each.get("value"))
+        did = ACTS[_code(each["do"])].do(doing, _with_field(each))
         if did is not None:
             done.append({"do": each["do"]} | did)
     return done
@@ -116,16 +137,32 @@ def do_all(doing: Doing, told: list[Told]) -> list[Told]:
 
 def can_be_undone(did: list[Told]) -> bool:
     """Whether any of it can be taken back."""
-    return any(ACTS[each["do"]].undo is not None for each in did if each["do"] in ACTS)
+    return any((act := found(each["do"])) is not None and act.undo is not None for each in did)
 
 
 def undo_all(doing: Doing, did: list[Told]) -> None:
     """Take back, last first, what can be. Raises `Conflict("ticket_moved_on")` where somebody has said otherwise
     since: then none of it may be kept."""
     for each in reversed(did):
-        act = ACTS.get(each["do"])
+        act = found(each["do"])
         if act is not None and act.undo is not None:
             act.undo(doing, each)
+
+
+def found(do: str) -> Act | None:
+    """The act of that name; "field:4" sets the desk's own field 4."""
+    return ACTS.get(_code(do))
+
+
+def _code(do: str) -> str:
+    return "field" if re.fullmatch(r"field:\d{1,9}", do) else do
+
+
+def _with_field(each: Told) -> Any:
+    """The value; of the desk's own field, its number with it."""
+    do = str(each["do"])
+    is_own = _code(do) == "field" and do != "field"
+    return (int(do.partition(":")[2]), each.get("value")) if is_own else each.get("value")
 
 
 def _without_field(facts: Mapping[str, object]) -> dict[str, object]:
@@ -215,6 +252,152 @@ def _reopen(doing: Doing, _: Any) -> Told | None:
 def _reopen_back(doing: Doing, did: Told) -> None:
     _must(doing.ticket.state == TicketState.OPEN and did["was"] == TicketState.RESOLVED)
     tickets.resolve(doing.db, doing.ticket, by=doing.by, now=doing.now)
+
+
+def _priority(_db: Session, value: Any, _settings: Settings) -> int:
+    number = _number(value)
+    if number not in set(Priority):
+        raise Invalid("unknown_choice")
+    return number
+
+
+def _prioritize(doing: Doing, value: int) -> Told | None:
+    if doing.ticket.priority == value:
+        return None
+    before = {"from": doing.ticket.priority, "to": value}
+    tickets.prioritize(doing.db, doing.ticket, value, by=doing.by, now=doing.now)
+    return before
+
+
+def _priority_back(doing: Doing, did: Told) -> None:
+    _must(doing.ticket.priority == did["to"])
+    tickets.prioritize(doing.db, doing.ticket, did["from"], by=doing.by, now=doing.now)
+
+
+def _rest(_db: Session, value: Any, _settings: Settings) -> int:
+    """Minutes; 0 until the customer writes."""
+    return 0 if value in (None, "", 0, "0") else _minutes(_db, value, _settings)
+
+
+def _pend(doing: Doing, value: int) -> Told | None:
+    ticket = doing.ticket
+    until = doing.now + timedelta(minutes=value) if value else None
+    if ticket.merged_into_id is not None or (ticket.state == TicketState.PENDING and ticket.pending_until == until):
+        return None
+    since = ticket.resolved_at if ticket.state == TicketState.RESOLVED else ticket.pending_until
+    before = {"was": ticket.state.value, "at": since.isoformat() if since else "", "awaited": ticket.awaits_us}
+    tickets.pend(doing.db, ticket, until, by=doing.by, now=doing.now)
+    return before
+
+
+def _pend_back(doing: Doing, did: Told) -> None:
+    _must(doing.ticket.state == TicketState.PENDING)
+    at, state = datetime.fromisoformat(did["at"]) if did["at"] else None, TicketState(did["was"])
+    if state == TicketState.PENDING and at is not None and at <= doing.now:
+        state, at = TicketState.OPEN, None  # it would have woken by now
+    tickets.restore(
+        doing.db, doing.ticket, state, at=at, awaits_us=did["awaited"], by_id=doing.by.id if doing.by else None,
+        now=doing.now, reason="taken_back",
+    )  # fmt: skip
+
+
+# --- what is said of it
+
+
+def _tag(db: Session, value: Any, _: Settings) -> int:
+    return tags.get(db, _number(value)).id or 0
+
+
+def _add_tag(doing: Doing, value: int) -> Told | None:
+    if doing.db.get(TicketTag, (doing.ticket.id, value)) is not None:
+        return None
+    tags.add(doing.db, doing.ticket, tags.get(doing.db, value), by=doing.by, now=doing.now)
+    return {"tag": value}
+
+
+def _remove_tag(doing: Doing, value: int) -> Told | None:
+    if doing.db.get(TicketTag, (doing.ticket.id, value)) is None:
+        return None
+    tags.remove(doing.db, doing.ticket, value, by=doing.by, now=doing.now)
+    return {"tag": value}
+
+
+def _tag_off(doing: Doing, did: Told) -> None:
+    tags.remove(doing.db, doing.ticket, did["tag"], by=doing.by, now=doing.now)
+
+
+def _tag_on(doing: Doing, did: Told) -> None:
+    tags.put(doing.db, doing.ticket, did["tag"], by=doing.by, now=doing.now)
+
+
+def _field(db: Session, value: Any, _: Settings) -> Any:
+    number, said = value if isinstance(value, tuple) else (0, None)
+    values = fields.clean(fields.get(db, number), said if isinstance(said, list) else [str(said or "")])
+    if not values:
+        raise Invalid("value_missing")
+    return values
+
+
+def _set_field(doing: Doing, value: Any) -> Told | None:
+    number, values = value
+    before = select(FieldValue.value).where(FieldValue.ticket_id == doing.ticket.id, FieldValue.field_id == number)
+    if sorted(doing.db.exec(before)) == sorted(values):
+        return None
+    fields.set(doing.db, doing.ticket, fields.get(doing.db, number), values, by=doing.by, now=doing.now)
+    doing.db.flush()
+    kept = select(FieldChange.id).where(FieldChange.ticket_id == doing.ticket.id, FieldChange.field_id == number)
+    return {"field": number, "change": doing.db.exec(kept.order_by(col(FieldChange.id).desc()).limit(1)).first()}
+
+
+def _field_back(doing: Doing, did: Told) -> None:
+    change = doing.db.get(FieldChange, did["change"])
+    _must(change is not None)
+    assert change is not None
+    now = select(FieldValue.value).where(FieldValue.ticket_id == doing.ticket.id, FieldValue.field_id == did["field"])
+    _must(sorted(doing.db.exec(now)) == sorted(change.after))
+    fields.put(doing.db, doing.ticket, fields.get(doing.db, did["field"]), change.before, by=doing.by, now=doing.now)
+
+
+def _template(db: Session, value: Any, _: Settings) -> int:
+    kept = checklist_templates.get(db, _number(value))
+    if kept.deleted_at is not None or not kept.is_active:
+        raise Invalid("points_to_nothing")
+    return kept.id or 0
+
+
+def _lay_checklist(doing: Doing, value: int) -> Told | None:
+    template = checklist_templates.get(doing.db, value)
+    made = checklists.add_items(doing.db, doing.ticket, template.items, by=doing.by, now=doing.now)
+    if not made:
+        return None
+    template.uses, template.last_used_at = template.uses + 1, doing.now
+    return {"items": [each.id for each in made]}
+
+
+def _checklist_off(doing: Doing, did: Told) -> None:
+    for item_id in did["items"]:
+        item = checklists.get(doing.db, doing.ticket, item_id)
+        if item.removed_at is None:
+            checklists.remove(doing.db, doing.ticket, item, by=doing.by, now=doing.now)
+
+
+def _watch(doing: Doing, value: int | str) -> Told | None:
+    who = doing.by if value == ME else agents.get(doing.db, int(value))
+    assert who is not None
+    if doing.db.get(TicketWatcher, (doing.ticket.id, who.id)) is not None:
+        return None
+    watchers.watch(doing.db, doing.ticket, who, by=doing.by, now=doing.now)
+    return {"agent": who.id}
+
+
+def _watch_off(doing: Doing, did: Told) -> None:
+    watchers.unwatch(doing.db, doing.ticket, did["agent"], by=doing.by, now=doing.now)
+
+
+def _somebody(db: Session, value: Any, settings: Settings) -> int | str:
+    if value == NOBODY:
+        raise Invalid("unknown_choice")
+    return _agent(db, value, settings)
 
 
 # --- words
@@ -365,10 +548,17 @@ def _number(value: Any) -> int:
 ACTS: dict[str, Act] = {
     "move": Act("choice", _queue, _move, _move_back),
     "assign": Act("choice", _agent, _assign, _assign_back),
+    "prioritize": Act("choice", _priority, _prioritize, _priority_back),
+    "tag": Act("choice", _tag, _add_tag, _tag_off),
+    "untag": Act("choice", _tag, _remove_tag, _tag_on),
+    "pend": Act("number", _rest, _pend, _pend_back),
     "resolve": Act("none", _nothing, _resolve, _resolve_back),
     "reopen": Act("none", _nothing, _reopen, _reopen_back),
     "note": Act("area", _words, _note),
     "reply": Act("choice", _canned, _reply),
+    "checklist": Act("choice", _template, _lay_checklist, _checklist_off),
+    "watch": Act("choice", _somebody, _watch, _watch_off),
+    "field": Act("field", _field, _set_field, _field_back),
     "call_back": Act("number", _minutes, _call_back, _no_call),
     "post": Act("post", _address, _post, users=frozenset({"rule"})),
 }
@@ -379,19 +569,18 @@ def choices(db: Session, *, language: str, user: str) -> dict[str, list[tuple[st
     """What may be chosen for acts of the kind "choice": pairs of value and name. `user` as in `checked`."""
     staff = [(str(each.id), each.name) for each in agents.everyone(db) if each.is_active]
     special = [(NOBODY, "")] + ([(ME, "")] if user == "macro" else [])
+    words = list(db.exec(select(Tag).order_by(col(Tag.name))))
+    lists = db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
     replies = db.exec(select(CannedReply).where(col(CannedReply.is_active)).order_by(col(CannedReply.title)))
     return {
         "move": [(str(queue.id), queue.called(language)) for queue in queues.everyone(db)],
         "assign": [*special, *staff],
         "reply": [(str(reply.id), reply.title) for reply in replies],
+        "prioritize": [(str(each.value), "") for each in Priority],
+        "tag": [(str(tag.id), tag.name) for tag in words if tag.is_active],
+        "untag": [(str(tag.id), tag.name) for tag in words],
+        "checklist": [(str(each.id), each.name) for each in lists if each.is_active],
+        "watch": ([(ME, "")] if user == "macro" else []) + staff,
+        **{what: each for what, each in terms.choices(db, language=language).items() if what.startswith("field:")},
     }
 
-
-def names(db: Session, language: str) -> dict[tuple[str, str], str]:
-    """What ids in acts and terms are called, by what they are ids of: ("queue", "3") -> "Returns"."""
-    return {
-        **{("queue", str(each.id)): each.called(language) for each in db.exec(select(Queue))},
-        **{("agent", str(each.id)): each.name for each in db.exec(select(Agent))},
-        **{("reply", str(each.id)): each.title for each in db.exec(select(CannedReply))},
-        **{("macro", str(each.id)): each.name for each in db.exec(select(Macro))},
-    }

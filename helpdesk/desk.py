@@ -38,13 +38,14 @@ from helpdesk import (
     preferences,
     recalls,
     rules,
+    tickets,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
-from helpdesk.runtime.work import Worker
+from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -594,6 +595,7 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
@@ -610,6 +612,13 @@ class Desk:
     def _post_to_system(self, post_id: int) -> None:
         """Tell another system what a rule says; see helpdesk/posts.py."""
         posts.deliver(self.database, post_id, settings=self.settings, clock=self.clock)
+
+    def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
+        """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
+        at, now = datetime.fromtimestamp(until_at, UTC), self.clock()
+        if now < at:
+            raise NotYet((at - now).total_seconds())
+        self.database.write_now(tickets.wake, ticket_id, at, now=now)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""

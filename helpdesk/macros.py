@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import acts, canned
 from helpdesk.errors import Invalid, NotAllowed, NotFound
-from helpdesk.events import MacroChanged, MacroRan, emit
+from helpdesk.events import MacroChanged, MacroRan, emit, one_act
 from helpdesk.settings import Settings
 from models import Agent, CannedReply, Macro, Queue, Role, RuleRun, Ticket
 from models.database import hold_still
@@ -171,7 +171,9 @@ def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Sett
     draft = next((each["value"] for each in macro.acts if each["do"] == "reply"), None)
     if draft is not None:
         canned.offer(db, by, ticket, draft, settings=settings, now=now)  # gone, or not the agent's to use: say so now
-    did = acts.do_all(doing, [each for each in macro.acts if each["do"] != "reply"])
+    before = len(db.info.get("facts", ()))
+    with one_act(db):
+        did = acts.do_all(doing, [each for each in macro.acts if each["do"] != "reply"])
     macro.uses, macro.last_used_at = macro.uses + 1, now
     if not did:
         return Done(None, draft)
@@ -180,6 +182,8 @@ def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Sett
     db.flush()
     emit(db, MacroRan(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, macro_id=macro.id or 0, run_id=kept.id or 0,
                       by_id=by.id, at=now))  # fmt: skip
+    facts = db.info["facts"]
+    facts.insert(before, facts.pop())  # what it did is the newest that the agent did, and offered to be taken back
     return Done(kept, draft)
 
 

@@ -13,6 +13,7 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
+from models.checklists import ChecklistItem
 from models.customers import (
     ContactPoint,
     Customer,
@@ -23,6 +24,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -36,6 +38,7 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.links import LinkKind, TicketLink
 from models.mailboxes import (
     Fetched,
     FetchedState,
@@ -91,6 +94,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
@@ -112,6 +116,7 @@ __all__ = [
     "CaseKey",
     "Channel",
     "ChecklistTemplate",
+    "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -128,6 +133,7 @@ __all__ = [
     "ExchangeState",
     "Fetched",
     "FetchedState",
+    "FieldChange",
     "FieldKind",
     "FieldValue",
     "Handling",
@@ -138,6 +144,7 @@ __all__ = [
     "InboundState",
     "KeyCount",
     "Lease",
+    "LinkKind",
     "Login",
     "Macro",
     "Mailbox",
@@ -183,8 +190,10 @@ __all__ = [
     "Tag",
     "Ticket",
     "TicketField",
+    "TicketLink",
     "TicketState",
     "TicketTag",
+    "TicketWatcher",
     "Training",
     "TrainingState",
     "Turn",
