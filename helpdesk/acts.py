@@ -408,7 +408,7 @@ def _words(_db: Session, value: Any, _settings: Settings) -> str:
     if not text:
         raise Invalid("body_missing")
     if len(text) > NOTE_MAX:
-        raise Invalid("text_too_long")
+        raise Invalid("too_long_here")
     if unknown := canned.unknown_in(text):
         raise Invalid("unknown_variable", name=unknown)
     return text

@@ -21,6 +21,7 @@ from helpdesk import (
     preferences,
     queues,
     routing,
+    rules,
     tickets,
     unreachable,
 )
@@ -87,6 +88,7 @@ TOLD = {
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
     "message_approved", "message_returned",
+    "rule_ran", "macro_ran", "run_taken_back",
 }  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
@@ -482,7 +484,8 @@ def _entries(
         .where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
         .order_by(col(Event.id))
         .limit(ENTRIES_MAX)
-    )
+    ).all()
+    acted = rules.named(db, told)
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -498,7 +501,7 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, queue_names, staff, reached) for row in told if _belongs(row, ticket.id)),
+        *(_acted(_fact(row, queue_names, staff, reached), acted) for row in told if _belongs(row, ticket.id)),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
@@ -595,6 +598,14 @@ def _call(call: Call, staff: dict[int, Agent]) -> Entry:
     return Entry(
         kind="call", id=call.id or 0, at=call.started_at, direction=call.direction, call=bubble, author_name=call.number
     )
+
+
+def _acted(entry: Entry, names: Mapping[int, tuple[str, bool]]) -> Entry:
+    """With the name of the rule or macro it tells of, and that it failed, where it did."""
+    if entry.id not in names:
+        return entry
+    name, is_failed = names[entry.id]
+    return replace(entry, fact="rule_failed" if is_failed else entry.fact, facts=entry.facts | {"name": name})
 
 
 def _fact(

@@ -136,7 +136,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         _copy_files(db, draft.about, message)
     if draft.instead is not None and draft.instead.state == MessageState.WITHDRAWN:
         draft.instead.error = WRITTEN_ANEW
-    canned.used(db, by, draft.canned_ids, now=now)
+    canned.used(db, by, draft.canned_ids, ticket=ticket, now=now)
     if _needs_approval(db, ticket):
         message.state = MessageState.AWAITING
         _taken(db, ticket, message, by=by, now=now)

@@ -748,6 +748,23 @@ def runs(db: Session, rule_id: int | None = None, *, before: int | None = None, 
     ]  # fmt: skip
 
 
+def named(db: Session, told: Sequence[Event]) -> dict[int, tuple[str, bool]]:
+    """Of facts that tell of a run, by the event's number: the name of its rule or macro, and whether it failed. Asks
+    nothing where there is none."""
+    mine = {row.id or 0: row for row in told if row.fact in ("rule_ran", "macro_ran", "run_taken_back")}
+    if not mine:
+        return {}
+    numbers = {row.data.get("run_id") for row in mine.values()}
+    found = {row.id: row for row in db.exec(select(RuleRun).where(col(RuleRun.id).in_(numbers)))}
+    ran = {number: found[row.data["run_id"]] for number, row in mine.items() if row.data.get("run_id") in found}
+    names = _called(db, Rule, {row.rule_id for row in ran.values()})
+    macros = _called(db, Macro, {row.macro_id for row in ran.values()})
+    return {
+        number: (names.get(row.rule_id or 0) or macros.get(row.macro_id or 0, ""), row.how == RunEnd.FAILED)
+        for number, row in ran.items()
+    }
+
+
 def can_undo(row: RuleRun) -> bool:
     """Whether any of it can be taken back, and was not yet."""
     return row.undone_at is None and row.how == RunEnd.DONE and acts.can_be_undone(row.did)

@@ -247,7 +247,7 @@ def _value(kind: str, value: Any, offered: list[tuple[str, str]] | None, field: 
     if not values:
         raise Invalid("value_missing", field=field)
     if len(values) > VALUES or any(len(each) > 200 for each in values):
-        raise Invalid("text_too_long", field=field)
+        raise Invalid("too_long_here", field=field)
     if kind == "choice" and not set(values) <= {code for code, _ in offered or ()}:
         raise Invalid("unknown_choice", field=field)
     return values

@@ -12,10 +12,24 @@ depends_on = None
 
 EXACT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 AT = sa.DateTime(timezone=True)
-TABLES = ("rule", "checklisttemplate", "macro", "post", "rulerun", "rulewait", "rulemail")
+TABLES = ("canneduse", "rule", "checklisttemplate", "macro", "post", "rulerun", "rulewait", "rulemail")
 
 
 def upgrade() -> None:
+    op.create_table(
+        "canneduse",
+        sa.Column("canned_id", sa.Integer(), nullable=False),
+        sa.Column("ticket_id", sa.Integer(), nullable=False),
+        sa.Column("at", AT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["canned_id"], ["cannedreply.id"], name=op.f("fk_canneduse_canned_id_cannedreply"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["ticket_id"], ["ticket.id"], name=op.f("fk_canneduse_ticket_id_ticket"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("canned_id", "ticket_id", name=op.f("pk_canneduse")),
+    )
+    op.create_index("ix_canneduse_ticket", "canneduse", ["ticket_id"])
     op.create_table(
         "rule",
         sa.Column("id", sa.Integer(), nullable=False),

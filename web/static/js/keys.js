@@ -37,6 +37,7 @@ const KEYS = {
   r: () => write("reply"),
   n: () => write("note"),
   a: () => first("[data-assign]")?.focus(),
+  m: () => first("[data-macros]")?.click(),
   e: () => first("[data-resolve]")?.click(),
   h: () => first("[data-hand]")?.click(),
   "?": () => first("#help")?.showModal(),
