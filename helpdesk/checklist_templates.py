@@ -56,7 +56,7 @@ def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: s
          now: datetime) -> ChecklistTemplate:  # fmt: skip
     """Make one, or change one; `items` has a step on each line. Raises `Invalid` with the field."""
     if not name.strip():
-        raise Invalid("name_missing", field="name")
+        raise Invalid("name_needed", field="name")
     steps = [" ".join(line.split()) for line in items.splitlines() if line.strip()]
     if not steps:
         raise Invalid("steps_missing", field="items")

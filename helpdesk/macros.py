@@ -122,7 +122,7 @@ def offers(db: Session, agent: Agent, ticket: Ticket) -> list[Macro]:
 def save(db: Session, macro: Macro | None, form: Form, *, by: Agent, settings: Settings, now: datetime) -> Macro:
     """Make one, or change one. Raises `Invalid` with the field, `NotAllowed` for a shared one by who may not."""
     if not form.name.strip():
-        raise Invalid("name_missing", field="name")
+        raise Invalid("name_needed", field="name")
     if not form.is_own and by.role != Role.SUPERVISOR:
         raise NotAllowed("not_allowed", agent_id=by.id)
     if form.queue_id is not None and db.get(Queue, form.queue_id) is None:

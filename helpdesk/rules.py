@@ -525,7 +525,7 @@ def get(db: Session, rule_id: int) -> Rule:
 def draft(db: Session, form: Form, *, settings: Settings, now: datetime) -> Rule:
     """The rule as it would be kept, and in no database. Raises `Invalid` with the field."""
     if not form.name.strip():
-        raise Invalid("name_missing", field="name")
+        raise Invalid("name_needed", field="name")
     if form.trigger not in triggers():
         raise Invalid("unknown_choice", field="trigger")
     if form.trigger in WAITS and not 1 <= form.after_minutes <= LONGEST_MINUTES:

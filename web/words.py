@@ -866,6 +866,7 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": N_("The call could not be placed."),
     },
     "error": {
+        "name_needed": N_("Please give it a name."),
         "acts_missing": N_("Please say what is to be done."),
         "too_many_acts": N_("12 steps at most."),
         "too_many_terms": N_("20 conditions at most."),

@@ -100,7 +100,7 @@ def test_a_supervisor_puts_a_rule_together_line_by_line_without_a_script(desk: O
     assert [each["do"] for each in kept.acts] == ["move", "note"]
     ja, en = re.findall(r'<p lang="\w\w">(.*?)</p>', answer.text, re.DOTALL)
     assert unescape(ja) == ("問い合わせが作成されたとき、件名・本文・通話メモに「返金」か「払い戻し」を含む、かつ（経路が「メール」か"
-                            "「Webフォーム」）なら、「返品・交換」へ移動し、メモ「{氏名} 様の返金」を残す。")  # fmt: skip
+                            "「フォーム」）なら、「返品・交換」へ移動し、メモ「{氏名} 様の返金」を残す。")  # fmt: skip
     assert unescape(en) == ("When a ticket is opened, if subject, words or note of the call contains “返金” or “払い戻し”, and at "
                             "the same time channel is “E-mail” or “Web form”: move it to “Returns”, then write the note “{氏名} "
                             "様の返金”.")  # fmt: skip
@@ -115,7 +115,7 @@ def test_a_supervisor_puts_a_rule_together_line_by_line_without_a_script(desk: O
 @pytest.mark.parametrize(
     ("typed", "field", "said"),
     [
-        ({"name": ""}, "f-name-error", "名前"),
+        ({"name": ""}, "f-name-error", "名称"),
         ({"acts-0-do": "note", "acts-0-value": ""}, "acts-0-error", "入力"),
         ({"acts-0-do": "note", "acts-0-value": "{なぞ}"}, "acts-0-error", "なぞ"),
         ({"acts-0-do": "assign", "acts-0-value": "999"}, "acts-0-error", "別のもの"),
