@@ -38,7 +38,7 @@ from models.database import hold_still, insert
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
-PEND_MAX = timedelta(days=731)
+PEND_MAX = timedelta(days=366)
 _OPEN = (
     select(Ticket)
     .where(
@@ -188,7 +188,7 @@ def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: dateti
 def pend(db: Session, ticket: Ticket, until: datetime | None, *, by: Agent | None, now: datetime) -> None:
     """Let it rest until a time, or until the customer writes, who may wake it before. The same again changes nothing.
 
-    Raises `Invalid` where the time has passed or is more than two years away, `Conflict` where it goes on elsewhere.
+    Raises `Invalid` where the time has passed or is more than a year away, `Conflict` where it goes on elsewhere.
     """
     if until is not None and not now < until <= now + PEND_MAX:
         raise Invalid("not_in_the_future" if until <= now else "too_far_away", field="until")

@@ -23,7 +23,7 @@ def transfer(
     if not moves and not assigns:
         raise Invalid("transfer_to_nowhere", field="queue_id")
     if not reason.strip():
-        raise Invalid("reason_missing", field="reason")
+        raise Invalid("transfer_reason_missing", field="reason")
     with one_act(db):
         tickets.note(db, ticket, reason, by=by, now=now)
         if moves and to_queue is not None:
