@@ -197,6 +197,7 @@ def _mailboxes(touched: Touched, _fact: Any) -> None:
 
 def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
+    touched.stale.setdefault("macros", set()).add(SUPERVISORS)  # what nobody uses stands there
 
 
 def _rules(touched: Touched, _fact: Any) -> None:
@@ -206,8 +207,8 @@ def _rules(touched: Touched, _fact: Any) -> None:
 def _ran(touched: Touched, fact: Any) -> None:
     """In the ticket's history, and in that of the rules."""
     _conversation(touched, fact)
-    touched.stale.setdefault("rule-runs", set()).add(SUPERVISORS)
-    touched.stale.setdefault("rules", set()).add(SUPERVISORS)
+    for region in ("rule-runs", "rules", "macros", "checklist-templates"):  # where it is counted
+        touched.stale.setdefault(region, set()).add(SUPERVISORS)
 
 
 def _macros(touched: Touched, _fact: Any) -> None:

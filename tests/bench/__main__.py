@@ -1,6 +1,6 @@
 """Run the benchmark: JSON lines to standard output, progress to standard error.
 
-    python -m tests.bench [--only ring|learning|mail|reading|classify|similar|start|inbox|asterisk] [--quick]
+    python -m tests.bench [--only ring|learning|mail|reading|classify|similar|start|inbox|asterisk|rules] [--quick]
                           [--customers N]
 """
 
@@ -10,11 +10,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import asterisk, classify, company, inbox, learning, mail, reading, ring, similar, start
+from tests.bench import asterisk, classify, company, inbox, learning, mail, reading, ring, rules, similar, start
 from tests.bench.figures import say
 
 FIGURES = {"ring": ring, "learning": learning, "inbox": inbox, "mail": mail, "reading": reading, "classify": classify,
-           "similar": similar, "start": start, "asterisk": asterisk}  # fmt: skip
+           "similar": similar, "start": start, "asterisk": asterisk, "rules": rules}  # fmt: skip
 
 
 def main() -> None:
