@@ -35,7 +35,8 @@ def rule(desk: OpenDesk, trigger: str, *acts: Any, is_on: bool = True, **more: A
             rules.switch(db, kept, True, by=desk.agent(SATO), now=desk.clock())
         return kept.id or 0
 
-    return desk.write(verb)
+    number: int = desk.write(verb)
+    return number
 
 
 def term(what: str, operator: str, value: Any = None) -> dict[str, Any]:
@@ -46,19 +47,24 @@ def runs(desk: OpenDesk, how: RunEnd | None = RunEnd.DONE) -> list[RuleRun]:
     query = select(RuleRun).order_by(col(RuleRun.id))
     if how is not None:
         query = query.where(RuleRun.how == how)
-    return desk.read(lambda db: list(db.exec(query)))
+    found: list[RuleRun] = desk.read(lambda db: list(db.exec(query)))
+    return found
 
 
 def notes(desk: OpenDesk, ticket_id: int = 1) -> list[str]:
-    return desk.read(lambda db: list(db.exec(select(Note.text).where(Note.ticket_id == ticket_id).order_by(Note.id))))
+    query = select(Note.text).where(Note.ticket_id == ticket_id).order_by(col(Note.id))
+    found: list[str] = desk.read(lambda db: list(db.exec(query)))
+    return found
 
 
 def ticket(desk: OpenDesk, ticket_id: int = 1) -> Ticket:
-    return desk.read(lambda db: db.get(Ticket, ticket_id))
+    found: Ticket = desk.read(lambda db: db.get(Ticket, ticket_id))
+    return found
 
 
 def time_passes(desk: OpenDesk, **length: float) -> None:
     desk.clock.advance(**length)
+    assert desk.client.portal is not None
     desk.client.portal.call(desk.app.state.desk.look_out)
 
 
@@ -173,7 +179,7 @@ def test_no_set_of_rules_runs_for_ever(desk: OpenDesk) -> None:
             ("move", desk.queue("tech_support").id)]  # fmt: skip
     for number in range(24):
         trigger = chance.choice([*immediate, "unanswered_for", "resolved_for", "unsolved_for"])
-        more = {"after_minutes": chance.randint(1, 90)} if trigger in rules.WAITS else {}
+        more: dict[str, Any] = {"after_minutes": chance.randint(1, 90)} if trigger in rules.WAITS else {}
         rule(desk, trigger, *chance.sample(does, 2), stops=number % 7 == 0, **more)
     desk.mail(to=RETURNS_ADDRESS)
     for _ in range(40):
