@@ -26,6 +26,7 @@ from helpdesk import (
     queues,
     routing,
     rules,
+    surveys,
     tickets,
     unreachable,
 )
@@ -56,6 +57,7 @@ from helpdesk.settings import Settings
 from models import (
     Agent,
     AgentState,
+    Answer,
     Attachment,
     Call,
     ContactPoint,
@@ -106,6 +108,7 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
+ANSWERED = "feedback_given"  # tells of a row of its own
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
@@ -113,7 +116,7 @@ TOLD = {
     "message_approved", "message_returned",
     "rule_ran", "macro_ran", "run_taken_back",
     "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
-    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed",
+    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
@@ -161,7 +164,7 @@ class Feeling:
 class Entry:
     """One thing in a conversation. `kind` says which fields speak."""
 
-    kind: Literal["message", "note", "call", "fact"]
+    kind: Literal["message", "note", "call", "fact", "answer"]
     id: int
     at: datetime
     direction: str = ""
@@ -559,6 +562,7 @@ def _entries(
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
     acted = rules.named(db, told)
+    answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -574,9 +578,14 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_acted(_fact(row, names, reached), acted) for row in told if _belongs(row, ticket.id)),
+        *(
+            _acted(_fact(row, names, reached), acted)
+            for row in told
+            if row.fact != ANSWERED and _belongs(row, ticket.id)
+        ),
+        *(_feedback(answer) for answer in answers),
     ]
-    order = {"fact": 0, "call": 1, "message": 2, "note": 3}
+    order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
 
 
@@ -711,6 +720,16 @@ def _spoken_of(told: Fact) -> list[tuple[str, int]]:
     if isinstance(told, FieldSet):
         return [("field", told.field_id)]
     return [("item", told.item_id)] if isinstance(told, ChecklistChanged) else []
+
+
+def _feedback(answer: Answer) -> Entry:
+    """What the customer said when asked, at the time of the first answer."""
+    feeling = Feeling(answer.sentiment, answer.sentiment_confidence, ()) if answer.sentiment else None
+    said = {"score": answer.score, "scale": answer.scale.value}
+    return Entry(
+        kind="answer", id=answer.id or 0, at=answer.at, text=answer.comment, facts=said, feeling=feeling,
+        ticket_id=answer.ticket_id or 0,
+    )  # fmt: skip
 
 
 def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Entry:

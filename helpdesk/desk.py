@@ -38,6 +38,7 @@ from helpdesk import (
     preferences,
     recalls,
     rules,
+    surveys,
     tickets,
     training,
 )
@@ -261,8 +262,9 @@ class Desk:
         return exchanges.found(known, token, settings=self.settings)
 
     def doors_changed(self) -> None:
-        """A key, a name or a word of an exchange is another now."""
+        """A key, a name, a word or an address of an exchange is another now: nobody waits for the next look."""
         self._doors = (-DOORS_SECONDS, {})
+        self.wires.wake()
 
     async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
         """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""
@@ -595,6 +597,7 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "ask_customer": self._ask_customer,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -613,6 +616,9 @@ class Desk:
         """Tell another system what a rule says; see helpdesk/posts.py."""
         posts.deliver(self.database, post_id, settings=self.settings, clock=self.clock)
 
+    def _ask_customer(self, ask_id: int) -> None:
+        """Send a survey's question; see helpdesk/surveys.py."""
+        self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
     def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
         """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
         at, now = datetime.fromtimestamp(until_at, UTC), self.clock()

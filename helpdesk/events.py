@@ -457,6 +457,23 @@ class CallbackChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SurveyChanged(Fact):
+    """`state` "made", "changed", "on" or "off"."""
+
+    survey_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackGiven(Fact):
+    """A customer answered when asked, or changed the answer. Imported ones belong to no ticket."""
+
+    answer_id: int
+    ticket_id: int | None = None
+    queue_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentNotified(Fact):
     """An agent is told something; `what` is the kind, see Notification."""
 

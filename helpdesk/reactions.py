@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import recalls, watchers
+from helpdesk import recalls, surveys, watchers
 from helpdesk.events import (
     CallChanged,
     CallEnded,
@@ -47,27 +47,29 @@ def _watched(db: Session, fact: MessageReceived | TicketAssigned | TicketResolve
     watchers.tell(db, fact.ticket_id, by_id=fact.by_id, now=fact.at, but=(assignee_id,))
 
 
-REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
-    MessageQueued: lambda db, fact: work.enqueue(
-        db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}:{fact.attempt}", delay=fact.delay_seconds
-    ),
-    MessageRescheduled: lambda db, fact: work.enqueue(
-        db,
-        "send_mail",
-        fact.message_id,
-        key=f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}",
-        delay=fact.delay_seconds,
-    ),
-    MessageReceived: _watched,
-    TicketAssigned: _watched,
-    TicketResolved: _watched,
-    TicketPended: _wake,
-    CallChanged: _recall,
-    CallEnded: _recall,
+def _send(db: Session, fact: MessageQueued) -> None:
+    key = f"mail:{fact.message_id}:{fact.attempt}"
+    work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
+
+
+def _send_then(db: Session, fact: MessageRescheduled) -> None:
+    key = f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}"
+    work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
+
+
+REACTIONS: dict[type[Fact], tuple[Callable[[Session, Any], None], ...]] = {
+    MessageQueued: (_send,),
+    MessageRescheduled: (_send_then,),
+    MessageReceived: (_watched,),
+    TicketAssigned: (_watched,),
+    TicketResolved: (_watched, surveys.after_resolved),
+    TicketPended: (_wake,),
+    CallChanged: (_recall,),
+    CallEnded: (_recall, surveys.after_call),
 }
 
 
 def react(db: Session, fact: Fact) -> None:
     """Enqueue what the fact causes, if anything."""
-    if cause := REACTIONS.get(type(fact)):
+    for cause in REACTIONS.get(type(fact), ()):
         cause(db, fact)

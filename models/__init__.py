@@ -24,6 +24,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -101,6 +102,11 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "Answer",
+    "AnswerSource",
+    "Ask",
+    "AskState",
+    "AskedAfter",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -163,6 +169,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "OfferEnd",
+    "OptOut",
     "Otherwise",
     "Outcome",
     "Parked",
@@ -187,14 +194,17 @@ __all__ = [
     "RuleRun",
     "RuleWait",
     "RunEnd",
+    "Scale",
     "SenderHour",
     "SolvedCase",
+    "Survey",
     "Tag",
     "Ticket",
     "TicketField",
     "TicketLink",
     "TicketState",
     "TicketTag",
+    "Topic",
     "TicketWatcher",
     "Training",
     "TrainingState",

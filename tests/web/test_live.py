@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from helpdesk import checklists, fields, learning, links, splitting, tags, tickets, watchers
-from helpdesk.asterisk.wires import is_failing
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
 from models import (
     Agent,
@@ -72,7 +72,7 @@ def unreachable_asterisk(db: Session) -> None:
     row = Exchange(name="office", kind=ExchangeKind.ASTERISK, state_since=MONDAY, created_at=MONDAY)
     db.add(row)
     db.flush()
-    is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+    failed(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
 
 
 def mentioned(db: Session) -> None:
@@ -174,6 +174,10 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
     desk.write(mentioned)
+    survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
+    desk.as_(SATO).post("/admin/surveys/new", data=survey)
+    comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
+    desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(worked_on)
     ruled(desk)
     desk.write(unreachable_asterisk)
