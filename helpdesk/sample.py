@@ -309,8 +309,8 @@ def _lay_down_rules(stage: _Stage) -> None:
     )
     lay_on = {"do": "checklist", "value": steps.id}
     refund = rules.Form(
-        name="返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
-        all_of=[{"what": "text", "is": "contains", "value": ["返金", "払い戻し", "refund"]}],
+        name="返品・返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
+        all_of=[{"what": "text", "is": "contains", "value": ["返金", "返品", "refund"]}],
     )  # fmt: skip
     late = rules.Form(
         name="返信が遅れている問い合わせ", trigger="unanswered_for", after_minutes=240, in_hours=True,

@@ -17,13 +17,14 @@ from helpdesk import hours, queues
 from helpdesk.calls import DISPOSITIONS
 from helpdesk.canned import fold
 from helpdesk.errors import Invalid
-from helpdesk.events import Fact
+from helpdesk.events import Fact, TicketOpened
 from models import (
     Agent,
     Calendar,
     Call,
     Channel,
     Customer,
+    Direction,
     FieldKind,
     FieldValue,
     Impression,
@@ -67,9 +68,12 @@ class Matter:
 
     @cached_property
     def message(self) -> Message | None:
-        """The mail the fact speaks of, or else the customer's newest."""
+        """The mail the fact speaks of, with which the ticket began where it says so, or else the customer's newest."""
         if (number := getattr(self.fact, "message_id", None)) is not None:
             return self.db.get(Message, number)
+        if isinstance(self.fact, TicketOpened):
+            first = select(Message).where(Message.ticket_id == self.ticket.id, Message.direction == Direction.IN)
+            return self.db.exec(first.order_by(col(Message.id)).limit(1)).first()
         from helpdesk import tickets
 
         return tickets.last_received(self.db, self.ticket.id or 0)

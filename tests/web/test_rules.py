@@ -119,7 +119,7 @@ def test_a_supervisor_puts_a_rule_together_line_by_line_without_a_script(desk: O
 @pytest.mark.parametrize(
     ("typed", "field", "said"),
     [
-        ({"name": ""}, "f-name-error", "名称"),
+        ({"name": ""}, "f-name-error", "タイトル"),
         ({"acts-0-do": "note", "acts-0-value": ""}, "acts-0-error", "入力"),
         ({"acts-0-do": "note", "acts-0-value": "{なぞ}"}, "acts-0-error", "なぞ"),
         ({"acts-0-do": "assign", "acts-0-value": "999"}, "acts-0-error", "別のもの"),
