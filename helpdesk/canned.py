@@ -19,7 +19,7 @@ from helpdesk import agents
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
-from models import Agent, Attachment, CannedFile, CannedReply, Customer, Purchase, Queue, Ticket
+from models import Agent, Attachment, CannedFile, CannedReply, CannedUse, Customer, Purchase, Queue, Ticket
 
 VARIABLES: Mapping[str, tuple[str, str]] = {  # by name: what a Japanese and an English gap call it
     "customer": ("氏名", "customer"),
@@ -37,6 +37,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {  # by name: what a Japanese and an 
 """Written {customer} or {氏名}; the second spelling is the Japanese name."""
 STALE = timedelta(days=180)
 """Neither used nor changed for this long: somebody should look whether it is still true."""
+ALIKE, SUGGESTED = 5, 3
+"""What a use in a ticket like this one counts for, and how many are suggested."""
 TEXT_MAX = 20_000
 FILES_MAX = 10
 FILES_MAX_BYTES = 20_000_000
@@ -210,7 +212,7 @@ def attachments_of(db: Session, agent: Agent, file_ids: Iterable[int]) -> list[A
     ]  # fmt: skip
 
 
-def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, now: datetime) -> None:
+def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, ticket: Ticket, now: datetime) -> None:
     """A mail was sent with these in it: count them. Those that are gone by now are not missed."""
     for canned_id in sorted(set(canned_ids)):
         counted = db.execute(
@@ -220,7 +222,34 @@ def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, now: datetime)
             .returning(col(CannedReply.id))
         ).scalar()
         if counted:
+            db.merge(CannedUse(canned_id=canned_id, ticket_id=ticket.id or 0, at=now))
             emit(db, CannedReplyChanged(canned_id=canned_id, state="used", by_id=agent.id, at=now))
+
+
+def suggested(db: Session, agent: Agent, ticket: Ticket, *, settings: Settings, now: datetime) -> list[Offer]:
+    """Those that may fit this ticket, the likeliest first: what solved tickets like it were answered with counts most,
+    then what was sent in its queue and language in the last half year. Without a gap where there is a choice; at most
+    three, none where nothing was ever sent."""
+    from helpdesk import preferences, similar
+
+    is_asked = ticket.id is not None and preferences.shown(db, "similar")
+    found_alike = similar.find(db, agent, ticket, language=agent.language) if is_asked else []
+    alike = [each.ticket_id for each in found_alike]
+    worth = sa.func.sum(sa.case((col(CannedUse.ticket_id).in_(alike), ALIKE), else_=1))
+    rows = (
+        sa.select(col(CannedUse.canned_id), worth)
+        .join(Ticket, col(Ticket.id) == col(CannedUse.ticket_id))
+        .where(col(CannedUse.ticket_id) != ticket.id, col(CannedUse.at) > now - STALE)
+        .where(sa.or_(col(CannedUse.ticket_id).in_(alike),
+                      sa.and_(col(Ticket.queue_id) == ticket.queue_id, col(Ticket.language) == ticket.language)))
+        .group_by(col(CannedUse.canned_id)).order_by(worth.desc(), col(CannedUse.canned_id)).limit(20)
+    )  # fmt: skip
+    found = {canned_id: float(value) for canned_id, value in db.execute(rows)}
+    if not found:
+        return []
+    seen = [reply for reply in db.exec(select(CannedReply).where(col(CannedReply.id).in_(found), _seen(db, agent)))]
+    offered = list(_filled_in(db, seen, agent, ticket, {}, settings=settings, now=now))
+    return sorted(offered, key=lambda each: -found[each.id] + len(each.gaps) / 2)[:SUGGESTED]
 
 
 def fold(text: str) -> str:

@@ -25,6 +25,7 @@ from helpdesk import (
     preferences,
     queues,
     routing,
+    rules,
     sla,
     surveys,
     tickets,
@@ -117,6 +118,7 @@ TOLD = {
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
     "message_approved", "message_returned", "promise_at_risk", "promise_breached",
+    "rule_ran", "macro_ran", "run_taken_back",
     "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
     "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
@@ -569,6 +571,7 @@ def _entries(
     }
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
+    acted = rules.named(db, told)
     answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
@@ -585,7 +588,11 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, names, reached) for row in told if row.fact != ANSWERED and _belongs(row, ticket.id)),
+        *(
+            _acted(_fact(row, names, reached), acted)
+            for row in told
+            if row.fact != ANSWERED and _belongs(row, ticket.id)
+        ),
         *(_feedback(answer) for answer in answers),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
@@ -692,6 +699,14 @@ def _call(call: Call, staff: Mapping[int, Agent]) -> Entry:
     return Entry(
         kind="call", id=call.id or 0, at=call.started_at, direction=call.direction, call=bubble, author_name=call.number
     )
+
+
+def _acted(entry: Entry, names: Mapping[int, tuple[str, bool]]) -> Entry:
+    """With the name of the rule or macro it tells of, and that it failed, where it did."""
+    if entry.id not in names:
+        return entry
+    name, is_failed = names[entry.id]
+    return replace(entry, fact="rule_failed" if is_failed else entry.fact, facts=entry.facts | {"name": name})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,10 @@ from helpdesk import (
     learning,
     mailboxes,
     policies,
+    posts,
     preferences,
     recalls,
+    rules,
     sla,
     surveys,
     tickets,
@@ -120,6 +122,9 @@ class Desk:
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
+        self.database.info["rules"] = rules.Shelf()
+        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(rules.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -572,6 +577,9 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
+        while await self.database.read(rules.is_anything_due, now=self.clock()):
+            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+                break  # another process has them in hand
 
     async def _watch(self) -> None:
         """Every two seconds."""
@@ -634,6 +642,7 @@ class Desk:
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
             "tell_caller": self._tell_caller,
+            "post_to_system": self._post_to_system,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -642,6 +651,10 @@ class Desk:
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
+
+    def _post_to_system(self, post_id: int) -> None:
+        """Tell another system what a rule says; see helpdesk/posts.py."""
+        posts.deliver(self.database, post_id, settings=self.settings, clock=self.clock)
 
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""

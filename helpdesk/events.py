@@ -681,6 +681,60 @@ class CannedReplyChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RuleChanged(Fact):
+    """`state`: "made", "changed", "on", "off", "ordered", "deleted" or "restored"."""
+
+    rule_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleRan(Fact):
+    """A rule did something to a ticket, or could not: `state` is RuleRun's `how`."""
+
+    ticket_id: int
+    queue_id: int
+    rule_id: int
+    run_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroChanged(Fact):
+    """`state` as in RuleChanged."""
+
+    macro_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroRan(Fact):
+    """An agent did several things to a ticket at once."""
+
+    ticket_id: int
+    queue_id: int
+    macro_id: int
+    run_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTakenBack(Fact):
+    """What a rule or a macro did to a ticket was taken back."""
+
+    ticket_id: int
+    queue_id: int
+    run_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChecklistTemplateChanged(Fact):
+    """`state` as in RuleChanged."""
+
+    template_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SendingDomainChanged(Fact):
     """`domain_id` is the domain's name. `state`: "key_made", "on", "off", "key_deleted" or "checked"."""
 

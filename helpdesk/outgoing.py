@@ -136,7 +136,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         _copy_files(db, draft.about, message)
     if draft.instead is not None and draft.instead.state == MessageState.WITHDRAWN:
         draft.instead.error = WRITTEN_ANEW
-    canned.used(db, by, draft.canned_ids, now=now)
+    canned.used(db, by, draft.canned_ids, ticket=ticket, now=now)
     if _needs_approval(db, ticket):
         message.state = MessageState.AWAITING
         _taken(db, ticket, message, by=by, now=now)
@@ -191,11 +191,12 @@ def receipt(
     now: datetime,
     answers: Message | None = None,
     subject: str = "",
+    files: Sequence[Attachment] = (),
 ) -> Message:
     """The desk's own automatic answer to one address. Whether one may be sent at all is asked before, see R14, R16."""
     return automatic(
         db, ticket, text, kind=MessageKind.RECEIPT, to=to, subject=subject or reply_subject(ticket), answers=answers,
-        settings=settings, now=now,
+        files=files, settings=settings, now=now,
     )  # fmt: skip
 
 
@@ -210,6 +211,7 @@ def automatic(
     settings: Settings,
     now: datetime,
     answers: Message | None = None,
+    files: Sequence[Attachment] = (),
 ) -> Message:
     """A mail the desk writes by itself to one address: at once, not to be taken back, with a null envelope sender and
     marked so that no machine answers it."""
@@ -231,7 +233,7 @@ def automatic(
         created_at=now,
         **_threading(answers),
     )
-    _put(db, message, ())
+    _put(db, message, files)
     _enqueue(db, message, ticket, by_id=None, now=now)
     return message
 

@@ -191,6 +191,25 @@ def move_back(db: Session, ticket: Ticket, moved: TicketMoved, *, by: Agent, now
     )  # fmt: skip
 
 
+def place(db: Session, ticket: Ticket, to: Queue, *, now: datetime) -> None:
+    """A supervisor's rule says where the ticket belongs. No model learns from it, and an agent may say otherwise.
+
+    An assignee who does not serve the new queue lets go of the ticket.
+    """
+    assert to.id is not None and ticket.id is not None
+    if ticket.queue_id == to.id:
+        return
+    before, source = ticket.queue_id, latest(db, ticket.id)
+    keep(db, ticket, Decision(to.id, "by_rule"), message_id=source.message_id if source else None, now=now)
+    let_go = None
+    if ticket.assignee_id is not None and not agents.serves(db, agents.get(db, ticket.assignee_id), to.id):
+        let_go, ticket.assignee_id = ticket.assignee_id, None
+    told = TicketMoved(
+        ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_rule", from_agent_id=let_go, at=now
+    )  # fmt: skip
+    emit(db, told)
+
+
 def overflow(db: Session, ticket: Ticket, to: Queue, *, now: datetime) -> None:
     """The call that opened the ticket waits in another queue, because its own is closed, full or too slow."""
     assert to.id is not None and ticket.id is not None
@@ -207,7 +226,7 @@ def hear_notes(db: Session, ticket: Ticket, guess: Prediction, *, note: str, now
     It decides only where nothing else has: a ticket in triage for want of words moves when the classifier is sure.
     Elsewhere it is kept as an opinion, and the queue stays.
     """
-    if ticket.routed_by == "by_agent":
+    if ticket.routed_by in {"by_agent", "by_rule"}:
         return
     heard = decide(db, prediction=guess, text=note)
     before = ticket.queue_id

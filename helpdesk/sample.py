@@ -28,14 +28,17 @@ from helpdesk import (
     agents,
     calls,
     canned,
+    checklist_templates,
     feedback,
     hours,
     impressions,
     inbox,
+    macros,
     outgoing,
     policies,
     queues,
     routing,
+    rules,
     tickets,
 )
 from helpdesk.customers import contact_points, records
@@ -192,6 +195,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _opinions(stage), _broken_mail(stage), _this_morning(stage)], until=now)
+    _lay_down_rules(stage)
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 
@@ -311,6 +315,30 @@ def _prepare_words(stage: _Stage) -> None:
         ]  # fmt: skip
         made = canned.create(stage.db, form, files=stored, by=stage.staff["sato"], now=at)
         made.uses, made.last_used_at = uses, stage.now - timedelta(days=row["last"], hours=3) if uses else None
+
+
+def _lay_down_rules(stage: _Stage) -> None:
+    """What the desk does by itself from now on, what still waits to be tried, and what agents do in one step."""
+    told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
+    listed = "\n".join(("購入日と保証期間を確認", "集荷を手配", "届いた品物を確認", "返金または交換品を発送"))
+    steps = checklist_templates.save(
+        stage.db, None, name="返品の手順", items=listed, queue_id=stage.lines["returns"].id, **told
+    )
+    lay_on = {"do": "checklist", "value": steps.id}
+    refund = rules.Form(
+        name="返品・返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
+        all_of=[{"what": "text", "is": "contains", "value": ["返金", "返品", "refund"]}],
+    )  # fmt: skip
+    late = rules.Form(
+        name="返信が遅れている問い合わせ", trigger="unanswered_for", after_minutes=240, in_hours=True,
+        acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"},
+              {"do": "prioritize", "value": "4"}],
+    )  # fmt: skip
+    kept = [rules.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
+    rules.switch(stage.db, kept[0], True, **told)
+    taking = macros.Form(name="返品を引き受ける", queue_id=stage.lines["returns"].id,
+                         acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
+    macros.save(stage.db, None, taking, settings=stage.settings, **told)
 
 
 def _labeled(phones: str) -> dict[str, str]:

@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     )
     placetel_secret: SecretStr = Field(SecretStr(""), description="Shared secret of Placetel's signature, if used.")
 
+    rules_reach_private: bool = Field(
+        False, description="Rules may post to addresses of private networks and of this machine, too."
+    )
+
     login_hours: int = Field(12, ge=1, description="A sign-in ends after this many hours without use.")
     reopen_days: int = Field(14, ge=0, description="A reply to a ticket resolved longer ago opens a new one.")
     open_ticket_days: int = Field(14, ge=0, description="A call joins an open ticket that moved this recently.")

@@ -55,6 +55,7 @@ from models.outgoing import (
     AutomaticAnswer,
     CannedFile,
     CannedReply,
+    CannedUse,
     DkimKey,
     DomainCheck,
     ReplyLock,
@@ -64,7 +65,7 @@ from models.outgoing import (
 from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
-from models.queues import Membership, Otherwise, Queue, Ringing
+from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
 from models.telephones import (
     BlockedCaller,
@@ -122,8 +123,10 @@ __all__ = [
     "CallbackState",
     "CannedFile",
     "CannedReply",
+    "CannedUse",
     "CaseKey",
     "Channel",
+    "ChecklistTemplate",
     "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
@@ -154,6 +157,7 @@ __all__ = [
     "Lease",
     "LinkKind",
     "Login",
+    "Macro",
     "Mailbox",
     "MailboxAfter",
     "MailboxAuth",
@@ -176,6 +180,7 @@ __all__ = [
     "PointKind",
     "PointSource",
     "Policy",
+    "Post",
     "Preference",
     "Presence",
     "Priority",
@@ -191,6 +196,11 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Rule",
+    "RuleMail",
+    "RuleRun",
+    "RuleWait",
+    "RunEnd",
     "Scale",
     "SearchDoc",
     "SenderHour",

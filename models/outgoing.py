@@ -78,6 +78,16 @@ class CannedFile(Row, table=True):
     sha256: str
 
 
+class CannedUse(Row, table=True):
+    """A prepared reply was sent in a ticket: what the next one like it is offered first."""
+
+    __table_args__ = (sa.Index("ix_canneduse_ticket", "ticket_id"),)
+
+    canned_id: int = points_to("cannedreply.id", ondelete="CASCADE", primary_key=True)
+    ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)
+    at: datetime
+
+
 class DkimKey(Row, table=True):
     """What our mails of one domain are signed with (RFC 6376)."""
 

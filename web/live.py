@@ -213,8 +213,26 @@ def _mailboxes(touched: Touched, _fact: Any) -> None:
 
 def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
+    touched.stale.setdefault("macros", set()).add(SUPERVISORS)  # what nobody uses stands there
 
 
+def _rules(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("rules", set()).add(SUPERVISORS)
+
+
+def _ran(touched: Touched, fact: Any) -> None:
+    """In the ticket's history, and in that of the rules."""
+    _conversation(touched, fact)
+    for region in ("rule-runs", "rules", "macros", "checklist-templates"):  # where it is counted
+        touched.stale.setdefault(region, set()).add(SUPERVISORS)
+
+
+def _macros(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("macros", set()).add(SUPERVISORS)
+
+
+def _checklist_templates(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("checklist-templates", set()).add(SUPERVISORS)
 def _tags(touched: Touched, fact: Any) -> None:
     """What a tag is called may stand on any page; that there is another one, on the list of tags alone."""
     touched.stale.setdefault("tags", set()).add(SUPERVISORS)
@@ -303,6 +321,12 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TagChanged: _tags,
     facts.FieldChanged: _fields,
     facts.CannedReplyChanged: _canned,
+    facts.RuleChanged: _rules,
+    facts.RuleRan: _ran,
+    facts.MacroChanged: _macros,
+    facts.MacroRan: _ran,
+    facts.RunTakenBack: _ran,
+    facts.ChecklistTemplateChanged: _checklist_templates,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,
 }

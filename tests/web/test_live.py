@@ -193,6 +193,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(worked_on)
     promised(desk)
+    ruled(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -219,7 +220,21 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
 
 
+def ruled(desk: OpenDesk) -> None:
+    """A rule raises what is noted, which is taken back; a macro lowers it."""
+    raises = {"name": "規則", "trigger": "noted", "acts-0-do": "prioritize", "acts-0-value": "3", "step": "save"}
+    desk.as_(SATO).post("/admin/rules/new", data=raises)
+    desk.as_(SATO).post("/admin/rules/1/switch", data={"value": "on"})
+    desk.as_(BEN).post("/tickets/1/note", data={"body": "急ぎます"})
+    desk.as_(SATO).post("/admin/rules/runs/1/undo")
+    lowers = {"name": "下げる", "acts-0-do": "prioritize", "acts-0-value": "1", "step": "save"}
+    desk.as_(SATO).post("/admin/macros/new", data=lowers)
+    desk.as_(BEN).post("/tickets/1/macros", data={"macro_id": "1"})
+    desk.as_(SATO).post("/admin/checklists/new", data={"name": "返品", "items": "品物を確かめる"})
+
+
 SCREENS: list[tuple[Person, str]] = [
+    (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
     (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),

@@ -47,6 +47,7 @@ const KEYS = {
   r: () => write("reply"),
   n: () => write("note"),
   a: () => first("[data-assign]")?.focus(),
+  m: () => first("[data-macros]")?.click(),
   e: () => first("[data-resolve]")?.click(),
   v: () => first("[data-key-move]")?.focus(),
   p: () => beside("[data-key-priority]"),

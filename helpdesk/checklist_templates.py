@@ -1,0 +1,99 @@
+"""Templates of checklists: the steps of a matter that comes again, written down once for a queue or for all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk.errors import Invalid, NotFound
+from helpdesk.events import ChecklistTemplateChanged, emit
+from models import Agent, ChecklistTemplate, Queue
+
+ITEMS_MAX = 30
+ITEM_MAX = 200
+NAME_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    template: ChecklistTemplate
+    queue_name: str
+
+
+def everyone(db: Session, *, language: str) -> list[Row]:
+    """All that are not deleted, most used first."""
+    rows = select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None))
+    queues = {each.id: each.called(language) for each in db.exec(select(Queue))}
+    order = (col(ChecklistTemplate.uses).desc(), col(ChecklistTemplate.id))
+    return [Row(each, queues.get(each.queue_id, "")) for each in db.exec(rows.order_by(*order))]
+
+
+def deleted(db: Session) -> list[ChecklistTemplate]:
+    """Those that can be brought back, last deleted first."""
+    rows = select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_not(None))
+    return list(db.exec(rows.order_by(col(ChecklistTemplate.deleted_at).desc()).limit(20)))
+
+
+def get(db: Session, template_id: int) -> ChecklistTemplate:
+    """Raises `NotFound`."""
+    found = db.get(ChecklistTemplate, template_id)
+    if found is None:
+        raise NotFound("not_found", template_id=template_id)
+    return found
+
+
+def offers(db: Session, queue_id: int) -> list[ChecklistTemplate]:
+    """What may be laid onto a ticket of this queue: its own first, then those of every queue."""
+    rows = select(ChecklistTemplate).where(
+        col(ChecklistTemplate.is_active), col(ChecklistTemplate.deleted_at).is_(None),
+        sa.or_(col(ChecklistTemplate.queue_id) == queue_id, col(ChecklistTemplate.queue_id).is_(None)),
+    )  # fmt: skip
+    return sorted(db.exec(rows), key=lambda each: (each.queue_id is None, -each.uses, each.name))
+
+
+def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: str, queue_id: int | None, by: Agent,
+         now: datetime) -> ChecklistTemplate:  # fmt: skip
+    """Make one, or change one; `items` has a step on each line. Raises `Invalid` with the field."""
+    if not name.strip():
+        raise Invalid("name_needed", field="name")
+    steps = [" ".join(line.split()) for line in items.splitlines() if line.strip()]
+    if not steps:
+        raise Invalid("steps_missing", field="items")
+    if len(steps) > ITEMS_MAX or any(len(step) > ITEM_MAX for step in steps):
+        raise Invalid("too_many_steps", field="items")
+    if queue_id is not None and db.get(Queue, queue_id) is None:
+        raise Invalid("unknown_choice", field="queue_id")
+    is_new = template is None
+    template = template or ChecklistTemplate(name="", changed_at=now, created_at=now)
+    template.name, template.items, template.queue_id = " ".join(name.split())[:NAME_MAX], steps, queue_id
+    template.changed_by_id, template.changed_at = by.id, now
+    db.add(template)
+    db.flush()
+    _say(db, template, "made" if is_new else "changed", by=by, now=now)
+    return template
+
+
+def switch(db: Session, template: ChecklistTemplate, is_on: bool, *, by: Agent, now: datetime) -> None:
+    """Offer it, or no longer. The same again changes nothing."""
+    if template.is_active != is_on:
+        template.is_active = is_on
+        _say(db, template, "on" if is_on else "off", by=by, now=now)
+
+
+def delete(db: Session, template: ChecklistTemplate, *, by: Agent, now: datetime) -> None:
+    """Take it away; it can be brought back. What was laid onto tickets stays there."""
+    if template.deleted_at is None:
+        template.deleted_at = now
+        _say(db, template, "deleted", by=by, now=now)
+
+
+def restore(db: Session, template: ChecklistTemplate, *, by: Agent, now: datetime) -> None:
+    """Bring it back."""
+    if template.deleted_at is not None:
+        template.deleted_at = None
+        _say(db, template, "restored", by=by, now=now)
+
+
+def _say(db: Session, template: ChecklistTemplate, state: str, *, by: Agent, now: datetime) -> None:
+    emit(db, ChecklistTemplateChanged(template_id=template.id or 0, state=state, by_id=by.id, at=now))

@@ -1,0 +1,108 @@
+"""Templates of checklists, as supervisors write them: a name, a queue, and a step on each line."""
+
+from typing import Any
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import access, checklist_templates, queues
+from helpdesk.errors import Invalid
+from models import Agent
+from web.edge import act, desk_of, html, look
+
+NAMES = ("name", "queue_id", "items")
+
+
+async def page(request: Request) -> Response:
+    """All of them."""
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        return {"rows": checklist_templates.everyone(db, language=agent.language),
+                "deleted": checklist_templates.deleted(db)}  # fmt: skip
+
+    frame, told = await look(request, verb)
+    frame |= told | {"view": "checklist-templates"}
+    return html(request, "checklist_templates/page.html", frame["me"]["language"], **frame)
+
+
+async def new(request: Request) -> Response:
+    """An empty form, or a new template."""
+    return await (_form(request, None, {}, {}) if request.method == "GET" else _save(request, None))
+
+
+async def edit(request: Request) -> Response:
+    """The template as a form, or the changed one."""
+    template_id = request.path_params["template_id"]
+    return await (_form(request, template_id, None, {}) if request.method == "GET" else _save(request, template_id))
+
+
+async def switch(request: Request) -> Response:
+    """Offer it, or no longer."""
+    value = str((await request.form()).get("value", ""))
+    if value not in ("on", "off"):
+        raise Invalid("unknown_choice", field="value")
+    return await _change(
+        request, "saved",
+        lambda db, row, by, now: checklist_templates.switch(db, row, value == "on", by=by, now=now))  # fmt: skip
+
+
+async def delete(request: Request) -> Response:
+    """Take it away."""
+    return await _change(request, "template_deleted",
+                         lambda db, row, by, now: checklist_templates.delete(db, row, by=by, now=now))  # fmt: skip
+
+
+async def restore(request: Request) -> Response:
+    """Bring it back."""
+    return await _change(request, "restored",
+                         lambda db, row, by, now: checklist_templates.restore(db, row, by=by, now=now))  # fmt: skip
+
+
+async def _change(request: Request, notice: str, verb: Any) -> Response:
+    template_id, now = request.path_params["template_id"], desk_of(request).clock()
+
+    def run(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        verb(db, checklist_templates.get(db, template_id), agent, now)
+
+    await act(request, run)
+    return RedirectResponse(f"/admin/checklists?notice={notice}", 303)
+
+
+async def _save(request: Request, template_id: int | None) -> Response:
+    form, now = await request.form(), desk_of(request).clock()
+    values = {name: str(form.get(name, ""))[:10_000] for name in NAMES}
+    queue = values["queue_id"].strip()
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        if queue and (not queue.isascii() or not queue.isdecimal() or len(queue) > 9):
+            raise Invalid("unknown_choice", field="queue_id")
+        kept = checklist_templates.get(db, template_id) if template_id else None
+        checklist_templates.save(db, kept, name=values["name"], items=values["items"],
+                                 queue_id=int(queue) if queue else None, by=agent, now=now)  # fmt: skip
+
+    try:
+        await act(request, verb)
+    except Invalid as error:
+        return await _form(request, template_id, values, {str(error.facts.get("field", "")): error.code}, 422)
+    return RedirectResponse("/admin/checklists?notice=saved", 303)
+
+
+async def _form(request: Request, template_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
+                status: int = 200) -> Response:  # fmt: skip
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        kept = checklist_templates.get(db, template_id) if template_id else None
+        shown = values
+        if shown is None:
+            assert kept is not None
+            shown = {"name": kept.name, "queue_id": str(kept.queue_id or ""), "items": "\n".join(kept.items)}
+        return {"values": shown, "queues": [
+            {"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)]}  # fmt: skip
+
+    frame, told = await look(request, verb)
+    frame |= {"view": "checklist-templates", "errors": errors, "template_id": template_id} | told
+    return html(request, "checklist_templates/form.html", frame["me"]["language"], status, **frame)
