@@ -90,6 +90,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 
 __all__ = [
     "Agent",
@@ -99,6 +100,10 @@ __all__ = [
     "AutomaticAnswer",
     "BlockedCaller",
     "Bookmark",
+    "BulkAct",
+    "BulkItem",
+    "BulkItemState",
+    "BulkState",
     "Calendar",
     "Call",
     "CallFact",
@@ -169,6 +174,7 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "SavedView",
     "SenderHour",
     "SolvedCase",
     "Tag",
@@ -180,6 +186,7 @@ __all__ = [
     "TrainingState",
     "Turn",
     "UnreachableAddress",
+    "ViewAudience",
     "VisitEnd",
     "WallLink",
 ]
