@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    bulk,
     callbacks,
     calls,
     cases,
@@ -42,7 +43,7 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
-from helpdesk.runtime.work import Worker
+from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -590,6 +591,7 @@ class Desk:
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
             "tell_caller": self._tell_caller,
+            "bulk": self._bulk,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
         }
@@ -597,6 +599,12 @@ class Desk:
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
+
+    def _bulk(self, bulk_id: int) -> None:
+        """Change many tickets, a batch at a time; see helpdesk/bulk.py."""
+        while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
+            if self._closing.is_set():
+                raise NotYet(1.0)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""

@@ -117,6 +117,23 @@ class TicketUnmerged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BulkActChanged(Fact):
+    """Something done to many tickets went on. `what`: "begun", "went_on", "done", "cancelled", "undoing", "undone"."""
+
+    bulk_id: int
+    what: str
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewChanged(Fact):
+    """A view that somebody keeps. `what`: "saved", "moved", "deleted" or "restored"."""
+
+    view_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CustomerLinked(Fact):
     ticket_id: int
     queue_id: int

@@ -49,9 +49,11 @@ class Ticket(Row, table=True):
         ),
         sa.Index(
             "ix_ticket_urgent",
+            "state",
             "last_contact_at",
             "id",
             "queue_id",
+            "assignee_id",
             sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
             postgresql_where=sa.text("state = 'open' AND is_urgent"),
         ),

@@ -16,7 +16,7 @@ from models import Agent, FieldKind, FieldValue, Message, Routing, Tag, Ticket, 
 from models.database import Database
 
 CHUNK = 20_000
-SUBJECTS = ("靴のサイズを交換したい", "充電ができません", "領収書の宛名について", "荷物が届きません", "使い方を知りたい")
+SUBJECTS = ("靴のサイズを交換したい", "充電ができません", "領収書の宛名について", "荷物が届きません", "使い方")
 TAGS = ("至急", "重要顧客", "不具合")
 
 
@@ -32,13 +32,11 @@ def fill(database: Database, count: int, *, customers: int, open_share: float = 
         rows = [_ticket(first + n, n, count, customers, queue_ids, agent_ids, open_share, now) for n in numbers]
         database.write_now(_insert, Ticket, rows)
         marked = [row for row in rows if row["id"] % 20 == 0]
-        database.write_now(
-            _insert, TicketTag, [{"ticket_id": r["id"], "tag_id": tag_ids[r["id"] // 20 % len(tag_ids)]} for r in marked]
-        )
-        database.write_now(
-            _insert, FieldValue,
-            [{"ticket_id": r["id"], "field_id": field_id, "value": ("red", "blue")[r["id"] % 40 // 20]} for r in marked],
-        )  # fmt: skip
+        tagged = [{"ticket_id": row["id"], "tag_id": tag_ids[row["id"] // 20 % len(tag_ids)]} for row in marked]
+        said = [{"ticket_id": row["id"], "field_id": field_id, "value": ("red", "blue")[row["id"] % 40 // 20]}
+                for row in marked]  # fmt: skip
+        database.write_now(_insert, TicketTag, tagged)
+        database.write_now(_insert, FieldValue, said)
         if words:
             database.write_now(_insert, Message, list(_mails(rows)))
             database.write_now(_insert, Routing, list(_decisions(rows)))
@@ -54,10 +52,12 @@ def _ticket(ticket_id: int, n: int, count: int, customers: int, queue_ids: list[
     nobody = state == "open" and n // every % 3 == 0
     return {
         "id": ticket_id, "subject": f"{SUBJECTS[n % 5]} {n}", "state": state, "channel": ("mail", "phone")[n % 4 == 3],
-        "queue_id": queue_ids[n // 7 % len(queue_ids)], "assignee_id": None if nobody else agent_ids[n // 11 % len(agent_ids)],
+        "queue_id": queue_ids[n // 7 % len(queue_ids)],
+        "assignee_id": None if nobody else agent_ids[n // 11 % len(agent_ids)],
         "customer_id": 1 + n * 7 % customers, "language": ("ja", "en")[n % 5 == 0], "routed_by": "by_classifier",
         "confidence": 0.9, "priority": (2, 2, 2, 1, 3, 2, 4)[n % 7], "is_urgent": n % 50 == 0, "sentiment": "",
-        "snippet": "先日購入したものですが、お願いできますでしょうか。", "awaits_us": state == "open", "token": f"{ticket_id:020x}",
+        "snippet": "先日購入したものですが、お願いできますでしょうか。", "awaits_us": state == "open",
+        "token": f"{ticket_id:020x}",
         "created_at": now - age - timedelta(hours=n % 48), "last_contact_at": now - age,
         "resolved_at": now - age if state == "resolved" else None,
         "due_at": now - age + timedelta(days=2) if state == "open" and n % 3 else None, "due_kind": "",

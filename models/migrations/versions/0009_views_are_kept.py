@@ -1,5 +1,7 @@
 """Views of the tickets are kept and shared, lists have other orders, and many tickets are changed at once."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,8 @@ ITEM_STATES = ("waiting", "done", "same", "refused", "undone", "kept")
 ORDERS = {"created": "created_at", "priority": "priority", "due": "due_at"}
 NOBODYS = sa.text("state = 'open' AND assignee_id IS NULL")
 LIVE = sa.text("state <> 'resolved'")
+URGENT: dict[str, Any] = {"sqlite_where": sa.text("state = 'open' AND is_urgent = 1"),
+          "postgresql_where": sa.text("state = 'open' AND is_urgent")}  # fmt: skip
 
 
 def upgrade() -> None:
@@ -67,6 +71,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_bulkitem_ticket_id"), "bulkitem", ["ticket_id"])
     op.create_index("ix_bulkitem_state", "bulkitem", ["bulk_id", "state", "ticket_id"])
+    op.drop_index("ix_ticket_urgent", "ticket")
+    op.create_index(
+        "ix_ticket_urgent", "ticket", ["state", "last_contact_at", "id", "queue_id", "assignee_id"], **URGENT
+    )
     op.create_index(
         "ix_ticket_nobodys", "ticket", ["queue_id", "last_contact_at", "id"],
         sqlite_where=NOBODYS, postgresql_where=NOBODYS,
@@ -84,6 +92,8 @@ def downgrade() -> None:
         for order in ORDERS:
             op.drop_index(f"ix_ticket_{whose}_{order}", "ticket")
     op.drop_index("ix_ticket_nobodys", "ticket")
+    op.drop_index("ix_ticket_urgent", "ticket")
+    op.create_index("ix_ticket_urgent", "ticket", ["last_contact_at", "id", "queue_id"], **URGENT)
     for table in ("bulkitem", "bulkact", "savedview"):
         op.drop_table(table)
 

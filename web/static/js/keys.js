@@ -1,5 +1,7 @@
 // Keyboard first. Keys are ignored while something is being typed, and while an input method composes until one tick
 // after it ended: the Enter that accepts a conversion must not open a ticket.
+import { toggle } from "./bulk.js";
+
 let composing = false;
 document.addEventListener("compositionstart", () => (composing = true));
 document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
@@ -39,6 +41,7 @@ const KEYS = {
   a: () => first("[data-assign]")?.focus(),
   e: () => first("[data-resolve]")?.click(),
   h: () => first("[data-hand]")?.click(),
+  x: () => toggle(),
   "?": () => first("#help")?.showModal(),
 };
 
