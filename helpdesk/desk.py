@@ -37,6 +37,7 @@ from helpdesk import (
     mailboxes,
     preferences,
     recalls,
+    tickets,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
@@ -587,6 +588,7 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
@@ -605,6 +607,13 @@ class Desk:
         while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
             if self._closing.is_set():
                 raise NotYet(1.0)
+
+    def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
+        """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
+        at, now = datetime.fromtimestamp(until_at, UTC), self.clock()
+        if now < at:
+            raise NotYet((at - now).total_seconds())
+        self.database.write_now(tickets.wake, ticket_id, at, now=now)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""

@@ -209,6 +209,18 @@ def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
 
 
+def _tags(touched: Touched, fact: Any) -> None:
+    """What a tag is called may stand on any page; that there is another one, on the list of tags alone."""
+    touched.stale.setdefault("tags", set()).add(SUPERVISORS)
+    if fact.what in ("renamed", "merged"):
+        touched.reload = True
+
+
+def _fields(touched: Touched, _fact: Any) -> None:
+    """What is asked of tickets stands beside every one of them."""
+    touched.reload = True
+
+
 def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
@@ -223,7 +235,17 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketAssigned: _ticket,
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
+    facts.TicketPended: _ticket,
+    facts.TicketPrioritized: _ticket,
+    facts.TicketTagged: _ticket,
+    facts.TicketUntagged: _ticket,
+    facts.FieldSet: _conversation,
+    facts.ChecklistChanged: _conversation,
+    facts.TicketWatched: _conversation,
+    facts.TicketUnwatched: _conversation,
+    facts.TicketSplit: _ticket,
     facts.TicketLinked: _conversation,
+    facts.TicketUnlinked: _conversation,
     facts.TicketMerged: _merged,
     facts.TicketUnmerged: _merged,
     facts.BulkActChanged: _bulk,
@@ -268,6 +290,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TrainingChanged: _learned,
     facts.RouterChanged: _learned,
     facts.MailboxChanged: _mailboxes,
+    facts.TagChanged: _tags,
+    facts.FieldChanged: _fields,
     facts.CannedReplyChanged: _canned,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,

@@ -6,7 +6,7 @@ envelope that mail left in, else by its id; and an address is marked only if tha
 
 import re
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
@@ -62,7 +62,7 @@ def take(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int |
         if failure.address and failure.status.startswith("5") and not failure.status.startswith(_ABOUT_THE_MAIL):
             unreachable.mark(db, failure.address, status=failure.status, message_id=sent.id, now=now)
     if has_failed:
-        told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
+        told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
         emit(db, MessageFailed(**told, error="bounced", at=now))
     if sent.kind == MessageKind.RECEIPT:  # nobody waits for it: the address is marked, and that is all
         inbox.done_quietly(db, inbound, "bounce_of_receipt", ignored=True, ticket_id=ticket.id, now=now)
@@ -136,5 +136,5 @@ def _write_down(db: Session, sent: Message, final: list[Failure], *, now: dateti
 def _say(db: Session, ticket: Ticket, sent: Message, failure: Failure, *, now: datetime) -> None:
     assert ticket.id is not None and sent.id is not None
     reason = "final" if failure.is_final else "delayed"
-    told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
+    told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
     emit(db, MessageBounced(**told, state=failure.status, reason=reason, at=now))
