@@ -2,8 +2,9 @@
 
 The ids are frozen when it is asked for. A few are done at once; more are due work that takes a batch a transaction, in
 which each ticket says what became of it: so a restart goes on where it stopped, and each is done once. A ticket whose
-rules refuse is listed with the reason and the others go on. What each act changed is kept as it was and as it became,
-and for `UNDO` the whole is taken back, except tickets that somebody changed since.
+rules refuse is listed with the reason and the others go on. To each ticket it is an act like any other, with its own
+facts in the log, and for `UNDO` the whole is taken back by them (helpdesk/changes.py), except tickets that somebody
+changed since.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import access, agents, queues, routing, tickets
+from helpdesk import access, agents, changes, queues, routing, tags, tickets
 from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
-from helpdesk.events import BulkActChanged, TicketMoved, emit
+from helpdesk.events import BulkActChanged, emit, one_act, recall
 from helpdesk.runtime import work
-from models import Agent, BulkAct, BulkItem, BulkItemState, BulkState, Ticket, TicketState
+from models import Agent, BulkAct, BulkItem, BulkItemState, BulkState, Event, Priority, Ticket
 from models.database import hold_still
 
 AT_ONCE = 20
@@ -28,17 +29,17 @@ BATCH = 25
 TOLD = 100
 """Refusals a page lists."""
 UNDO = timedelta(hours=1)
+_AROUND = 200
+"""Events of a ticket that its undo looks through."""
 _OPEN = (BulkState.RUNNING, BulkState.UNDOING)
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """What is done, which columns of a ticket it changes, and how it is taken back to what they were."""
+    """Whether a value is one, and what is done with it."""
 
     check: Callable[[Session, Agent, str], object]
-    do: Callable[[Session, Ticket, str, Agent, datetime], None]
-    changes: tuple[str, ...]
-    back: Callable[[Session, Ticket, dict[str, Any], Agent, datetime], None]
+    do: Callable[[Session, Ticket, str, Agent, datetime], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,7 @@ def begin(db: Session, what: str, value: str, ticket_ids: Sequence[int], *, by: 
     db.add(act)
     db.flush()
     db.execute(sa.insert(BulkItem), [
-        {"bulk_id": act.id, "ticket_id": ticket_id, "state": BulkItemState.WAITING, "error": "", "before": {},
-         "after": {}}
+        {"bulk_id": act.id, "ticket_id": ticket_id, "state": BulkItemState.WAITING, "error": ""}
         for ticket_id in ids
     ])  # fmt: skip
     _say(db, act, "begun", now=now)
@@ -174,55 +174,46 @@ def _start(db: Session, act: BulkAct, *, now: datetime) -> None:
 
 
 def _do(db: Session, act: BulkAct, item: BulkItem, by: Agent, now: datetime) -> None:
-    rule = ACTS[act.what]
+    stated = len(db.info.get("facts", ()))
 
     def change() -> None:
-        ticket = access.ticket(db, by, item.ticket_id)
-        item.before = _written(ticket, rule.changes)
-        rule.do(db, ticket, act.value, by, now)
-        db.flush()
-        item.after = _written(ticket, rule.changes)
+        with one_act(db, _name(act, item)):
+            ACTS[act.what].do(db, access.ticket(db, by, item.ticket_id), act.value, by, now)
 
-    error = _tried(db, change)
-    if error:
+    if error := _tried(change):
         item.state, item.error = BulkItemState.REFUSED, error
         act.refused += 1
         return
-    item.state = BulkItemState.SAME if item.before == item.after else BulkItemState.DONE
+    item.state = BulkItemState.DONE if len(db.info.get("facts", ())) > stated else BulkItemState.SAME
     act.done += 1
 
 
 def _take_back(db: Session, act: BulkAct, item: BulkItem, by: Agent, now: datetime) -> None:
-    rule = ACTS[act.what]
     ticket = db.get_one(Ticket, item.ticket_id)
-    if _written(ticket, rule.changes) != item.after:
-        item.state, item.error = BulkItemState.KEPT, "moved_on"
-        act.kept += 1
-        return
-    error = _tried(db, lambda: rule.back(db, ticket, item.before, by, now))
-    if error:
-        item.state, item.error = BulkItemState.KEPT, error
+    rows = db.exec(select(Event).where(Event.ticket_id == item.ticket_id, Event.actor_id == by.id)
+                   .order_by(col(Event.id).desc()).limit(_AROUND))  # fmt: skip
+    event_id = next((row.id for row in rows if recall(row).act_id == _name(act, item)), None) or 0
+    if error := _tried(lambda: changes.undo(db, ticket, event_id, by, now)):
+        item.state, item.error = BulkItemState.KEPT, "moved_on" if error == "not_found" else error
         act.kept += 1
         return
     item.state = BulkItemState.UNDONE
     act.undone += 1
 
 
-def _tried(db: Session, change: Callable[[], None]) -> str:
-    """Make the change, or none of it; the code of the rule that it breaks, or ""."""
-    stated = len(db.info.get("facts", ()))
+def _name(act: BulkAct, item: BulkItem) -> str:
+    """What its facts about one ticket are known by in the log."""
+    return f"bulk:{act.id}:{item.ticket_id}"
+
+
+def _tried(change: Callable[[], object]) -> str:
+    """Make the change; the code of the rule that refuses it, or "". Verbs ask their rules before they change anything,
+    so no savepoint is needed, with which facts would be written before their time."""
     try:
-        with db.begin_nested():
-            change()
+        change()
     except DeskError as error:
-        del db.info.get("facts", [])[stated:]
         return error.code
     return ""
-
-
-def _written(ticket: Ticket, columns: Sequence[str]) -> dict[str, Any]:
-    values = {name: getattr(ticket, name) for name in columns}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _value_name(db: Session, act: BulkAct, language: str) -> str:
@@ -231,6 +222,8 @@ def _value_name(db: Session, act: BulkAct, language: str) -> str:
         return agents.get(db, int(act.value)).name
     if act.what == "move":
         return queues.get(db, int(act.value)).called(language)
+    if act.what in ("tag", "untag"):
+        return tags.get(db, int(act.value)).name
     return ""
 
 
@@ -257,45 +250,38 @@ def _assign(db: Session, ticket: Ticket, value: str, by: Agent, now: datetime) -
     tickets.assign(db, ticket, agents.get(db, int(value)) if value else None, by=by, now=now)
 
 
-def _assign_back(db: Session, ticket: Ticket, before: dict[str, Any], by: Agent, now: datetime) -> None:
-    whose = before["assignee_id"]
-    tickets.assign(db, ticket, agents.get(db, whose) if whose else None, by=by, now=now)
+def _pend(db: Session, ticket: Ticket, value: str, by: Agent, now: datetime) -> None:
+    tickets.pend(db, ticket, now + timedelta(days=int(value)), by=by, now=now)
 
 
-def _move_back(db: Session, ticket: Ticket, before: dict[str, Any], by: Agent, now: datetime) -> None:
-    """The agent may serve the queue it went to no longer, and takes back what they did themselves."""
-    away = ticket.queue_id
-    routing.keep(db, ticket, routing.Decision(before["queue_id"], "by_agent"), by_id=by.id, now=now)
-    emit(db, TicketMoved(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, from_queue_id=away, reason="by_agent",
-                         by_id=by.id, at=now))  # fmt: skip
-    _assign_back(db, ticket, before, by, now)
+def _one_of(*values: str) -> Callable[[Session, Agent, str], None]:
+    def check(_db: Session, _by: Agent, value: str) -> None:
+        if value not in values:
+            raise Invalid("unknown_choice", field="value")
+
+    return check
 
 
-def _state_back(db: Session, ticket: Ticket, before: dict[str, Any], by: Agent, now: datetime) -> None:
-    if before["state"] == TicketState.RESOLVED:
-        tickets.resolve(db, ticket, by=by, now=now)
-    else:
-        tickets.reopen(db, ticket, by_id=by.id, now=now)
-        ticket.awaits_us = before["awaits_us"]
-
-
-_STATE = ("state", "awaits_us")
 ACTS: Mapping[str, _Act] = {
-    "assign": _Act(
-        lambda db, by, value: agents.get(db, _number(value)) if value else None, _assign, ("assignee_id",), _assign_back
-    ),
+    "assign": _Act(lambda db, by, value: agents.get(db, _number(value)) if value else None, _assign),
     "move": _Act(
         lambda db, by, value: queues.get(db, _number(value)),
         lambda db, ticket, value, by, now: routing.move(db, ticket, queues.get(db, int(value)), by=by, now=now),
-        ("queue_id", "assignee_id"),
-        _move_back,
     ),
-    "resolve": _Act(
-        _no_value, lambda db, ticket, value, by, now: tickets.resolve(db, ticket, by=by, now=now), _STATE, _state_back
+    "priority": _Act(
+        _one_of(*(str(int(each)) for each in Priority)),
+        lambda db, ticket, value, by, now: tickets.prioritize(db, ticket, int(value), by=by, now=now),
     ),
-    "reopen": _Act(
-        _no_value, lambda db, ticket, value, by, now: tickets.reopen(db, ticket, by_id=by.id, now=now), _STATE,
-        _state_back,
+    "tag": _Act(
+        lambda db, by, value: tags.get(db, _number(value)),
+        lambda db, ticket, value, by, now: tags.add(db, ticket, tags.get(db, int(value)), by=by, now=now),
     ),
-}  # fmt: skip
+    "untag": _Act(
+        lambda db, by, value: tags.get(db, _number(value)),
+        lambda db, ticket, value, by, now: tags.remove(db, ticket, int(value), by=by, now=now),
+    ),
+    "pend": _Act(_one_of("1", "3", "7", "30"), _pend),
+    "resolve": _Act(_no_value, lambda db, ticket, value, by, now: tickets.resolve(db, ticket, by=by, now=now)),
+    "reopen": _Act(_no_value, lambda db, ticket, value, by, now: tickets.reopen(db, ticket, by_id=by.id, now=now)),
+}
 """By name, in the order in which they are offered."""

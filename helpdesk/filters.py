@@ -101,12 +101,13 @@ SORTS: Mapping[str, Sort] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of ticket ids. `searched` says after how many tickets the search paused though the page is not full;
-    `newest` that only so many with the newest contact were sorted."""
+    """One page of ticket ids. `is_paused` says that the search stopped though the page is not full, and `paused_at` by
+    which time of the order; `newest` that only so many tickets with the newest contact were sorted."""
 
     ids: list[int]
     next_cursor: str | None = None
-    searched: int | None = None
+    is_paused: bool = False
+    paused_at: datetime | None = None
     newest: int | None = None
 
 
@@ -277,7 +278,8 @@ class _Question:
                 found.append(_Branch((col(Ticket.queue_id) == queue_id, *of_nobody)))
                 continue
             found += [_Branch((col(Ticket.queue_id) == queue_id, *self._state(state, by_contact))) for state in states]
-        if self.served is not None and not nobodys:  # what is theirs in queues they do not serve
+        if self.served is not None and not nobodys and not set(asked_queues or (0,)) <= set(self.served):
+            # what is theirs in queues they do not serve
             elsewhere = (self.plain("queue_id").not_in(self.served), *self._in_queues(asked_queues))
             found += [
                 _Branch((col(Ticket.assignee_id) == self.agent.id, *self._state(state, by_contact)), elsewhere)
@@ -466,10 +468,10 @@ def _find_due(question: _Question, order: Sort, cursor: str, limit: int) -> Foun
             return found if found.next_cursor is not None else Found(found.ids, "-", newest=found.newest)
         after = _find(question, Sort("id", order.is_descending), "", limit - len(found.ids), is_due=False)
         next_cursor = f"-{after.next_cursor}" if after.next_cursor is not None else None
-        return Found(found.ids + after.ids, next_cursor, after.searched, found.newest or after.newest)
+        return Found(found.ids + after.ids, next_cursor, after.is_paused, None, found.newest or after.newest)
     after = _find(question, Sort("id", order.is_descending), cursor[1:], limit, is_due=False)
     next_cursor = f"-{after.next_cursor}" if after.next_cursor is not None else None
-    return Found(after.ids, next_cursor, after.searched, after.newest)
+    return Found(after.ids, next_cursor, after.is_paused, None, after.newest)
 
 
 def _find(question: _Question, order: Sort, cursor: str, limit: int, *, is_due: bool | None = None) -> Found:
@@ -532,7 +534,9 @@ def _walked(question: _Question, order: Sort, cursor: str, limit: int, is_due: b
     ids = [row[0] for row in rows[:limit]]
     if len(rows) > limit:
         return Found(ids, _cursor(rows[limit - 1]))
-    return Found(ids, _cursor(end), WALK) if end is not None else Found(ids)
+    if end is None:
+        return Found(ids)
+    return Found(ids, _cursor(end), True, end[1] if isinstance(end[1], datetime) else None)
 
 
 def _due(column: Any, is_due: bool | None) -> tuple[sa.ColumnElement[bool], ...]:

@@ -24,9 +24,10 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, canned, impressions, inbox, outgoing, queues, routing, tickets
+from helpdesk import agents, calls, canned, impressions, inbox, outgoing, queues, routing, saved_views, tickets
 from helpdesk.customers import contact_points, records
 from helpdesk.events import MessageSent, emit
+from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
 from helpdesk.settings import Settings
@@ -173,6 +174,11 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
+    late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
+    saved_views.save(
+        db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
+        queue_id=None, by=stage.staff["sato"], now=now,
+    )  # fmt: skip
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 

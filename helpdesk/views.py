@@ -86,11 +86,12 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, and the cursor of the next page if there is one. `searched` and `newest`: see `filters.Found`."""
+    """Rows, and what `filters.Found` says of them."""
 
     rows: list[Row]
     next_cursor: str | None
-    searched: int | None = None
+    is_paused: bool = False
+    paused_at: datetime | None = None
     newest: int | None = None
 
 
@@ -120,7 +121,7 @@ def named(db: Session, agent: Agent, name: str) -> View:
         if kind == "saved":
             saved = saved_views.get(db, agent, int(number))
             return View(name, filters.read(saved.conditions), saved)
-        if kind == "queue" and agents.serves(db, agent, int(number)) and _is_queue(db, int(number)):
+        if kind == "queue" and int(number) in agents.queue_ids(db, agent):
             return View(name, Filter({"state": (TicketState.OPEN,), "queue": (number,)}))
     raise NotFound("not_found", view=name)
 
@@ -139,15 +140,15 @@ def answers(
     """The rows of the tickets a filter finds."""
     found = filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
     kept = _rows_of(db, found.ids, language)
-    return Page([kept[ticket_id] for ticket_id in found.ids if ticket_id in kept], found.next_cursor, found.searched,
-                found.newest)  # fmt: skip
+    rows = [kept[ticket_id] for ticket_id in found.ids if ticket_id in kept]
+    return Page(rows, found.next_cursor, found.is_paused, found.paused_at, found.newest)
 
 
 def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | None:
     """How many tickets a view holds, as the rail counts it; None for resolved ones, which only grow in number."""
     if view.name == "resolved":
         return None
-    return _counted(db, agent, now).get(view.name) or filters.count(db, agent, view.asked, now=now)
+    return _counted(db, agent, now)[0].get(view.name) or filters.count(db, agent, view.asked, now=now)
 
 
 def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
@@ -160,17 +161,8 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     """Open tickets by queue the agent serves, the agent's own, and what else waits. Counts end at `filters.COUNTED`."""
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
-    ids = [queue.id or 0 for queue in shown]
-    counted = _counted(db, agent, now)
-    awaiting, ringing, parked, to_call, overdue = db.execute(
-        sa.select(
-            approvals.count_query(db, agent).scalar_subquery(),
-            calls.waiting_query(ids).scalar_subquery(),
-            inbox.open_query().scalar_subquery(),
-            recalls.open_query(ids).scalar_subquery(),
-            recalls.open_query(ids, due_by=now).scalar_subquery(),
-        )
-    ).one()
+    counted, others = _counted(db, agent, now)
+    awaiting, ringing, parked, to_call, overdue = others
     return Rail(
         [
             {
@@ -199,25 +191,44 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
 
 
 _NONE = Count(0)
-_KEPT: WeakKeyDictionary[Any, dict[Any, tuple[Any, Mapping[str, Count]]]] = WeakKeyDictionary()
+_Counted = tuple[Mapping[str, Count], tuple[int, ...]]
+_KEPT: WeakKeyDictionary[Any, dict[Any, tuple[Any, _Counted]]] = WeakKeyDictionary()
 """By engine and agent: the state of the log, and what was counted then."""
 _AGENTS_KEPT = 2_000
+_STALE_SECONDS = 10
 
 
-def _counted(db: Session, agent: Agent, now: datetime) -> Mapping[str, Count]:
-    """The counts of all views in the rail. Asked again only when the log has grown, an hour has passed (a filter may
-    ask for what is overdue) or the agent serves other queues."""
+def _counted(db: Session, agent: Agent, now: datetime) -> _Counted:
+    """What the rail counts. Asked again only when the log has grown, the agent serves other queues, or ten seconds have
+    passed: what is overdue becomes so without a fact."""
     kept = _KEPT.setdefault(db.get_bind(), {})
     saved = saved_views.of(db, agent)
-    moment = (last_number(db), now.replace(minute=0, second=0, microsecond=0), agent.role, tuple(
-        agents.queue_ids(db, agent)), tuple(each.id for each in saved))  # fmt: skip
-    if (known := kept.get(agent.id)) and known[0] == moment:
+    moment = (last_number(db), int(now.timestamp()) // _STALE_SECONDS, agent.role, preferences.shown(db, "urgency"),
+              tuple(agents.queue_ids(db, agent)), tuple(each.id for each in saved))  # fmt: skip
+    if (known := kept.get(agent.id)) and known[0] == moment and db.info.get("is_reading"):
         return known[1]
-    counted = _count(db, agent, saved, now)
+    counted = _count(db, agent, saved, now), _others(db, agent, now)
     if len(kept) > _AGENTS_KEPT:
         kept.clear()
-    kept[agent.id] = moment, counted
+    if db.info.get("is_reading"):
+        kept[agent.id] = moment, counted
     return counted
+
+
+def _others(db: Session, agent: Agent, now: datetime) -> tuple[int, ...]:
+    """Mails to approve, callers who wait, what is set aside, customers to call back, and of these who is overdue."""
+    ids = agents.queue_ids(db, agent)
+    return tuple(
+        db.execute(
+            sa.select(
+                approvals.count_query(db, agent).scalar_subquery(),
+                calls.waiting_query(ids).scalar_subquery(),
+                inbox.open_query().scalar_subquery(),
+                recalls.open_query(ids).scalar_subquery(),
+                recalls.open_query(ids, due_by=now).scalar_subquery(),
+            )
+        ).one()
+    )
 
 
 def _count(db: Session, agent: Agent, saved: list[SavedView], now: datetime) -> Mapping[str, Count]:
@@ -237,10 +248,6 @@ _BUILT_IN: Mapping[str, Filter] = {
     "pending": Filter({"state": ("pending",)}),
     "resolved": Filter({"state": ("resolved",)}),
 }
-
-
-def _is_queue(db: Session, queue_id: int) -> bool:
-    return any(queue.id == queue_id for queue in queues.everyone(db))
 
 
 def _rows_of(db: Session, ids: list[int], language: str) -> dict[int, Row]:

@@ -77,6 +77,4 @@ class BulkItem(Row, table=True):
     bulk_id: int = points_to("bulkact.id", ondelete="CASCADE", primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True, index=True)
     state: BulkItemState = choice(BulkItemState, BulkItemState.WAITING)
-    error: str = ""  # the code of the rule that refused it
-    before: dict[str, Any] = json_column(default_factory=dict)  # what the act changed, as it was
-    after: dict[str, Any] = json_column(default_factory=dict)  # and as the act left it
+    error: str = ""  # the code of the rule that refused it, or kept it from being taken back

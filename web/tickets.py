@@ -187,7 +187,8 @@ async def _page(request: Request, ticket_id: int | None, again: safety.Again | N
             shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
         return beside | {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
                 "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
-                "searched": page.searched, "newest": page.newest, "sort": order, "after": cursor,
+                "is_paused": page.is_paused, "paused_at": page.paused_at, "newest": page.newest,
+                "sort": order, "after": cursor,
                 "total": views.total(db, agent, view, now=now), "told": bulk.strip(db, agent, request),
                 "columns": view.saved.columns if view.saved else saved_views.USUAL,
                 "saved": _saved(agent, view.saved), "view_name": _name(request, db, agent, view)}  # fmt: skip

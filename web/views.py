@@ -171,9 +171,9 @@ def _preview(
         asked = filters.checked(db, values["asked"])
     except Invalid as error:
         errors.setdefault(str(error.facts.get("field", "")), error.code)
-        return {"count": None, "rows": [], "searched": None, "newest": None}
+        return {"count": None, "rows": [], "is_paused": False, "newest": None}
     found = views.answers(db, agent, asked, language=agent.language, sort=values["sort"], now=now, limit=SHOWN)
-    return {"count": filters.count(db, agent, asked, now=now), "rows": found.rows, "searched": found.searched,
+    return {"count": filters.count(db, agent, asked, now=now), "rows": found.rows, "is_paused": found.is_paused,
             "newest": found.newest}  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def fill(database: Database, count: int, *, customers: int, open_share: float = 
     """Add `count` tickets, the last of them the newest; with `words` each has a mail and a routing decision."""
     now = datetime.now(UTC)
     queue_ids = database.read_now(lambda db: [queue.id or 0 for queue in queues.everyone(db)])
-    agent_ids = database.read_now(lambda db: list(db.scalars(sa.select(sa.column("id")).select_from(_table(Agent)))))
+    agent_ids: list[int] = database.read_now(lambda db: list(db.scalars(sa.select(_table(Agent).c.id))))
     tag_ids, field_id = database.write_now(_vocabulary, now=now)
     first = 1 + (database.read_now(lambda db: db.scalar(sa.select(sa.func.max(_table(Ticket).c.id)))) or 0)
     for begin in range(0, count, CHUNK):

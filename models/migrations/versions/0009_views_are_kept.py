@@ -63,8 +63,6 @@ def upgrade() -> None:
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("state", _one_of(ITEM_STATES, "bulkitemstate"), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
-        sa.Column("before", JSON, nullable=False),
-        sa.Column("after", JSON, nullable=False),
         _point("bulkitem", "bulk_id", "bulkact", "CASCADE"),
         _point("bulkitem", "ticket_id", "ticket", "CASCADE"),
         sa.PrimaryKeyConstraint("bulk_id", "ticket_id", name=op.f("pk_bulkitem")),
