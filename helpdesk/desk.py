@@ -37,6 +37,7 @@ from helpdesk import (
     mailboxes,
     preferences,
     recalls,
+    saved_views,
     tickets,
     training,
 )
@@ -496,6 +497,7 @@ class Desk:
                     while await self.database.write(forget, before=before):
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
+                await self.database.write(saved_views.forget_deleted, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass

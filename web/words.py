@@ -292,12 +292,12 @@ WORDS: dict[str, dict[str, str]] = {
         "everybody": N_("Everybody"),
     },
     "waiting_for": {
-        "us": N_("Our answer"),
+        "us": N_("Our reply"),
         "them": N_("The customer"),
     },
     "assignee_kind": {
         "me": N_("Me"),
-        "nobody": N_("Nobody"),
+        "nobody": N_("No assignee"),
         "somebody": N_("Somebody"),
     },
     "view_language": {

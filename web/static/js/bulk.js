@@ -1,5 +1,5 @@
 // Ticked rows: one by a click or the x key, a range with Shift, all with the first box of the bar. The bar itself, with
-// what can be done, is fetched when the first row is ticked, and lies over the head of the list, so nothing moves.
+// what can be done, is fetched when the first row is ticked, and lies over the foot of the list, so nothing moves.
 const form = document.querySelector("[data-bulk]");
 const list = document.getElementById("rows");
 let last = null;
