@@ -31,6 +31,7 @@ _READY = (
     )
     .order_by(col(AgentState.started_at), col(Agent.id))
 )
+_OF_AGENT = sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == sa.bindparam("agent_id"))
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -316,12 +317,15 @@ def serves_as_member(db: Session, agent: Agent, queue_id: int) -> bool:
 
 
 def queue_ids(db: Session, agent: Agent) -> list[int]:
-    """The queues whose tickets the agent may see, in the desk's order: a supervisor sees all."""
+    """The queues whose tickets the agent may see, in the desk's order: a supervisor sees all. Who only reads has one
+    picture, and asks once."""
     every = [queue.id for queue in queues.everyone(db) if queue.id is not None]
     if agent.role == Role.SUPERVISOR:
         return every
-    own = set(db.exec(select(Membership.queue_id).where(Membership.agent_id == agent.id)))
-    return [queue_id for queue_id in every if queue_id in own]
+    known: dict[int | None, set[int]] = db.info.setdefault("served", {}) if db.info.get("is_reading") else {}
+    if agent.id not in known:
+        known[agent.id] = set(db.scalars(_OF_AGENT, {"agent_id": agent.id}))
+    return [queue_id for queue_id in every if queue_id in known[agent.id]]
 
 
 def ready_for(db: Session, queue_id: int) -> list[int]:

@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 from helpdesk import (
     alarms,
     assigning,
+    bulk,
     callbacks,
     calls,
     cases,
@@ -40,6 +41,7 @@ from helpdesk import (
     preferences,
     recalls,
     rules,
+    saved_views,
     sla,
     surveys,
     tickets,
@@ -510,6 +512,7 @@ class Desk:
                     while await self.database.write(forget, before=before):
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
+                await self.database.write(saved_views.forget_deleted, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
@@ -643,6 +646,7 @@ class Desk:
             "ring_agent": self._ring_agent,
             "tell_caller": self._tell_caller,
             "post_to_system": self._post_to_system,
+            "bulk": self._bulk,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -659,6 +663,12 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+    def _bulk(self, bulk_id: int) -> None:
+        """Change many tickets, a batch at a time; see helpdesk/bulk.py."""
+        while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
+            if self._closing.is_set():
+                raise NotYet(1.0)
+
     def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
         """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
         at, now = datetime.fromtimestamp(until_at, UTC), self.clock()

@@ -25,6 +25,7 @@ LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
 _INSERT = sa.insert(Event)
 _LAST = sa.select(sa.func.max(_TABLE.c.id))
+_NEWEST = sa.select(sa.func.max(col(Event.id)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +239,23 @@ class TicketUnmerged(Fact):
     queue_id: int
     merged_id: int
     into_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkActChanged(Fact):
+    """Something done to many tickets went on. `what`: "begun", "went_on", "done", "cancelled", "undoing", "undone"."""
+
+    bulk_id: int
+    what: str
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewChanged(Fact):
+    """A view that somebody keeps. `what`: "saved", "moved", "deleted" or "restored"."""
+
+    view_id: int
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -783,8 +801,13 @@ def recall(row: "Event | sa.Row[Any]") -> Fact:
 
 
 def last_number(db: Session) -> int:
-    """The number of the newest event; 0 before the first."""
-    return db.scalar(sa.select(sa.func.max(col(Event.id)))) or 0
+    """The number of the newest event; 0 before the first. Who only reads has one picture, and asks once."""
+    known: int | None = db.info.get("read_number")
+    if known is None:
+        known = db.scalar(_NEWEST) or 0
+        if db.info.get("is_reading"):
+            db.info["read_number"] = known
+    return known
 
 
 @event.listens_for(Session, "before_commit")

@@ -39,10 +39,12 @@ from helpdesk import (
     queues,
     routing,
     rules,
+    saved_views,
     tickets,
 )
 from helpdesk.customers import contact_points, records
 from helpdesk.events import FeedbackGiven, MessageSent, emit
+from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
 from helpdesk.settings import Settings
@@ -196,6 +198,11 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _opinions(stage), _broken_mail(stage), _this_morning(stage)], until=now)
     _lay_down_rules(stage)
+    late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
+    saved_views.save(
+        db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
+        queue_id=None, by=stage.staff["sato"], now=now,
+    )  # fmt: skip
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 

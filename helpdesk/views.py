@@ -1,24 +1,30 @@
-"""Views of the tickets: mine, unassigned, all, one queue, resolved; newest contact first, a page at a time.
+"""Views of the tickets: mine, unassigned, all, one queue, resolved, and those that somebody kept; a page at a time.
 
-A page is one statement whatever its length: a row carries everything the list shows. Paging goes by the last row's key
-and never counts or skips, so the thousandth page costs what the first does.
+Every view is a filter, see helpdesk/filters.py, which finds the tickets of a page by an index; one more statement reads
+all that their rows show. Paging goes by the last row's key and never counts or skips, so the thousandth page costs what
+the first does. What the rail counts is counted once for every number of the log: nothing changes without a fact.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents, approvals, calls, inbox, preferences, queues, recalls
+from helpdesk import agents, approvals, calls, filters, inbox, preferences, queues, recalls, saved_views
 from helpdesk.errors import NotFound
-from models import Agent, Customer, Direction, Message, Queue, Role, Ticket, TicketState
+from helpdesk.events import last_number
+from helpdesk.filters import Count, Filter
+from models import Agent, Customer, Direction, Message, Queue, Role, SavedView, Tag, Ticket, TicketState, TicketTag
 
 PAGE = 50
-NAMES = ("mine", "unassigned", "urgent", "all", "resolved")
+NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
+_BETWEEN = "\x1f"
 
 # Whoever wrote last, by their own words: all there is to call somebody by who is no customer yet.
 _WRITER = (
@@ -30,6 +36,13 @@ _WRITER = (
     )
     .order_by(col(Message.id).desc())
     .limit(1)
+    .correlate(Ticket)
+    .scalar_subquery()
+)
+_TAGS = (
+    sa.select(sa.func.aggregate_strings(col(Tag.name), _BETWEEN))
+    .join(TicketTag, col(TicketTag.tag_id) == Tag.id)
+    .where(col(TicketTag.ticket_id) == Ticket.id)
     .correlate(Ticket)
     .scalar_subquery()
 )
@@ -55,103 +68,204 @@ class Row:
     last_contact_at: datetime
     awaits_us: bool
     is_urgent: bool  # guessed; never where that guess is switched off
+    priority: int
+    created_at: datetime
+    due_at: datetime | None
+    due_kind: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view by its name in addresses; `saved` where somebody kept it."""
+
+    name: str
+    asked: Filter
+    saved: SavedView | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, and the cursor of the next page if there is one."""
+    """Rows, and what `filters.Found` says of them."""
 
     rows: list[Row]
     next_cursor: str | None
+    is_paused: bool = False
+    paused_at: datetime | None = None
+    newest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rail:
     """The counts at the edge of every page."""
 
-    queues: list[dict[str, Any]]  # {"id", "name", "open", "needs_approval"}
-    mine: int
-    unassigned: int
-    all: int
-    urgent: int | None  # None: that guess is switched off
+    queues: list[dict[str, Any]]  # {"id", "name", "open": a Count, "needs_approval"}
+    mine: Count
+    unassigned: Count
+    all: Count
+    urgent: Count | None  # None: that guess is switched off
     awaiting: int  # mails of others for this agent to approve
     calls: int  # callers nobody has taken
     callbacks: int  # customers to call back
     callbacks_overdue: int  # and of these, whom longer than was promised
     parked: int  # what waits for a supervisor; 0 for others
+    saved: list[dict[str, Any]]  # {"id", "name", "is_shared", "count": a Count}
 
 
-def page(db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False) -> Page:
-    """One page of a view. Raises `NotFound` for a view there is not, or a queue the agent does not serve."""
-    query = _rows(language, preferences.shown(db, "urgency")).where(_condition(db, agent, view))
-    key = sa.tuple_(Ticket.last_contact_at, Ticket.id)
-    if cursor:
-        last = sa.tuple_(*_parse(cursor))
-        query = query.where(key > last if oldest_first else key < last)
-    order = [col(Ticket.last_contact_at), col(Ticket.id)]
-    query = query.order_by(*(order if oldest_first else [column.desc() for column in order])).limit(PAGE + 1)
-    rows = [Row(*values) for values in db.execute(query)]
-    more = len(rows) > PAGE
-    rows = rows[:PAGE]
-    return Page(rows, f"{rows[-1].last_contact_at.isoformat()}~{rows[-1].id}" if more else None)
+def named(db: Session, agent: Agent, name: str) -> View:
+    """Raises `NotFound` for a view there is not, that is not shared with the agent, or a queue they do not serve."""
+    if name in _BUILT_IN:
+        return View(name, _BUILT_IN[name])
+    kind, _, number = name.partition("-")
+    if re.fullmatch("[0-9]{1,9}", number):
+        if kind == "saved":
+            saved = saved_views.get(db, agent, int(number))
+            return View(name, filters.read(saved.conditions), saved)
+        if kind == "queue" and int(number) in agents.queue_ids(db, agent):
+            return View(name, Filter({"state": (TicketState.OPEN,), "queue": (number,)}))
+    raise NotFound("not_found", view=name)
 
 
-def total(db: Session, agent: Agent, view: str) -> int | None:
-    """How many tickets a view of open tickets holds; None for resolved ones, which only grow in number."""
-    if view == "resolved":
+def page(
+    db: Session, agent: Agent, name: str, *, language: str, cursor: str = "", sort: str = "newest", now: datetime
+) -> Page:
+    """One page of a view, in one of `filters.SORTS`. Raises `NotFound` as `named` does, and for a broken cursor."""
+    return answers(db, agent, named(db, agent, name).asked, language=language, cursor=cursor, sort=sort, now=now)
+
+
+def answers(
+    db: Session, agent: Agent, asked: Filter, *, language: str, cursor: str = "", sort: str = "newest", now: datetime,
+    limit: int = PAGE,
+) -> Page:  # fmt: skip
+    """The rows of the tickets a filter finds."""
+    found = filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
+    kept = _rows_of(db, found.ids, language)
+    rows = [kept[ticket_id] for ticket_id in found.ids if ticket_id in kept]
+    return Page(rows, found.next_cursor, found.is_paused, found.paused_at, found.newest)
+
+
+def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | None:
+    """How many tickets a view holds, as the rail counts it; None for resolved ones, which only grow in number."""
+    if view.name == "resolved":
         return None
-    return db.scalar(sa.select(sa.func.count()).select_from(Ticket).where(_condition(db, agent, view)))
+    return _counted(db, agent, now)[0].get(view.name) or filters.count(db, agent, view.asked, now=now)
 
 
 def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     """One ticket as the list shows it, for a live update."""
     found = db.execute(_one_row(language, preferences.shown(db, "urgency")), {"ticket_id": ticket_id}).first()
-    return Row(*found) if found else None
+    return _row(found) if found else None
 
 
 def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
-    """Open tickets by queue the agent serves, the agent's own, and what else waits. Reads indexes of what is open
-    only."""
-    counts = queues.counts(db, agent_id=agent.id)
+    """Open tickets by queue the agent serves, the agent's own, and what else waits. Counts end at `filters.COUNTED`."""
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
-    none = queues.Count()
-    ids = [queue.id or 0 for queue in shown]
-    awaiting, ringing, parked, to_call, overdue = db.execute(
-        sa.select(
-            approvals.count_query(db, agent).scalar_subquery(),
-            calls.waiting_query(ids).scalar_subquery(),
-            inbox.open_query().scalar_subquery(),
-            recalls.open_query(ids).scalar_subquery(),
-            recalls.open_query(ids, due_by=now).scalar_subquery(),
-        )
-    ).one()
+    counted, others = _counted(db, agent, now)
+    awaiting, ringing, parked, to_call, overdue = others
     return Rail(
         [
             {
                 "id": queue.id,
                 "name": queue.called(language),
-                "open": counts.get(queue.id or 0, none).open,
+                "open": counted.get(f"queue-{queue.id}", _NONE),
                 "needs_approval": queue.needs_approval,
             }  # fmt: skip
             for queue in shown
         ],
-        sum(count.of_agent for count in counts.values()),
-        sum(counts.get(queue_id, none).unassigned for queue_id in served),
-        sum(counts.get(queue_id, none).open for queue_id in served),
-        _urgent(db, served),
+        counted["mine"],
+        counted["unassigned"],
+        counted["all"],
+        counted["urgent"] if preferences.shown(db, "urgency") else None,
         awaiting,
         ringing,
         to_call,
         overdue,
         parked if agent.role == Role.SUPERVISOR else 0,
+        [
+            {"id": saved.id, "name": saved.name, "is_shared": saved.owner_id != agent.id,
+             "count": counted[f"saved-{saved.id}"]}
+            for saved in saved_views.of(db, agent)
+        ],
+    )  # fmt: skip
+
+
+_NONE = Count(0)
+_Counted = tuple[Mapping[str, Count], tuple[int, ...]]
+_KEPT: WeakKeyDictionary[Any, dict[Any, tuple[Any, _Counted]]] = WeakKeyDictionary()
+"""By engine and agent: the state of the log, and what was counted then."""
+_AGENTS_KEPT = 2_000
+_STALE_SECONDS = 10
+
+
+def _counted(db: Session, agent: Agent, now: datetime) -> _Counted:
+    """What the rail counts. Asked again only when the log has grown, the agent serves other queues, or ten seconds have
+    passed: what is overdue becomes so without a fact."""
+    kept = _KEPT.setdefault(db.get_bind(), {})
+    saved = saved_views.of(db, agent)
+    moment = (last_number(db), int(now.timestamp()) // _STALE_SECONDS, agent.role, preferences.shown(db, "urgency"),
+              tuple(agents.queue_ids(db, agent)), tuple(each.id for each in saved))  # fmt: skip
+    if (known := kept.get(agent.id)) and known[0] == moment and db.info.get("is_reading"):
+        return known[1]
+    counted = _count(db, agent, saved, now), _others(db, agent, now)
+    if len(kept) > _AGENTS_KEPT:
+        kept.clear()
+    if db.info.get("is_reading"):
+        kept[agent.id] = moment, counted
+    return counted
+
+
+def _others(db: Session, agent: Agent, now: datetime) -> tuple[int, ...]:
+    """Mails to approve, callers who wait, what is set aside, customers to call back, and of these who is overdue."""
+    ids = agents.queue_ids(db, agent)
+    return tuple(
+        db.execute(
+            sa.select(
+                approvals.count_query(db, agent).scalar_subquery(),
+                calls.waiting_query(ids).scalar_subquery(),
+                inbox.open_query().scalar_subquery(),
+                recalls.open_query(ids).scalar_subquery(),
+                recalls.open_query(ids, due_by=now).scalar_subquery(),
+            )
+        ).one()
     )
 
 
-def _urgent(db: Session, served: set[int]) -> int | None:
-    if not preferences.shown(db, "urgency"):
-        return None
-    return sum(count for queue_id, count in queues.urgent(db).items() if queue_id in served)
+def _count(db: Session, agent: Agent, saved: list[SavedView], now: datetime) -> Mapping[str, Count]:
+    names = ["mine", "unassigned", "all", "urgent", *(f"queue-{each}" for each in agents.queue_ids(db, agent))]
+    asked = [_BUILT_IN.get(name) or Filter({"state": ("open",), "queue": (name.partition("-")[2],)}) for name in names]
+    names += [f"saved-{each.id}" for each in saved]
+    asked += [filters.read(each.conditions) for each in saved]
+    found = filters.counts(db, agent, dict(enumerate(asked)), now=now)
+    return {name: found[place] for place, name in enumerate(names)}
+
+
+_BUILT_IN: Mapping[str, Filter] = {
+    "mine": Filter({"state": ("open",), "assignee": ("me",)}),
+    "unassigned": Filter({"state": ("open",), "assignee": ("nobody",)}),
+    "urgent": Filter({"state": ("open",), "urgent": ("yes",)}),
+    "all": Filter({"state": ("open",)}),
+    "pending": Filter({"state": ("pending",)}),
+    "resolved": Filter({"state": ("resolved",)}),
+}
+
+
+def _rows_of(db: Session, ids: list[int], language: str) -> dict[int, Row]:
+    if not ids:
+        return {}
+    query = _rows_by_id(language, preferences.shown(db, "urgency"))
+    return {found[0]: _row(found) for found in db.execute(query, {"ids": ids})}
+
+
+def _row(found: Any) -> Row:
+    tags = found[-1]
+    values: list[Any] = [*found[:-1], tuple(sorted(tags.split(_BETWEEN))) if tags else ()]
+    return Row(*values)
+
+
+@lru_cache
+def _rows_by_id(language: str, shows_urgency: bool) -> sa.Select[Any]:
+    return _rows(language, shows_urgency).where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
 
 
 @lru_cache
@@ -180,37 +294,14 @@ def _rows(language: str, shows_urgency: bool) -> sa.Select[Any]:
             col(Ticket.last_contact_at),
             col(Ticket.awaits_us),
             col(Ticket.is_urgent) if shows_urgency else sa.false(),
+            col(Ticket.priority),
+            col(Ticket.created_at),
+            col(Ticket.due_at),
+            col(Ticket.due_kind),
+            _TAGS,
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
         .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
     )
     return rows
-
-
-def _condition(db: Session, agent: Agent, view: str) -> sa.ColumnElement[bool]:
-    is_open = col(Ticket.state) == TicketState.OPEN
-    if view == "mine":
-        return sa.and_(is_open, col(Ticket.assignee_id) == agent.id)
-    if view == "unassigned":
-        return sa.and_(is_open, col(Ticket.assignee_id).is_(None), access.seen_tickets(db, agent))
-    if view == "urgent":  # empty, not gone, where that guess is switched off: somebody may have it open
-        shown = col(Ticket.is_urgent) if preferences.shown(db, "urgency") else sa.false()
-        return sa.and_(is_open, shown, access.seen_tickets(db, agent))
-    if view == "all":
-        return sa.and_(is_open, access.seen_tickets(db, agent))
-    if view == "resolved":
-        return sa.and_(col(Ticket.state) == TicketState.RESOLVED, access.seen_tickets(db, agent))
-    kind, _, number = view.partition("-")
-    is_number = re.fullmatch("[0-9]{1,9}", number)
-    if kind == "queue" and is_number and agents.serves(db, agent, int(number)) and db.get(Queue, int(number)):
-        return sa.and_(is_open, col(Ticket.queue_id) == int(number))
-    raise NotFound("not_found", view=view)
-
-
-def _parse(cursor: str) -> tuple[datetime, int]:
-    at, _, ticket_id = cursor.partition("~")
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC), int(ticket_id)
-    except (ValueError, OverflowError) as error:
-        raise NotFound("not_found", cursor=cursor) from error

@@ -98,6 +98,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 from models.watchers import TicketWatcher
 
 __all__ = [
@@ -114,6 +115,10 @@ __all__ = [
     "AutomaticAnswer",
     "BlockedCaller",
     "Bookmark",
+    "BulkAct",
+    "BulkItem",
+    "BulkItemState",
+    "BulkState",
     "Calendar",
     "Call",
     "CallFact",
@@ -203,6 +208,7 @@ __all__ = [
     "RunEnd",
     "Scale",
     "SearchDoc",
+    "SavedView",
     "SenderHour",
     "SolvedCase",
     "Survey",
@@ -218,6 +224,7 @@ __all__ = [
     "TrainingState",
     "Turn",
     "UnreachableAddress",
+    "ViewAudience",
     "VisitEnd",
     "WallLink",
 ]

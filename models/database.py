@@ -223,7 +223,8 @@ class Database:
             connection.close()
 
     def _read(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=self.info) as db:
+        info = self.info | {"is_reading": True}
+        with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=info) as db:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
             return verb(db, *args, **kwargs)

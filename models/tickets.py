@@ -49,11 +49,35 @@ class Ticket(Row, table=True):
         ),
         sa.Index(
             "ix_ticket_urgent",
+            "state",
             "last_contact_at",
             "id",
             "queue_id",
+            "assignee_id",
             sqlite_where=sa.text("state = 'open' AND is_urgent = 1"),
             postgresql_where=sa.text("state = 'open' AND is_urgent"),
+        ),
+        sa.Index(
+            "ix_ticket_nobodys",
+            "queue_id",
+            "last_contact_at",
+            "id",
+            sqlite_where=sa.text("state = 'open' AND assignee_id IS NULL"),
+            postgresql_where=sa.text("state = 'open' AND assignee_id IS NULL"),
+        ),
+        # The other orders of a list are asked of what is still to be done, which stays small.
+        *(
+            sa.Index(
+                f"ix_ticket_{whose}_{order}",
+                f"{whose}_id",
+                "state",
+                column,
+                "id",
+                sqlite_where=sa.text("state <> 'resolved'"),
+                postgresql_where=sa.text("state <> 'resolved'"),
+            )
+            for whose in ("queue", "assignee")
+            for order, column in (("created", "created_at"), ("priority", "priority"), ("due", "due_at"))
         ),
     )
 

@@ -190,14 +190,17 @@ class Screen:
         place = self.places.get(name)
         if place is None:
             return True  # it stood there when the page was loaded
-        if view == "resolved" or place["state"] != "open":
-            return view == place["state"]
+        if view.startswith("saved-"):
+            answer = self.desk.as_(self.person).get(f"/inbox/belongs?view={view}&ids={name.removeprefix('row-')}")
+            return answer.json()["held"] == [int(name.removeprefix("row-"))]
+        if view in ("resolved", "pending") or place["state"] != "open":
+            return bool(view == place["state"])
         if view == "mine":
             return bool(place["assignee_id"] == self.desk.agent(self.person).id)
         if view == "unassigned":
             return not place["assignee_id"]
         if view == "urgent":
-            return bool(place["is_urgent"]) and place["state"] == "open"
+            return bool(place["is_urgent"])
         return view == "all" or view == f"queue-{place['queue_id']}"
 
     def close(self) -> None:

@@ -44,6 +44,14 @@ def first_of(selector: str) -> Callable[[Page, Running], None]:
     return way
 
 
+def ticked(page: Page, desk: Running) -> None:
+    """Some rows are chosen, and the bar offers what can be done with them."""
+    page.goto(desk.url + "/inbox")
+    for place in range(3):
+        page.locator("[data-tick]").nth(place).check(force=True)
+    expect(page.locator("[data-bulk-offers]")).to_be_visible()
+
+
 def ledger_list(page: Page, desk: Running) -> None:
     """The mails of a day."""
     page.goto(desk.url + "/admin/mail")
@@ -193,6 +201,9 @@ def offered(page: Page, _desk: Running) -> None:
 PAGES: Pages = {  # those that ring come last, so that the lists before them show the sample company alone
     "sign-in": (None, "/sign-in"),
     "inbox": (AGENT, "/inbox"),
+    "bulk": (AGENT, ticked),
+    "new-view": (SUPERVISOR, "/views/new?from=unassigned"),
+    "views": (SUPERVISOR, "/views"),
     "ticket": (AGENT, first_of(".row:has-text('E07') a[data-open-ticket]")),
     "why": (AGENT, why),
     "urgent": (AGENT, urgent),

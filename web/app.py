@@ -26,6 +26,7 @@ from web import (
     agents,
     alarms,
     blocked,
+    bulk,
     calendars,
     calls,
     canned,
@@ -57,6 +58,7 @@ from web import (
     surveys,
     tags,
     tickets,
+    views,
     walls,
 )
 from web.hub import Hub
@@ -80,6 +82,17 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
     return [
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
+        Route("/inbox/belongs", views.belongs),
+        Route("/views", views.page),
+        Route("/views/new", views.new, methods=BOTH),
+        Route("/views/{view_id:id}", views.edit, methods=BOTH),
+        Route("/views/{view_id:id}/move", views.move, methods=POST),
+        Route("/views/{view_id:id}/delete", views.delete, methods=POST),
+        Route("/views/{view_id:id}/restore", views.restore, methods=POST),
+        Route("/bulk", bulk.choose, methods=BOTH),
+        Route("/bulk/{bulk_id:id}", bulk.show),
+        Route("/bulk/{bulk_id:id}/cancel", bulk.cancel, methods=POST),
+        Route("/bulk/{bulk_id:id}/undo", bulk.undo, methods=POST),
         Route("/tickets/new", outgoing.new, methods=BOTH),
         Route("/tickets/new/canned", canned.first_offers),
         Route("/tickets/{ticket_id:id}", tickets.ticket),

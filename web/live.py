@@ -207,6 +207,16 @@ def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
 
+def _views(touched: Touched, _fact: Any) -> None:
+    """A view that is open may ask something else now."""
+    touched.stale.setdefault("rail", set()).add(EVERYONE)
+    touched.stale.setdefault("views", set()).add(EVERYONE)
+
+
+def _bulk(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("bulk", set()).add(agent_topic(fact.agent_id))
+
+
 def _mailboxes(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("mailboxes", set()).add(SUPERVISORS)
 
@@ -272,6 +282,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketUnlinked: _conversation,
     facts.TicketMerged: _merged,
     facts.TicketUnmerged: _merged,
+    facts.BulkActChanged: _bulk,
+    facts.ViewChanged: _views,
     facts.CustomerLinked: _ticket,
     facts.CustomerUnlinked: _ticket,
     facts.CustomerChanged: _customer,
@@ -438,7 +450,7 @@ def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset
             yield Op(gone, None, {"drop": f"row-{ticket_id}"})
         for lang in audience.languages(hearing):
             if row := views.row(db, ticket_id, language=lang):
-                text = renderer.fragment(ROW, lang, row=row, now=now)
+                text = renderer.fragment(ROW, lang, row=row, now=now, is_current=False)
                 yield Op(hearing, lang, {
                     "row": ticket_id, "html": text,
                     "view": {"queue_id": row.queue_id, "assignee_id": row.assignee_id, "state": row.state,

@@ -86,6 +86,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         day=dates.day,
         clock=pass_context(lambda context, at: dates.clock(at, context["now"])),
         since=pass_context(lambda context, at: seconds((context["now"] - at).total_seconds())),
+        left=pass_context(lambda context, at: left(at, context["now"])),
         until=pass_context(lambda context, at: seconds((at - context["now"]).total_seconds())),
         iso=lambda at: at.isoformat(),
         seconds=seconds,
@@ -98,7 +99,30 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         marked=marked,
         initials=initials,
     )
+    environment.globals["ticket_row"] = _Rows(environment, zone)
     return environment
+
+
+class _Rows:
+    """Rows of the list as they were drawn before. A row is drawn from its values alone, so equal values look alike: it
+    is the same for everyone, on every page and in every frame, until a value or the words for its time change."""
+
+    MOST = 4_000
+
+    def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
+        self._environment, self._zone = environment, zone
+        self._drawn: dict[Any, Markup] = {}
+
+    def __call__(self, row: Any, now: datetime, is_current: bool = False) -> Markup:
+        due = row.due_at and left(row.due_at, now).values()
+        key = row, now.astimezone(self._zone).date(), due and tuple(due), is_current
+        found = self._drawn.get(key)
+        if found is None:
+            template = self._environment.get_template("tickets/_row.html")
+            if len(self._drawn) >= self.MOST:
+                self._drawn.clear()
+            found = self._drawn[key] = Markup(template.render(row=row, now=now, is_current=is_current))
+        return found
 
 
 @functools.cache
@@ -190,6 +214,19 @@ def seconds(count: float | None) -> str:
     whole = max(0, int(count or 0))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+SOON_MINUTES = 60
+"""What is due sooner is said in another colour, and with words."""
+
+
+def left(at: datetime, now: datetime) -> dict[str, Any]:
+    """How long until something is due, as the list says it: {"level", "code", "count"}; see WORDS["due_left"]."""
+    minutes = int((at - now).total_seconds() // 60)
+    level = "late" if minutes < 0 else "soon" if minutes < SOON_MINUTES else "calm"
+    away = abs(minutes)
+    unit, count = ("minutes", away) if away < 120 else ("hours", away // 60) if away < 2880 else ("days", away // 1440)
+    return {"level": level, "code": f"late_{unit}" if minutes < 0 else unit, "count": count}
 
 
 # --- numbers and names -----------------------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ from helpdesk import (
     agents,
     changes,
     conversations,
+    filters,
     impressions,
     links,
     merging,
     pauses,
     queues,
     routing,
+    saved_views,
     splitting,
     tickets,
     transfers,
@@ -29,8 +31,8 @@ from helpdesk import (
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
-from models import Agent, Ticket
-from web import canned, outgoing, safety, similar
+from models import Agent, SavedView, Ticket
+from web import bulk, canned, outgoing, safety, similar, words
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -262,12 +264,14 @@ async def page(
     """A view's list and a ticket, if any; of a form that was refused, with what was typed (`again` of a mail, `refused`
     of the desk's own fields)."""
     query = request.query_params
-    name, sort, cursor = query.get("view") or DEFAULT_VIEW, query.get("sort", "newest"), query.get("after", "")
+    name, sort, cursor = query.get("view") or DEFAULT_VIEW, query.get("sort", ""), query.get("after", "")
+    now = desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         shown = _view(request, db, agent, ticket_id) if ticket_id is not None else None
-        listed = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
-        total = views.total(db, agent, name)
+        view = views.named(db, agent, name)
+        order = sort if sort in filters.SORTS else view.saved.sort if view.saved else "newest"
+        listed = views.answers(db, agent, view.asked, language=agent.language, cursor=cursor, sort=order, now=now)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
         beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
@@ -276,24 +280,31 @@ async def page(
         left = _left(request, db, agent) if ticket_id is None else None
         return beside | {"ticket": shown, "left": left, "draft": chosen.text if chosen else draft, "canned": chosen,
                 "asked": outgoing.asked_query(request), "rows": listed.rows, "next_cursor": listed.next_cursor,
-                "total": total if total is not None else "",
-                "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
+                "is_paused": listed.is_paused, "paused_at": listed.paused_at, "newest": listed.newest,
+                "sort": order, "after": cursor,
+                "total": views.total(db, agent, view, now=now), "told": bulk.strip(db, agent, request),
+                "columns": view.saved.columns if view.saved else saved_views.USUAL,
+                "saved": _saved(agent, view.saved), "view_name": _name(request, db, agent, view)}  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= _forms(request) | {"refused": refused}
-    frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}
+    frame |= _forms(request) | {"refused": refused, "view": name}
     status = again.status if again is not None else 422 if refused is not None else 200
     return html(request, "tickets/page.html", frame["me"]["language"], status, **(frame | told))
 
 
-def view_name(request: Request, view: str, queue_names: dict[int | None, str], frame: dict[str, Any]) -> str:
+def _saved(agent: Agent, view: SavedView | None) -> dict[str, Any] | None:
+    """Of a view that somebody kept, what its list says about it."""
+    return {"id": view.id, "may_change": saved_views.may_change(agent, view)} if view else None
+
+
+def _name(request: Request, db: Session, agent: Agent, view: views.View) -> str:
     """What a view is called on the page."""
-    kind, _, number = view.partition("-")
+    if view.saved is not None:
+        return view.saved.name
+    kind, _, number = view.name.partition("-")
     if kind == "queue":
-        return queue_names.get(int(number), "")
-    words = {"mine": "My tickets", "unassigned": "Unassigned", "urgent": "Urgent", "all": "All open",
-             "resolved": "Resolved"}  # fmt: skip
-    return renderer_of(request).gettext(frame["me"]["language"])(words[view])
+        return queues.get(db, int(number)).called(agent.language)
+    return words.sentence(renderer_of(request).gettext(agent.language), "view", view.name)
 
 
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:

@@ -180,6 +180,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(BEN).post("/callbacks/1/assign", data={"agent_id": "me"})
     desk.as_(SATO).post(f"/agents/{desk.agent(AKIRA).id}/state", data={"to": "away meeting"})
     desk.as_(SATO).post("/queues/walls", data={"name": "入口"})
+    asked = {"name": "急ぐもの", "all.priority": ["3", "4"], "sort": "priority_high", "column": ["queue", "tags"]}
+    assert desk.as_(BEN).post("/views/new", data=asked).status_code == 200
+    desk.as_(BEN).post("/bulk", data={"view": "all", "what": "priority", "priority": "3", "ticket": ["1", "3"]})
     desk.as_(SATO).post("/admin/mailboxes/new", data={
         "name": "サポート", "host": "localhost", "port": "1", "security": "tls", "auth": "password", "folder": "INBOX",
         "user": "support@desk.example.jp", "secret": "a password of some length", "after": "seen"})  # fmt: skip

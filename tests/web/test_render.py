@@ -74,6 +74,25 @@ def test_running_times_count_from_the_pages_own_now(renderer: Renderer) -> None:
     assert shown(renderer, "ja", "{{ at | until }}", at=NOW + timedelta(seconds=30)) == "0:30"
 
 
+@pytest.mark.parametrize(
+    ("minutes", "level", "ja", "en"),
+    [
+        (119, "calm", "残り119分", "119 min left"),
+        (59, "soon", "残り59分", "59 min left"),
+        (-1, "late", "1分超過", "1 min late"),
+        (120, "calm", "残り2時間", "2 h left"),
+        (-180, "late", "3時間超過", "3 h late"),
+        (3000, "calm", "残り2日", "2 days left"),
+    ],
+)
+def test_what_is_due_says_how_long_it_still_has(renderer: Renderer, minutes: int, level: str, ja: str, en: str) -> None:
+    source = '{% from "tickets/_due.html" import due_chip with context %}{{ due_chip(at) }}'
+    for lang, words_there in (("ja", ja), ("en", en)):
+        html = shown(renderer, lang, source, at=NOW + timedelta(minutes=minutes))
+        assert words_of(html).strip() == words_there
+        assert f'data-level="{level}"' in html
+
+
 # --- numbers and names
 
 
@@ -190,9 +209,10 @@ def test_a_fragment_begins_with_its_own_element(renderer: Renderer) -> None:
     row = dict(
         id=7, subject="届かない", state="open", customer_name="田中 花子", company="", snippet="", channel="mail",
         queue_id=1, queue_name="配送", confidence=0.9, is_triage=False, assignee_id=None, assignee_name="",
-        last_contact_at=NOW, awaits_us=True, is_urgent=False,
+        last_contact_at=NOW, awaits_us=True, is_urgent=False, priority=2, created_at=NOW, due_at=None, due_kind="",
+        tags=(),
     )  # fmt: skip
-    html = renderer.fragment("tickets/_row.html", "ja", row=row, now=NOW)
+    html = renderer.fragment("tickets/_row.html", "ja", row=row, now=NOW, is_current=False)
     assert html.startswith('<li class="row" id="row-7"')
     assert 'data-at="2026-11-21T05:05:30+00:00"' in html
 

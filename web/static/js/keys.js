@@ -1,5 +1,7 @@
 // Keyboard first. Keys are ignored while something is being typed, and while an input method composes until one tick
 // after it ended: the Enter that accepts a conversion must not open a ticket.
+import { toggle } from "./bulk.js";
+
 let composing = false;
 document.addEventListener("compositionstart", () => (composing = true));
 document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
@@ -56,6 +58,7 @@ const KEYS = {
   w: () => first("[data-watch]")?.click(),
   z: () => first("[data-undo]:not([hidden] *)")?.click(),
   h: () => first("[data-hand]")?.click(),
+  x: () => toggle(),
   "?": () => first("#help")?.showModal(),
 };
 

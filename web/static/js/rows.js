@@ -9,11 +9,11 @@ let moved = -AIMING;
 let timer = 0;
 
 export function belongs(view, agent, ticket) {
-  if (view === "resolved") return ticket.state === "resolved";
+  if (view === "resolved" || view === "pending") return ticket.state === view;
   if (ticket.state !== "open") return false;
   if (view === "mine") return String(ticket.assignee_id ?? "") === agent;
   if (view === "unassigned") return !ticket.assignee_id;
-  if (view === "urgent") return Boolean(ticket.is_urgent) && ticket.state === "open";
+  if (view === "urgent") return Boolean(ticket.is_urgent);
   if (view === "all") return true;
   return view === `queue-${ticket.queue_id}`;
 }
@@ -21,21 +21,63 @@ export function belongs(view, agent, ticket) {
 export function row(id, html, ticket) {
   const list = document.getElementById("rows");
   if (!list) return;
+  const isSaved = list.dataset.view.startsWith("saved-");
+  if (isSaved && html) ask(id, html);
+  else change(list, id, html, Boolean(html) && belongs(list.dataset.view, list.dataset.agent, ticket));
+}
+
+// Whether a row belongs to a view that somebody kept only the server can tell. It is asked for all that changed within
+// a moment; until it answers, rows stay as they are, and a row whose answer is lost is asked for with the next.
+const PAUSE = 200;
+const open = new Map();
+let asking = 0;
+
+function ask(id, html) {
+  open.set(String(id), html);
+  clearTimeout(asking);
+  asking = setTimeout(belong, PAUSE);
+}
+
+async function belong() {
+  const list = document.getElementById("rows");
+  if (!list || !open.size) return;
+  const asked = new Map([...open].slice(0, 100));
+  try {
+    const query = new URLSearchParams({ view: list.dataset.view, ids: [...asked.keys()].join(",") });
+    const answer = await fetch(`/inbox/belongs?${query}`, { headers: { Accept: "application/json" } });
+    if (answer.status === 404) return location.assign("/inbox"); // the view is gone, or not shared any more
+    if (!answer.ok) return;
+    const { held, total } = await answer.json();
+    for (const [id, html] of asked) {
+      if (open.get(id) !== html) continue; // it changed again meanwhile, and is asked for once more
+      open.delete(id);
+      change(list, id, html, held.includes(Number(id)), false);
+    }
+    const words = document.querySelector("[data-list-total]");
+    if (words) words.textContent = total;
+  } catch {
+    // No connection: its return brings the page up to date.
+  }
+  if (open.size) asking = setTimeout(belong, PAUSE);
+}
+
+function change(list, id, html, shown, counts = true) {
   const present = document.getElementById(`row-${id}`);
-  const shown = Boolean(html) && belongs(list.dataset.view, list.dataset.agent, ticket);
   if (shown && present) {
     const fresh = element(html);
-    const moves = Date.parse(fresh.dataset.at) !== Date.parse(present.dataset.at);
+    const moves = key(list, fresh) !== key(list, present);
+    fresh.querySelector("a[aria-current]")?.removeAttribute("aria-current");
+    if (present.querySelector("a[aria-current]")) fresh.querySelector("a")?.setAttribute("aria-current", "true");
     morph(present, fresh);
     if (moves) gently(list, () => settle(list, present));
     renewed(present);
   } else if (shown) {
     const fresh = element(html);
     fresh.toggleAttribute("data-fresh", true);
-    count(1);
+    if (counts) count(1);
     gently(list, () => settle(list, fresh));
   } else if (present) {
-    count(-1);
+    if (counts) count(-1);
     gently(list, () => {
       present.remove();
       blank(list);
@@ -43,13 +85,26 @@ export function row(id, html, ticket) {
   }
 }
 
+// The place of a row in the list's order: whoever has less stands first. A ticket with nothing due comes last.
+const KEYS = {
+  newest: ({ at }) => -Date.parse(at),
+  oldest: ({ at }) => Date.parse(at),
+  created_newest: ({ created }) => -Date.parse(created),
+  created_oldest: ({ created }) => Date.parse(created),
+  priority_high: ({ priority, ticket }) => -priority * 1e10 - ticket,
+  priority_low: ({ priority, ticket }) => priority * 1e10 + Number(ticket),
+  due_soon: ({ due, ticket }) => (due ? Date.parse(due) : 1e16 + Number(ticket)),
+  due_late: ({ due, ticket }) => (due ? -Date.parse(due) : 1e16 - ticket),
+};
+
+const key = (list, item) => (KEYS[list.dataset.sort] ?? KEYS.newest)(item.dataset);
+
 function settle(list, item) {
   // A later word about the same ticket may have come while this one waited; the later one holds.
   const twin = document.getElementById(item.id);
   if (twin && twin !== item) twin.remove();
-  const direction = list.dataset.sort === "oldest" ? 1 : -1;
-  const at = Date.parse(item.dataset.at);
-  const next = [...list.children].find((other) => other !== item && (Date.parse(other.dataset.at) - at) * direction > 0);
+  const at = key(list, item);
+  const next = [...list.children].find((other) => other !== item && key(list, other) > at);
   const scroll = list.scrollTop;
   const above = next ? next.offsetTop < scroll : false;
   const focused = item.contains(document.activeElement) ? document.activeElement : null;
