@@ -795,7 +795,7 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": N_("The call could not be placed."),
     },
     "error": {
-        "fields_missing": N_("Some fields must be filled in before it can be resolved: see “Details” beside it."),
+        "fields_missing": N_("Before it can be resolved, please fill in: %(names)s"),
         "moved_on": N_("This was changed again since, so it cannot be taken back."),
         "cannot_be_undone": N_("This cannot be taken back."),
         "tag_is_off": N_("This tag is switched off."),
