@@ -25,6 +25,8 @@ from helpdesk import (
     preferences,
     queues,
     routing,
+    sla,
+    surveys,
     tickets,
     unreachable,
 )
@@ -34,6 +36,9 @@ from helpdesk.events import (
     Fact,
     FieldSet,
     MessageBounced,
+    PromiseAtRisk,
+    PromiseBreached,
+    TicketAssigned,
     TicketLinked,
     TicketMerged,
     TicketPended,
@@ -55,6 +60,7 @@ from helpdesk.settings import Settings
 from models import (
     Agent,
     AgentState,
+    Answer,
     Attachment,
     Call,
     ContactPoint,
@@ -106,14 +112,16 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
+ANSWERED = "feedback_given"  # tells of a row of its own
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
-    "message_approved", "message_returned",
+    "message_approved", "message_returned", "promise_at_risk", "promise_breached",
     "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
-    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed",
+    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
+ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -160,7 +168,7 @@ class Feeling:
 class Entry:
     """One thing in a conversation. `kind` says which fields speak."""
 
-    kind: Literal["message", "note", "call", "fact"]
+    kind: Literal["message", "note", "call", "fact", "answer"]
     id: int
     at: datetime
     direction: str = ""
@@ -365,6 +373,8 @@ class TicketView:
     aside: asides.Aside
     done: Done | None
     duplicate: Duplicate | None
+    clocks: Sequence[sla.Clock] = ()
+    given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
 
 def show(
@@ -403,6 +413,7 @@ def show(
     told = _told(db, ticket)
     called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
+    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -417,7 +428,7 @@ def show(
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, messages, decisions, feelings, names, told, last),
+        entries,
         beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         assignable,
@@ -434,6 +445,8 @@ def show(
         aside,
         _done(changes.offered(told, viewer_id=agent.id or 0, now=now), names),
         _duplicate(ticket, beside, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
+        clocks=sla.clocks(db, ticket, now=now),
+        given=_given(ticket, entries),
     )
 
 
@@ -551,6 +564,7 @@ def _entries(
     }
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
+    answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -566,9 +580,10 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, names, reached) for row in told if _belongs(row, ticket.id)),
+        *(_fact(row, names, reached) for row in told if row.fact != ANSWERED and _belongs(row, ticket.id)),
+        *(_feedback(answer) for answer in answers),
     ]
-    order = {"fact": 0, "call": 1, "message": 2, "note": 3}
+    order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
 
 
@@ -713,6 +728,16 @@ def _spoken_of(told: Fact) -> list[tuple[str, int]]:
     return [("item", told.item_id)] if isinstance(told, ChecklistChanged) else []
 
 
+def _feedback(answer: Answer) -> Entry:
+    """What the customer said when asked, at the time of the first answer."""
+    feeling = Feeling(answer.sentiment, answer.sentiment_confidence, ()) if answer.sentiment else None
+    said = {"score": answer.score, "scale": answer.scale.value}
+    return Entry(
+        kind="answer", id=answer.id or 0, at=answer.at, text=answer.comment, facts=said, feeling=feeling,
+        ticket_id=answer.ticket_id or 0,
+    )  # fmt: skip
+
+
 def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Entry:
     told = recall(row)
     facts: dict[str, Any] = {}
@@ -726,6 +751,11 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
+        if isinstance(told, TicketAssigned) and told.reason:
+            facts |= {"given": told.reason if agent else "", "from": names.agent(told.from_agent_id)}
+            code = f"ticket_given_{told.reason}" if agent else "ticket_returned"
+    if isinstance(told, PromiseAtRisk | PromiseBreached):
+        code = f"{code}_{told.what}"
     if isinstance(told, TicketLinked | TicketUnlinked):
         facts["other"] = told.other_id
         code = f"ticket_{told.reason}" if isinstance(told, TicketLinked) else "ticket_unlinked"
@@ -780,6 +810,13 @@ def _duplicate(
     if number is None:
         return None
     return Duplicate(number, others[number].subject, others[number].last_contact_at)
+def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:
+    """How the desk chose who has it now; "" where a person did."""
+    if ticket.assignee_id is None:
+        return ""
+    own = (each for each in reversed(entries) if each.kind == "fact" and each.ticket_id == ticket.id)
+    last = next((each for each in own if each.fact.startswith(ASSIGNED)), None)
+    return str(last.facts.get("given", "")) if last else ""
 
 
 def _routing(

@@ -192,20 +192,39 @@ def receipt(
     answers: Message | None = None,
     subject: str = "",
 ) -> Message:
-    """The desk's own automatic answer to one address: at once, not to be taken back, with a null envelope sender and
-    marked so that no machine answers it. Whether one may be sent at all is asked before, see R14 and R16."""
+    """The desk's own automatic answer to one address. Whether one may be sent at all is asked before, see R14, R16."""
+    return automatic(
+        db, ticket, text, kind=MessageKind.RECEIPT, to=to, subject=subject or reply_subject(ticket), answers=answers,
+        settings=settings, now=now,
+    )  # fmt: skip
+
+
+def automatic(
+    db: Session,
+    ticket: Ticket,
+    text: str,
+    *,
+    kind: MessageKind,
+    to: str,
+    subject: str,
+    settings: Settings,
+    now: datetime,
+    answers: Message | None = None,
+) -> Message:
+    """A mail the desk writes by itself to one address: at once, not to be taken back, with a null envelope sender and
+    marked so that no machine answers it."""
     assert ticket.id is not None
     name, address = sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUT,
         state=MessageState.QUEUED,
-        kind=MessageKind.RECEIPT,
+        kind=kind,
         internet_id=compose.new_id(address.rpartition("@")[2], ticket.id),
         sender_name=name,
         sender_address=address,
         to=[to],
-        subject=subject or reply_subject(ticket),
+        subject=subject,
         text=text.strip(),
         reply_text=text.strip(),
         is_automatic=True,

@@ -24,6 +24,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -61,7 +62,8 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
-from models.queues import Membership, Otherwise, Queue, Ringing
+from models.promises import Policy, Promise, PromiseKind
+from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -99,6 +101,12 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "Answer",
+    "AnswerSource",
+    "Ask",
+    "AskState",
+    "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -158,15 +166,19 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "OfferEnd",
+    "OptOut",
     "Otherwise",
     "Outcome",
     "Parked",
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Policy",
     "Preference",
     "Presence",
     "Priority",
+    "Promise",
+    "PromiseKind",
     "Purchase",
     "Queue",
     "QueueVisit",
@@ -176,14 +188,17 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Scale",
     "SenderHour",
     "SolvedCase",
+    "Survey",
     "Tag",
     "Ticket",
     "TicketField",
     "TicketLink",
     "TicketState",
     "TicketTag",
+    "Topic",
     "TicketWatcher",
     "Training",
     "TrainingState",

@@ -125,6 +125,7 @@ class MessageKind(StrEnum):
     FORWARD = "forward"
     NEW = "new"  # the desk wrote first
     RECEIPT = "receipt"  # the desk's automatic acknowledgment
+    SURVEY = "survey"  # asks what the customer thinks of the answer
 
 
 class Message(Row, table=True):

@@ -78,6 +78,7 @@ WORDS: dict[str, dict[str, str]] = {
     "routing": {
         "by_address": N_("Sent to an address of this queue"),
         "by_dialed_number": N_("Dialed this queue's number"),
+        "by_overflow": N_("Passed on from a queue that could not take the call"),
         "by_open_ticket": N_("Continues an open ticket"),
         "by_thread": N_("Reply to an earlier message"),
         "by_classifier": N_("Decided by the classifier"),
@@ -86,6 +87,53 @@ WORDS: dict[str, dict[str, str]] = {
         "no_words_yet": N_("No words to read yet; please choose the queue"),
         "by_agent": N_("Chosen by an agent"),
         "by_keywords": N_("Holds key words of this queue"),
+    },
+    "assigning": {
+        "manual": N_("By hand: agents take them"),
+        "round_robin": N_("In turn: one after the other"),
+        "least_busy": N_("To who has the fewest open tickets"),
+    },
+    "given": {
+        "round_robin": N_("Given by the desk: in turn"),
+        "least_busy": N_("Given by the desk: fewest open tickets"),
+    },
+    "promise": {
+        "first_response": N_("First answer"),
+        "next_response": N_("Next answer"),
+        "resolution": N_("Resolution"),
+    },
+    "promise_state": {
+        "running": N_("due"),
+        "at_risk": N_("due soon,"),
+        "broken": N_("overdue since"),
+        "resting": N_("the clock rests"),
+        "kept": N_("in time,"),
+        "kept_late": N_("late,"),
+    },
+    "policy_priority": {
+        "4": N_("Urgent priority"),
+        "3": N_("High priority"),
+        "2": N_("Normal priority"),
+        "1": N_("Low priority"),
+    },
+    "policy_which": {
+        "any": N_("For every ticket."),
+        "queue": N_("For tickets in %(queue)s."),
+        "priority": N_("For tickets with: %(priority)s."),
+        "channel": N_("For tickets that came by: %(channel)s."),
+        "queue_priority": N_("For tickets in %(queue)s with: %(priority)s."),
+        "queue_channel": N_("For tickets in %(queue)s that came by: %(channel)s."),
+        "priority_channel": N_("For tickets with: %(priority)s, that came by: %(channel)s."),
+        "queue_priority_channel": N_("For tickets in %(queue)s with: %(priority)s, that came by: %(channel)s."),
+    },
+    "policy_says": {
+        "first_response": N_("The first answer is due within %(length)s."),
+        "next_response": N_("Whenever the customer writes again, an answer is due within %(length)s."),
+        "resolution": N_("The ticket is to be resolved within %(length)s."),
+    },
+    "policy_told": {
+        "assignee": N_("the assignee"),
+        "supervisors": N_("supervisors"),
     },
     "outcome": {
         "by_address": N_("New ticket, by the address it was sent to"),
@@ -372,6 +420,15 @@ WORDS: dict[str, dict[str, str]] = {
         "ticket_assigned": N_("%(by)s assigned this to %(to)s"),
         "ticket_taken": N_("%(by)s took this on"),
         "ticket_unassigned": N_("%(by)s took the assignment off"),
+        "ticket_given_round_robin": N_("The desk gave this to %(to)s, whose turn it was"),
+        "ticket_given_least_busy": N_("The desk gave this to %(to)s, who had the fewest open tickets"),
+        "ticket_returned": N_("Overdue while %(from)s was offline: back to the queue"),
+        "promise_at_risk_first_response": N_("The first answer is due soon"),
+        "promise_at_risk_next_response": N_("The next answer is due soon"),
+        "promise_at_risk_resolution": N_("This ticket is to be resolved soon"),
+        "promise_breached_first_response": N_("The first answer is overdue"),
+        "promise_breached_next_response": N_("The next answer is overdue"),
+        "promise_breached_resolution": N_("This ticket was not resolved in time"),
         "ticket_resolved": N_("%(by)s resolved this ticket"),
         "ticket_reopened": N_("The ticket was reopened"),
         "message_approved": N_("%(by)s approved the mail"),
@@ -821,6 +878,11 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_choice": N_("A line holds a key, a Japanese and an English name at most."),
         "too_many_choices": N_("A field can have 100 choices at most."),
         "too_many_fields": N_("A desk can have 60 fields at most."),
+        "policy_name_missing": N_("Please enter the policy's name."),
+        "not_a_length": N_("Please enter a length of time such as 1:30 or 90."),
+        "nothing_promised": N_("Please promise at least one thing."),
+        "not_a_part_of_time": N_("Please enter a number from 1 to 99."),
+        "not_a_number_of_tickets": N_("Please enter a number from 0 to 999."),
         "nobody_to_call": N_("There is neither a customer nor a number to call."),
         "callback_is_settled": N_("This call-back is settled already."),
         "callback_again": N_("They have called again since; there is a newer entry for them."),
@@ -828,6 +890,18 @@ WORDS: dict[str, dict[str, str]] = {
         "call_does_not_wait": N_("This call does not wait any more."),
         "not_a_threshold": N_("Please enter a number above 0, percentages up to 100."),
         "not_a_period": N_("Please choose the days again."),
+        "score_missing": N_("Please choose one."),
+        "survey_was_answered": N_(
+            "Customers have answered on this scale already. Make another survey for another scale."
+        ),
+        "out_of_range": N_("This number is too small or too large."),
+        "import_empty": N_("The file is empty."),
+        "import_charset": N_("The file is neither UTF-8 nor in the Japanese code page."),
+        "import_columns": N_("The first line names no column “comment” (コメント)."),
+        "import_line": N_(
+            "A line cannot be read: the score is 1 to 5, the date like 2026-11-21. Nothing was imported."
+        ),
+        "import_too_long": N_("The file has more than 20,000 lines. Nothing was imported."),
         "too_many_days": N_("That is too many days for this view: half hours go up to 31 days, all others up to 400."),
         "not_an_exchange_name": N_("Use letters, digits and hyphens, 40 at most."),
         "value_missing": N_("Please enter it."),
@@ -1031,6 +1105,88 @@ WORDS: dict[str, dict[str, str]] = {
         "month": N_("Last 30 days"),
         "days": N_("Chosen days"),
     },
+    "survey_after": {
+        "resolved": N_("When a ticket is resolved"),
+        "call": N_("When a call has ended"),
+    },
+    "survey_scale": {
+        "stars": N_("Satisfaction, 1 to 5"),
+        "eleven": N_("Recommendation, 0 to 10"),
+    },
+    "survey_left_out": {
+        "switched_off": N_("not asked, switched off meanwhile:"),
+        "reopened": N_("not asked, opened again:"),
+        "nobody_answered": N_("not asked, nobody had answered:"),
+        "no_address": N_("not asked, no address:"),
+        "machine": N_("not asked, one of our own addresses:"),
+        "opted_out": N_("not asked, opted out:"),
+        "unreachable": N_("not asked, mail does not arrive:"),
+        "asked_lately": N_("not asked, asked lately:"),
+        "no_server": N_("not asked, no way to send:"),
+    },
+    "feedback_source": {
+        "all": N_("All texts"),
+        "comments": N_("Comments of surveys"),
+        "mails": N_("E-mails"),
+        "notes": N_("Notes of calls"),
+    },
+    "feedback_column": {
+        "at": N_("Time"),
+        "source": N_("Read from"),
+        "score": N_("Score"),
+        "sentiment": N_("Feeling (guessed)"),
+        "language": N_("Language"),
+        "topics": N_("Topics"),
+        "text": N_("Text"),
+        "ticket": N_("Ticket"),
+    },
+    "feedback_name": {
+        "csat": N_("Satisfied (CSAT)"),
+        "nps": N_("Recommendation (NPS)"),
+        "response": N_("Answered when asked"),
+        "certain": N_("Range beside a share"),
+        "topic": N_("Topic"),
+        "change": N_("Change"),
+        "drives": N_("Pulls down"),
+        "groups": N_("Matters that showed themselves"),
+        "words": N_("Words that came or went"),
+        "feeling": N_("Feeling"),
+        "masked": N_("Quotes"),
+        "trend": N_("Satisfied customers over time"),
+        "interval": N_("95 % interval after Wilson"),
+    },
+    "feedback_formula": {
+        "csat": N_("Answers of 4 or 5 stars ÷ all answers in stars. Who changes an answer counts once, with the last."),
+        "nps": N_("Share of 9 and 10 less share of 0 to 6, in points; ± is half the 95 % interval."),
+        "response": N_("Customers who have answered ÷ customers who were asked in the period."),
+        "certain": N_("The true share lies in it 95 times in 100 (Wilson). Few answers make it wide."),
+        "topic": N_(
+            "A text is about a topic when it has one of the topic’s words; it can be about several. Topics in "
+            "fewer than 5 texts are not shown."
+        ),
+        "change": N_(
+            "The share of texts in this period against the period of equal length before it. “Rising” and "
+            "“falling” are said only where the likelihood ratio test finds less than 5 % chance of a false one, "
+            "over all topics together."
+        ),
+        "drives": N_("Who writes of this is less satisfied than who writes of something else, by the same test."),
+        "groups": N_(
+            "Words that come together in at least 40 texts of a language, found without a list by factoring their"
+            " weights; named by the words that weigh most."
+        ),
+        "words": N_(
+            "Words in another share of the texts than before, by the same test with at most 10 % false ones; at "
+            "least 100 texts in each period."
+        ),
+        "feeling": N_(
+            "Guessed from the words; right in about two texts of three with three choices. For many texts, never "
+            "for judging one."
+        ),
+        "masked": N_(
+            "Names, addresses and numbers of four digits and more are hidden. The ticket opens the original for "
+            "those who may see it."
+        ),
+    },
     "report_by": {
         "queue": N_("Queue"),
         "agent": N_("Agent"),
@@ -1065,6 +1221,7 @@ WORDS: dict[str, dict[str, str]] = {
         "handle_seconds": N_("Handling time (AHT)"),
         "wrap_up_seconds": N_("Wrap-up (ACW)"),
         "transfer_rate": N_("Transfer rate"),
+        "first_contact_resolution": N_("First contact resolution"),
         "accepted": N_("Taken"),
         "declined": N_("Declined"),
         "timed_out": N_("Not picked up"),
@@ -1100,6 +1257,10 @@ WORDS: dict[str, dict[str, str]] = {
         "handle_seconds": N_("(Talk + hold + wrap-up) / handled."),
         "wrap_up_seconds": N_("Wrap-up / handled."),
         "transfer_rate": N_("Handed on to another agent / handled."),
+        "first_contact_resolution": N_(
+            "Answered calls after which the customer neither called nor wrote to the same queue within seven days / "
+            "answered calls whose seven days are over. Withheld numbers are not counted."
+        ),
     },
     "formula_of_agents": {
         "offered": N_("Calls that rang at the agent until the agent took them, declined or did not pick up."),

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from helpdesk import inbox, merging, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.events import MessageBounced, MessageFailed, emit
-from helpdesk.mail import threads
+from helpdesk.mail import compose, threads
 from helpdesk.mail.automatic import Failure
 from helpdesk.mail.parse import Email
 from models import (
@@ -64,7 +64,7 @@ def take(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int |
     if has_failed:
         told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
         emit(db, MessageFailed(**told, error="bounced", at=now))
-    if sent.kind == MessageKind.RECEIPT:  # nobody waits for it: the address is marked, and that is all
+    if sent.kind in compose.AUTOMATIC:  # nobody waits for it: the address is marked, and that is all
         inbox.done_quietly(db, inbound, "bounce_of_receipt", ignored=True, ticket_id=ticket.id, now=now)
         return ticket.id
     inbox.done_quietly(db, inbound, "bounce", ticket_id=ticket.id, now=now)

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from helpdesk import checklists, fields, learning, links, splitting, tags, tickets, watchers
-from helpdesk.asterisk.wires import is_failing
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
 from models import (
     Agent,
@@ -72,7 +72,20 @@ def unreachable_asterisk(db: Session) -> None:
     row = Exchange(name="office", kind=ExchangeKind.ASTERISK, state_since=MONDAY, created_at=MONDAY)
     db.add(row)
     db.flush()
-    is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+    failed(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+
+
+def promised(desk: OpenDesk) -> None:
+    """Something is promised, is at risk, is broken, and is due at another time after all."""
+    sato = desk.as_(SATO)
+    said = {"name": "標準", "first_response_minutes": "1:00", "at_risk_percent": "50"}
+    assert sato.post("/admin/promises/new", data=said).status_code == 200
+    desk.mail(subject="至急ではありません", to=RETURNS_ADDRESS)
+    for _ in range(2):
+        desk.clock.advance(minutes=30)
+        desk.client.portal.call(desk.app.state.desk.look_out)
+    assert sato.post("/admin/promises/1", data=said | {"first_response_minutes": "2:00"}).status_code == 200
+    desk.app.state.desk.jobs()["recount_promises"]()
 
 
 def mentioned(db: Session) -> None:
@@ -174,7 +187,12 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
     desk.write(mentioned)
+    survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
+    desk.as_(SATO).post("/admin/surveys/new", data=survey)
+    comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
+    desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(worked_on)
+    promised(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -203,7 +221,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"), (BEN, "/callbacks"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),

@@ -25,3 +25,4 @@ import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
 import "./watching.js";
+import "./survey.js";
