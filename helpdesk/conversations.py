@@ -66,6 +66,7 @@ from models import (
     Call,
     ContactPoint,
     Customer,
+    Direction,
     Event,
     Impression,
     Membership,
@@ -395,7 +396,9 @@ def show(
     staff, assignable = _staff(db, ticket)
     decisions = routing.history(db, ticket.id)
     here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
-    last = tickets.last_received(db, ticket.id)
+    messages = _messages(db, ticket, agent)
+    is_all = len(messages) < ENTRIES_MAX
+    last = _last_received(messages) if is_all else tickets.last_received(db, ticket.id)
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply", "work"}
     if agents.serves(db, agent, ticket.queue_id):
@@ -412,7 +415,7 @@ def show(
     told = _told(db, ticket)
     called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
-    entries = _entries(db, ticket, decisions, feelings, names, told, agent, last)
+    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -432,7 +435,8 @@ def show(
         [] if ticket.customer_id else _candidates(db, ticket, last),
         assignable,
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
-        reply_form(db, ticket, agent=agent, settings=settings, asked=asked, last=last, reachable=reachable),
+        reply_form(db, ticket, agent=agent, settings=settings, asked=asked, last=last, reachable=reachable,
+                   said=messages if is_all else None),
         frozenset(can),
         ticket.merged_into_id,
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
@@ -539,24 +543,15 @@ def briefs(db: Session, customer_ids: Sequence[int]) -> list[CustomerBrief]:
 def _entries(
     db: Session,
     ticket: Ticket,
+    messages: Sequence[Message],
     decisions: Sequence[Routing],
     feelings: Mapping[int | None, Feeling | None],
     names: "Names",
     told: Sequence[Event],
-    agent: Agent,
     last: Message | None,
 ) -> list[Entry]:
     assert ticket.id is not None
     here, staff = tickets.family(ticket.id), names.staff
-    # What was taken back was never said; what was not approved goes back to its author alone.
-    is_said = col(Message.state) != MessageState.WITHDRAWN
-    is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
-    messages = db.exec(
-        select(Message)
-        .where(col(Message.ticket_id).in_(here), sa.or_(is_said, is_returned))
-        .order_by(col(Message.id))
-        .limit(ENTRIES_MAX)
-    ).all()
     files: dict[int, list[File]] = {}
     for row in db.exec(select(Attachment).where(col(Attachment.message_id).in_([message.id for message in messages]))):
         files.setdefault(row.message_id, []).append(_file(row))
@@ -597,6 +592,22 @@ def _entries(
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
+
+
+def _messages(db: Session, ticket: Ticket, agent: Agent) -> Sequence[Message]:
+    """All its mail that this agent is shown, oldest first."""
+    # What was taken back was never said; what was not approved goes back to its author alone.
+    is_said = col(Message.state) != MessageState.WITHDRAWN
+    is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
+    here = col(Message.ticket_id).in_(tickets.family(ticket.id or 0))
+    rows = select(Message).where(here, sa.or_(is_said, is_returned))
+    return db.exec(rows.order_by(col(Message.id)).limit(ENTRIES_MAX)).all()
+
+
+def _last_received(messages: Sequence[Message]) -> Message | None:
+    """The newest of the customer's side, as `tickets.last_received` finds it."""
+    theirs = (each for each in reversed(messages) if each.direction == Direction.IN and not each.is_from_stranger)
+    return next(theirs, None)
 
 
 def _told(db: Session, ticket: Ticket) -> Sequence[Event]:
@@ -919,17 +930,18 @@ def reply_form(
     asked: Asked = Asked(),
     last: Message | None = None,
     reachable: Mapping[str, dict[str, str] | None] = MappingProxyType({}),
+    said: Sequence[Message] | None = None,
 ) -> ReplyForm:
     """What a mail begins with: to whom, about what, and whether one can be sent at all.
 
     Who knows them already tells `last`, the newest mail of the customer's side, and of addresses why mail came back
-    from them (None: it did not), `reachable`.
+    from them (None: it did not), `reachable`; and all its mail, `said`.
     """
     queue = queues.get(db, ticket.queue_id)
     _, sender = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     can = outgoing.can_send(db, settings, address=sender)
     chosen = _of_ticket(db, ticket, asked.reply or asked.forward)
-    last = outgoing.answered(db, ticket, last=last)
+    last = outgoing.answered(db, ticket, last=last, said=said)
     answers = chosen if chosen is not None and asked.reply else last
     address = answers.sender_address if answers else ""
     if not address and ticket.customer_id:

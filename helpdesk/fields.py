@@ -383,4 +383,3 @@ def _say(db: Session, field: TicketField, what: str, by: Agent, now: datetime) -
     assert field.id is not None
     db.flush()
     emit(db, FieldChanged(field_id=field.id, what=what, by_id=by.id, at=now))
-

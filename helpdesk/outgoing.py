@@ -322,9 +322,13 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def answered(db: Session, ticket: Ticket, *, last: Message | None = None) -> Message | None:
+def answered(
+    db: Session, ticket: Ticket, *, last: Message | None = None, said: Sequence[Message] | None = None
+) -> Message | None:
     """The mail a reply answers: the newest from the customer's side, which is `last` to who knows it already. Somebody
-    whom the ticket's mail was only forwarded to is not on it."""
+    whom the ticket's mail was only forwarded to is not on it. `said`: all its mail, for who knows that."""
+    if said is not None and not any(message.kind == MessageKind.FORWARD for message in said):
+        return last
     assert ticket.id is not None
     last = last or tickets.last_received(db, ticket.id)
     here = tickets.family(ticket.id)

@@ -29,7 +29,9 @@ from helpdesk import (
     calls,
     canned,
     checklist_templates,
+    checklists,
     feedback,
+    fields,
     hours,
     impressions,
     inbox,
@@ -40,7 +42,9 @@ from helpdesk import (
     routing,
     rules,
     saved_views,
+    tags,
     tickets,
+    watchers,
 )
 from helpdesk.customers import contact_points, records
 from helpdesk.events import FeedbackGiven, MessageSent, emit
@@ -62,6 +66,7 @@ from models import (
     MessageKind,
     MessageState,
     Presence,
+    Priority,
     Purchase,
     Queue,
     Role,
@@ -197,6 +202,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _opinions(stage), _broken_mail(stage), _this_morning(stage)], until=now)
+    _work_on(stage)
     _lay_down_rules(stage)
     late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
     saved_views.save(
@@ -235,6 +241,34 @@ class _Stage:
     phones: dict[str, str] = field(default_factory=dict)  # by customer's key: the first number nobody shares
     addresses: dict[str, str] = field(default_factory=dict)
     orders: dict[str, dict[str, str]] = field(default_factory=dict)  # by customer's key: product code -> order number
+
+
+_TO_DO = ("型番を確認する", "写真をもらう", "部品の在庫を調べる")
+
+
+def _work_on(stage: _Stage) -> None:
+    """What agents have said of a few open tickets besides answering them."""
+    db, by, now = stage.db, stage.staff["sato"], stage.now  # after all that was told
+    serial = fields.Form(name="製造番号", name_en="Serial number", key="serial", hint="本体の裏のラベル")
+    where = fields.Form(
+        name="購入先", name_en="Bought at", key="bought_at", kind="choice",
+        choices="online = オンラインストア = Online shop\nshop = 直営店 = Our shop\nother = その他 = Elsewhere",
+    )  # fmt: skip
+    for form in (serial, where):
+        fields.make(db, form, by=by, now=now)
+    waiting = select(Ticket).where(Ticket.state == TicketState.OPEN).order_by(col(Ticket.last_contact_at).desc())
+    for number, ticket in enumerate(db.exec(waiting.limit(12))):
+        if number % 3 == 0:
+            tags.add(db, ticket, ("初期不良", "VIP", "部品待ち", "設置")[number // 3 % 4], by=by, now=now)
+        if number % 5 == 1:
+            tickets.prioritize(db, ticket, Priority.HIGH if number > 1 else Priority.URGENT, by=by, now=now)
+    told = select(Ticket).where(Ticket.state == TicketState.OPEN, col(Ticket.subject).contains("E07"))
+    for ticket in db.exec(told):
+        tags.add(db, ticket, "部品待ち", by=by, now=now)
+        todo = checklists.add_items(db, ticket, _TO_DO, by=by, now=now)
+        checklists.tick(db, ticket, todo[0], True, by=by, now=now)
+        fields.set(db, ticket, fields.by_key(db, "bought_at"), ["online"], by=by, now=now)
+        watchers.watch(db, ticket, by, by=by, now=now)
 
 
 def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:

@@ -5,7 +5,6 @@ that was refused is the page it stood on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -21,14 +20,6 @@ from web import tickets
 from web.edge import act, back, desk_of, html, look
 
 DESCRIBED = ("name", "name_en", "key", "kind", "choices", "pattern", "hint")
-
-
-@dataclass(frozen=True, slots=True)
-class Refused(Exception):
-    """Values that could not be kept: what was typed, and what is wrong with it, by the field's key."""
-
-    values: Mapping[str, Sequence[str]]
-    errors: Mapping[str, str]
 
 
 async def on_ticket(request: Request) -> Response:
@@ -49,7 +40,7 @@ async def on_ticket(request: Request) -> Response:
             except Invalid as error:
                 errors[key] = error.code
         if errors:
-            raise Refused({key: wanted[key] for key in changed}, errors)
+            raise tickets.Refused({key: wanted[key] for key in changed}, errors)
         with one_act(db):
             for key in typed:
                 if key in changed:
@@ -58,7 +49,7 @@ async def on_ticket(request: Request) -> Response:
 
     try:
         await act(request, verb)
-    except Refused as refused:
+    except tickets.Refused as refused:
         return await tickets.page(request, ticket_id, refused=refused)
     return back(request, f"/tickets/{ticket_id}")
 

@@ -1,6 +1,7 @@
 """The inbox and the ticket: the three columns most of the day is spent in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from helpdesk import (
     agents,
     changes,
     conversations,
+    fields,
     filters,
     impressions,
     links,
@@ -36,6 +38,16 @@ from web import bulk, canned, outgoing, safety, similar, words
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """What of the desk's own fields stands in the way, by their keys: what was typed, and what is wrong. `names`: those
+    without which the ticket cannot be resolved."""
+
+    values: Mapping[str, Sequence[str]]
+    errors: Mapping[str, str]
+    names: Sequence[str] = ()
 
 
 async def home(request: Request) -> Response:
@@ -98,8 +110,18 @@ async def move(request: Request) -> Response:
 
 
 async def resolve(request: Request) -> Response:
-    """The matter is settled."""
-    return await change(request, lambda db, found, agent, form, now: tickets.resolve(db, found, by=agent, now=now))
+    """The matter is settled. What is still to be known of it is asked for where it is filled in."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        if wanting := fields.missing(db, found):
+            errors = {each.key: "value_missing" for each in wanting}
+            raise Refused({}, errors, [each.called(agent.language) for each in wanting])
+        tickets.resolve(db, found, by=agent, now=now)
+
+    try:
+        return await change(request, verb)
+    except Refused as refused:
+        return await page(request, request.path_params["ticket_id"], refused=refused)
 
 
 async def reopen(request: Request) -> Response:
@@ -259,7 +281,7 @@ async def message_text(request: Request) -> Response:
 
 
 async def page(
-    request: Request, ticket_id: int | None, again: safety.Again | None = None, *, refused: Any = None
+    request: Request, ticket_id: int | None, again: safety.Again | None = None, *, refused: Refused | None = None
 ) -> Response:
     """A view's list and a ticket, if any; of a form that was refused, with what was typed (`again` of a mail, `refused`
     of the desk's own fields)."""
@@ -288,6 +310,9 @@ async def page(
 
     frame, told = await look(request, verb)
     frame |= _forms(request) | {"refused": refused, "view": name}
+    if refused is not None and refused.names:
+        names = {"names": ("、" if frame["me"]["language"] == "ja" else ", ").join(refused.names)}
+        frame |= {"notice": "fields_missing", "notice_facts": names}
     status = again.status if again is not None else 422 if refused is not None else 200
     return html(request, "tickets/page.html", frame["me"]["language"], status, **(frame | told))
 

@@ -1196,6 +1196,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many_steps": N_("30 steps at most, of 200 characters each."),
         "ticket_moved_on": N_("Somebody has changed this ticket since; nothing was taken back."),
         "fields_missing": N_("Some fields must be filled in before it can be resolved: see “Details” beside it."),
+        "fields_missing": N_("Before it can be resolved, please fill in: %(names)s"),
         "moved_on": N_("This was changed again since, so it cannot be taken back."),
         "cannot_be_undone": N_("This cannot be taken back."),
         "tag_is_off": N_("This tag is switched off."),

@@ -344,6 +344,58 @@ def test_the_keyboard_is_enough(office: Office) -> None:
     expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
 
 
+def test_every_act_on_a_ticket_has_a_key_and_z_takes_the_last_one_back(office: Office) -> None:
+    office.writes("手を使わずに", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "手を使わずに").click()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("手を使わずに")
+    said, tags = aiko.locator(".done:not([hidden])"), aiko.locator(".side .tags")
+    aiko.keyboard.press("p")
+    expect(aiko.get_by_label("優先度")).to_be_focused()
+    aiko.get_by_label("優先度").select_option("4")
+    expect(said).to_contain_text("優先度を「急ぎ」にしました")
+    aiko.get_by_label("優先度").blur()
+    aiko.keyboard.press("z")
+    expect(said).to_contain_text("取り消し済み")
+    expect(aiko.get_by_label("優先度")).to_have_value("2")
+    aiko.keyboard.press("t")
+    aiko.keyboard.type("修理")
+    aiko.keyboard.press("Enter")
+    expect(tags.first).to_contain_text("修理")
+    expect(aiko.locator("[data-key-tag]")).to_have_value("")
+    aiko.keyboard.press("Escape")
+    aiko.keyboard.press("w")
+    expect(said).to_contain_text("ウォッチを始めました")
+    aiko.keyboard.press("b")
+    expect(aiko.locator("[data-key-pend]")).to_be_focused()
+    aiko.get_by_role("button", name="明日の朝").click()
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "pending")
+    expect(row(aiko, "手を使わずに")).to_have_count(0)  # what rests is not in the list of what is open
+    aiko.keyboard.press("z")
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "open")
+    expect(row(aiko, "手を使わずに")).to_have_count(1)
+
+
+def test_a_colleague_is_called_by_the_beginning_of_the_reading(office: Office) -> None:
+    office.writes("呼びかけ", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "呼びかけ").click()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("呼びかけ")
+    aiko.keyboard.press("n")
+    box, offered = aiko.locator("form[data-for=note] textarea"), aiko.locator(".mentions [role=option]")
+    ime = aiko.context.new_cdp_session(aiko)
+    aiko.keyboard.type("確認を@")
+    ime.send("Input.imeSetComposition", {"text": "きむ", "selectionStart": 2, "selectionEnd": 2})
+    expect(offered).to_have_attribute("aria-selected", "true")
+    ime.send("Input.insertText", {"text": "きむ"})
+    aiko.keyboard.press("Enter")
+    expect(box).to_have_value("確認を@木村 明 ")
+    expect(offered).to_have_count(0)
+    aiko.keyboard.press("Control+Enter")
+    expect(aiko.locator(".entry[data-kind=note] mark")).to_have_text("@木村 明")
+    expect(aiko.locator(".side .tags").last).to_contain_text("木村 明")
+
+
 def test_enter_belongs_to_the_input_method_while_it_composes(office: Office) -> None:
     office.writes("変換中のメール", "アプリの設定を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
@@ -457,7 +509,7 @@ def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     customer = page.locator("tbody a").first.get_attribute("href")
     paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new",
              "/calls", "/queues", "/queues/accuracy", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
-             "/account"]  # fmt: skip
+             "/account", "/admin/tags", "/admin/fields", "/admin/fields/new"]  # fmt: skip
     faults = []
     for path in paths:
         faults += faults_of(page, str(path), lang)

@@ -46,7 +46,7 @@ function show(field, found) {
     if (dataset.reading) item.append(" ", Object.assign(document.createElement("span"), { textContent: dataset.reading, lang: "ja" }));
     list.append(item);
   });
-  field.before(list);
+  field.closest(".compose").append(list); // the form itself is clipped to its round corners
   field.setAttribute("aria-controls", "mentions");
   choose(0);
 }

@@ -41,13 +41,13 @@ document.addEventListener("desk:sent", ({ detail: { form } }) => {
 
 document.addEventListener("desk:halted", (event) => {
   const { form, page } = event.detail;
-  if (!form.matches("[data-fields-form]")) return;
+  const present = document.querySelector("[data-fields-form]");
   const fresh = page.querySelector("[data-fields-form]");
-  if (!fresh) return;
-  event.preventDefault();
+  if (!present || !fresh || (form !== present && !form.querySelector("[data-resolve]"))) return;
+  if (form === present) event.preventDefault(); // else what cannot be done is said besides
   // What is typed stays as it is; the errors are put beside it.
-  morph(form, document.importNode(fresh, true));
-  form.querySelector('[aria-invalid="true"]')?.focus();
+  morph(present, document.importNode(fresh, true));
+  present.querySelector('[aria-invalid="true"]')?.focus();
 });
 
 let asked = 0;
