@@ -84,6 +84,11 @@ class Listener:
         )
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def waits(self) -> bool:
+        """Whether a mail is here that waits for others to be kept with it."""
+        return self._handler.waits
+
     async def stop(self) -> None:
         """Close the entrance; a sender in the middle keeps its mail."""
         if self._server:
@@ -370,6 +375,10 @@ class _Handler:
             self._together = loop.create_future()
             loop.call_later(TOGETHER_SECONDS, self._here, self._together)
         await asyncio.shield(self._together)
+
+    @property
+    def waits(self) -> bool:
+        return self._together is not None
 
     def gone(self, server: SMTP) -> None:
         """Its mail is here, or will not come."""
