@@ -252,6 +252,7 @@ class _Entrance(SMTP):
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         raw = await self._mail()
         if raw is None:
+            self.event_handler.gone(self)
             await self.push(f"552 5.3.4 A mail may have {self.data_size_limit} bytes here")
             self._set_post_data_state()  # type: ignore[no-untyped-call]
             return
