@@ -84,6 +84,11 @@ class Listener:
         )
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def waits(self) -> bool:
+        """Whether a mail is here that waits for others to be kept with it."""
+        return self._handler.waits
+
     async def stop(self) -> None:
         """Close the entrance; a sender in the middle keeps its mail."""
         if self._server:
@@ -247,6 +252,7 @@ class _Entrance(SMTP):
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         raw = await self._mail()
         if raw is None:
+            self.event_handler.gone(self)
             await self.push(f"552 5.3.4 A mail may have {self.data_size_limit} bytes here")
             self._set_post_data_state()  # type: ignore[no-untyped-call]
             return
@@ -370,6 +376,10 @@ class _Handler:
             self._together = loop.create_future()
             loop.call_later(TOGETHER_SECONDS, self._here, self._together)
         await asyncio.shield(self._together)
+
+    @property
+    def waits(self) -> bool:
+        return self._together is not None
 
     def gone(self, server: SMTP) -> None:
         """Its mail is here, or will not come."""

@@ -1,6 +1,7 @@
 """Business hours: what the clock on the wall says, holidays, nights, and days on which clocks are changed."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -102,16 +103,20 @@ def slow(shop: Calendar, at: datetime) -> bool:
     for back in (0, 1):
         day = wall.date() - timedelta(days=back)
         told = shop.days.get(day.isoformat(), shop.week.get(f"{day:%a}".lower(), []))
-        for begin, end in told:
-            minutes, minute = set(), int(begin[:2]) * 60 + int(begin[3:])
-            while True:
-                minutes.add((minute // 1440, minute % 1440))
-                minute += 1
-                if f"{minute // 60 % 24:02}:{minute % 60:02}" == end:
-                    break
-            if (back, wall.hour * 60 + wall.minute) in minutes:
-                return True
+        if any((back, wall.hour * 60 + wall.minute) in minutes(begin, end) for begin, end in told):
+            return True
     return False
+
+
+@lru_cache
+def minutes(begin: str, end: str) -> frozenset[tuple[int, int]]:
+    """Every minute from one time to another: whether it is of the day after, and which of its day."""
+    found, minute = set(), int(begin[:2]) * 60 + int(begin[3:])
+    while True:
+        found.add((minute // 1440, minute % 1440))
+        minute += 1
+        if f"{minute // 60 % 24:02}:{minute % 60:02}" == end:
+            return frozenset(found)
 
 
 @given(

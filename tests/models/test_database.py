@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
-from models import Queue
+from models import Channel, Direction, Message, MessageState, Queue, Ticket
 from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
@@ -44,6 +45,33 @@ def test_what_a_verb_wrote_before_it_failed_is_not_there(database: Database) -> 
     assert "repairs" not in database.read_now(slugs)
     database.write_now(open_line, "repairs")
     assert "repairs" in database.read_now(slugs)
+
+
+def test_a_row_written_at_once_says_what_one_written_by_a_flush_says(database: Database) -> None:
+    """Texts, times, choices, numbers, lists and what is left out come back alike."""
+    at = datetime(2026, 11, 22, 18, 30, 0, 250000, tzinfo=timezone(timedelta(hours=9)))
+
+    def letter(ticket: Ticket, at: datetime) -> Message:
+        return Message(
+            ticket_id=ticket.id, direction=Direction.IN, state=MessageState.RECEIVED, subject="「件名」 100% 'x' :x ?",
+            references=["<1@example.com>"], undoes={"state": None, "数": [1.5, True]}, created_at=at,
+        )  # fmt: skip
+
+    def verb(db: Session) -> tuple[int | None, int | None]:
+        queue = db.exec(select(Queue)).first()
+        assert queue is not None and queue.id is not None
+        ticket = Ticket(subject="", channel=Channel.MAIL, queue_id=queue.id, created_at=at, last_contact_at=at)
+        numbered = insert(db, ticket).id
+        one = insert(db, letter(ticket, at))
+        db.add(two := letter(ticket, at))
+        db.flush()
+        assert numbered is not None and one.id is not None and two.id == one.id + 1
+        return one.id, two.id
+
+    ids = database.write_now(verb)
+    one, two = database.read_now(lambda db: [db.get_one(Message, each).model_dump(exclude={"id"}) for each in ids])
+    assert one == two and one["created_at"] == at and one["undoes"] == {"state": None, "数": [1.5, True]}
+    assert one["bcc"] == [] and one["leaves_at"] is None and one["direction"] is Direction.IN
 
 
 def test_two_verbs_in_turn_are_one_transaction_when_all_goes_well(database: Database) -> None:

@@ -19,7 +19,7 @@ from helpdesk.mail.gate import Gate, Limits, networks
 from helpdesk.mail.listen import Listener, Security
 from helpdesk.settings import Settings
 from tests.dovecot import make_certificate
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS, until
 
 DESK = "support@desk.example.jp"
 PASSWORD = "a password of some length"
@@ -60,6 +60,10 @@ class Door:
 
     def smtp(self, **more: Any) -> smtplib.SMTP:
         return smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE_SECONDS, **more)
+
+    def until_one_waits(self) -> None:
+        """Until a mail is here whole that is to be kept together with others."""
+        until(lambda: self.listener.waits)
 
     def raw(self, sent: bytes, *, until: bytes) -> bytes:
         """Say all this at once, and return what was answered up to a word or the end."""
@@ -373,6 +377,60 @@ def test_addresses_beyond_ascii_and_of_old_carriers_are_taken() -> None:
             smtp.sendmail(sender, [DESK], MAIL, mail_options=["SMTPUTF8"])
         assert [envelope["sender"] for _, envelope in door.kept] == [
             "田中@例え.jp", "a..b@docomo.ne.jp", ".a.@docomo.ne.jp"]  # fmt: skip
+
+
+def _begun(smtp: smtplib.SMTP) -> smtplib.SMTP:
+    """A sender in the middle of handing over a mail."""
+    smtp.ehlo()
+    smtp.mail("a@example.com")
+    return smtp
+
+
+def _answer_to(smtp: smtplib.SMTP, door: Door) -> threading.Thread:
+    """A sender hands over a mail and waits for the answer."""
+    sending = threading.Thread(target=smtp.sendmail, args=("b@example.com", [DESK], MAIL), daemon=True)
+    sending.start()
+    door.until_one_waits()
+    return sending
+
+
+def test_mails_handed_over_side_by_side_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "TOGETHER_SECONDS", PATIENCE_SECONDS)
+    with Door() as door, door.smtp() as first, door.smtp() as second:
+        _begun(first)
+        sending = _answer_to(second, door)
+        assert not door.kept and sending.is_alive()
+        first.rcpt(DESK)
+        first.data(MAIL)
+        sending.join(PATIENCE_SECONDS)
+        assert len(door.kept) == 2 and not sending.is_alive()
+
+
+def test_a_mail_waits_no_longer_for_a_sender_who_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "TOGETHER_SECONDS", PATIENCE_SECONDS)
+    with Door() as door, door.smtp() as second:
+        first = _begun(door.smtp())
+        sending = _answer_to(second, door)
+        assert not door.kept
+        first.close()
+        sending.join(PATIENCE_SECONDS / 2)
+        assert len(door.kept) == 1 and not sending.is_alive()
+
+
+def test_a_sender_who_begins_and_says_no_more_keeps_nobody_waiting() -> None:
+    with Door() as door, door.smtp() as first, door.smtp() as second:
+        _begun(first)
+        second.sendmail("b@example.com", [DESK], MAIL)
+        assert len(door.kept) == 1
+
+
+def test_a_mail_alone_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "TOGETHER_SECONDS", 10 * PATIENCE_SECONDS)
+    with Door() as door, door.smtp() as first, door.smtp() as second:
+        second.ehlo()
+        first.sendmail("a@example.com", [DESK], MAIL)
+        second.sendmail("b@example.com", [DESK], MAIL)
+        assert len(door.kept) == 2
 
 
 def _eventually(act: Callable[[], object]) -> None:
