@@ -27,7 +27,6 @@ from models import (
     OfferEnd,
     Otherwise,
     Outcome,
-    Outcome,
     Presence,
     Queue,
     QueueVisit,
