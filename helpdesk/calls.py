@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, help_signs, intake, offering, queues, routing, stays, tickets
+from helpdesk import agents, fields, help_signs, intake, offering, queues, routing, stays, tickets
 from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
@@ -334,7 +334,7 @@ def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent,
             _give_ticket(db, ticket, taker, now=now)
     if own and _holds_only(db, own, call):
         tickets.note(db, own, f"→ #{ticket.id}", by=by, now=now)
-        tickets.resolve(db, own, by=by, now=now)
+        tickets.settle(db, own, by_id=by.id, now=now)
     call.ticket_id = ticket.id
     tickets.touch(ticket, "", awaits_us=True, now=now)
     _say(db, call, CallChanged, what="ticket", now=now, by_id=by.id)
@@ -385,7 +385,7 @@ def wrap_up(
         tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
         if guess is not None and call.note:
             routing.hear_notes(db, ticket, guess, note=call.note, now=now)
-        if disposition == "solved" and ticket.channel == Channel.PHONE:
+        if disposition == "solved" and ticket.channel == Channel.PHONE and not fields.missing(db, ticket):
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None
     _say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)

@@ -142,6 +142,19 @@ def _notified(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
 
 
+def _surveys(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+
+
+def _feedback(touched: Touched, fact: Any) -> None:
+    if fact.ticket_id is not None:
+        touched.tickets.setdefault(fact.ticket_id, set())
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+    touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
@@ -199,6 +212,18 @@ def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
 
 
+def _tags(touched: Touched, fact: Any) -> None:
+    """What a tag is called may stand on any page; that there is another one, on the list of tags alone."""
+    touched.stale.setdefault("tags", set()).add(SUPERVISORS)
+    if fact.what in ("renamed", "merged"):
+        touched.reload = True
+
+
+def _fields(touched: Touched, _fact: Any) -> None:
+    """What is asked of tickets stands beside every one of them."""
+    touched.reload = True
+
+
 def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
@@ -213,7 +238,17 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketAssigned: _ticket,
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
+    facts.TicketPended: _ticket,
+    facts.TicketPrioritized: _ticket,
+    facts.TicketTagged: _ticket,
+    facts.TicketUntagged: _ticket,
+    facts.FieldSet: _conversation,
+    facts.ChecklistChanged: _conversation,
+    facts.TicketWatched: _conversation,
+    facts.TicketUnwatched: _conversation,
+    facts.TicketSplit: _ticket,
     facts.TicketLinked: _conversation,
+    facts.TicketUnlinked: _conversation,
     facts.TicketMerged: _merged,
     facts.TicketUnmerged: _merged,
     facts.CustomerLinked: _ticket,
@@ -242,6 +277,12 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
+    facts.SurveyChanged: _surveys,
+    facts.FeedbackGiven: _feedback,
+    facts.PromiseAtRisk: _ticket,
+    facts.PromiseBreached: _ticket,
+    facts.PromiseChanged: _ticket,
+    facts.PolicyChanged: _policies,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
@@ -256,6 +297,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TrainingChanged: _learned,
     facts.RouterChanged: _learned,
     facts.MailboxChanged: _mailboxes,
+    facts.TagChanged: _tags,
+    facts.FieldChanged: _fields,
     facts.CannedReplyChanged: _canned,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,
