@@ -181,9 +181,7 @@ def voice_answer(db: Session, call_key: str, *, settings: Settings, greets: bool
     if cause == "blocked":
         return cti.twilio.refuse()
     language = _spoken(queue.language)
-    has_rules = (queue.calendar_id is not None or queue.most_waiting > 0 or queue.longest_wait_seconds > 0
-                 or queue.callback_key != "")  # fmt: skip
-    if has_rules and (told := offering.turned_away(db, call_id or 0)):
+    if offering.may_turn_away(queue) and (told := offering.turned_away(db, call_id or 0)):
         return _instead(queue, *told, settings=settings)
     greeting = (queue.greeting or GREETING[language]) if greets else ""
     phones = db.exec(_TELEPHONES, params={"call_id": call_id})

@@ -387,11 +387,12 @@ def answer_to(db: Session, event: CallEvent, call: Call, *, options: Mapping[str
     """What the exchange is to do: {} for nothing, or the arguments of `cti.push.answer`."""
     if refused:
         return {"kind": "reject", "reason": "busy"}
-    if event.kind == "ring" and call.state == CallState.RINGING and call.direction == "in":
-        told = offering.turned_away(db, call.id or 0)
-        if told is not None and told[0] == VisitEnd.VOICEMAIL:
-            return {"kind": "voicemail"}
-        return {"kind": "reject", "reason": "busy"} if told is not None and told[0] == VisitEnd.REFUSED else {}
+    is_in = event.kind == "ring" and call.direction == "in" and call.state == CallState.RINGING
+    queue = db.get(Queue, call.queue_id) if is_in and call.queue_id else None
+    if queue is not None and offering.may_turn_away(queue):
+        how, _ = offering.turned_away(db, call.id or 0) or (None, "")
+        told = {VisitEnd.VOICEMAIL: {"kind": "voicemail"}, VisitEnd.REFUSED: {"kind": "reject", "reason": "busy"}}
+        return told.get(how, {}) if how else {}
     rules = options.get("caller_ids") or ()
     if rules and event.kind == "ring" and call.direction == "out" and event.called:
         if shown := _shown(db, rules, event, call, region=region):

@@ -300,6 +300,12 @@ def arrive(db: Session, call: Call, queue: Queue, *, now: datetime) -> Queue | N
     return queue
 
 
+def may_turn_away(queue: Queue) -> bool:
+    """Whether callers of this queue can come to hear anything but ringing: costs nothing, where asking would."""
+    return (queue.calendar_id is not None or queue.most_waiting > 0 or queue.longest_wait_seconds > 0
+            or queue.callback_key != "")  # fmt: skip
+
+
 def turned_away(db: Session, call_id: int) -> tuple[VisitEnd, str] | None:
     """What the caller is told instead of waiting (REFUSED, CALLBACK or VOICEMAIL), and why: "closed", "full" or, where
     the caller wished it, "asked"."""

@@ -115,7 +115,7 @@ def test_a_body_beyond_all_measure_is_refused_before_it_is_read(desk: OpenDesk) 
 
 
 def test_every_entrance_wants_the_signature(desk: OpenDesk) -> None:
-    for path in ("status", "dialed", "left", "recording"):
+    for path in ("status", "dialed", "left", "recording", "wait", "key"):
         refused(desk, post(desk, f"/hooks/twilio/{path}", replay.body(FORM)))
 
 
