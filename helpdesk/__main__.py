@@ -35,6 +35,7 @@ app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_
                   pretty_exceptions_enable=False)  # fmt: skip
 agents_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 queues_app = typer.Typer(help="Where inquiries wait.", no_args_is_help=True)
+search_app = typer.Typer(help="What the search finds things by.", no_args_is_help=True)
 cases_app = typer.Typer(help="Solved cases, from which similar ones are offered.", no_args_is_help=True)
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
@@ -43,6 +44,7 @@ app.add_typer(agents_app, name="agents")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(queues_app, name="queues")
 app.add_typer(cases_app, name="cases")
+app.add_typer(search_app, name="search")
 app.add_typer(mail_app, name="mail")
 app.add_typer(simulate_app, name="simulate")
 
@@ -359,6 +361,27 @@ def rebuild_cases(
         if sys.stderr.isatty():
             sys.stderr.write("\r")
         typer.echo(f"{done} tickets read, {database.read_now(cases.count)} cases kept.")
+
+
+@search_app.command("rebuild")
+def rebuild_search(
+    go_on: Annotated[bool, typer.Option("--continue", help="From where an interrupted one stopped.")] = False,
+) -> None:
+    """Make everything findable anew. The desk may run meanwhile; until the end, what is old is not found yet."""
+    from helpdesk.search import keeping
+
+    with _database() as database, database.alone("search") as is_free:
+        if not is_free:
+            typer.echo("Another process is at it; try again when it has caught up.", err=True)
+            raise typer.Exit(1)
+        if not go_on:
+            database.write_now(keeping.begin_anew)
+        while keeping.catch_up(database, most=20, handful=50):
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{database.read_now(keeping.progress).share:.0%} ")
+        if sys.stderr.isatty():
+            sys.stderr.write("\r")
+        typer.echo(f"{database.read_now(keeping.count)} tickets, customers and calls can be found.")
 
 
 @mail_app.command("read")

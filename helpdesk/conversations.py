@@ -26,6 +26,7 @@ from helpdesk import (
     queues,
     routing,
     rules,
+    sla,
     surveys,
     tickets,
     unreachable,
@@ -36,6 +37,9 @@ from helpdesk.events import (
     Fact,
     FieldSet,
     MessageBounced,
+    PromiseAtRisk,
+    PromiseBreached,
+    TicketAssigned,
     TicketLinked,
     TicketMerged,
     TicketPended,
@@ -113,11 +117,12 @@ TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
-    "message_approved", "message_returned",
+    "message_approved", "message_returned", "promise_at_risk", "promise_breached",
     "rule_ran", "macro_ran", "run_taken_back",
     "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
     "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
+ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -369,6 +374,8 @@ class TicketView:
     aside: asides.Aside
     done: Done | None
     duplicate: Duplicate | None
+    clocks: Sequence[sla.Clock] = ()
+    given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
 
 def show(
@@ -405,6 +412,7 @@ def show(
     told = _told(db, ticket)
     called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
+    entries = _entries(db, ticket, decisions, feelings, names, told, agent, last)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -419,7 +427,7 @@ def show(
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, feelings, names, told, agent, last),
+        entries,
         beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         assignable,
@@ -435,6 +443,8 @@ def show(
         aside,
         _done(changes.offered(told, viewer_id=agent.id or 0, now=now), names),
         _duplicate(ticket, beside, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
+        clocks=sla.clocks(db, ticket, now=now),
+        given=_given(ticket, entries),
     )
 
 
@@ -745,6 +755,11 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
+        if isinstance(told, TicketAssigned) and told.reason:
+            facts |= {"given": told.reason if agent else "", "from": names.agent(told.from_agent_id)}
+            code = f"ticket_given_{told.reason}" if agent else "ticket_returned"
+    if isinstance(told, PromiseAtRisk | PromiseBreached):
+        code = f"{code}_{told.what}"
     if isinstance(told, TicketLinked | TicketUnlinked):
         facts["other"] = told.other_id
         code = f"ticket_{told.reason}" if isinstance(told, TicketLinked) else "ticket_unlinked"
@@ -799,6 +814,13 @@ def _duplicate(
     if number is None:
         return None
     return Duplicate(number, others[number].subject, others[number].last_contact_at)
+def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:
+    """How the desk chose who has it now; "" where a person did."""
+    if ticket.assignee_id is None:
+        return ""
+    own = (each for each in reversed(entries) if each.kind == "fact" and each.ticket_id == ticket.id)
+    last = next((each for each in own if each.fact.startswith(ASSIGNED)), None)
+    return str(last.facts.get("given", "")) if last else ""
 
 
 def _routing(

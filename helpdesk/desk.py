@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    assigning,
     callbacks,
     calls,
     cases,
@@ -34,10 +35,12 @@ from helpdesk import (
     inbox,
     learning,
     mailboxes,
+    policies,
     posts,
     preferences,
     recalls,
     rules,
+    sla,
     surveys,
     tickets,
     training,
@@ -77,6 +80,8 @@ TIDY_SECONDS = 2.0
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
+SEARCH_SECONDS = 0.3
+"""Between two looks at what is new to be found: what is said is found within a second."""
 WATCH_SECONDS = 2.0
 CASES_PAUSE = 0.02
 """Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
@@ -144,6 +149,7 @@ class Desk:
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
         self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
+        self._word_keeper = ThreadPoolExecutor(1, thread_name_prefix="search")
 
     @property
     def attachments(self) -> Path:
@@ -175,6 +181,7 @@ class Desk:
             asyncio.create_task(self._follow_router(), name="router"),
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
+            *([asyncio.create_task(self._keep_found(), name="search")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
             *([asyncio.create_task(self._keep_calls(), name="calls")] if self._works else ()),
         ]
@@ -197,6 +204,7 @@ class Desk:
         await self.bus.stop()
         self._reader.shutdown()
         await asyncio.to_thread(self._case_keeper.shutdown)
+        await asyncio.to_thread(self._word_keeper.shutdown)
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
@@ -545,17 +553,28 @@ class Desk:
                 logger.exception("the nightly training could not be asked for; trying again")
 
     async def _tidy(self) -> None:
-        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
+        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
+        process has changed of what this one keeps at hand."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             try:
                 await self.database.tidy()
+                if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
+                    await self.database.read(policies.refresh)
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
 
     async def look_out(self) -> None:
-        """Say once what crossed a threshold and which promises to call back are overdue; run rules that have waited."""
-        for is_news, say in ((alarms.news, alarms.watch), (recalls.is_any_overdue, recalls.raise_overdue)):
+        """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
+        overdue work of who is not there; find what waits for nothing; run rules that have waited."""
+        looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
+            (alarms.news, alarms.watch),
+            (recalls.is_any_overdue, recalls.raise_overdue),
+            (sla.is_anything_due, sla.raise_due),
+            (assigning.is_any_left, assigning.take_back),
+            (assigning.is_any_waiting, assigning.deal),
+        )
+        for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
         while await self.database.read(rules.is_anything_due, now=self.clock()):
@@ -584,6 +603,26 @@ class Desk:
                 logger.exception("solved cases could not be kept; trying again")
             await asyncio.sleep(CASES_SECONDS)
 
+    async def _keep_found(self) -> None:
+        """Whenever there is news: keep what was said where it is found; and, beside the work, what was there before.
+
+        One process at a time. The others would do the same work only to drop it.
+        """
+        from helpdesk.search import keeping
+
+        def keep() -> None:
+            with self.database.alone("search") as is_free:
+                if is_free:
+                    keeping.catch_up(self.database, go_on=lambda: not self._closing.wait(CASES_PAUSE))
+
+        await self._ready.wait()
+        async for _ in self.bus.news():
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._word_keeper, keep)
+            except Exception:
+                logger.exception("what is new could not be made findable; trying again")
+            await asyncio.sleep(SEARCH_SECONDS)
+
     @property
     def is_ready(self) -> bool:
         """Whether the classifier is loaded and due work runs."""
@@ -606,6 +645,7 @@ class Desk:
             "post_to_system": self._post_to_system,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
+            "recount_promises": self._recount_promises,
         }
 
     def _send_mail(self, message_id: int) -> None:
@@ -673,6 +713,12 @@ class Desk:
     def _train_nightly(self) -> None:
         """Once a night; the training itself is work of its own, so that either may be run again."""
         self.database.write_now(learning.ask, by=None, now=self.clock(), is_nightly=True)
+
+    def _recount_promises(self) -> None:
+        """Let open tickets follow a policy or a calendar that was changed, some at a time: calls and mails go first."""
+        above = -1
+        while above != 0:
+            above = self.database.write_now(sla.recount, above=above, now=self.clock())
 
     def means_to_train(self) -> training.Means:
         """What a training in this process needs."""

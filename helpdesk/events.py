@@ -70,12 +70,14 @@ class TicketMoved(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketAssigned(Fact):
-    """`agent_id` None: back to the queue."""
+    """`agent_id` None: back to the queue. `reason` where the desk did it: how it chose, "round_robin" or "least_busy",
+    or "offline", of whoever left overdue work."""
 
     ticket_id: int
     queue_id: int
     agent_id: int | None
     from_agent_id: int | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +253,13 @@ class CustomerUnlinked(Fact):
 
     ticket_id: int
     queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerAdded(Fact):
+    """A record was made."""
+
+    customer_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -479,6 +488,42 @@ class AgentNotified(Fact):
 
     agent_id: int
     notification_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseAtRisk(Fact):
+    """So much of the time is used that a promise, `what` of a PromiseKind, may be broken."""
+
+    ticket_id: int
+    queue_id: int
+    promise_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseBreached(Fact):
+    """It was not kept in time."""
+
+    ticket_id: int
+    queue_id: int
+    promise_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseChanged(Fact):
+    """A ticket is due at another time, because a policy or a calendar was changed."""
+
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChanged(Fact):
+    """What is promised. `what`: "made", "changed", "moved", "on", "off"."""
+
+    policy_id: int
     what: str
 
 
@@ -744,9 +789,12 @@ def last_number(db: Session) -> int:
 
 @event.listens_for(Session, "before_commit")
 def _write_facts(db: Session) -> None:
-    facts: list[Fact] = db.info.pop("facts", [])
-    if not facts:
+    from helpdesk import reactions
+
+    if not db.info.get("facts"):
         return
+    reactions.conclude(db)
+    facts: list[Fact] = db.info.pop("facts")
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))

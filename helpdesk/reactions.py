@@ -2,28 +2,31 @@
 
 The work is enqueued in the transaction that states the fact, under a key made of the fact's ids: it is there if and
 only if the fact is, and the same fact stated twice causes it once. What is no more than another row, such as whom to
-call back, is written at once.
+call back, is written at once. What depends on the outcome of the whole transaction, the promises on tickets and who is
+given one, is concluded once, when everything was stated.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from helpdesk import recalls, surveys, watchers
+from helpdesk import assigning, recalls, sla, surveys, watchers
 from helpdesk.events import (
+    CalendarChanged,
     CallChanged,
     CallEnded,
     Fact,
     MessageQueued,
     MessageReceived,
     MessageRescheduled,
+    PolicyChanged,
     TicketAssigned,
     TicketPended,
     TicketResolved,
 )
 from helpdesk.runtime import work
-from models import Call, Ticket
+from models import Call, Promise, Ticket
 
 
 def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
@@ -47,6 +50,12 @@ def _watched(db: Session, fact: MessageReceived | TicketAssigned | TicketResolve
     watchers.tell(db, fact.ticket_id, by_id=fact.by_id, now=fact.at, but=(assignee_id,))
 
 
+def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
+    """Open tickets follow a policy or calendar that was changed, where anything was ever promised."""
+    if db.exec(select(Promise.id).limit(1)).first() is not None:
+        work.enqueue(db, "recount_promises", key=f"promises:{fact.at.timestamp():.6f}")
+
+
 def _send(db: Session, fact: MessageQueued) -> None:
     key = f"mail:{fact.message_id}:{fact.attempt}"
     work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
@@ -66,6 +75,8 @@ REACTIONS: dict[type[Fact], tuple[Callable[[Session, Any], None], ...]] = {
     TicketPended: (_wake,),
     CallChanged: (_recall,),
     CallEnded: (_recall, surveys.after_call),
+    PolicyChanged: (_recount,),
+    CalendarChanged: (_recount,),
 }
 
 
@@ -73,3 +84,9 @@ def react(db: Session, fact: Fact) -> None:
     """Enqueue what the fact causes, if anything."""
     for cause in REACTIONS.get(type(fact), ()):
         cause(db, fact)
+
+
+def conclude(db: Session) -> None:
+    """The transaction is about to commit: do what follows from all it stated together."""
+    sla.conclude(db, tuple(db.info["facts"]))
+    assigning.conclude(db, tuple(db.info["facts"]))

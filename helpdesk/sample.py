@@ -30,10 +30,12 @@ from helpdesk import (
     canned,
     checklist_templates,
     feedback,
+    hours,
     impressions,
     inbox,
     macros,
     outgoing,
+    policies,
     queues,
     routing,
     rules,
@@ -253,8 +255,23 @@ def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
             queue_ids=[stage.lines[slug].id or 0 for slug in account.serves],
             now=founded,
         )
+    _promise(stage, founded)
     _register_customers(stage, founded)
     return stage
+
+
+def _promise(stage: _Stage, founded: datetime) -> None:
+    """The office's hours, and by when customers have an answer."""
+    week, by = dict.fromkeys(hours.WEEK[:5], "9:00-18:00"), stage.staff["sato"]
+    office = hours.save(
+        stage.db, None, name="平日", timezone=stage.settings.timezone, week=week, holidays="JP", days="", by=by,
+        now=founded,
+    )  # fmt: skip
+    form = policies.Form(
+        name="標準", calendar_id=office.id, first_response_minutes=4 * 60, next_response_minutes=8 * 60,
+        resolution_minutes=45 * 60, at_risk_told=["assignee"], breached_told=["assignee", "supervisors"],
+    )  # fmt: skip
+    policies.save(stage.db, None, form, by=by, now=founded)
 
 
 def _register_customers(stage: _Stage, founded: datetime) -> None:

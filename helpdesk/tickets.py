@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, fields, mentions
+from helpdesk import agents, fields, mentions, sla
 from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
@@ -86,6 +86,7 @@ def start(
         last_contact_at=now,
     )
     touch(ticket, text, awaits_us=True, now=now)
+    sla.opening(db, ticket)
     return insert(db, ticket)
 
 

@@ -63,8 +63,11 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
+from models.promises import Policy, Promise, PromiseKind
+from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.queues import Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
+from models.search import RecentSearch, SearchDoc
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -107,6 +110,7 @@ __all__ = [
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -177,12 +181,16 @@ __all__ = [
     "PointKind",
     "PointSource",
     "Post",
+    "Policy",
     "Preference",
     "Presence",
     "Priority",
+    "Promise",
+    "PromiseKind",
     "Purchase",
     "Queue",
     "QueueVisit",
+    "RecentSearch",
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
@@ -195,6 +203,7 @@ __all__ = [
     "RuleWait",
     "RunEnd",
     "Scale",
+    "SearchDoc",
     "SenderHour",
     "SolvedCase",
     "Survey",

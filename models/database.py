@@ -69,8 +69,9 @@ class Database:
                 json_serializer=_json,
             )  # fmt: skip
             self.reading_engine = self.engine
-        self.info: dict[str, Any] = {}
-        """Laid into `db.info` of every session: what verbs need besides rows, such as the work engine's client."""
+        self.info: dict[str, Any] = {"kept": {}}
+        """Laid into `db.info` of every session: what verbs need besides rows, such as the work engine's client.
+        "kept" is one dictionary for all of them: what was read once and is not read again."""
         self.before_commit: list[Callable[[Session], None]] = []
         """Called in the writing thread with each session whose verb is done; may look, through the same transaction."""
         self.after_commit: list[Callable[[Session], None]] = []
@@ -222,7 +223,7 @@ class Database:
             connection.close()
 
     def _read(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with Session(self.reading_engine, expire_on_commit=False, autoflush=False) as db:
+        with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=self.info) as db:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
             return verb(db, *args, **kwargs)

@@ -25,7 +25,7 @@ from tests.running import ROOT, Running, running
 FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 390: 844}
-IN_THE_DARK = {"inbox", "ticket", "queues", "ringing", "accuracy"}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -173,6 +173,23 @@ def whole(path: str) -> Callable[[Page, Running], None]:
     return way
 
 
+def searched(page: Page, _desk: Running) -> None:
+    """What is found, as soon as the sample company is findable."""
+    for _ in range(60):
+        page.goto("/search?q=交換 -至急 is:opn")
+        if page.locator(".hit").count():
+            return
+
+
+def offered(page: Page, _desk: Running) -> None:
+    """The list below the box; on a phone, where the rail has none, the page."""
+    if not page.locator("#search").is_visible():
+        page.goto("/search?q=田中")
+        return
+    page.locator("#search").fill("電源")
+    expect(page.locator(".offer").first).to_be_visible()
+
+
 PAGES: Pages = {  # those that ring come last, so that the lists before them show the sample company alone
     "sign-in": (None, "/sign-in"),
     "inbox": (AGENT, "/inbox"),
@@ -182,6 +199,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "similar": (AGENT, similar),
     "menu": (AGENT, menu),
     "help": (AGENT, help_sheet),
+    "search": (AGENT, searched),
+    "search-help": (AGENT, "/search"),
+    "offers": (AGENT, offered),
     "calls": (AGENT, "/calls"),
     "customers": (AGENT, "/customers"),
     "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
@@ -228,6 +248,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "agents": (SUPERVISOR, "/admin/agents"),
     "agent-form": (SUPERVISOR, whole("/admin/agents/1")),
     "calendar": (SUPERVISOR, hours),
+    "promises": (SUPERVISOR, "/admin/promises"),
+    "promise-form": (SUPERVISOR, whole("/admin/promises/1")),
     "parked": (SUPERVISOR, "/admin/parked"),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }

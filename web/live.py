@@ -23,7 +23,10 @@ from web.render import LANGUAGES, Renderer
 SUPERVISORS = "supervisors"
 EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
-SILENT: set[type[Fact]] = {facts.AgentChanged}  # the hub itself acts on it
+SILENT: set[type[Fact]] = {
+    facts.AgentChanged,  # the hub itself acts on it
+    facts.CustomerAdded,  # whoever makes a record is shown it; search follows
+}
 
 
 def agent_topic(agent_id: int) -> str:
@@ -151,6 +154,8 @@ def _feedback(touched: Touched, fact: Any) -> None:
         touched.tickets.setdefault(fact.ticket_id, set())
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -295,6 +300,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AgentNotified: _notified,
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
+    facts.PromiseAtRisk: _ticket,
+    facts.PromiseBreached: _ticket,
+    facts.PromiseChanged: _ticket,
+    facts.PolicyChanged: _policies,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,

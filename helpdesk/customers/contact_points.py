@@ -140,7 +140,7 @@ def name_key(name: str) -> str:
     `reading_key`. The key of a beginning is the beginning of the key, honorifics and legal forms aside, so
     that prefix searches work.
     """
-    text = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).translate(_OLD_TO_NEW).casefold().strip()
+    text = unicodedata.normalize("NFKC", name[:LONGEST_NAME]).translate(OLD_TO_NEW).casefold().strip()
     text = _kept(_HONORIFIC.sub("", text), text)
     text = _kept(_LEGAL_FORM.sub("", text), text)
     return _kana(re.sub(r"(.)々", r"\1\1", text))
@@ -323,7 +323,7 @@ _PAIRS: Final = (
     "亞亜 區区 單単 圍囲 團団 圖図 墮堕 步歩 凉涼 "
 )
 """Old, rare or often confused form, then the one it is searched by; to their bearers they are not always one."""
-_OLD_TO_NEW: Final = str.maketrans(
+OLD_TO_NEW: Final = str.maketrans(
     {pair[0]: pair[1] for pair in _PAIRS.split()}
     | {chr(code): None for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))}  # variants of one character
 )

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid
-from helpdesk.events import CustomerChanged, emit
+from helpdesk.events import CustomerAdded, CustomerChanged, emit
 from models import (
     Agent,
     Call,
@@ -64,6 +64,8 @@ def create(
     for kind, key, value in points:
         db.add(new_point(customer, kind, key, value, source, form.labels.get(value, ""), now))
     db.flush()
+    assert customer.id is not None
+    emit(db, CustomerAdded(customer_id=customer.id, at=now))
     return customer
 
 

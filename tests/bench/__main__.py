@@ -1,7 +1,7 @@
 """Run the benchmark: JSON lines to standard output, progress to standard error.
 
-    python -m tests.bench [--only ring|learning|mail|reading|classify|similar|start|inbox|asterisk|rules|soak] [--quick]
-                          [--customers N]
+    python -m tests.bench [--only ring|learning|mail|reading|classify|search|similar|start|inbox|asterisk|rules|soak]
+                          [--quick] [--customers N]
 """
 
 import argparse
@@ -10,11 +10,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench import asterisk, classify, company, inbox, learning, mail, reading, ring, rules, similar, soak, start
+from tests.bench import (
+    asterisk,
+    classify,
+    company,
+    inbox,
+    learning,
+    mail,
+    reading,
+    ring,
+    rules,
+    search,
+    similar,
+    soak,
+    start,
+)
 from tests.bench.figures import say
 
 FIGURES = {"ring": ring, "learning": learning, "inbox": inbox, "mail": mail, "reading": reading, "classify": classify,
-           "similar": similar, "start": start, "asterisk": asterisk, "rules": rules, "soak": soak}  # fmt: skip
+           "search": search, "similar": similar, "start": start, "asterisk": asterisk, "rules": rules,
+           "soak": soak}  # fmt: skip
 LONG = {"soak"}  # measured only when asked for
 
 

@@ -75,6 +75,19 @@ def unreachable_asterisk(db: Session) -> None:
     failed(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
 
 
+def promised(desk: OpenDesk) -> None:
+    """Something is promised, is at risk, is broken, and is due at another time after all."""
+    sato = desk.as_(SATO)
+    said = {"name": "標準", "first_response_minutes": "1:00", "at_risk_percent": "50"}
+    assert sato.post("/admin/promises/new", data=said).status_code == 200
+    desk.mail(subject="至急ではありません", to=RETURNS_ADDRESS)
+    for _ in range(2):
+        desk.clock.advance(minutes=30)
+        desk.client.portal.call(desk.app.state.desk.look_out)
+    assert sato.post("/admin/promises/1", data=said | {"first_response_minutes": "2:00"}).status_code == 200
+    desk.app.state.desk.jobs()["recount_promises"]()
+
+
 def mentioned(db: Session) -> None:
     """Somebody is told something."""
     tell(db, db.exec(select(Agent.id)).first() or 0, NotificationKind.MENTIONED, ticket_id=1, now=MONDAY)
@@ -180,6 +193,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(worked_on)
     ruled(desk)
+    promised(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -222,7 +236,8 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"), (BEN, "/callbacks"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),

@@ -1,0 +1,180 @@
+"""The index kept true by following the log of facts.
+
+The idea: nobody tells the index what to do. For each thing a fact names, what is kept is made to agree with what is
+true now, so a repeated fact changes nothing, and an edit, a merge or an erased customer leave the index as they came.
+The bookmark moves in the same transaction; whoever comes second to a handful drops it. What was there before the index,
+or before another VERSION of its terms, is taken in beside the work, the newest first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from helpdesk import events as facts
+from helpdesk.events import last_number, name_of
+from helpdesk.search import documents, index, letters
+from helpdesk.search.documents import Things
+from helpdesk.search.index import Terms
+from models import Bookmark, Call, Customer, Event, SearchDoc, Ticket
+from models.database import Database
+
+STRIDE = 400
+"""Events looked through in one reading."""
+HANDFUL = 8
+"""Things written in one transaction: a ring that comes meanwhile waits for so many."""
+
+_SILENT = frozenset(
+    name_of(kind)
+    for kind in (
+        facts.TicketMoved, facts.TicketAssigned, facts.TicketResolved, facts.TicketReopened, facts.TicketLinked,
+        facts.MessageHeld, facts.MessageRescheduled, facts.MessageDelayed, facts.MessageApproved, facts.MessageSent,
+        facts.MessageFailed, facts.ReplyLocked, facts.ReplyUnlocked, facts.AddressCleared, facts.UrgencyJudged,
+        facts.CallRinging, facts.CallbackChanged, facts.AgentNotified,
+    )
+)  # fmt: skip
+"""Facts that add no word and take none away."""
+_KINDS: Final[tuple[tuple[str, Any], ...]] = (
+    ("customers", Customer), ("tickets", Ticket), ("calls", Call),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes: the documents of each place, a place being all numbers a thing may have."""
+
+    bookmark: str
+    begins: int
+    ends: int
+    places: dict[tuple[int, int], dict[int, Terms]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of what was there before is in the index; `share` in [0, 1]."""
+
+    share: float
+    is_complete: bool
+
+
+def catch_up(
+    database: Database, *, go_on: Callable[[], bool] = lambda: True, most: int = 0, handful: int = HANDFUL
+) -> int:
+    """Take in what the log tells since the bookmark and, where nothing is new, some of what was there before, so many
+    things in one transaction.
+
+    Goes on until nothing is left, `go_on` says no, or `most` batches are written. Returns how many were.
+    """
+    done = 0
+    while go_on() and (not most or done < most):
+        if not database.read_now(_is_begun):
+            database.write_now(begin)
+        batch = database.read_now(news, handful) or database.read_now(past, handful)
+        if batch is None:
+            break
+        database.write_now(keep, batch)
+        done += 1
+    return done
+
+
+def begin(db: Session) -> None:
+    """Lay the bookmarks: the log is followed from now on, and everything until now is the past. Once."""
+    if _is_begun(db):
+        return
+    db.execute(sa.delete(Bookmark).where(col(Bookmark.name).startswith("search:", autoescape=True)))
+    for name, table in _KINDS:
+        newest = db.scalar(sa.select(sa.func.max(table.id))) or 0
+        db.add(Bookmark(name=_bookmark(name), number=newest + 1))
+    db.add(Bookmark(name=_bookmark("log"), number=last_number(db)))
+    db.flush()
+
+
+def begin_anew(db: Session) -> None:
+    """Forget everything that is kept, and begin with an empty index."""
+    db.execute(sa.delete(Bookmark).where(col(Bookmark.name).startswith("search:", autoescape=True)))
+    index.clear(db)
+    begin(db)
+
+
+def progress(db: Session) -> Progress:
+    """How far the past is taken in."""
+    marks = {mark.name: mark.number for mark in db.scalars(sa.select(Bookmark).where(
+        col(Bookmark.name).startswith("search:", autoescape=True)))}  # fmt: skip
+    if _bookmark("log") not in marks:
+        return Progress(0.0, False)
+    left = {name: marks.get(_bookmark(name), 0) for name, _ in _KINDS}
+    if not any(left.values()):
+        return Progress(1.0, True)
+    newest = sum((db.scalar(sa.select(sa.func.max(table.id))) or 0) + 1 for _, table in _KINDS)
+    return Progress(max(0.0, 1 - sum(left.values()) / newest), False)
+
+
+def count(db: Session) -> int:
+    """How many documents are kept."""
+    return db.scalar(sa.select(sa.func.count()).select_from(SearchDoc)) or 0
+
+
+def news(db: Session, handful: int = HANDFUL) -> Batch | None:
+    """What the next facts changed; None when the log tells nothing new."""
+    begins = _position(db, "log")
+    found = db.execute(
+        sa.select(col(Event.id), col(Event.fact), col(Event.ticket_id), col(Event.call_id), col(Event.data))
+        .where(col(Event.id) > begins)
+        .order_by(col(Event.id))
+        .limit(STRIDE)
+    ).all()
+    if not found:
+        return None
+    things, ends = Things(), begins
+    for number, fact, ticket_id, call_id, data in found:
+        if len(things) >= handful:
+            break
+        ends = number
+        if fact not in _SILENT:
+            if ticket_id:
+                things.tickets.add(ticket_id)
+            if call_id:
+                things.calls.add(call_id)
+            if customer_id := data.get("customer_id"):
+                things.customers.add(customer_id)
+    if not things and len(found) < STRIDE and ends - begins < STRIDE // 2:
+        return None  # a bookmark a little behind costs the next reading little
+    return Batch(_bookmark("log"), begins, ends, documents.of(db, things))
+
+
+def past(db: Session, handful: int = HANDFUL) -> Batch | None:
+    """The next handful of what was there before the index, newest first; None when all of it is in."""
+    for name, table in _KINDS:
+        if not (above := _position(db, name)):
+            continue
+        found = db.scalars(sa.select(table.id).where(table.id < above).order_by(table.id.desc()).limit(handful)).all()
+        things = Things()
+        getattr(things, name).update(found)
+        ends = found[-1] if len(found) == handful else 0
+        return Batch(_bookmark(name), above, ends, documents.of(db, things))
+    return None
+
+
+def keep(db: Session, batch: Batch) -> bool:
+    """Write a batch and move its bookmark. False, and nothing done, when somebody else moved it meanwhile."""
+    mark = db.get(Bookmark, batch.bookmark, with_for_update=True)
+    if mark is None or mark.number != batch.begins:
+        return False
+    index.put(db, batch.places)
+    mark.number = batch.ends
+    db.flush()
+    return True
+
+
+def _is_begun(db: Session) -> bool:
+    return db.get(Bookmark, _bookmark("log")) is not None
+
+
+def _position(db: Session, name: str) -> int:
+    return db.scalar(sa.select(col(Bookmark.number)).where(col(Bookmark.name) == _bookmark(name))) or 0
+
+
+def _bookmark(name: str) -> str:
+    return f"search:{letters.VERSION}:{name}"

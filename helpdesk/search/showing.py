@@ -1,0 +1,253 @@
+"""What was found, as pages show it: read again from the tables, with passages and marks."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import access
+from helpdesk.customers import contact_points
+from helpdesk.search import index
+from helpdesk.search.asking import Query
+from helpdesk.search.index import All_, Any_, Asked
+from helpdesk.search.passages import Marker, Part, Passage
+from helpdesk.search.ways import NAMED, ways_to_name
+from models import (
+    Agent,
+    Call,
+    ContactPoint,
+    Customer,
+    Direction,
+    Message,
+    MessageState,
+    Note,
+    PointKind,
+    Queue,
+    Ticket,
+)
+
+BESIDE: Final = 5
+"""Customers and calls shown beside the tickets."""
+SHOWN_EACH: Final = 2
+READ_FIRST: Final = 5
+READ_EACH: Final = 40
+"""Mails of a ticket, the newest, in which passages are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketHit:
+    """A ticket that was found."""
+
+    id: int
+    subject: Sequence[Part]
+    state: str
+    queue_name: str
+    customer_id: int | None
+    customer: Sequence[Part]
+    company: str
+    assignee_name: str
+    last_contact_at: datetime
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerHit:
+    """A customer who was found."""
+
+    id: int
+    name: Sequence[Part]
+    reading: Sequence[Part]
+    company: str
+    points: Sequence[str]
+    """Telephone numbers as people here write them, and addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallHit:
+    """A call of no ticket that was found."""
+
+    id: int
+    caller: str
+    customer_id: int | None
+    customer_name: str
+    queue_name: str
+    started_at: datetime
+    note: Sequence[Part]
+
+
+def tickets(db: Session, agent: Agent, ids: Sequence[int], marker: Marker, kind: str) -> list[TicketHit]:
+    """These tickets in their order, with the passages that were found."""
+    if not ids:
+        return []
+    passages = _passages(db, ids, marker, kind)
+    return rows(db, agent, ids, marker, passages)
+
+
+def rows(
+    db: Session, agent: Agent, ids: Sequence[int], marker: Marker, passages: dict[int, list[Passage]] | None = None
+) -> list[TicketHit]:
+    """These tickets in their order; without passages the words they end with stand there."""
+    if not ids:
+        return []
+    found = db.connection().execute(_tickets(agent.language), {"ids": list(ids)})
+    told = {}
+    for ticket_id, subject, state, queue, customer_id, customer, company, assignee, at, snippet in found:
+        own = (passages or {}).get(ticket_id) or [Passage("", "", [(snippet, False)])]
+        told[ticket_id] = TicketHit(
+            ticket_id, marker.marked(subject), state.value, queue, customer_id, marker.marked(customer), company,
+            assignee, at, own,
+        )  # fmt: skip
+    return [told[ticket_id] for ticket_id in ids if ticket_id in told]
+
+
+def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dict[int, list[Passage]]:
+    """Up to two passages of each ticket, those with most of the words first. The last mails are read first, and the
+    others only where the words stand in none of these."""
+    merged = db.connection().execute(_MERGED, {"ids": list(ids)})
+    home = {ticket_id: ticket_id for ticket_id in ids} | {row[0] or 0: row[1] for row in merged if row[1]}
+    found: dict[int, list[tuple[int, int, Passage]]] = {ticket_id: [] for ticket_id in ids}
+    most = READ_FIRST
+    while home:
+        whole = set()
+        for source, told in _texts(db, list(home), kind, most):
+            for order, (ticket_id, who, text) in enumerate(told):
+                own = found[home[ticket_id]]
+                if len(own) >= SHOWN_EACH and home[ticket_id] in whole:
+                    continue
+                words, parts = marker.passage(text)
+                if words:
+                    own.append((-words, order, Passage(source, who, parts)))
+                if words == marker.count:
+                    whole.add(home[ticket_id])
+        home = {ticket_id: into for ticket_id, into in home.items() if not found[into]} if most == READ_FIRST else {}
+        most = READ_EACH
+    return {
+        ticket_id: [passage for _, _, passage in sorted(own, key=lambda each: each[:2])[:SHOWN_EACH]]
+        for ticket_id, own in found.items()
+    }
+
+
+def _texts(db: Session, ids: Collection[int], kind: str, most: int) -> list[tuple[str, list[tuple[int, str, str]]]]:
+    """What was said in these tickets, newest first: by source, each with its ticket and who said it."""
+    read = db.connection()
+    return [
+        (source, [(ticket_id, who or "", said) for ticket_id, who, said in read.execute(statement, {"ids": list(ids)})])
+        for source, statement in (("mail", _mails(most)), ("note", _NOTES), ("call", _CALLS))
+        if kind in ("all", source)
+    ]
+
+
+_IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True)
+_MERGED: Final = sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(col(Ticket.merged_into_id).in_(_IDS))
+_NOTES: Final = (
+    sa.select(col(Note.ticket_id), col(Agent.name), col(Note.text))
+    .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
+    .where(col(Note.ticket_id).in_(_IDS))
+    .order_by(col(Note.id).desc())
+)
+_CALLS: Final = (
+    sa.select(col(Call.ticket_id), col(Agent.name), col(Call.note))
+    .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
+    .where(col(Call.ticket_id).in_(_IDS), col(Call.note) != "")
+    .order_by(col(Call.id).desc())
+)
+
+
+@lru_cache
+def _mails(most: int) -> sa.Select[Any]:
+    """The newest mails of each ticket."""
+    is_theirs = col(Message.direction) == Direction.IN
+    place = sa.func.row_number().over(partition_by=col(Message.ticket_id), order_by=col(Message.id).desc())
+    newest = (
+        sa.select(
+            col(Message.id),
+            col(Message.ticket_id),
+            sa.case((is_theirs, col(Message.sender_name)), else_=col(Agent.name)).label("who"),
+            sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text)).label("said"),
+            place.label("place"),
+        )
+        .join(Agent, col(Agent.id) == Message.author_id, isouter=True)
+        .where(col(Message.ticket_id).in_(_IDS), col(Message.state) != MessageState.WITHDRAWN)
+        .subquery()
+    )
+    told = sa.select(newest.c.ticket_id, newest.c.who, newest.c.said)
+    return told.where(newest.c.place <= most).order_by(newest.c.id.desc())
+
+
+@lru_cache
+def _tickets(language: str) -> Any:
+    return (
+        sa.select(
+            col(Ticket.id), col(Ticket.subject), col(Ticket.state),
+            col(Queue.name_en if language == "en" else Queue.name), col(Ticket.customer_id),
+            sa.func.coalesce(Customer.name, ""), sa.func.coalesce(Customer.company, ""),
+            sa.func.coalesce(Agent.name, ""), col(Ticket.last_contact_at), col(Ticket.snippet),
+        )
+        .join(Queue, col(Queue.id) == Ticket.queue_id)
+        .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
+        .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
+        .where(col(Ticket.id).in_(_IDS))
+    )  # fmt: skip
+
+
+def customers(db: Session, query: Query, marker: Marker, most: int, region: str) -> tuple[list[CustomerHit], bool]:
+    """Customers every word names, and whether there are more."""
+    if any(word.where == "to" for word in query.words):
+        return [], False
+    parts = [ways_to_name(word) for word in query.words if not word.but]
+    if not parts or not all(parts):
+        return [], False
+    asked = All_(tuple(Any_(tuple(ways)) for ways in parts))
+    numbers = index.numbers(db, asked, first=index.CUSTOMERS, end=index.CALLS, most=NAMED)
+    ids = [number - index.CUSTOMERS for number in numbers]
+    if not ids:
+        return [], False
+    found = db.exec(
+        select(Customer).where(col(Customer.id).in_(ids))
+        .order_by(sa.func.coalesce(Customer.last_contact_at, Customer.created_at).desc(), col(Customer.id).desc())
+        .limit(most + 1)
+    ).all()  # fmt: skip
+    points: dict[int, list[str]] = {}
+    shown = [customer.id for customer in found[:most]]
+    for point in db.exec(
+        select(ContactPoint).where(col(ContactPoint.customer_id).in_(shown)).order_by(col(ContactPoint.id))
+    ):
+        told = contact_points.national(point.value, region) if point.kind == PointKind.PHONE else point.value
+        points.setdefault(point.customer_id, []).append(told)
+    hits = [
+        CustomerHit(
+            each.id or 0, marker.marked(each.name), marker.marked(each.reading), each.company,
+            points.get(each.id or 0, [])[:3],
+        )
+        for each in found[:most]
+    ]  # fmt: skip
+    return hits, len(found) > most
+
+
+def calls(db: Session, agent: Agent, asked: Asked, marker: Marker, region: str) -> list[CallHit]:
+    """The newest calls of no ticket that fit and the agent may see."""
+    numbers = index.numbers(db, asked, first=index.CALLS, end=index.END, most=200)
+    ids = [number - index.CALLS for number in numbers]
+    if not ids:
+        return []
+    queue_name = Queue.name_en if agent.language == "en" else Queue.name
+    rows = db.execute(
+        sa.select(Call, sa.func.coalesce(Customer.name, ""), sa.func.coalesce(queue_name, ""))
+        .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
+        .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
+        .where(col(Call.id).in_(ids), col(Call.ticket_id).is_(None), access.heard_calls(db, agent))
+        .order_by(col(Call.started_at).desc(), col(Call.id).desc())
+        .limit(BESIDE)
+    )
+    return [
+        CallHit(
+            call.id or 0, contact_points.national(call.number, region) if call.number else call.number_typed,
+            call.customer_id, customer, queue, call.started_at,
+            marker.passage(call.note)[1] or [(call.note[:150], False)],
+        )
+        for call, customer, queue in rows
+    ]  # fmt: skip

@@ -1,0 +1,65 @@
+"""The search: one box for tickets, what was said in them, customers and calls."""
+
+from typing import Any
+
+from sqlmodel import Session
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk.search import asking, finding, keeping, recents
+from models import Agent
+from web.edge import act, desk_of, fragment, html, look, see
+
+SORTS = ("best", "newest")
+
+
+async def page(request: Request) -> Response:
+    """What is found; without words, what can be typed. A ticket's number with its "#" goes to the ticket."""
+    desk, asked = desk_of(request), request.query_params
+    now, region = desk.clock(), desk.settings.region
+    query = asking.read(asked.get("q", ""), timezone=desk.settings.timezone, now=now)
+    kind = asked.get("kind", "") if asked.get("kind", "") in finding.KINDS else "all"
+    sort = asked.get("sort", "") if asked.get("sort", "") in SORTS else "best"
+    number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 4 else 1
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        found = finding.find(db, agent, query, kind=kind, sort=sort, page=number, region=region, now=now)
+        told = keeping.progress(db)
+        return {"found": found, "progress": None if told.is_complete else told.share,
+                "recent": recents.of(db, agent) if query.is_empty else []}  # fmt: skip
+
+    frame, told = await look(request, verb)
+    found: finding.Found = told["found"]
+    if query.is_jump and found.jump is not None:
+        return RedirectResponse(f"/tickets/{found.jump[0]}", 303)
+    frame |= {"view": "search", "q": query.typed[: asking.LONGEST], "kind": kind, "sort": sort}
+    frame["is_jump"] = query.is_jump
+    answer = html(request, "search/page.html", frame["me"]["language"], **(frame | told))
+    if not query.is_empty and number == 1:
+        agent_id = frame["me"]["id"]
+        answer.background = BackgroundTask(
+            desk.database.write, lambda db: recents.remember(db, agent_id, query.typed, now=now)
+        )
+    return answer
+
+
+async def suggest(request: Request) -> Response:
+    """What might be meant by what is typed so far: a list below the box."""
+    desk = desk_of(request)
+    now = desk.clock()
+    query = asking.read(request.query_params.get("q", ""), timezone=desk.settings.timezone, now=now)
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        if query.is_empty:
+            return {"recent": recents.of(db, agent), "found": None}
+        return {"recent": [], "found": finding.suggest(db, agent, query, region=desk.settings.region, now=now)}
+
+    agent, told = await see(request, verb)
+    return fragment(request, "search/_offers.html", agent.language, now=now, q=query.typed, **told)
+
+
+async def forget(request: Request) -> Response:
+    """One's own searches are nobody's business any more."""
+    await act(request, recents.forget)
+    return RedirectResponse("/search", 303)
