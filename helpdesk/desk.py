@@ -569,7 +569,7 @@ class Desk:
 
     async def look_out(self) -> None:
         """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
-        overdue work of who is not there; and find what waits for nothing."""
+        overdue work of who is not there; find what waits for nothing; run rules that have waited."""
         looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
             (alarms.news, alarms.watch),
             (recalls.is_any_overdue, recalls.raise_overdue),

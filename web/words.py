@@ -343,6 +343,53 @@ WORDS: dict[str, dict[str, str]] = {
         "ticket_merged": N_("The ticket goes on in another one."),
         "unexpected": N_("Something went wrong in the desk; the log says what."),
     },
+    "assigning": {
+        "manual": N_("By hand: agents take them"),
+        "round_robin": N_("In turn: one after the other"),
+        "least_busy": N_("To who has the fewest open tickets"),
+    },
+    "given": {
+        "round_robin": N_("Given by the desk: in turn"),
+        "least_busy": N_("Given by the desk: fewest open tickets"),
+    },
+    "promise": {
+        "first_response": N_("First answer"),
+        "next_response": N_("Next answer"),
+        "resolution": N_("Resolution"),
+    },
+    "promise_state": {
+        "running": N_("due"),
+        "at_risk": N_("due soon,"),
+        "broken": N_("overdue since"),
+        "resting": N_("the clock rests"),
+        "kept": N_("in time,"),
+        "kept_late": N_("late,"),
+    },
+    "policy_priority": {
+        "4": N_("Urgent priority"),
+        "3": N_("High priority"),
+        "2": N_("Normal priority"),
+        "1": N_("Low priority"),
+    },
+    "policy_which": {
+        "any": N_("For every ticket."),
+        "queue": N_("For tickets in %(queue)s."),
+        "priority": N_("For tickets with: %(priority)s."),
+        "channel": N_("For tickets that came by: %(channel)s."),
+        "queue_priority": N_("For tickets in %(queue)s with: %(priority)s."),
+        "queue_channel": N_("For tickets in %(queue)s that came by: %(channel)s."),
+        "priority_channel": N_("For tickets with: %(priority)s, that came by: %(channel)s."),
+        "queue_priority_channel": N_("For tickets in %(queue)s with: %(priority)s, that came by: %(channel)s."),
+    },
+    "policy_says": {
+        "first_response": N_("The first answer is due within %(length)s."),
+        "next_response": N_("Whenever the customer writes again, an answer is due within %(length)s."),
+        "resolution": N_("The ticket is to be resolved within %(length)s."),
+    },
+    "policy_told": {
+        "assignee": N_("the assignee"),
+        "supervisors": N_("supervisors"),
+    },
     "outcome": {
         "by_address": N_("New ticket, by the address it was sent to"),
         "by_classifier": N_("New ticket, its queue chosen by the classifier"),
@@ -528,12 +575,6 @@ WORDS: dict[str, dict[str, str]] = {
         "pending": N_("Pending"),
         "resolved": N_("Resolved"),
     },
-    "priority": {
-        "4": N_("Top"),
-        "3": N_("High"),
-        "2": N_("Normal"),
-        "1": N_("Low"),
-    },
     "row_part": {
         "snippet": N_("First words"),
         "company": N_("Company"),
@@ -560,10 +601,6 @@ WORDS: dict[str, dict[str, str]] = {
     "view_language": {
         "ja": N_("Japanese"),
         "en": N_("English"),
-    },
-    "yes_no": {
-        "yes": N_("Yes"),
-        "no": N_("No"),
     },
     "due_when": {
         "overdue": N_("Overdue"),

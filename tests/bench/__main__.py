@@ -1,7 +1,7 @@
 """Run the benchmark: JSON lines to standard output, progress to standard error.
 
     python -m tests.bench [--only ring|learning|mail|reading|classify|search|similar|start|inbox|asterisk|rules|soak]
-                          [--customers N]
+                          [--quick] [--customers N]
 """
 
 import argparse

@@ -195,8 +195,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.write(worked_on)
-    promised(desk)
     ruled(desk)
+    promised(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
