@@ -39,13 +39,15 @@ from helpdesk import (
     preferences,
     recalls,
     sla,
+    surveys,
+    tickets,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
-from helpdesk.runtime.work import Worker
+from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -258,8 +260,9 @@ class Desk:
         return exchanges.found(known, token, settings=self.settings)
 
     def doors_changed(self) -> None:
-        """A key, a name or a word of an exchange is another now."""
+        """A key, a name, a word or an address of an exchange is another now: nobody waits for the next look."""
         self._doors = (-DOORS_SECONDS, {})
+        self.wires.wake()
 
     async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
         """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""
@@ -600,6 +603,8 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "ask_customer": self._ask_customer,
+            "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
@@ -612,6 +617,16 @@ class Desk:
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
+
+    def _ask_customer(self, ask_id: int) -> None:
+        """Send a survey's question; see helpdesk/surveys.py."""
+        self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+    def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
+        """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
+        at, now = datetime.fromtimestamp(until_at, UTC), self.clock()
+        if now < at:
+            raise NotYet((at - now).total_seconds())
+        self.database.write_now(tickets.wake, ticket_id, at, now=now)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""

@@ -190,7 +190,9 @@ def written_to(db: Session, addresses: list[str]) -> Queue | None:
     """The queue whose address the mail was sent to; the first address that is a queue's decides."""
     if not addresses:
         return None
-    found = {queue.address: queue for queue in everyone(db) if queue.address}
+    found: dict[str, Queue] | None = db.info.get("queues_by_address")
+    if found is None:
+        found = db.info["queues_by_address"] = {queue.address: queue for queue in everyone(db) if queue.address}
     return next((found[address] for address in addresses if address in found), None)
 
 
@@ -219,3 +221,4 @@ def urgent(db: Session) -> dict[int, int]:
 @event.listens_for(Session, "after_rollback")
 def _forget(db: Session) -> None:
     db.info.pop("queues", None)
+    db.info.pop("queues_by_address", None)

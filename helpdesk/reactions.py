@@ -11,18 +11,22 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from helpdesk import assigning, recalls, sla
+from helpdesk import assigning, recalls, sla, surveys, watchers
 from helpdesk.events import (
     CalendarChanged,
     CallChanged,
     CallEnded,
     Fact,
     MessageQueued,
+    MessageReceived,
     MessageRescheduled,
     PolicyChanged,
+    TicketAssigned,
+    TicketPended,
+    TicketResolved,
 )
 from helpdesk.runtime import work
-from models import Call, Promise
+from models import Call, Promise, Ticket
 
 
 def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
@@ -38,27 +42,47 @@ def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
         work.enqueue(db, "recount_promises", key=f"promises:{fact.at.timestamp():.6f}")
 
 
-REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
-    MessageQueued: lambda db, fact: work.enqueue(
-        db, "send_mail", fact.message_id, key=f"mail:{fact.message_id}:{fact.attempt}", delay=fact.delay_seconds
-    ),
-    MessageRescheduled: lambda db, fact: work.enqueue(
-        db,
-        "send_mail",
-        fact.message_id,
-        key=f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}",
-        delay=fact.delay_seconds,
-    ),
-    CallChanged: _recall,
-    CallEnded: _recall,
-    PolicyChanged: _recount,
-    CalendarChanged: _recount,
+def _wake(db: Session, fact: TicketPended) -> None:
+    if fact.until_at is not None:
+        key = f"wake:{fact.ticket_id}:{fact.until_at:.6f}:{fact.at.timestamp():.6f}"
+        delay = max(0.0, fact.until_at - fact.at.timestamp())
+        work.enqueue(db, "wake_ticket", fact.ticket_id, fact.until_at, key=key, delay=delay)
+
+
+def _watched(db: Session, fact: MessageReceived | TicketAssigned | TicketResolved) -> None:
+    """Whoever is assigned hears of it as such."""
+    own = db.get(Ticket, fact.ticket_id)
+    assignee_id = own.assignee_id if own and not isinstance(fact, TicketResolved) else None
+    watchers.tell(db, fact.ticket_id, by_id=fact.by_id, now=fact.at, but=(assignee_id,))
+
+
+def _send(db: Session, fact: MessageQueued) -> None:
+    key = f"mail:{fact.message_id}:{fact.attempt}"
+    work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
+
+
+def _send_then(db: Session, fact: MessageRescheduled) -> None:
+    key = f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}"
+    work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
+
+
+REACTIONS: dict[type[Fact], tuple[Callable[[Session, Any], None], ...]] = {
+    MessageQueued: (_send,),
+    MessageRescheduled: (_send_then,),
+    MessageReceived: (_watched,),
+    TicketAssigned: (_watched,),
+    TicketResolved: (_watched, surveys.after_resolved),
+    TicketPended: (_wake,),
+    CallChanged: (_recall,),
+    CallEnded: (_recall, surveys.after_call),
+    PolicyChanged: (_recount,),
+    CalendarChanged: (_recount,),
 }
 
 
 def react(db: Session, fact: Fact) -> None:
     """Enqueue what the fact causes, if anything."""
-    if cause := REACTIONS.get(type(fact)):
+    for cause in REACTIONS.get(type(fact), ()):
         cause(db, fact)
 
 

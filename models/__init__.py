@@ -13,6 +13,7 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
+from models.checklists import ChecklistItem
 from models.customers import (
     ContactPoint,
     Customer,
@@ -23,6 +24,8 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
+from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -36,6 +39,7 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.links import LinkKind, TicketLink
 from models.mailboxes import (
     Fetched,
     FetchedState,
@@ -91,12 +95,18 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
     "Assigning",
+    "Answer",
+    "AnswerSource",
+    "Ask",
+    "AskState",
+    "AskedAfter",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -112,6 +122,7 @@ __all__ = [
     "CannedReply",
     "CaseKey",
     "Channel",
+    "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -128,6 +139,7 @@ __all__ = [
     "ExchangeState",
     "Fetched",
     "FetchedState",
+    "FieldChange",
     "FieldKind",
     "FieldValue",
     "Handling",
@@ -138,6 +150,7 @@ __all__ = [
     "InboundState",
     "KeyCount",
     "Lease",
+    "LinkKind",
     "Login",
     "Mailbox",
     "MailboxAfter",
@@ -153,6 +166,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "OfferEnd",
+    "OptOut",
     "Otherwise",
     "Outcome",
     "Parked",
@@ -174,13 +188,18 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Scale",
     "SenderHour",
     "SolvedCase",
+    "Survey",
     "Tag",
     "Ticket",
     "TicketField",
+    "TicketLink",
     "TicketState",
     "TicketTag",
+    "Topic",
+    "TicketWatcher",
     "Training",
     "TrainingState",
     "Turn",

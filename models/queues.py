@@ -65,6 +65,7 @@ class Queue(Row, table=True):
     calendar_id: int | None = points_to("calendar.id", default=None, ondelete="SET NULL", index=True)  # None: always
     when_closed: Otherwise = choice(Otherwise, Otherwise.TELL)
     when_full: Otherwise = choice(Otherwise, Otherwise.WAIT)
+    callback_key: str = ""  # pressed by a caller who waits and would rather be called back; "": none is offered
     closed_words: str = ""  # said to the caller; "" says the desk's own
     full_words: str = ""
     service_seconds: int = 20  # a call answered within them is answered in time

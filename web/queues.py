@@ -200,7 +200,7 @@ def _board(request: Request) -> Callable[[Session, Agent], dict[str, Any]]:
             "is_supervisor": is_supervisor,
             "hands": help_signs.all_raised(db, language=agent.language) if is_supervisor else [],
             "shown_state": state, "today": seen.since,
-            "recent": seen.recent, "trend": charts.trend,
+            "recent": seen.recent, "settled": seen.settled, "trend": charts.trend,
             "every_queue": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
         }  # fmt: skip
 

@@ -30,6 +30,16 @@ function find() {
   box?.select();
 }
 
+// What stands beside the ticket is behind a button on a narrow screen: it is brought out first.
+function beside(selector) {
+  const part = first(selector);
+  if (!part) return;
+  if (!part.checkVisibility({ visibilityProperty: true })) first(".side-opener")?.click();
+  if (part.matches("summary")) part.closest("details").open = true;
+  part.focus();
+  part.scrollIntoView({ block: "nearest" });
+}
+
 const KEYS = {
   "/": find,
   j: () => step(1),
@@ -38,6 +48,12 @@ const KEYS = {
   n: () => write("note"),
   a: () => first("[data-assign]")?.focus(),
   e: () => first("[data-resolve]")?.click(),
+  v: () => first("[data-key-move]")?.focus(),
+  p: () => beside("[data-key-priority]"),
+  b: () => beside("[data-key-pend]"),
+  t: () => beside("[data-key-tag]"),
+  w: () => first("[data-watch]")?.click(),
+  z: () => first("[data-undo]:not([hidden] *)")?.click(),
   h: () => first("[data-hand]")?.click(),
   "?": () => first("#help")?.showModal(),
 };
