@@ -10,7 +10,7 @@ Whoever changes queue or priority changes what is promised, not what has passed:
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -175,11 +175,13 @@ def recount(db: Session, *, above: int, now: datetime) -> int:
 @dataclass(frozen=True, slots=True)
 class Clock:
     """A promise as the head of its ticket shows it. `state` is "running", "at_risk", "broken", "resting", "kept" or
-    "kept_late"; `at` is when it is due, was broken, began to rest, or was kept."""
+    "kept_late"; `at` is when it is due, was broken, began to rest, or was kept; `counts` whether the time left is told,
+    which it is on the last day."""
 
     kind: str
     state: str
     at: datetime
+    counts: bool = False
 
 
 def clocks(db: Session, ticket: Ticket, *, now: datetime) -> list[Clock]:
@@ -529,7 +531,8 @@ def _clock(promise: Promise, now: datetime) -> Clock | None:
     if promise.due_at <= now:
         return Clock(promise.kind.value, "broken", promise.due_at)
     is_near = promise.at_risk_at is not None and promise.at_risk_at <= now
-    return Clock(promise.kind.value, "at_risk" if is_near else "running", promise.due_at)
+    counts = promise.due_at - now < timedelta(days=1)
+    return Clock(promise.kind.value, "at_risk" if is_near else "running", promise.due_at, counts)
 
 
 def _named(promise: Promise, ticket: Ticket) -> dict[str, Any]:

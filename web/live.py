@@ -145,6 +145,8 @@ def _notified(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
 
 
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
 def _surveys(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
 
@@ -154,8 +156,6 @@ def _feedback(touched: Touched, fact: Any) -> None:
         touched.tickets.setdefault(fact.ticket_id, set())
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
-def _policies(touched: Touched, _fact: Any) -> None:
-    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -310,12 +310,12 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
-    facts.SurveyChanged: _surveys,
-    facts.FeedbackGiven: _feedback,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,
     facts.PolicyChanged: _policies,
+    facts.SurveyChanged: _surveys,
+    facts.FeedbackGiven: _feedback,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,

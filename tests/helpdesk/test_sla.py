@@ -17,7 +17,6 @@ from models import (
     Promise,
     Queue,
     Ticket,
-    TicketState,
 )
 from models.database import Database
 from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, OpenDesk
@@ -175,25 +174,13 @@ def test_clocks_rest_while_a_ticket_is_pending_and_go_on_where_they_stood(desk: 
     desk.mail()  # at ten: due at three
     assert ticket(desk).due_at == MONDAY + timedelta(hours=5)
     desk.clock.advance(minutes=30)
-    pend(desk, TicketState.PENDING)
+    do(desk, tickets.pend, until=None, by=desk.agent(AIKO))
     resting = promises(desk, 1)["resolution"]
     assert (resting.due_at, resting.paused_at, resting.left_seconds) == (None, desk.clock(), 210 * 60)
     assert ticket(desk).due_at is None
     desk.clock.advance(days=3)
-    pend(desk, TicketState.OPEN)  # at half past ten on Thursday: an hour and a half, then two from one o'clock
+    do(desk, tickets.reopen)  # at half past ten on Thursday: an hour and a half, then two from one o'clock
     assert ticket(desk).due_at == desk.clock() + timedelta(hours=4, minutes=30)
-
-
-def pend(desk: OpenDesk, state: TicketState) -> None:
-    """Let the ticket be pending or open; what says so states that it was touched."""
-    from helpdesk.events import TicketReopened, emit
-
-    def verb(db: Any) -> None:
-        found = db.get(Ticket, 1)
-        found.state = state
-        emit(db, TicketReopened(ticket_id=1, queue_id=found.queue_id, at=desk.clock()))
-
-    desk.write(verb)
 
 
 def test_resolving_keeps_and_reopening_goes_on(desk: OpenDesk) -> None:
