@@ -167,9 +167,13 @@ def _million(folder: Path, *, quick: bool) -> None:
 
 
 def _processor_ms(work: Callable[[], object]) -> float:
-    began = time.process_time()
-    work()
-    return (time.process_time() - began) * 1000
+    """The least of three: now and then one look pays for tidying up after all others."""
+    costs = []
+    for _ in range(3):
+        began = time.process_time()
+        work()
+        costs.append((time.process_time() - began) * 1000)
+    return min(costs)
 
 
 def _open(db: Session, count: int, customers: int, *, now: datetime) -> None:
