@@ -41,49 +41,53 @@ def text(parts: Any) -> str:
     return "".join(f"[{words}]" if is_marked else words for words, is_marked in parts)
 
 
-@pytest.mark.parametrize(
-    ("said", "typed"),
-    [
-        ("プリンターの電源が入りません", "電源"),
-        ("プリンターの電源が入りません", "プリンタ"),
-        ("プリンタの電源が入りません", "プリンター"),
-        ("ﾌﾟﾘﾝﾀｰが動きません", "プリンター"),
-        ("ぷりんたーが動きません", "プリンタ"),
-        ("サーバーエラーと出ます", "サーバ"),
-        ("ヴァイオリンを返したい", "バイオリン"),
-        ("バイオリンを返したい", "ヴァイオリン"),
-        ("ウィンドウが開きません", "ウインドウ"),
-        ("キーが外れました", "キー"),
-        ("佐々木髙橋と申します", "高橋"),
-        ("渡辺と申します", "渡邊"),
-        ("齋藤です", "斉藤"),
-        ("宮﨑様より", "宮崎"),
-        ("會社の體制が變わった", "会社"),
-        ("請求書を再発行してください", "書"),
-        ("請求書を再発行してください", "請求書を再発行"),
-        ("注文番号は A-1234-56 です", "A-1234-56"),
-        ("注文番号は A-1234-56 です", "Ａ−１２３４−５６"),
-        ("注文番号は A-1234-56 です", "a123456"),
-        ("注文番号は A123456 です", "A-1234-56"),
-        ("折り返しは 03-1234-9999 へ", "0312349999"),
-        ("折り返しは ０３（１２３４）９９９９ へ", "03-1234-9999"),
-        ("折り返しは 0312349999 へ", "+81 3-1234-9999"),
-        ("折り返しは 03-1234-9999 へ", "9999"),
-        ("Two Invoices were missing", "invoice"),
-        ("Two invoices were missing", "INVOICES"),
-        ("The paper jam is back", '"paper jam"'),
-        ("We met at the Café", "cafe"),
-        ("詳しくは help@shop.example.net へ", "help@shop.example.net"),
-        ("詳しくは help@shop.example.net へ", "shop.example.net"),
-    ],
-)
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_a_word_is_found_however_it_is_written(desk: OpenDesk, said: str, typed: str) -> None:
-    desk.mail(body=said)
+WAYS = [
+    ("プリンターの電源が入りません", "電源"),
+    ("プリンターの電源が入りません", "プリンタ"),
+    ("プリンタの電源が入りません", "プリンター"),
+    ("ﾌﾟﾘﾝﾀｰが動きません", "プリンター"),
+    ("ぷりんたーが動きません", "プリンタ"),
+    ("サーバーエラーと出ます", "サーバ"),
+    ("ヴァイオリンを返したい", "バイオリン"),
+    ("バイオリンを返したい", "ヴァイオリン"),
+    ("ウィンドウが開きません", "ウインドウ"),
+    ("キーが外れました", "キー"),
+    ("佐々木髙橋と申します", "高橋"),
+    ("渡辺と申します", "渡邊"),
+    ("齋藤です", "斉藤"),
+    ("宮﨑様より", "宮崎"),
+    ("會社の體制が變わった", "会社"),
+    ("請求書を再発行してください", "書"),
+    ("請求書を再発行してください", "請求書を再発行"),
+    ("注文番号は A-1234-56 です", "A-1234-56"),
+    ("注文番号は A-1234-56 です", "Ａ−１２３４−５６"),
+    ("注文番号は A-1234-56 です", "a123456"),
+    ("注文番号は A123456 です", "A-1234-56"),
+    ("折り返しは 03-1234-9999 へ", "0312349999"),
+    ("折り返しは ０３（１２３４）９９９９ へ", "03-1234-9999"),
+    ("折り返しは 0312349999 へ", "+81 3-1234-9999"),
+    ("折り返しは 03-1234-9999 へ", "9999"),
+    ("Two Invoices were missing", "invoice"),
+    ("Two invoices were missing", "INVOICES"),
+    ("The paper jam is back", '"paper jam"'),
+    ("We met at the Café", "cafe"),
+    ("詳しくは help@shop.example.net へ", "help@shop.example.net"),
+    ("詳しくは help@shop.example.net へ", "shop.example.net"),
+]
+
+
+def test_a_word_is_found_however_it_is_written(desk: OpenDesk) -> None:
+    said = list(dict.fromkeys(said for said, _ in WAYS))
+    for number, body in enumerate(said):
+        desk.mail(f"客 <c{number}@example.net>", subject=f"件名 {chr(0x4E00 + number)}", body=body)
     desk.mail(SUZUKI, subject="別の件", body="関係のない話です。")
-    found = find(desk, typed)
-    assert (ids(found), found.total, found.is_more, found.problems) == ([1], 1, False, [])
-    assert any("[" in text(passage.parts) for passage in found.tickets[0].passages)
+    for body, typed in WAYS:
+        found = find(desk, typed)
+        wanted = said.index(body) + 1
+        assert wanted in ids(found) and len(said) + 1 not in ids(found), (body, typed)
+        assert found.total == len(found.tickets) < len(said) // 3 and found.problems == []
+        passages = [passage for ticket in found.tickets if ticket.id == wanted for passage in ticket.passages]
+        assert any("[" in text(passage.parts) for passage in passages), (body, typed)
 
 
 @pytest.mark.parametrize(
@@ -165,20 +169,22 @@ def test_what_is_not_understood_is_said(desk: OpenDesk) -> None:
     assert ids(find(desk, "12:30 箱")) == [] and find(desk, "12:30 箱").problems == []
 
 
-@pytest.mark.parametrize(
-    "typed",
-    ['"', '""', "'", "*", "a*", "^a", "(", ")", "NEAR(a b)", "a AND", "OR", "NOT", "{head}:a", "head:a", ":", "-", "--",
+HOSTILE = [
+    '"', '""', "'", "*", "a*", "^a", "(", ")", "NEAR(a b)", "a AND", "OR", "NOT", "{head}:a", "head:a", ":", "-", "--",
      "a\x00b", "\ud800", "%", "_", "\\", "'; DROP TABLE ticket; --", "あ" * 10_000, "a " * 5_000, "·c1", "🙂", "🙂箱",
      "1" * 400, "#99999999999999", "before:9999-99-99", "after:0001-01-01", "before:9999-12-31", "999999d", "from:\"",
-     "is:", "a:b:c", "&", "|", "!", "<->", "'a' & 'b'", "１２３", "Ω", "ａｎｄ"],
-)  # fmt: skip
-def test_nothing_typed_breaks_the_search(desk: OpenDesk, typed: str) -> None:
+     "is:", "a:b:c", "&", "|", "!", "<->", "'a' & 'b'", "１２３", "Ω", "ａｎｄ",
+]  # fmt: skip
+
+
+def test_nothing_typed_breaks_the_search(desk: OpenDesk) -> None:
     desk.mail(body="箱を開けました。")
-    for kind in finding.KINDS:
-        assert find(desk, typed, kind=kind).total in (0, 1)
-    keeping.catch_up(desk.database)
-    query = asking.read(typed, timezone="Asia/Tokyo", now=desk.clock())
-    desk.read(lambda db: finding.suggest(db, db.get(Agent, 4), query, region="JP", now=desk.clock()))
+    agent = desk.agent(SATO)
+    for typed in HOSTILE:
+        for kind in finding.KINDS:
+            assert find(desk, typed, kind=kind).total in (0, 1), typed
+        query = asking.read(typed, timezone="Asia/Tokyo", now=desk.clock())
+        desk.read(lambda db, query=query: finding.suggest(db, agent, query, region="JP", now=desk.clock()))
 
 
 def test_what_is_changed_merged_or_gone_leaves_the_index(desk: OpenDesk) -> None:
