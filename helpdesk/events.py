@@ -344,6 +344,13 @@ class AgentNotified(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotificationsRead(Fact):
+    """An agent has read some of what they were told, or laid it by again."""
+
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlarmRaised(Fact):
     """A figure of a queue, `what`, crossed its threshold."""
 

@@ -10,10 +10,18 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import recalls
-from helpdesk.events import CallChanged, CallEnded, Fact, MessageQueued, MessageRescheduled
+from helpdesk import notifications, recalls
+from helpdesk.events import (
+    CallChanged,
+    CallEnded,
+    Fact,
+    MessageQueued,
+    MessageReceived,
+    MessageRescheduled,
+    TicketAssigned,
+)
 from helpdesk.runtime import work
-from models import Call
+from models import Call, NotificationKind, Ticket
 
 
 def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
@@ -21,6 +29,21 @@ def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
         return
     if call := db.get(Call, fact.call_id):
         recalls.heard(db, call, now=fact.at)
+
+
+def _tell_assignee(db: Session, fact: TicketAssigned) -> None:
+    """Whoever was given a ticket by a colleague or by the desk."""
+    if fact.agent_id is not None:
+        notifications.tell(
+            db, fact.agent_id, NotificationKind.ASSIGNED, ticket_id=fact.ticket_id, by_id=fact.by_id, now=fact.at
+        )
+
+
+def _tell_answered(db: Session, fact: MessageReceived) -> None:
+    """Whose ticket the customer wrote in; it is at hand, so that nothing is asked for mail in nobody's ticket."""
+    ticket = db.get(Ticket, fact.ticket_id)
+    if ticket is not None and ticket.assignee_id is not None:
+        notifications.tell(db, ticket.assignee_id, NotificationKind.ANSWERED, ticket_id=fact.ticket_id, now=fact.at)
 
 
 REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
@@ -34,6 +57,8 @@ REACTIONS: dict[type[Fact], Callable[[Session, Any], None]] = {
         key=f"mail:{fact.message_id}:at:{fact.at.timestamp():.6f}",
         delay=fact.delay_seconds,
     ),
+    MessageReceived: _tell_answered,
+    TicketAssigned: _tell_assignee,
     CallChanged: _recall,
     CallEnded: _recall,
 }

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents, approvals, calls, inbox, preferences, queues, recalls
+from helpdesk import access, agents, approvals, calls, inbox, notifications, preferences, queues, recalls
 from helpdesk.errors import NotFound
 from models import Agent, Customer, Direction, Message, Queue, Role, Ticket, TicketState
 
@@ -79,6 +79,7 @@ class Rail:
     callbacks: int  # customers to call back
     callbacks_overdue: int  # and of these, whom longer than was promised
     parked: int  # what waits for a supervisor; 0 for others
+    unread: int  # what the agent was told and has not read
 
 
 def page(db: Session, agent: Agent, view: str, *, language: str, cursor: str = "", oldest_first: bool = False) -> Page:
@@ -117,13 +118,14 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
     none = queues.Count()
     ids = [queue.id or 0 for queue in shown]
-    awaiting, ringing, parked, to_call, overdue = db.execute(
+    awaiting, ringing, parked, to_call, overdue, unread = db.execute(
         sa.select(
             approvals.count_query(db, agent).scalar_subquery(),
             calls.waiting_query(ids).scalar_subquery(),
             inbox.open_query().scalar_subquery(),
             recalls.open_query(ids).scalar_subquery(),
             recalls.open_query(ids, due_by=now).scalar_subquery(),
+            notifications.unread_query(agent).scalar_subquery(),
         )
     ).one()
     return Rail(
@@ -145,6 +147,7 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
         to_call,
         overdue,
         parked if agent.role == Role.SUPERVISOR else 0,
+        unread,
     )
 
 

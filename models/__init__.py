@@ -58,6 +58,7 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
+from models.pushes import PushKey, PushSubscription
 from models.queues import Membership, Otherwise, Queue, Ringing
 from models.telephones import (
     BlockedCaller,
@@ -161,6 +162,8 @@ __all__ = [
     "Presence",
     "Priority",
     "Purchase",
+    "PushKey",
+    "PushSubscription",
     "Queue",
     "QueueVisit",
     "Redelivery",

@@ -139,7 +139,8 @@ def _alarm(touched: Touched, fact: Any) -> None:
 
 
 def _notified(touched: Touched, fact: Any) -> None:
-    touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
+    for region in ("bell", "notifications"):
+        touched.stale.setdefault(region, set()).add(agent_topic(fact.agent_id))
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -242,6 +243,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
+    facts.NotificationsRead: _notified,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,

@@ -134,6 +134,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
     desk.write(mentioned)
+    desk.as_(AIKO).post("/notifications/read", data={"id": "1"})
+    desk.as_(AIKO).post("/notifications/read", data={"id": "1", "as": "unread"})
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -166,7 +168,7 @@ SCREENS: list[tuple[Person, str]] = [
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
-    (AKIRA, "/inbox"),
+    (AKIRA, "/inbox"), (AIKO, "/notifications"), (BEN, "/notifications"),
 ]  # fmt: skip
 
 

@@ -23,3 +23,9 @@ import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
 import "./watching.js";
+import "./here.js";
+import "./palette.js";
+import "./bell.js";
+import "./push.js";
+
+performance.mark("desk:ready");
