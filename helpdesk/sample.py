@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
@@ -39,6 +40,7 @@ from models import (
     Message,
     MessageKind,
     MessageState,
+    Notification,
     Presence,
     Purchase,
     Queue,
@@ -173,6 +175,8 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
     _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
+    day = now - timedelta(days=1)  # what agents were told before is read
+    db.execute(sa.update(Notification).where(col(Notification.at) < day).values(read_at=day, mailed_at=day))
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 

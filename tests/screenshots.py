@@ -154,6 +154,14 @@ def help_sheet(page: Page, desk: Running) -> None:
     page.keyboard.press("?")
 
 
+def palette(page: Page, desk: Running) -> None:
+    """The command palette, with a name typed."""
+    first_of(".row:has-text('E07') a[data-open-ticket]")(page, desk)
+    page.keyboard.press("Control+k")
+    page.locator("#palette-words").press_sequentially("田中")
+    expect(page.locator(".palette-item:has-text('田中 美咲')")).to_be_visible()
+
+
 def menu(page: Page, desk: Running) -> None:
     """One's own state."""
     page.goto(desk.url + "/inbox?view=unassigned")
@@ -182,6 +190,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "similar": (AGENT, similar),
     "menu": (AGENT, menu),
     "help": (AGENT, help_sheet),
+    "palette": (AGENT, palette),
+    "notifications": (AGENT, "/notifications"),
+    "offline": (None, "/offline"),
     "calls": (AGENT, "/calls"),
     "customers": (AGENT, "/customers"),
     "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
@@ -195,7 +206,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "canned-form": (SUPERVISOR, whole("/admin/canned/1")),
     "domains": (SUPERVISOR, whole("/admin/mail/domains")),
     "laying-in": (AGENT, laying_in),
-    "account": (AGENT, "/account"),
+    "account": (AGENT, whole("/account")),
     "try": (AGENT, "/try"),
     "missing": (AGENT, "/tickets/999999"),
     "ringing": (AGENT, ringing),

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -25,6 +26,7 @@ from web import (
     admin,
     agents,
     alarms,
+    assets,
     blocked,
     calendars,
     calls,
@@ -242,6 +244,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
+        Route("/static/desk.css", joined),
+        Route("/static/desk.js", joined),
         Mount("/static", _Static(directory=HERE / "static")),
     ]
 
@@ -256,6 +260,12 @@ def _trial_routes() -> list[Route]:
         Route("/try/mail", trial.mail, methods=POST),
         Route("/try/answer", trial.answer, methods=POST),
     ]
+
+
+async def joined(request: Request) -> Response:
+    """The one style sheet and the one script."""
+    found: assets.Assets = request.app.state.assets
+    return await found.serve(request)
 
 
 async def live(socket: WebSocket) -> None:
@@ -296,6 +306,7 @@ def create(
     app.state.renderer = Renderer(
         timezone=settings.timezone, desk_name=settings.name, static_version=_fingerprint(HERE / "static")
     )
+    app.state.assets = assets.of(HERE / "static")
     app.state.version = _version()
     app.state.setup_code = account.new_setup_code()
     app.state.limiter = account.new_limiter()

@@ -45,9 +45,8 @@ SEEN_SECONDS = 30.0
 """How often it is written down whose pages are open, so that calls go to nobody who has left."""
 CHECK_SECONDS = 15.0
 """How long a line may go on to say that it looks at a ticket until it is looked up whether it still may."""
-APART_SECONDS = 0.05
-"""Words of a page that come faster are not heard."""
-SAID_MAX = 200
+SAID_MAX, SAID_MOST = 200, 12
+"""Characters of a page's word, and words in a second; what is more is not heard."""
 HERE = "tickets/_here.html"
 SIGNED_OUT, CHANGED, SLOW = 4401, 4409, 4408
 
@@ -70,7 +69,8 @@ class Line:
     key: str = field(default_factory=lambda: secrets.token_hex(6))
     at: int = 0  # the ticket it has open, which its agent may see; 0: none
     checked: float = 0.0  # when that was last looked up (monotonic)
-    said: float = 0.0  # when it last said anything
+    said: float = 0.0  # since when its words are counted (monotonic)
+    words: int = 0
 
     def put(self, item: str | int) -> None:
         """Text to send, or a number to close with; never before what was missed, or its number would hide that."""
@@ -365,9 +365,11 @@ class Hub:
                 if message["type"] == "websocket.disconnect":
                     return
                 text, now = message.get("text") or "", time.monotonic()
-                if len(text) > SAID_MAX or now - line.said < APART_SECONDS:
+                if now - line.said > 1:
+                    line.said, line.words = now, 0
+                line.words += 1
+                if len(text) > SAID_MAX or line.words > SAID_MOST:
                     continue
-                line.said = now
                 if (said := _heard(text)) is not None:
                     await self._look_at(line, *said)
 
