@@ -24,7 +24,7 @@ from tests.running import ROOT, Running, running
 
 FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
-SIZES = {1440: 900, 390: 844}
+SIZES = {1440: 900, 1024: 768, 390: 844}
 IN_THE_DARK = {"inbox", "ticket", "queues", "ringing", "accuracy"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
@@ -230,6 +230,14 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "agent-form": (SUPERVISOR, whole("/admin/agents/1")),
     "calendar": (SUPERVISOR, hours),
     "parked": (SUPERVISOR, "/admin/parked"),
+    "exchanges": (SUPERVISOR, "/admin/exchanges"),
+    "new-exchange": (SUPERVISOR, "/admin/exchanges/new"),
+    "exchange-form": (SUPERVISOR, whole("/admin/exchanges/new?kind=asterisk")),
+    "exchange-log": (SUPERVISOR, "/admin/exchanges/log"),
+    "blocked": (SUPERVISOR, "/admin/blocked"),
+    "calendars": (SUPERVISOR, "/admin/calendars"),
+    "approvals": (SUPERVISOR, "/approvals"),
+    "new-mail": (AGENT, whole("/tickets/new")),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }
 

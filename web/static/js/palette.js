@@ -15,6 +15,7 @@ let asked = 0;
 let timer = 0;
 let items = [];
 let at = 0;
+let moved = false; // whether the line was chosen by hand: then it stays when more is found
 
 // As helpdesk/canned.py folds: width, case, katakana.
 const fold = (text) =>
@@ -24,6 +25,7 @@ async function open() {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   box.value = "";
+  moved = false;
   found = { words: "", groups: [] };
   show();
   try {
@@ -108,8 +110,7 @@ function show() {
   });
   list.replaceChildren(...parts);
   dialog.querySelector(".palette-none").hidden = items.length > 0 || !known;
-  at = Math.max(0, items.findIndex((one) => one.words === before));
-  if (box.value.trim() && !items.some((one, place) => place === at && one.words === before)) at = 0;
+  at = moved ? Math.max(0, items.findIndex((one) => one.words === before)) : 0;
   mark({ scrolls: false });
   if (known) dialog.querySelector("[data-palette-said]").textContent = phrase("found").replace("{count}", items.length);
 }
@@ -135,7 +136,7 @@ function choose() {
 if (dialog) {
   document.addEventListener("desk:palette", open);
   box.addEventListener("input", () => {
-    at = 0;
+    moved = false;
     show();
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT);
@@ -145,6 +146,7 @@ if (dialog) {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key];
     if (step && items.length) {
       event.preventDefault();
+      moved = true;
       at = Math.abs(step) === 1 ? (at + step + items.length) % items.length : Math.min(items.length - 1, Math.max(0, at + step));
       mark();
     } else if (event.key === "Enter") {
