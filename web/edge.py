@@ -283,7 +283,7 @@ async def _error_page(request: Request, status: int, code: str) -> Response:
     except SignedOut:
         agent = None
     return html(request, "error.html", language_of(request, agent), status, code=code, status=status,
-                desk=desk_facts(request))  # fmt: skip
+                desk=desk_facts(request), theme=agent.theme if agent else "")  # fmt: skip
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
