@@ -273,9 +273,7 @@ def _new_keys() -> tuple[str, str]:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     private = ec.generate_private_key(ec.SECP256R1())
-    point = private.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
+    point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     number = private.private_numbers().private_value.to_bytes(32, "big")
     return _text(point), _text(number)
 

@@ -348,8 +348,8 @@ class Hub:
         alive = await self._desk.database.read(
             lambda db: {token for token in tokens if agents.signed_in(db, token, now=now) is not None}
         )
-        for line in self._lines:
-            if line.token not in alive:
+        for line in self._lines:  # who connected meanwhile was not asked about, and was looked at when they came
+            if line.token in tokens - alive:
                 line.put(SIGNED_OUT)
 
     def _close(self, agent_id: int, code: int) -> None:

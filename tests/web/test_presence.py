@@ -1,13 +1,15 @@
 """Who looks at a ticket and who writes there: over the sockets of pages, and from one process to another."""
 
+import asyncio
 import json
 import re
+import threading
 from typing import Any
 
 import pytest
 
 from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, OpenDesk, Screen, text_of
-from tests.patience import until
+from tests.patience import PATIENCE_SECONDS, until
 from web.presence import FAR_SECONDS, OPEN_SECONDS, WRITING_SECONDS, Presence
 
 
@@ -130,3 +132,31 @@ def test_a_page_of_another_process_is_seen_over_the_bus(desk: OpenDesk) -> None:
     far.look("x", 1, desk.agent(AKIRA).id or 0, AKIRA.name, "note", now=0)
     desk.app.state.desk.bus.aside([*far.said("another process")])
     until(lambda: f"{AKIRA.name}さんが入力中…" in names(aiko))
+
+
+def test_a_page_that_connects_while_logins_are_checked_is_not_sent_to_sign_in(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has one tab and goes to another page just then has no socket when the question is asked, and one when it is
+    answered."""
+    hub, database = desk.app.state.hub, desk.app.state.desk.database
+    sato = desk.screen_of(SATO)
+    asks, may_answer = threading.Event(), threading.Event()
+    read = database.read
+
+    async def slowly(verb: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = await read(verb, *args, **kwargs)
+        if "_check_logins" in getattr(verb, "__qualname__", ""):
+            asks.set()
+            await asyncio.to_thread(may_answer.wait, PATIENCE_SECONDS)
+        return answer
+
+    monkeypatch.setattr(database, "read", slowly)
+    assert desk.client.portal is not None
+    checking = desk.client.portal.start_task_soon(hub._check_logins)
+    assert asks.wait(PATIENCE_SECONDS)
+    aiko = desk.screen_of(AIKO)
+    may_answer.set()
+    checking.result(PATIENCE_SECONDS)
+    for screen in (aiko, sato):
+        here(screen)  # a closed socket would raise
