@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from classifiers import asking, english
 from classifiers import text as texts
-from classifiers.keywords import Finder, Found
+from classifiers.keywords import Finder, Found, Letters
 from classifiers.phrases import Said, shipped
 from classifiers.vectors import STEP, Hashes, Vectors, Word
 
@@ -46,9 +47,11 @@ class Counted:
 class Worked:
     """What was worked out of a reading when a model first answered to it. It is the same for every model."""
 
+    letters: Letters | None = None
     grams: Counted | None = None
     terms: Counted | None = None
     asked: Counted | None = None
+    vectors: NDArray[np.float32] | None = None
     meaning: NDArray[np.float64] | None = None
     english: tuple[NDArray[np.float64], float] | None = None
 
@@ -82,15 +85,16 @@ def read_normals(normals: Sequence[texts.Normal], *, vectors: Vectors, finder: F
     """`read_many` for inquiries whose normal form is known."""
     readings = []
     for normal, words in zip(normals, vectors.words_many([normal.text for normal in normals]), strict=True):
-        language = texts.language(normal.text)
+        language, letters = texts.language(normal.text), Letters.of(normal.text)
         reading = Reading(
             normal=normal,
             language=language,
             tokens=tuple(Token(found[0], found.start(), found.end()) for found in _TOKEN.finditer(normal.text)),
             words=tuple(words),
             asked=tuple(asking.asked(normal.text, language=language)),
-            keywords=tuple(finder.find(normal.text)),
+            keywords=tuple(finder.find_in(letters)),
             said=tuple(shipped().find(normal.text, language=language)),
+            worked=Worked(letters),
         )
         readings.append(reading)
     return readings
@@ -98,7 +102,9 @@ def read_normals(normals: Sequence[texts.Normal], *, vectors: Vectors, finder: F
 
 def hear(reading: Reading, *, finder: Finder) -> Reading:
     """A reading as a model with other key words sees it. All else is the same for all, and is not read again."""
-    return replace(reading, keywords=tuple(finder.find(reading.normal.text)))
+    if reading.worked.letters is None:
+        reading.worked.letters = Letters.of(reading.normal.text)
+    return replace(reading, keywords=tuple(finder.find_in(reading.worked.letters)))
 
 
 def gram_lengths(reading: Reading) -> range:
@@ -136,22 +142,42 @@ def gram_hashes(reading: Reading) -> Hashes:
     return np.concatenate(runs)
 
 
+def count(readings: Sequence[Reading]) -> None:
+    """Work out `counted_grams` of several readings at once, where it has not been."""
+    readings = [each for each in readings if each.worked.grams is None]
+    if not readings:
+        return
+    every = [gram_hashes(each) for each in readings]
+    ends = list(accumulate(map(len, every)))
+    together = np.concatenate(every)
+    for start, end in zip([0, *ends], ends, strict=False):
+        together[start:end].sort()
+    is_first = np.append(True, together[1:] != together[:-1])
+    is_first[[end for end in ends[:-1] if end < len(together)]] = True
+    firsts = np.flatnonzero(is_first[: len(together)])
+    things, counts = together[firsts], np.diff(firsts, append=len(together))
+    borders = firsts.searchsorted([0, *ends]).tolist()
+    for reading, hashes, first, last in zip(readings, every, borders, borders[1:], strict=False):
+        reading.worked.grams = _counted_grams(reading, hashes, things[first:last], counts[first:last])
+
+
 def counted_grams(reading: Reading) -> Counted:
     """`grams`, each once, as the hashes of vectors.py; worked out once a reading."""
     if reading.worked.grams is None:
-        every = gram_hashes(reading)
-        things, counts = np.unique(every, return_counts=True)
-
-        @cache
-        def spans() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-            letters, lengths = len(reading.normal.text), gram_lengths(reading)
-            starts = [np.arange(max(letters - length + 1, 0)) for length in lengths]
-            ends = [start + length for start, length in zip(starts, lengths, strict=True)]
-            return np.concatenate(starts), np.concatenate(ends)
-
-        where = cache(lambda: np.asarray(things.searchsorted(every)))
-        reading.worked.grams = Counted(things, counts, where, spans)
+        count([reading])
+    assert reading.worked.grams is not None
     return reading.worked.grams
+
+
+def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDArray[np.intp]) -> Counted:
+    @cache
+    def spans() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        letters, lengths = len(reading.normal.text), gram_lengths(reading)
+        starts = [np.arange(max(letters - length + 1, 0)) for length in lengths]
+        ends = [start + length for start, length in zip(starts, lengths, strict=True)]
+        return np.concatenate(starts), np.concatenate(ends)
+
+    return Counted(things, counts, cache(lambda: np.asarray(things.searchsorted(every))), spans)
 
 
 def terms(reading: Reading) -> list[str]:
@@ -211,8 +237,15 @@ def meaning(reading: Reading, vectors: Vectors) -> NDArray[np.float64]:
     """The mean of the word vectors, scaled to length one; all zero when no word is known."""
     if not reading.words:
         return np.zeros(vectors.size)
-    mean = vectors.of([word.row for word in reading.words]).mean(axis=0, dtype=np.float64)
+    mean = word_vectors(reading, vectors).mean(axis=0, dtype=np.float64)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
+
+
+def word_vectors(reading: Reading, vectors: Vectors) -> NDArray[np.float32]:
+    """The vectors of the Japanese words, one a line; looked up once a reading."""
+    if reading.worked.vectors is None:
+        reading.worked.vectors = vectors.of([word.row for word in reading.words])
+    return reading.worked.vectors
 
 
 def english_meaning(reading: Reading) -> NDArray[np.float64]:

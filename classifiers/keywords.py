@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import add
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from classifiers import text as texts
@@ -107,30 +108,40 @@ class Finder:
 
     def find(self, text: str) -> list[Found]:
         """The key words of a normal form from left to right, the longest first, none inside another."""
-        if not text.isascii():
-            text = text.translate(_HIRAGANA)
+        return self.find_in(Letters.of(text))
+
+    def find_in(self, letters: "Letters") -> list[Found]:
+        """`find`, in a text that several finders read."""
         found: list[Found] = []
-        end = 0
-        for at in self._places(text):
-            if at >= end and (word := self._at(text, at)):
-                found.append(word)
-                end = word.end
+        text, end, known, single = letters.text, 0, self._by_beginning, self._single.intersection(letters.text)
+        for at, pair in enumerate(letters.pairs):
+            if (pair in known or pair[0] in single) and at >= end and not _goes_on(text, at):
+                if word := self._at(text, at, pair):
+                    found.append(word)
+                    end = word.end
         return found
 
-    def _places(self, text: str) -> list[int]:
-        """Where two letters stand with which a key word begins, or the one that is all of it."""
-        pairs = enumerate(map(add, text, text[1:] + " "))
-        if self._single.intersection(text):
-            return [at for at, pair in pairs if pair in self._by_beginning or pair[0] in self._single]
-        return [at for at, pair in pairs if pair in self._by_beginning]
-
-    def _at(self, text: str, at: int) -> Found | None:
-        for beginning in (text[at : at + 2], text[at : at + 1]):
+    def _at(self, text: str, at: int, pair: str) -> Found | None:
+        for beginning in (pair, pair[0]):
             for bare, queue, goes_on in self._by_beginning.get(beginning, ()):
-                end = at + len(bare)
-                if text.startswith(bare, at) and _stands_alone(text, at, end, goes_on):
-                    return Found(queue, at, end)
+                if text.startswith(bare, at):
+                    end = at + len(bare)
+                    if goes_on or not _goes_on(text, end):
+                        return Found(queue, at, end)
         return None
+
+
+class Letters(NamedTuple):
+    """A normal form laid out for finders: in hiragana, and at every letter that and the next."""
+
+    text: str
+    pairs: list[str]
+
+    @classmethod
+    def of(cls, text: str) -> "Letters":
+        if not text.isascii():
+            text = text.translate(_HIRAGANA)
+        return cls(text, [*map(add, text, text[1:] + " ")])
 
 
 # --- Private -------------------------------------------------------------------------------------------------------
@@ -152,12 +163,9 @@ def spelled(word: str) -> str:
     return _BLANKS.sub(" ", _DIGITS.sub("0", texts.folded(word.strip())))
 
 
-def _stands_alone(text: str, start: int, end: int, goes_on: bool) -> bool:
-    """Whether a word of Latin letters begins and ends where a word does; Japanese has no such borders."""
-    begins = not (_is_latin(text[start]) and start > 0 and _is_latin(text[start - 1]))
-    ends = goes_on or end == len(text) or not (_is_latin(text[end - 1]) and _is_latin(text[end]))
-    return begins and ends
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a word of Latin letters stands on both sides of a place; Japanese has no such borders."""
+    return 0 < at < len(text) and text[at] in _LATIN and text[at - 1] in _LATIN
 
 
-def _is_latin(letter: str) -> bool:
-    return letter.isascii() and letter.isalnum()
+_LATIN = frozenset(ascii_letters + digits)

@@ -6,13 +6,14 @@ survey comment without one hardly ever: so of comments a second model is asked, 
 alone, and the mean of both counts. It is a guess for lists and reports, over many texts; nobody is to be judged by it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from classifiers.answers import Example, Reason
 from classifiers.features import Reading
-from classifiers.router import Router
+from classifiers.router import Router, Weighed
 
 LABELS = ("negative", "neutral", "positive")
 BLOCKS = {
@@ -72,20 +73,37 @@ def of(
     where one has.
     """
     model = model or shipped()
-    reading = model.hear(reading) if reading else model.read(text, subject=subject)
-    found = model.answer(reading, text, subject, explain=False)
-    probabilities, version = found.probabilities, found.version
-    if comment:
-        model = of_comments or shipped_of_comments()
-        reading = model.hear(reading)
-        second = model.answer(reading, text, subject, explain=False)
-        probabilities = {label: (probabilities[label] + second.probabilities[label]) / 2 for label in LABELS}
-        version = f"{version}+{second.version}"
+    reading = reading or model.read(text, subject=subject)
+    if not comment:
+        return of_many([(subject, text)], [reading], model=model)[0]
+    second = of_comments or shipped_of_comments()
+    first, other = (each.weigh([each.hear(reading)])[0] for each in (model, second))
+    one, two = (each.tell(said, text, subject, explain=False) for each, said in ((model, first), (second, other)))
+    probabilities = {label: (one.probabilities[label] + two.probabilities[label]) / 2 for label in LABELS}
+    return _told(second, other, probabilities, f"{one.version}+{two.version}", subject, text)
+
+
+def of_many(
+    inquiries: Sequence[tuple[str, str]], readings: Sequence[Reading], *, model: Router | None = None
+) -> list[Sentiment]:
+    """`of` for several inquiries, each given as (subject, text), that this model or another has read; sooner than one
+    by one."""
+    model = model or shipped()
+    found = model.weigh([model.hear(each) for each in readings])
+    return [
+        _told(model, each, dict(zip(model.labels, each.probabilities.tolist(), strict=True)), model.version, *inquiry)
+        for each, inquiry in zip(found, inquiries, strict=True)
+    ]
+
+
+def _told(
+    model: Router, weighed: Weighed, probabilities: dict[str, float], version: str, subject: str, text: str
+) -> Sentiment:
     if not text.strip() and not subject.strip():
         even = dict.fromkeys(LABELS, 1 / len(LABELS))
         return Sentiment("neutral", even["neutral"], even, (), version)
     label = max(LABELS, key=probabilities.__getitem__)
-    because = model.because(reading, label, text, subject) if label != "neutral" else ()
+    because = model.because(weighed, label, text, subject) if label != "neutral" else ()
     return Sentiment(label, probabilities[label], probabilities, because, version)
 
 

@@ -7,7 +7,7 @@ chosen so that little that is urgent goes unseen, at the price of some false ala
 anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from classifiers import phrases
 from classifiers.answers import Example, Reason
 from classifiers.features import Reading
-from classifiers.router import NEVER, Router
+from classifiers.router import NEVER, Router, Weighed
 
 LABELS = ("calm", "urgent")
 BLOCKS = {
@@ -64,15 +64,28 @@ def of(text: str, *, subject: str = "", model: Router | None = None, reading: Re
     `reading` is what another model has read of the same text and subject, where one has.
     """
     model = model or shipped()
-    reading = model.hear(reading) if reading else model.read(text, subject=subject)
-    found = model.answer(reading, text, subject, explain=False)
+    return of_many([(subject, text)], [reading or model.read(text, subject=subject)], model=model)[0]
+
+
+def of_many(
+    inquiries: Sequence[tuple[str, str]], readings: Sequence[Reading], *, model: Router | None = None
+) -> list[Urgency]:
+    """`of` for several inquiries, each given as (subject, text), that this model or another has read; sooner than one
+    by one."""
+    model = model or shipped()
+    found = model.weigh([model.hear(each) for each in readings])
+    return [_told(model, each, *inquiry) for each, inquiry in zip(found, inquiries, strict=True)]
+
+
+def _told(model: Router, weighed: Weighed, subject: str, text: str) -> Urgency:
+    reading, found = weighed.reading, model.tell(weighed, text, subject, explain=False)
     confidence = found.probabilities["urgent"]
     nothing = not text.strip() and not subject.strip()
     if nothing or confidence < model.cuts.get(found.language, {}).get("urgent", NEVER):
         return Urgency(False, 0.0 if nothing else confidence, (), (), found.version)
     names = [phrases.shipped().names[each.number].partition(":")[2] for each in reading.said]
     met = {keyword.queue for keyword in reading.keywords} | {SAID[name] for name in names if name in SAID}
-    because = list(model.because(reading, "urgent", text, subject))
+    because = list(model.because(weighed, "urgent", text, subject))
     for keyword in reading.keywords:  # the words of a reason are always shown
         start, end = reading.normal.place(keyword.start, keyword.end)
         shown = keyword.start >= reading.normal.body

@@ -68,6 +68,8 @@ class CallEvent:
     caller_name: str = ""
     withheld: bool = False
     """The one who calls us does not wish to be known. Never of a call that goes out."""
+    unsaid: bool = False
+    """It counts as withheld only because nobody is named: what was said of the call before stands."""
     agents: tuple[str, ...] = ()
     """Who rings, or who answered: extension, login, address, browser identity or number, as given."""
     queue: str = ""

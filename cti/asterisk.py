@@ -23,7 +23,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cti import LONGEST_ID, LONGEST_NAME, CallEvent, Cause, Direction, Rejected, is_withheld, legible
@@ -389,6 +389,7 @@ class Machine:
             return
         self._keep(call, event)
         self._told(call, "transfer", by, at_leg=f"{by.id}:{int(self._at.timestamp() * 1000)}")
+        self._at += timedelta(microseconds=1)  # who speaks by the same event does so after it
         for part in parts:
             if part is not None and part.id in self._channels:
                 self._meet(part, event)

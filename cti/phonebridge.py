@@ -5,6 +5,7 @@ push is. Names of fields: Zoho PhoneBridge, "Call notify". `dialed` and `ended` 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -45,6 +46,11 @@ def read(data: Any, *, source: str) -> tuple[CallEvent, ...]:
         # The end first: what has ended already rings on no screen.
         return (*push.read(told, source=source, system="phonebridge", mapping=MAPPING, given=given),
                 *push.read(rang, source=source, system="phonebridge", mapping=MAPPING))  # fmt: skip
+    if (handed := told.pop("transferredcallid", [""])[0]) and handed != told["id"][0] and state == "ringing":
+        # The leg that rings now is part of the call it came from, which is being handed on.
+        told["origcallid"] = [handed]
+        (rings,) = push.read(told, source=source, system="phonebridge", mapping=MAPPING, given=given)
+        return replace(rings, kind="transfer", agents=(), event_id=f"{rings.event_id}:transfer"), rings
     return push.read(told, source=source, system="phonebridge", mapping=MAPPING, given=given)
 
 

@@ -61,7 +61,7 @@ _MOST_AGENTS: Final = 100
 _MOST_FIELDS: Final = 300
 _DEEPEST: Final = 5
 
-Answer = Literal["", "reject", "dial"]
+Answer = Literal["", "reject", "dial", "voicemail"]
 
 
 def prove(*, body: bytes, signature: str | None, secrets: Sequence[str]) -> None:
@@ -155,7 +155,8 @@ def read(
             caller="" if withheld else caller[:LONGEST_NAME],
             called=_first(fields, "to", "tonumber", "called", "callednumber")[:LONGEST_NAME],
             caller_name="" if withheld else _first(fields, "fromname", "callername")[:LONGEST_NAME],
-            withheld=withheld, agents=agents, queue=_first(fields, "queue", "queuename")[:LONGEST_NAME], cause=cause,
+            withheld=withheld, unsaid=withheld and not caller and not _is_hidden(fields), agents=agents,
+            queue=_first(fields, "queue", "queuename")[:LONGEST_NAME], cause=cause,
             digits=_first(fields, "digits", "dtmf")[:LONGEST_NAME],
             duration_seconds=_whole(_first(fields, "duration", "durationseconds"), most_digits=9),
             recording_url=_first(fields, "recordingurl", "recording"),
@@ -259,7 +260,8 @@ def settle(
 
 
 def answer(kind: Answer = "", *, reason: str = "busy", caller_id: str = "", number: str = "") -> dict[str, str]:
-    """The JSON an exchange gets back: nothing to do, refuse this caller, or dial out showing this number.
+    """The JSON an exchange gets back: nothing to do, refuse this caller, or dial out showing this number. That it shall
+    take a message only sipgate understands, see `answer_xml`.
 
     Zammad's documents write `callerId` in one place and `caller_id` in the others: both are sent.
     """
@@ -282,6 +284,8 @@ def answer_xml(
     inner = ""
     if kind == "reject":
         inner = f"<Reject reason={quoteattr(reason)}/>"
+    elif kind == "voicemail":
+        inner = "<Voicemail/>"
     elif kind == "dial":
         inner = f"<Dial callerId={quoteattr(caller_id)}><Number>{escape(number)}</Number></Dial>"
     head = '<?xml version="1.0" encoding="UTF-8"?>'

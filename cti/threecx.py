@@ -35,6 +35,7 @@ OUTPUTS: Final = (
 """What a contact is to 3CX, and where it stands in our answer."""
 LONGEST_CALL: Final = timedelta(days=2)
 
+_HARMLESS: Final = frozenset({*(each.lower() for each in REPORTED), "callid"} - {"name", "entityid"})
 _TYPES: Mapping[str, tuple[Direction, bool]] = {
     "inbound": ("in", True), "outbound": ("out", True), "missed": ("in", False), "notanswered": ("out", False),
 }  # fmt: skip
@@ -136,11 +137,12 @@ def read(data: Any, *, source: str, zone: str, now: datetime) -> tuple[CallEvent
 
 
 def concealed(data: Any) -> dict[str, Any] | None:
-    """The report without the caller's name, where the number is withheld; None for any other."""
+    """The report without the caller's name and whatever we did not ask for, where the number is withheld; None for any
+    other."""
     told = _told(data)
     if not is_withheld(told.get("number", "")) or "out" in told.get("calltype", "").lower():
         return None
-    return {name: values for name, values in push.flat(data).items() if _folded(name) not in ("name", "entityid")}
+    return {name: values for name, values in push.flat(data).items() if _folded(name) in _HARMLESS}
 
 
 def _told(data: Any) -> dict[str, str]:

@@ -40,9 +40,10 @@ from cti import (
 )
 
 __all__ = [
-    "Account", "DIALED_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH", "come_back",
+    "Account", "DIALED_PATH", "KEY_PATH", "LEFT_PATH", "RECORDING_PATH", "STATUS_PATH", "Target", "VOICE_PATH",
+    "WAIT_PATH", "come_back",
     "concealed", "connect", "form", "instruct", "nothing", "prove", "read", "ring_agents", "say_and_hang_up",
-    "take_message", "wait_in_queue", "was_unanswered",
+    "take_message", "wait", "wait_in_queue", "wait_on", "was_unanswered",
 ]  # fmt: skip
 
 VOICE_PATH: Final = "/hooks/twilio/voice"
@@ -50,6 +51,10 @@ STATUS_PATH: Final = "/hooks/twilio/status"
 DIALED_PATH: Final = "/hooks/twilio/dialed"
 LEFT_PATH: Final = "/hooks/twilio/left"
 RECORDING_PATH: Final = "/hooks/twilio/recording"
+WAIT_PATH: Final = "/hooks/twilio/wait"
+KEY_PATH: Final = "/hooks/twilio/key"
+MUSIC: Final = "https://com.twilio.sounds.music.s3.amazonaws.com/MARKOVICHAMP-Borghestral.mp3"
+"""What Twilio itself plays to who waits."""
 LONGEST_MESSAGE_SECONDS: Final = 180
 
 MOST_TARGETS: Final = 10
@@ -128,20 +133,22 @@ def form(body: bytes) -> dict[str, str]:
     }
 
 
-def concealed(body: bytes) -> bytes:
-    """The posted form without what names a caller whose `From` says nothing; any other as it is.
+def concealed(body: bytes, *, always: bool = False) -> bytes:
+    """The posted form without what names a caller whose `From` says nothing; any other as it is, unless `always`.
 
     A SIP trunk tells Twilio the number of who withholds it (P-Asserted-Identity, RFC 3325), and Twilio tells us: what
     may not be shown is not to be kept either.
     """
     fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     caller = next((value for name, value in fields if name == "From"), None)
-    if caller is None or dict(fields).get("Direction", "").startswith("outbound") or not is_withheld(caller):
+    is_outbound = dict(fields).get("Direction", "").startswith("outbound")
+    if not always and (caller is None or is_outbound or not is_withheld(caller)):
         return body
-    return urlencode([
+    told = [
         (name, ("anonymous" if value else "") if name in {"From", "Caller"} else "withheld" if _names(name) else value)
         for name, value in fields
-    ]).encode()  # fmt: skip
+    ]
+    return body if told == fields else urlencode(told).encode()
 
 
 def _names(field: str) -> bool:
@@ -157,6 +164,8 @@ def read(params: Mapping[str, str], *, path: str = "") -> tuple[CallEvent, ...]:
     """
     if not params.get("CallSid"):
         return ()
+    if path.partition("?")[0] == KEY_PATH:  # such a callback tells the place in the line as well
+        return _pressed(params, path) if params.get("Digits") else ()
     for field_name, reader in _READERS:
         if params.get(field_name):
             return reader(params, path)
@@ -198,15 +207,37 @@ def ring_agents(
     return str(answer)
 
 
-def wait_in_queue(name: str, greeting: str, language: str, public_url: str) -> str:
+def wait_in_queue(name: str, greeting: str, language: str, public_url: str, *, asks: bool = False) -> str:
     """TwiML that greets the caller and lets them wait, with music, until `connect` pulls them out.
 
-    `name` is Twilio's own queue, made when first named. How the wait ended arrives at `LEFT_PATH`.
+    `name` is Twilio's own queue, made when first named. How the wait ended arrives at `LEFT_PATH`. With `asks` what is
+    heard meanwhile is asked for at `WAIT_PATH`, see `wait`.
     """
     answer = VoiceResponse()
     if greeting:
         _say(answer, greeting, language)
-    answer.enqueue(name[:64], action=_at(public_url, LEFT_PATH), method="POST")
+    heard = {"wait_url": _at(public_url, WAIT_PATH), "wait_url_method": "POST"} if asks else {}
+    answer.enqueue(name[:64], action=_at(public_url, LEFT_PATH), method="POST", **heard)
+    return str(answer)
+
+
+def wait(text: str, language: str, public_url: str) -> str:
+    """TwiML for who waits: words that name a key, and music; a key that is pressed arrives at `KEY_PATH`. After it the
+    same again."""
+    answer, where = VoiceResponse(), _at(public_url, KEY_PATH)
+    gather = answer.gather(input="dtmf", num_digits=1, timeout=1, action=where, method="POST", finish_on_key="")
+    _say(gather, text, language)
+    gather.play(MUSIC)
+    answer.redirect(_at(public_url, WAIT_PATH), method="POST")
+    return str(answer)
+
+
+def wait_on(text: str, language: str, public_url: str) -> str:
+    """TwiML after a key that changed nothing: a word, if there is one, and the wait goes on."""
+    answer = VoiceResponse()
+    if text:
+        _say(answer, text, language)
+    answer.redirect(_at(public_url, WAIT_PATH), method="POST")
     return str(answer)
 
 
@@ -488,7 +519,7 @@ _VOICES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _say(answer: VoiceResponse, text: str, language: str) -> None:
+def _say(answer: Any, text: str, language: str) -> None:
     spoken, voice = _VOICES.get(language.partition("-")[0].lower(), _VOICES["en"])
     answer.say(text, voice=voice, language=spoken)
 

@@ -3,18 +3,32 @@
 It answers "not found" to those who may not know that the thing exists.
 """
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, merging
+from helpdesk import agents, changes, merging
 from helpdesk.errors import NotAllowed, NotFound
-from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Inbound, Message, Parked, Role, Ticket
+from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Event, Inbound, Message, Parked, Role, Ticket
 
 
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
     """A ticket in a queue the agent serves, or assigned to the agent."""
     found = db.get(Ticket, ticket_id)
     if found is None or not _sees(db, agent, found):
+        raise NotFound("not_found", ticket_id=ticket_id)
+    return found
+
+
+def ticket_to_undo(db: Session, agent: Agent, ticket_id: int, event_id: int, *, now: datetime) -> Ticket:
+    """A ticket the agent may see, or has just sent away by the act this event belongs to."""
+    found = db.get(Ticket, ticket_id)
+    if found is not None and not _sees(db, agent, found):
+        told = db.get(Event, event_id)
+        is_own = told is not None and (told.ticket_id, told.actor_id) == (ticket_id, agent.id)
+        found = found if is_own and told is not None and told.at >= now - changes.OFFERED else None
+    if found is None:
         raise NotFound("not_found", ticket_id=ticket_id)
     return found
 

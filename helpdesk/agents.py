@@ -95,6 +95,7 @@ def change(
     queue_ids: Iterable[int] | None = None,
     languages: Iterable[str] | None = None,
     most_calls: int | None = None,
+    most_tickets: int | None = None,
     levels: Mapping[int, int] | None = None,
 ) -> None:
     """Change what is given; `levels` maps the queues served to the turn in which the agent is asked there, 1 to 9.
@@ -113,6 +114,10 @@ def change(
         if not 1 <= most_calls <= 9:
             raise Invalid("not_a_count", field="most_calls")
         agent.most_calls = most_calls
+    if most_tickets is not None:
+        if not 0 <= most_tickets <= 999:
+            raise Invalid("not_a_number_of_tickets", field="most_tickets")
+        agent.most_tickets = most_tickets
     if password is not None:
         agent.password_hash = hash_password(password)
     if is_active is not None:

@@ -48,6 +48,7 @@ class Figures:
     urgent: int | None  # of the open tickets; None: that guess is switched off
     today: Calls
     recent: Calls  # of the last half hour
+    settled: Calls  # of the last day of which it is known by now who came back
     over: frozenset[str]  # figures that are beyond some queue's threshold
 
 
@@ -106,14 +107,17 @@ class Board:
     waiting: list[WaitingRow]
     since: measures.Interval  # what "today" is
     recent: measures.Interval
+    settled: measures.Interval
 
 
 def now(db: Session, *, language: str, seen: set[int], timezone: str, at: datetime) -> Board:
     """The board over the queues in `seen` (ids). Reads live rows, open tickets and the calls of today only."""
-    shown = [queue for queue in queues.everyone(db) if queue.id in seen]
+    every = queues.everyone(db)
+    shown = [queue for queue in every if queue.id in seen]
     ids = [queue.id or 0 for queue in shown]
     today, recent = measures.today(at, timezone), measures.recent(at)
-    told = measures.of_queues(db, [today, recent, *measures.last_half_hours(at, TREND)], ids)
+    settled = measures.settled_day(at, timezone)
+    told = measures.of_queues(db, [today, recent, settled, *measures.last_half_hours(at, TREND)], ids, now=at)
     of_today, of_recent = dict(measures.each(told, 0)), dict(measures.each(told, 1))
     line = alarms.seen(db, ids, of_recent)
     counts = queues.counts(db)
@@ -136,7 +140,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
                 queue_id, queue.called(language), counts.get(queue_id, none).open,
                 counts.get(queue_id, none).unassigned, len(waiting), min(waiting, default=None), oldest.get(queue_id),
                 line[queue_id].ready, staffed, day, of_recent.get(queue_id, Calls()),
-                [told.get((2 + step, queue_id), Calls()) for step in range(TREND)],
+                [told.get((3 + step, queue_id), Calls()) for step in range(TREND)],
                 measures.expected_wait(len(waiting), day.handle_seconds, staffed),
                 alarms.over(queue, line[queue_id], now=at), queue.alarms, queue.service_percent, queue.service_seconds,
             )
@@ -149,10 +153,11 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         sum(count for queue_id, count in queues.urgent(db).items() if queue_id in seen)
         if preferences.shown(db, "urgency") else None,
         measures.total(of_today.values()), measures.total(of_recent.values()),
+        measures.total(calls for _, calls in measures.each(told, 2)),
         frozenset(figure for row in rows for figure in row.over),
     )  # fmt: skip
     names = {queue.id: queue.called(language) for queue in shown}
-    talks, busy_with = _talks(db, language), _open_by_agent(db)
+    talks, busy_with = _talks(db, language, ids, sees_all=len(ids) == len(every)), _open_by_agent(db)
     signs = {sign.agent_id: sign.raised_at for sign in db.exec(select(HelpSign))}
     people = [
         AgentRow(
@@ -163,7 +168,7 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         for agent in staff if (state := states.get(agent.id or 0)) is not None
     ]  # fmt: skip
     people.sort(key=lambda row: (row.help_since is None, STATES.index(Presence(row.state)), row.id))
-    return Board(figures, rows, people, _waiting(db, ids, names), today, recent)
+    return Board(figures, rows, people, _waiting(db, ids, names), today, recent, settled)
 
 
 def _waiting(db: Session, queue_ids: list[int], names: dict[int | None, str]) -> list[WaitingRow]:
@@ -188,15 +193,16 @@ def _heads(states: dict[int, AgentState], staff: list[Agent]) -> tuple[int, int,
             shown.count(Presence.AWAY))  # fmt: skip
 
 
-def _talks(db: Session, language: str) -> dict[int, dict[str, Any]]:
-    """With whom agents talk."""
+def _talks(db: Session, language: str, queue_ids: list[int], *, sees_all: bool) -> dict[int, dict[str, Any]]:
+    """With whom agents talk, in these queues; who sees all of them sees calls of no queue as well."""
     name = Queue.name_en if language == "en" else Queue.name
     rows = db.execute(
         sa.select(col(Call.agent_id), sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
-        .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None))
-    )
+        .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None),
+               sa.or_(col(Call.queue_id).in_(queue_ids), sa.and_(sa.literal(sees_all), col(Call.queue_id).is_(None))))
+    )  # fmt: skip
     return {
         agent_id: {"customer_name": customer, "queue_name": queue, "id": call_id}
         for agent_id, customer, queue, call_id in rows

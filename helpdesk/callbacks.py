@@ -63,6 +63,19 @@ MESSAGE = {
     "en": "Thank you for calling. We cannot put you through just now. "
     "Please leave your name and message after the tone.",
 }
+PRESS = {
+    "ja": "ただいま順番におつなぎしております。折り返しのお電話をご希望の方は、{key}を押してください。",
+    "en": "We will be with you as soon as we can. If you would rather be called back, press {key}.",
+}
+PROMISED = {
+    "ja": "承りました。担当者より折り返しお電話いたします。お電話ありがとうございました。",
+    "en": "Thank you. An agent will call you back. Goodbye.",
+}
+NO_NUMBER = {
+    "ja": "恐れ入りますが、お電話番号が通知されていないため、折り返しを承ることができません。このままお待ちください。",
+    "en": "We are sorry, your number is withheld and we cannot call you back. Please hold on.",
+}
+KEYS = {"*": {"ja": "米印", "en": "star"}, "#": {"ja": "シャープ", "en": "pound"}}
 _DIALED = (
     select(Call.id, Queue, Call.cause)
     .join(Queue, col(Queue.id) == Call.queue_id)
@@ -99,6 +112,7 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
     call: Call | None = None
     refused, answer = False, dict[str, str]()
     for event in told:
+        is_timed = event.at is not None
         event = replace(event, at=_when(event, inbound))
         known: dict[str, Any] = {"region": settings.region, "open_ticket_days": settings.open_ticket_days, "now": now}
         refused = exchanges.is_refused(db, event, region=settings.region)
@@ -106,12 +120,14 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
             over = replace(event, kind="hangup", cause="blocked", event_id=f"{event.event_id}:blocked")
             calls.record(db, over, **known)
         own = exchange.queue_id if exchange else None
-        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused)
+        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused, is_timed=is_timed)
         answer = exchanges.answer_to(
             db, event, call, options=exchange.options if exchange else {}, refused=refused, region=settings.region
         )
     if answer:
         inbound.envelope = {**inbound.envelope, "answer": answer}
+    if call is not None and call.is_withheld and inbound.kind == InboundKind.TWILIO:
+        inbound.raw = cti.twilio.concealed(inbound.raw, always=True)
     if call is not None and call.is_withheld and inbound.kind == InboundKind.PUSH:
         if any(event.caller for event in told):  # what one of its posts withheld, another told
             door = exchanges.door_behind(inbound, exchange)
@@ -165,7 +181,8 @@ def voice_answer(db: Session, call_key: str, *, settings: Settings, greets: bool
     if cause == "blocked":
         return cti.twilio.refuse()
     language = _spoken(queue.language)
-    has_rules = queue.calendar_id is not None or queue.most_waiting > 0 or queue.longest_wait_seconds > 0
+    has_rules = (queue.calendar_id is not None or queue.most_waiting > 0 or queue.longest_wait_seconds > 0
+                 or queue.callback_key != "")  # fmt: skip
     if has_rules and (told := offering.turned_away(db, call_id or 0)):
         return _instead(queue, *told, settings=settings)
     greeting = (queue.greeting or GREETING[language]) if greets else ""
@@ -180,7 +197,30 @@ def voice_answer(db: Session, call_key: str, *, settings: Settings, greets: bool
             timeout_seconds=queue.ring_seconds if one else settings.ring_seconds,
             greeting=greeting,
         )
-    return cti.twilio.wait_in_queue(queue.slug, greeting, queue.language, settings.public_url)
+    asks = queue.callback_key != ""
+    return cti.twilio.wait_in_queue(queue.slug, greeting, queue.language, settings.public_url, asks=asks)
+
+
+def wait_answer(db: Session, params: dict[str, str], *, settings: Settings) -> str:
+    """TwiML for who waits in a queue that offers to call back: by which key, and music."""
+    call = _call_of(db, params)
+    queue = db.get(Queue, call.queue_id) if call and call.queue_id else None
+    if queue is None or not queue.callback_key:
+        return cti.twilio.wait_on("", settings.language, settings.public_url)
+    language = _spoken(queue.language)
+    key = KEYS.get(queue.callback_key, {}).get(language, queue.callback_key)
+    return cti.twilio.wait(PRESS[language].format(key=key), queue.language, settings.public_url)
+
+
+def key_answer(db: Session, params: dict[str, str], *, settings: Settings) -> str:
+    """TwiML after a key was pressed by who waits: the promise and good-bye, or that the wait goes on."""
+    call = _call_of(db, params)
+    queue = db.get(Queue, call.queue_id) if call and call.queue_id else None
+    language = _spoken(queue.language if queue else settings.language)
+    if call is not None and (told := offering.turned_away(db, call.id or 0)) and told[0] == VisitEnd.CALLBACK:
+        return cti.twilio.say_and_hang_up(PROMISED[language], language)
+    was_meant = queue is not None and params.get("Digits") == queue.callback_key != ""
+    return cti.twilio.wait_on(NO_NUMBER[language] if was_meant else "", language, settings.public_url)
 
 
 def _instead(queue: Queue, how: VisitEnd, why: str, *, settings: Settings) -> str:

@@ -5,7 +5,7 @@ call is computed from all its facts every time: the same facts in any order give
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, help_signs, intake, offering, queues, routing, stays, tickets
+from helpdesk import agents, fields, help_signs, intake, offering, queues, routing, stays, tickets
 from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
@@ -47,6 +47,9 @@ from models.database import hold_still
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 OPEN_AT_MOST = timedelta(days=1)
+LATEST_REPORT = timedelta(minutes=2)
+"""A call whose agent is told so long after its end, and not before, needs no wrap-up, unless its queue says another
+length."""
 RELABELED_MOST = 50
 # Statements of the way from a ringing telephone to the card are built once: building costs more than running.
 _BY_KEY = (
@@ -54,6 +57,17 @@ _BY_KEY = (
     .where(Call.source == sa.bindparam("source"), Call.call_key == sa.bindparam("call_key"))
     .with_for_update()
 )
+_BY_LEG = (
+    select(Call)
+    .join(CallFact, col(CallFact.call_id) == Call.id)
+    .where(
+        Call.state != CallState.ENDED, Call.source == sa.bindparam("source"), CallFact.leg == sa.bindparam("leg"),
+        CallFact.leg != Call.call_key,
+    )
+    .limit(1)
+    .with_for_update(of=Call)
+)  # fmt: skip
+"""Of a leg that was told as part of a call, and of which more is told under its own id."""
 _OFFERED = (
     select(CallOffer.agent_id)
     .distinct()
@@ -131,21 +145,28 @@ def record(
     open_ticket_days: int,
     own_queue_id: int | None = None,
     is_refused: bool = False,
+    is_timed: bool = True,
     now: datetime,
 ) -> Call:
     """Fold one event into its call. The first ring takes the inquiry in and shows it to the right agents.
 
     `own_queue_id` is where calls of its exchange go whose dialed number belongs to no queue. One that `is_refused` is
-    kept, and is no inquiry.
+    kept, and is no inquiry. `is_timed`: the event's time is its sender's own.
     """
     is_ring = event.kind == "ring"
     call = db.exec(_BY_KEY, params={"source": event.source, "call_key": event.call_id}).first()
+    if call is None and not is_ring:
+        call = db.exec(_BY_LEG, params={"source": event.source, "leg": event.call_id}).first()
     is_new = call is None
     if call is None:
         call = _new(event, now=now)
     elif _knows(db, call, event):
         return call
+    if event.unsaid and call.number_typed:
+        event = replace(event, withheld=False)  # a telephone that rings for it, of which no more is told
     before = (call.state, call.agent_id, call.ticket_id)
+    if event.withheld and not is_new and not call.is_withheld:
+        _conceal(db, call, now=now)
     with db.no_autoflush:  # what is learned step by step is written once
         queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
         if is_inquiry := (_is_inquiry(call, event) and not is_refused):
@@ -159,8 +180,12 @@ def record(
             _offer(db, call, named, is_new=is_new, now=now)
     elif before != (call.state, call.agent_id, call.ticket_id):
         _turned(db, call, before=before[1], now=now)
+    elif named and _hands_on(db, call, event, named, is_timed=is_timed):
+        offering.show(db, call, named, now=now)
     elif event.kind in {"hold", "resume", "transfer"}:
         _say(db, call, CallChanged, what=event.kind, now=now)
+    if event.kind == "dtmf":
+        _pressed(db, call, event.digits, now=now)
     return call
 
 
@@ -210,7 +235,7 @@ def choose_customer(db: Session, call: Call, customer: Customer, *, by: Agent, n
     choice = choices.remember(db, call, customer, ticket=ticket, by=by, now=now)
     call.customer_id = customer.id
     call.match = "learned" if choice.number else "chosen" if call.number else call.match
-    customer.last_contact_at = now
+    customer.last_contact_at = max(customer.last_contact_at or now, now)
     if ticket and (ticket.customer_id in (None, customer.id) or _holds_only(db, ticket, call)):
         tickets.link_customer(db, ticket, customer, by=None, now=now)
     elif ticket:  # it is another customer's matter, which the call joined by mistake
@@ -309,7 +334,7 @@ def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent,
             _give_ticket(db, ticket, taker, now=now)
     if own and _holds_only(db, own, call):
         tickets.note(db, own, f"→ #{ticket.id}", by=by, now=now)
-        tickets.resolve(db, own, by=by, now=now)
+        tickets.settle(db, own, by_id=by.id, now=now)
     call.ticket_id = ticket.id
     tickets.touch(ticket, "", awaits_us=True, now=now)
     _say(db, call, CallChanged, what="ticket", now=now, by_id=by.id)
@@ -360,7 +385,7 @@ def wrap_up(
         tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
         if guess is not None and call.note:
             routing.hear_notes(db, ticket, guess, note=call.note, now=now)
-        if disposition == "solved" and ticket.channel == Channel.PHONE:
+        if disposition == "solved" and ticket.channel == Channel.PHONE and not fields.missing(db, ticket):
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None
     _say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)
@@ -419,8 +444,12 @@ def do_due(db: Session, *, settings: Settings, since: datetime, now: datetime) -
     Any number of processes may look at once; each thing is done once. `since` is when this one opened the desk.
     """
     offering.time_outs(db, now=now)
-    for call in offering.waited_too_long(db, settings=settings, now=now):
-        work.enqueue(db, "tell_caller", call.id, key=f"tell:{call.id}:{now.isoformat()}")
+    for call, queue in offering.waited_too_long(db, settings=settings, now=now):
+        if queue is None:
+            work.enqueue(db, "tell_caller", call.id, key=f"tell:{call.id}:{now.isoformat()}")
+        else:
+            _take_ticket_along(db, call, queue, now=now)
+            offering.offer(db, call, queue, rings=True, now=now)
     for call, queue in db.exec(_wrapping().with_for_update(of=Call, skip_locked=True)).all():
         if _wrapped_long_enough(call, queue, settings, now):
             db.refresh(call)
@@ -504,11 +533,11 @@ def is_busy(db: Session, agent_id: int) -> bool:
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
     offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_(None), col(Call.id).in_(offered))
+    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.id).in_(offered))
     own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
     live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
-    mine = [call for call in live if call.agent_id is not None]
-    return [*mine[:MOST_OWN], *(call for call in live if call.agent_id is None)]
+    mine = [call for call in live if call.agent_id == agent.id]
+    return [*mine[:MOST_OWN], *(call for call in live if call.agent_id != agent.id)]
 
 
 def _lower_hand(db: Session, call: Call, *, now: datetime) -> None:
@@ -619,7 +648,60 @@ def _knows(db: Session, call: Call, event: CallEvent) -> bool:
 def _may_wait(db: Session, call: Call, *, now: datetime) -> bool:
     """Whether a call that just came in stands in a waiting line: that of the queue dialed or of the one behind it."""
     queue = db.get(Queue, call.queue_id)
-    return queue is not None and offering.arrive(db, call, queue, now=now) is not None
+    waits_in = offering.arrive(db, call, queue, now=now) if queue else None
+    if waits_in is not None and waits_in is not queue:
+        _take_ticket_along(db, call, waits_in, now=now)
+    return waits_in is not None
+
+
+def _take_ticket_along(db: Session, call: Call, to: Queue, *, now: datetime) -> None:
+    """The call overflowed into another queue: so does the ticket, where nothing but this call is in it. A matter that
+    somebody has in hand, or that came by mail, stays where it is; its page says why it is there."""
+    ticket = own_ticket(db, call)
+    if ticket is not None and ticket.assignee_id is None and to.id is not None:
+        routing.overflow(db, ticket, to, now=now)
+
+
+def _conceal(db: Session, call: Call, *, now: datetime) -> None:
+    """What was told of this call before named a caller who withholds the number: nobody is known by it any more."""
+    ticket, subject = _ticket_of(db, call), subject_of(call)
+    call.number, call.number_typed = "", ""
+    if choices.last_of(db, call.id) is not None:
+        return  # an agent said who it is
+    call.customer_id = None
+    if ticket is not None and _holds_only(db, ticket, call):
+        ticket.subject = subject_of(call) if ticket.subject == subject else ticket.subject
+        tickets.unlink_customer(db, ticket, by=None, now=now)
+    elif ticket is not None:
+        call.ticket_id = None
+
+
+def _hands_on(db: Session, call: Call, event: CallEvent, named: list[int], *, is_timed: bool) -> bool:
+    """Whether a telephone that rings during a call rings because the call is being handed on to it. Leaves in `named`
+    whom the card is for.
+
+    A ring that was merely told late must not pop anew: it is one that began after the answer by the system's own clock,
+    or that follows its word that the call is transferred; and whoever has answered since rings no more.
+    """
+    if call.state not in (CallState.TALKING, CallState.HELD) or call.direction != "in" or call.queue_id is None:
+        return False
+    facts = db.exec(select(CallFact).where(CallFact.call_id == call.id)).all()
+    at = event.at or call.started_at
+    turned = [fact.at for fact in facts if fact.kind == "transfer" and fact.at <= at]
+    if not turned and not (is_timed and call.answered_at is not None and at > call.answered_at):
+        return False
+    spoken = {fact.detail.get("agent_id") for fact in facts if fact.kind in ("answer", "transfer") and fact.at >= at}
+    left = {call.agent_id, *spoken, *showing(db, call.id)}
+    named[:] = [agent_id for agent_id in dict.fromkeys(named) if agent_id not in left]
+    return bool(named)
+
+
+def _pressed(db: Session, call: Call, digits: str, *, now: datetime) -> None:
+    """A caller who waits presses the key by which the queue promises to call back."""
+    queue = db.get(Queue, call.queue_id) if call.queue_id else None
+    if queue is not None and queue.callback_key and digits == queue.callback_key and offering.is_waiting(db, call):
+        if offering.leave_number(db, call, queue, now=now):
+            _say(db, call, CallChanged, what="turned_away", now=now)
 
 
 def _remember(db: Session, call: Call, event: CallEvent, *, now: datetime) -> stays.Stays:
@@ -781,7 +863,9 @@ def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> No
         _lower_hand(db, call, now=now)
         if agent and agent.id is not None:
             _give_ticket(db, _ticket_of(db, call), agent, now=now)
-            if call.wrapped_up_at is None:
+            if call.wrapped_up_at is None and before is None and _is_long_over(db, call, agent.id, now=now):
+                _wrapped(db, call, now=call.ended_at or now)
+            elif call.wrapped_up_at is None and not _talks_elsewhere(db, agent.id, but=call.id):
                 agents.set_state(db, agent.id, Presence.WRAP_UP, now=now)
         elif ticket := _ticket_of(db, call):
             tickets.touch(ticket, "", awaits_us=True, now=now)
@@ -791,6 +875,21 @@ def _turned(db: Session, call: Call, *, before: int | None, now: datetime) -> No
         _give_ticket(db, _ticket_of(db, call), agent, now=now)
         agents.set_state(db, agent.id, Presence.BUSY, now=now)
     _say(db, call, CallChanged, what=call.state.value, now=now)
+
+
+def _is_long_over(db: Session, call: Call, agent_id: int, *, now: datetime) -> bool:
+    """Whether a call of which nobody here knew who had it is told of so late that there is no work after it left to do:
+    its wrap-up would be over, or the agent has gone home."""
+    queue, state = db.get(Queue, call.queue_id) if call.queue_id else None, agents.state_of(db, agent_id)
+    patience = timedelta(seconds=(queue.wrap_up_seconds if queue else 0) or LATEST_REPORT.total_seconds())
+    is_here = state is not None and state.state != Presence.OFFLINE
+    return call.ended_at is not None and (call.ended_at + patience <= now or not is_here)
+
+
+def _talks_elsewhere(db: Session, agent_id: int, *, but: int | None) -> bool:
+    """Whether the agent has another call on the line."""
+    query = select(Call.id).where(Call.agent_id == agent_id, Call.state != CallState.ENDED, Call.id != but).limit(1)
+    return db.exec(query).first() is not None
 
 
 def _give_ticket(db: Session, ticket: Ticket | None, agent: Agent, *, now: datetime) -> None:

@@ -5,7 +5,7 @@ Every part is one statement, however long the conversation.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,17 +15,44 @@ from sqlmodel import Session, col, select
 from helpdesk import (
     agents,
     approvals,
+    asides,
+    changes,
+    duplicates,
     impressions,
+    mentions,
     merging,
     outgoing,
     preferences,
     queues,
     routing,
+    sla,
+    surveys,
     tickets,
     unreachable,
 )
 from helpdesk.customers import contact_points, matching
-from helpdesk.events import MessageBounced, TicketLinked, TicketMerged, TicketUnmerged, recall
+from helpdesk.events import (
+    ChecklistChanged,
+    Fact,
+    FieldSet,
+    MessageBounced,
+    PromiseAtRisk,
+    PromiseBreached,
+    TicketAssigned,
+    TicketLinked,
+    TicketMerged,
+    TicketPended,
+    TicketPrioritized,
+    TicketReopened,
+    TicketSplit,
+    TicketTagged,
+    TicketUnlinked,
+    TicketUnmerged,
+    TicketUntagged,
+    TicketUnwatched,
+    TicketWatched,
+    recall,
+)
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
@@ -33,6 +60,7 @@ from helpdesk.settings import Settings
 from models import (
     Agent,
     AgentState,
+    Answer,
     Attachment,
     Call,
     ContactPoint,
@@ -63,6 +91,7 @@ _TICKETS = {
         col(Ticket.last_contact_at),
         col(Ticket.is_urgent),
         col(Ticket.sentiment),
+        col(Ticket.snippet),
     )
     .join(Queue, col(Queue.id) == Ticket.queue_id)
     .where(col(Ticket.customer_id) == sa.bindparam("customer_id"))
@@ -82,12 +111,16 @@ _BRIEFS = sa.select(
     .scalar_subquery(),
 ).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
+ANSWERED = "feedback_given"  # tells of a row of its own
 TOLD = {
     "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
     "customer_unlinked", "ticket_linked", "ticket_merged", "ticket_unmerged", "message_bounced", "message_withdrawn",
     "message_held",
-    "message_approved", "message_returned",
+    "message_approved", "message_returned", "promise_at_risk", "promise_breached",
+    "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
+    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
+ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 ENTRIES_MAX = 500
 PANEL_TICKETS = 10
 PANEL_PURCHASES = 10
@@ -134,7 +167,7 @@ class Feeling:
 class Entry:
     """One thing in a conversation. `kind` says which fields speak."""
 
-    kind: Literal["message", "note", "call", "fact"]
+    kind: Literal["message", "note", "call", "fact", "answer"]
     id: int
     at: datetime
     direction: str = ""
@@ -221,6 +254,7 @@ class TicketBrief:
     last_contact_at: datetime
     is_urgent: bool
     sentiment: str
+    snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +322,26 @@ class ReplyForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """What the viewer did last, as one line: `code` and `facts` as in an entry. `is_undone`: they took something back;
+    else it can be, by its event's number."""
+
+    event_id: int
+    code: str
+    facts: dict[str, Any]
+    is_undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Another open ticket of the customer that may be about the same."""
+
+    id: int
+    subject: str
+    last_contact_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TicketView:
     id: int
     subject: str
@@ -313,10 +367,24 @@ class TicketView:
     urgency: UrgencyView | None
     language: LanguageView | None
     viewer_id: int
+    priority: int
+    pending_until: datetime | None
+    aside: asides.Aside
+    done: Done | None
+    duplicate: Duplicate | None
+    clocks: Sequence[sla.Clock] = ()
+    given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
 
 def show(
-    db: Session, ticket: Ticket, *, agent: Agent, language: str, settings: Settings, asked: Asked = Asked()
+    db: Session,
+    ticket: Ticket,
+    *,
+    agent: Agent,
+    language: str,
+    settings: Settings,
+    now: datetime,
+    asked: Asked = Asked(),
 ) -> TicketView:
     """Everything the ticket's page shows to this agent."""
     assert ticket.id is not None
@@ -327,7 +395,7 @@ def show(
     here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
     last = tickets.last_received(db, ticket.id)
     assignee = staff.get(ticket.assignee_id or 0)
-    can = {"note", "assign", "move", "link_customer", "reply"}
+    can = {"note", "assign", "move", "link_customer", "reply", "work"}
     if agents.serves(db, agent, ticket.queue_id):
         can.add("approve")
     can.add("reopen" if ticket.state == TicketState.RESOLVED else "resolve")
@@ -338,6 +406,11 @@ def show(
     beside = panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None
     reachable = {point["value"]: point["unreachable"] for point in beside.addresses} if beside else {}
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
+    aside = asides.of(db, ticket, agent=agent, staff=staff, language=language)
+    told = _told(db, ticket)
+    called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
+    names = Names(queue_names, staff, called)
+    entries = _entries(db, ticket, decisions, feelings, names, told, agent, last)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -352,7 +425,7 @@ def show(
         ticket.last_contact_at,
         ticket.awaits_us,
         _routing(decisions, queue_names, every_queue, staff),
-        _entries(db, ticket, decisions, feelings, queue_names, staff, agent, last),
+        entries,
         beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
         assignable,
@@ -363,7 +436,25 @@ def show(
         _urgency(guessed[-1], staff) if guessed and "urgency" in shown else None,
         _language(ticket, guessed) if "language" in shown and ticket.language != settings.language else None,
         agent.id or 0,
+        ticket.priority,
+        ticket.pending_until,
+        aside,
+        _done(changes.offered(told, viewer_id=agent.id or 0, now=now), names),
+        _duplicate(ticket, beside, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
+        clocks=sla.clocks(db, ticket, now=now),
+        given=_given(ticket, entries),
     )
+
+
+def done_elsewhere(db: Session, ticket_id: int, *, agent: Agent, language: str, now: datetime) -> Done | None:
+    """What the agent did last to a ticket that may be out of their sight now, where it can be taken back."""
+    row = changes.latest(db, ticket_id, viewer_id=agent.id or 0, now=now)
+    names = Names(
+        {queue.id or 0: queue.called(language) for queue in queues.everyone(db)},
+        {each.id or 0: each for each in db.exec(select(Agent))},
+        {},
+    )
+    return _done(row, names) if row is not None else None
 
 
 def panel(db: Session, customer_id: int, *, language: str, but: int | None = None) -> CustomerPanel | None:
@@ -406,9 +497,10 @@ def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> l
     shown = preferences.all_shown(db) if rows else ()
     return [
         TicketBrief(
-            number, subject, state, queue, at, "urgency" in shown and urgent, feels if "sentiment" in shown else ""
+            number, subject, state, queue, at, "urgency" in shown and urgent, feels if "sentiment" in shown else "",
+            snippet,
         )
-        for number, subject, state, queue, at, urgent, feels in rows
+        for number, subject, state, queue, at, urgent, feels, snippet in rows
     ]
 
 
@@ -447,13 +539,13 @@ def _entries(
     ticket: Ticket,
     decisions: Sequence[Routing],
     feelings: Mapping[int | None, Feeling | None],
-    queue_names: dict[int, str],
-    staff: dict[int, Agent],
+    names: "Names",
+    told: Sequence[Event],
     agent: Agent,
     last: Message | None,
 ) -> list[Entry]:
     assert ticket.id is not None
-    here = tickets.family(ticket.id)
+    here, staff = tickets.family(ticket.id), names.staff
     # What was taken back was never said; what was not approved goes back to its author alone.
     is_said = col(Message.state) != MessageState.WITHDRAWN
     is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
@@ -477,12 +569,7 @@ def _entries(
     }
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
-    told = db.exec(
-        select(Event)
-        .where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
-        .order_by(col(Event.id))
-        .limit(ENTRIES_MAX)
-    )
+    answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -498,10 +585,18 @@ def _entries(
         ),
         *(_note(note, staff) for note in notes),
         *(_call(call, staff) for call in called),
-        *(_fact(row, queue_names, staff, reached) for row in told if _belongs(row, ticket.id)),
+        *(_fact(row, names, reached) for row in told if row.fact != ANSWERED and _belongs(row, ticket.id)),
+        *(_feedback(answer) for answer in answers),
     ]
-    order = {"fact": 0, "call": 1, "message": 2, "note": 3}
+    order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
+
+
+def _told(db: Session, ticket: Ticket) -> Sequence[Event]:
+    """The facts its history shows, oldest first; of a very long one the newest."""
+    here = tickets.family(ticket.id or 0)
+    rows = select(Event).where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
+    return list(reversed(db.exec(rows.order_by(col(Event.id).desc()).limit(ENTRIES_MAX)).all()))
 
 
 def pictures(db: Session, message: Message) -> dict[str, Attachment]:
@@ -517,6 +612,8 @@ def pictures(db: Session, message: Message) -> dict[str, Attachment]:
 def _belongs(row: Event, ticket_id: int) -> bool:
     """A merge is told to both its tickets: where they are shown as one, once is enough."""
     told = recall(row)
+    if isinstance(told, TicketSplit):
+        return row.ticket_id == ticket_id
     if not isinstance(told, TicketMerged | TicketUnmerged):
         return True
     return row.ticket_id == (told.merged_id if ticket_id == told.merged_id else told.into_id)
@@ -524,7 +621,7 @@ def _belongs(row: Event, ticket_id: int) -> bool:
 
 def _message(
     message: Message,
-    staff: dict[int, Agent],
+    staff: Mapping[int, Agent],
     files: Sequence[File],
     marks: Sequence[tuple[int, int]],
     feeling: Feeling | None = None,
@@ -570,15 +667,15 @@ def _message(
     )
 
 
-def _note(note: Note, staff: dict[int, Agent]) -> Entry:
+def _note(note: Note, staff: Mapping[int, Agent]) -> Entry:
     author = staff.get(note.author_id or 0)
     return Entry(
         kind="note", id=note.id or 0, at=note.created_at, author_name=author.name if author else "", text=note.text,
-        ticket_id=note.ticket_id,
+        ticket_id=note.ticket_id, marks=[(each.start, each.end) for each in mentions.find(note.text, staff.values())],
     )  # fmt: skip
 
 
-def _call(call: Call, staff: dict[int, Agent]) -> Entry:
+def _call(call: Call, staff: Mapping[int, Agent]) -> Entry:
     agent = staff.get(call.agent_id or 0)
     bubble = CallBubble(
         call.id or 0,
@@ -597,34 +694,118 @@ def _call(call: Call, staff: dict[int, Agent]) -> Entry:
     )
 
 
-def _fact(
-    row: Event, queue_names: dict[int, str], staff: dict[int, Agent], reached: Mapping[int, Sequence[str]]
-) -> Entry:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Who and what a history speaks of."""
+
+    queues: Mapping[int, str]
+    staff: Mapping[int, Agent]
+    called: Mapping[tuple[str, int], str]
+
+    def agent(self, agent_id: int | None) -> str:
+        """An agent's name, "" for nobody."""
+        agent = self.staff.get(agent_id or 0)
+        return agent.name if agent else ""
+
+
+def _spoken_of(told: Fact) -> list[tuple[str, int]]:
+    """What of the desk's own words a fact needs to be told."""
+    if isinstance(told, TicketTagged | TicketUntagged):
+        return [("tag", told.tag_id)]
+    if isinstance(told, FieldSet):
+        return [("field", told.field_id)]
+    return [("item", told.item_id)] if isinstance(told, ChecklistChanged) else []
+
+
+def _feedback(answer: Answer) -> Entry:
+    """What the customer said when asked, at the time of the first answer."""
+    feeling = Feeling(answer.sentiment, answer.sentiment_confidence, ()) if answer.sentiment else None
+    said = {"score": answer.score, "scale": answer.scale.value}
+    return Entry(
+        kind="answer", id=answer.id or 0, at=answer.at, text=answer.comment, facts=said, feeling=feeling,
+        ticket_id=answer.ticket_id or 0,
+    )  # fmt: skip
+
+
+def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Entry:
     told = recall(row)
     facts: dict[str, Any] = {}
-    for name, names in (("queue_id", queue_names), ("from_queue_id", queue_names)):
+    for name in ("queue_id", "from_queue_id"):
         if (number := getattr(told, name, None)) is not None:
-            facts["from_queue" if name.startswith("from") else "to_queue"] = names.get(number, "")
+            facts["from_queue" if name.startswith("from") else "to_queue"] = names.queues.get(number, "")
     code = row.fact
     if code == "ticket_assigned":
-        agent = staff.get(getattr(told, "agent_id", None) or 0)
+        agent = names.staff.get(getattr(told, "agent_id", None) or 0)
         code = "ticket_assigned" if agent else "ticket_unassigned"
         if agent and agent.id == row.actor_id:
             code = "ticket_taken"
         facts["to"] = agent.name if agent else ""
-    if isinstance(told, TicketLinked):
-        code, facts["other"] = f"ticket_{told.reason}", told.other_id
+        if isinstance(told, TicketAssigned) and told.reason:
+            facts |= {"given": told.reason if agent else "", "from": names.agent(told.from_agent_id)}
+            code = f"ticket_given_{told.reason}" if agent else "ticket_returned"
+    if isinstance(told, PromiseAtRisk | PromiseBreached):
+        code = f"{code}_{told.what}"
+    if isinstance(told, TicketLinked | TicketUnlinked):
+        facts["other"] = told.other_id
+        code = f"ticket_{told.reason}" if isinstance(told, TicketLinked) else "ticket_unlinked"
+        if told.reason == "distinct" and isinstance(told, TicketUnlinked):
+            code = "ticket_undistinct"
     if isinstance(told, TicketMerged | TicketUnmerged):
         facts |= {"merged": told.merged_id, "into": told.into_id}
         facts["other"] = told.into_id if row.ticket_id == told.merged_id else told.merged_id
+    if isinstance(told, TicketSplit):
+        code = "ticket_split_off" if row.ticket_id == told.from_id else "ticket_split_from"
+        facts["other"] = told.into_id if row.ticket_id == told.from_id else told.from_id
+    if isinstance(told, TicketReopened) and told.reason == "woke":
+        code = "ticket_woke"
+    if isinstance(told, TicketPended):
+        facts["until"] = datetime.fromtimestamp(told.until_at, UTC) if told.until_at is not None else None
+        code = "ticket_pended" if told.until_at is not None else "ticket_pended_open"
+    if isinstance(told, TicketPrioritized):
+        code = f"ticket_priority_{told.priority}"
+    if isinstance(told, TicketWatched | TicketUnwatched):
+        facts["to"] = names.agent(told.watcher_id)
+        code = f"{code}_self" if told.watcher_id == row.actor_id else code
+    if isinstance(told, ChecklistChanged):
+        code = f"item_{told.what}"
+    if spoken := _spoken_of(told):
+        facts["name"] = names.called.get(spoken[0], "")
     if isinstance(told, MessageBounced):
         to = reached.get(told.message_id, ())
         code = "message_late" if told.reason == "delayed" else "message_bounced"
         code, facts["to"] = (f"{code}_to", to[0]) if len(to) == 1 else (code, "")
         facts |= {"why": bounces.plainly(told.state), "status": told.state}
-    by = staff.get(row.actor_id or 0)
-    facts["by"] = by.name if by else ""
+    facts["by"] = names.agent(row.actor_id)
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
+
+
+def _done(row: Event | None, names: Names) -> Done | None:
+    if row is None:
+        return None
+    entry = _fact(row, names, {})
+    is_undone = recall(row).act_id.startswith(changes.UNDONE)
+    return Done(row.id or 0, entry.fact, entry.facts, is_undone)
+
+
+def _duplicate(
+    ticket: Ticket, beside: CustomerPanel | None, aside: asides.Aside, now: datetime
+) -> Duplicate | None:  # fmt: skip
+    if beside is None:
+        return None
+    others = {brief.id: brief for brief in beside.open_tickets}
+    denied = aside.distinct | {each.other_id for each in aside.links}
+    told = [(each.id, each.subject, each.snippet, each.last_contact_at) for each in others.values()]
+    number = duplicates.likely(ticket.subject, ticket.snippet, told, denied=denied, now=now)
+    if number is None:
+        return None
+    return Duplicate(number, others[number].subject, others[number].last_contact_at)
+def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:
+    """How the desk chose who has it now; "" where a person did."""
+    if ticket.assignee_id is None:
+        return ""
+    own = (each for each in reversed(entries) if each.kind == "fact" and each.ticket_id == ticket.id)
+    last = next((each for each in own if each.fact.startswith(ASSIGNED)), None)
+    return str(last.facts.get("given", "")) if last else ""
 
 
 def _routing(
@@ -704,6 +885,7 @@ def _staff(db: Session, ticket: Ticket) -> tuple[dict[int, Agent], list[dict[str
         {
             "id": agent.id,
             "name": agent.name,
+            "reading": agent.reading,
             "serves": agent.id in members,
             "state": states.get(agent.id or 0, Presence.OFFLINE).value,
         }

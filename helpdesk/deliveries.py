@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from helpdesk import mailboxes, tickets
+from helpdesk import mailboxes, surveys, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, dkim, oauth, send
@@ -222,7 +222,12 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     author = db.get(Agent, message.author_id) if message.author_id else None
     signature = (queue.signature if queue else "").replace("{agent}", author.name if author else settings.name)
     quoted = _quoted(db, message) if message.kind == MessageKind.REPLY else None
-    mail = compose.compose(message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone)
+    links = surveys.links(db, message_id, settings) if message.kind == MessageKind.SURVEY else None
+    mail = compose.compose(
+        message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone,
+        choices=links.scores if links else (), way_out=links.stop if links else None,
+        unsubscribe=links.one_click if links else "",
+    )  # fmt: skip
     waiting = set(
         db.exec(
             select(Delivery.address).where(Delivery.message_id == message_id, Delivery.state == DeliveryState.WAITING)
@@ -230,7 +235,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     )
     everyone = dict.fromkeys((*message.to, *message.cc, *message.bcc))
     recipients = [compose.specification(address) for address in everyone if address in waiting]
-    sender = "" if message.kind == MessageKind.RECEIPT else compose.tagged(message.sender_address, ticket, message_id)
+    sender = "" if message.kind in compose.AUTOMATIC else compose.tagged(message.sender_address, ticket, message_id)
     raw = _bytes(mail, sender, recipients)
     sign = dkim.signer(db, message.sender_address.rpartition("@")[2], settings)
     return Parcel(sign(raw) if sign else raw, message.sender_address, sender, recipients)

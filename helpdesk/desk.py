@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    assigning,
     callbacks,
     calls,
     cases,
@@ -36,9 +37,13 @@ from helpdesk import (
     learning,
     mailboxes,
     notifications,
+    policies,
     preferences,
     pushes,
     recalls,
+    sla,
+    surveys,
+    tickets,
     training,
 )
 from helpdesk.asterisk.wires import Heard, Wires
@@ -46,7 +51,7 @@ from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
-from helpdesk.runtime.work import Worker
+from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -269,8 +274,9 @@ class Desk:
         return exchanges.found(known, token, settings=self.settings)
 
     def doors_changed(self) -> None:
-        """A key, a name or a word of an exchange is another now."""
+        """A key, a name, a word or an address of an exchange is another now: nobody waits for the next look."""
         self._doors = (-DOORS_SECONDS, {})
+        self.wires.wake()
 
     async def hear(self, door: exchanges.Door, sender_key: str, raw: bytes, content_type: str) -> Inbound:
         """`keep_callback` for what an exchange said, with a line in its log. Returns the row, with what to answer."""
@@ -551,17 +557,28 @@ class Desk:
                 logger.exception("the nightly training could not be asked for; trying again")
 
     async def _tidy(self) -> None:
-        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it."""
+        """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
+        process has changed of what this one keeps at hand."""
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             try:
                 await self.database.tidy()
+                if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
+                    await self.database.read(policies.refresh)
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
 
     async def look_out(self) -> None:
-        """Say once what crossed a threshold, and which promises to call back are overdue."""
-        for is_news, say in ((alarms.news, alarms.watch), (recalls.is_any_overdue, recalls.raise_overdue)):
+        """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
+        overdue work of who is not there; and find what waits for nothing."""
+        looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
+            (alarms.news, alarms.watch),
+            (recalls.is_any_overdue, recalls.raise_overdue),
+            (sla.is_anything_due, sla.raise_due),
+            (assigning.is_any_left, assigning.take_back),
+            (assigning.is_any_waiting, assigning.deal),
+        )
+        for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
 
@@ -640,6 +657,8 @@ class Desk:
         """Due work by name; see helpdesk/reactions.py for what causes it."""
         return {
             "send_mail": self._send_mail,
+            "ask_customer": self._ask_customer,
+            "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
             "ring_agent": self._ring_agent,
@@ -648,11 +667,22 @@ class Desk:
             "send_digest": self._send_digest,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
+            "recount_promises": self._recount_promises,
         }
 
     def _send_mail(self, message_id: int) -> None:
         """Hand one mail over, if it is due; see helpdesk/deliveries.py."""
         self.postman.deliver(message_id)
+
+    def _ask_customer(self, ask_id: int) -> None:
+        """Send a survey's question; see helpdesk/surveys.py."""
+        self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+    def _wake_ticket(self, ticket_id: int, until_at: float) -> None:
+        """Open a ticket whose rest is over. The engine's clock may be a little ahead of the desk's."""
+        at, now = datetime.fromtimestamp(until_at, UTC), self.clock()
+        if now < at:
+            raise NotYet((at - now).total_seconds())
+        self.database.write_now(tickets.wake, ticket_id, at, now=now)
 
     def _connect_call(self, call_id: int, target: str) -> None:
         """Put a waiting caller through. Not again once an agent has answered: that would tear the two apart."""
@@ -719,6 +749,12 @@ class Desk:
     def _train_nightly(self) -> None:
         """Once a night; the training itself is work of its own, so that either may be run again."""
         self.database.write_now(learning.ask, by=None, now=self.clock(), is_nightly=True)
+
+    def _recount_promises(self) -> None:
+        """Let open tickets follow a policy or a calendar that was changed, some at a time: calls and mails go first."""
+        above = -1
+        while above != 0:
+            above = self.database.write_now(sla.recount, above=above, now=self.clock())
 
     def means_to_train(self) -> training.Means:
         """What a training in this process needs."""

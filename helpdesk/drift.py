@@ -196,8 +196,6 @@ def _read(db: Session, since: datetime, until: datetime, vectors: "Vectors") -> 
 
     Every 1st, 2nd, 4th, 8th ... ticket, so that the sample of a growing period keeps the texts it had.
     """
-    from classifiers import words as tokens
-
     here = (col(Routing.decided_at) > since, col(Routing.decided_at) <= until)
     many = db.scalar(sa.select(sa.func.count()).select_from(Routing).where(*here)) or 0
     step = 1
@@ -211,6 +209,13 @@ def _read(db: Session, since: datetime, until: datetime, vectors: "Vectors") -> 
         .order_by(col(Routing.decided_at), col(Routing.id))
     )
     texts: list[tuple[str, str]] = [(subject, text) for subject, text in rows]
+    return words_of(texts, vectors=vectors)
+
+
+def words_of(texts: Sequence[tuple[str, str]], *, vectors: "Vectors") -> list["Words"]:
+    """The words of each (subject, text); those read lately are remembered."""
+    from classifiers import words as tokens
+
     keys = [
         hashlib.blake2b(f"{subject}\n{text}".encode("utf-8", "replace"), digest_size=16).digest()
         for subject, text in texts

@@ -8,7 +8,10 @@ was the alternative: it needs no lock, but one long transaction anywhere would h
 """
 
 import re
-from dataclasses import dataclass
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -26,10 +29,15 @@ _LAST = sa.select(sa.func.max(_TABLE.c.id))
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """Something that happened. Ids and codes only: a customer can be forgotten and the history still stands."""
+    """Something that happened. Ids and codes only: a customer can be forgotten and the history still stands.
+
+    `act_id` is the same in all facts that one act stated, "" where one fact is the whole of it; `emit` fills it in, see
+    `one_act`.
+    """
 
     at: datetime
     by_id: int | None = None
+    act_id: str = ""
     kinds: ClassVar[dict[str, type["Fact"]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -50,43 +58,159 @@ class TicketOpened(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TicketMoved(Fact):
-    """To another queue. `reason` is the decision's, see Routing."""
+    """To another queue. `reason` is the decision's, see Routing, or "taken_back". `from_agent_id`: who let go of it,
+    because they do not serve the new one."""
 
     ticket_id: int
     queue_id: int
     from_queue_id: int
     reason: str
+    from_agent_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TicketAssigned(Fact):
-    """`agent_id` None: back to the queue."""
+    """`agent_id` None: back to the queue. `reason` where the desk did it: how it chose, "round_robin" or "least_busy",
+    or "offline", of whoever left overdue work."""
 
     ticket_id: int
     queue_id: int
     agent_id: int | None
     from_agent_id: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TicketResolved(Fact):
-    """`reason` "taken_back": it is resolved as it was before, because the mail that had reopened it was taken back."""
-
-    ticket_id: int
-    queue_id: int
     reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TicketReopened(Fact):
+class TicketResolved(Fact):
+    """`reason` "taken_back": it is resolved as it was before, because what had reopened it was taken back.
+
+    `was` is the state before, `was_at` when that state began or is to end (ISO 8601, "": neither), `awaited` whether
+    the customer waited for us; all three in the two facts below as well.
+    """
+
     ticket_id: int
     queue_id: int
+    reason: str = ""
+    was: str = ""
+    was_at: str = ""
+    awaited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketReopened(Fact):
+    """`reason` "woke": its time came; "taken_back": what had changed its state was taken back."""
+
+    ticket_id: int
+    queue_id: int
+    reason: str = ""
+    was: str = ""
+    was_at: str = ""
+    awaited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketPended(Fact):
+    """It rests, until a time (seconds since 1970) or, without one, until the customer writes."""
+
+    ticket_id: int
+    queue_id: int
+    until_at: float | None
+    reason: str = ""
+    was: str = ""
+    was_at: str = ""
+    awaited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketPrioritized(Fact):
+    """`priority` and `before` are numbers of Priority."""
+
+    ticket_id: int
+    queue_id: int
+    priority: int
+    before: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketTagged(Fact):
+    ticket_id: int
+    queue_id: int
+    tag_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUntagged(Fact):
+    ticket_id: int
+    queue_id: int
+    tag_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldSet(Fact):
+    """One of the desk's own fields says something else in a ticket; what, the row FieldChange tells."""
+
+    ticket_id: int
+    queue_id: int
+    field_id: int
+    change_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChecklistChanged(Fact):
+    """`what`: "added", "ticked", "unticked", "moved", "removed" or "restored". `before`: where it stood among the
+    others, from 0."""
+
+    ticket_id: int
+    queue_id: int
+    item_id: int
+    what: str
+    before: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketWatched(Fact):
+    """`watcher_id`: who is told what happens in it from now on."""
+
+    ticket_id: int
+    queue_id: int
+    watcher_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnwatched(Fact):
+    ticket_id: int
+    queue_id: int
+    watcher_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketSplit(Fact):
+    """A message became a ticket of its own; stated once for either. `into_id` is the new one; `was_strange` whether
+    its sender took no part in the old one."""
+
+    ticket_id: int
+    queue_id: int
+    message_id: int
+    from_id: int
+    into_id: int
+    was_strange: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TicketLinked(Fact):
     """Two tickets have to do with each other; stated once for either. `reason` is what this one is to the other: it
-    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"."""
+    "claims" to belong to it, is "claimed", "follows" it because it was resolved long ago, or is "followed"; or what an
+    agent said: "related", "duplicates", "duplicated", "child_of", "parent_of", "distinct"."""
+
+    ticket_id: int
+    queue_id: int
+    other_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketUnlinked(Fact):
+    """What an agent said of two tickets does not hold any more; stated once for either."""
 
     ticket_id: int
     queue_id: int
@@ -335,6 +459,23 @@ class CallbackChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SurveyChanged(Fact):
+    """`state` "made", "changed", "on" or "off"."""
+
+    survey_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackGiven(Fact):
+    """A customer answered when asked, or changed the answer. Imported ones belong to no ticket."""
+
+    answer_id: int
+    ticket_id: int | None = None
+    queue_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentNotified(Fact):
     """An agent is told something; `what` is the kind, see Notification."""
 
@@ -348,6 +489,42 @@ class NotificationsRead(Fact):
     """An agent has read some of what they were told, or laid it by again."""
 
     agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseAtRisk(Fact):
+    """So much of the time is used that a promise, `what` of a PromiseKind, may be broken."""
+
+    ticket_id: int
+    queue_id: int
+    promise_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseBreached(Fact):
+    """It was not kept in time."""
+
+    ticket_id: int
+    queue_id: int
+    promise_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromiseChanged(Fact):
+    """A ticket is due at another time, because a policy or a calendar was changed."""
+
+    ticket_id: int
+    queue_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChanged(Fact):
+    """What is promised. `what`: "made", "changed", "moved", "on", "off"."""
+
+    policy_id: int
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -479,6 +656,23 @@ class MailboxChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TagChanged(Fact):
+    """`what`: "made", "renamed", "merged" into `into_id`, "on" or "off"."""
+
+    tag_id: int
+    what: str
+    into_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldChanged(Fact):
+    """A field of the desk's own: "made", "changed", "moved", "on" or "off"."""
+
+    field_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CannedReplyChanged(Fact):
     """`state`: "made", "changed", "on", "off", "deleted", or "used" in a mail that was sent."""
 
@@ -507,8 +701,23 @@ def emit(db: Session, fact: Fact) -> None:
     """State a fact in the running transaction, and enqueue the work it causes."""
     from helpdesk import reactions
 
+    if act := db.info.get("act"):
+        fact = replace(fact, act_id=act)
     db.info.setdefault("facts", []).append(fact)
     reactions.react(db, fact)
+
+
+@contextmanager
+def one_act(db: Session, act: str = "") -> Iterator[None]:
+    """What is stated meanwhile is one act, and is taken back as one. An act within an act is a part of it."""
+    if db.info.get("act"):
+        yield
+        return
+    db.info["act"] = act or secrets.token_hex(6)
+    try:
+        yield
+    finally:
+        del db.info["act"]
 
 
 def recall(row: "Event | sa.Row[Any]") -> Fact:
@@ -526,9 +735,12 @@ def last_number(db: Session) -> int:
 
 @event.listens_for(Session, "before_commit")
 def _write_facts(db: Session) -> None:
-    facts: list[Fact] = db.info.pop("facts", [])
-    if not facts:
+    from helpdesk import reactions
+
+    if not db.info.get("facts"):
         return
+    reactions.conclude(db)
+    facts: list[Fact] = db.info.pop("facts")
     db.flush()
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
@@ -546,6 +758,8 @@ def _forget_facts(db: Session) -> None:
 
 def _columns(fact: Fact) -> dict[str, Any]:
     told = dict(vars(fact))  # ids and codes: nothing in it has to be copied deeper
+    if not told["act_id"]:
+        del told["act_id"]
     return {
         "fact": name_of(type(fact)),
         "at": told.pop("at"),

@@ -29,7 +29,7 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound, Rejected
 from helpdesk.events import ExchangeChanged, emit
 from helpdesk.settings import Settings
-from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue
+from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue, VisitEnd
 
 QUIET = timedelta(seconds=30)
 """`heard_at` is written no more often than this: every call would otherwise write the same row."""
@@ -363,7 +363,8 @@ def heard(db: Session, exchange: Exchange, *, by_old_token: bool = False, now: d
 
 
 def failed(db: Session, exchange_id: int, error: str, *, now: datetime) -> None:
-    """It said something the desk could not take: `error` is a code. Said once, until it changes."""
+    """It cannot be reached, or said something the desk could not take: `error` is a code. Said once, until it
+    changes."""
     exchange = db.get(Exchange, exchange_id)
     if exchange is None or (exchange.state == ExchangeState.FAILING and exchange.error == error):
         return
@@ -384,8 +385,13 @@ def is_refused(db: Session, event: CallEvent, *, region: str) -> bool:
 def answer_to(db: Session, event: CallEvent, call: Call, *, options: Mapping[str, Any], refused: bool,
               region: str) -> dict[str, str]:  # fmt: skip
     """What the exchange is to do: {} for nothing, or the arguments of `cti.push.answer`."""
-    if refused or (event.kind == "ring" and call.state == CallState.RINGING and offering.is_refused(db, call)):
+    if refused:
         return {"kind": "reject", "reason": "busy"}
+    if event.kind == "ring" and call.state == CallState.RINGING and call.direction == "in":
+        told = offering.turned_away(db, call.id or 0)
+        if told is not None and told[0] == VisitEnd.VOICEMAIL:
+            return {"kind": "voicemail"}
+        return {"kind": "reject", "reason": "busy"} if told is not None and told[0] == VisitEnd.REFUSED else {}
     rules = options.get("caller_ids") or ()
     if rules and event.kind == "ring" and call.direction == "out" and event.called:
         if shown := _shown(db, rules, event, call, region=region):

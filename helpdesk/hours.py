@@ -2,12 +2,15 @@
 
 The one idea: hours are what the clock on the wall of the office says. Whether a calendar is open at an instant is asked
 of that clock and of nothing else, so a day with 23 or 25 hours needs no rule of its own.
+
+Whoever counts business time (`Timetable`) works on stretches of instants: each day of the wall's clock is translated
+once into those during which the calendar is open, and kept.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +24,10 @@ WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FARTHEST = 400
 """Days looked ahead for the next opening; what opens later never does."""
 _MINUTE = timedelta(minutes=1)
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FEW_HOURS = timedelta(hours=3)
+"""More than any zone changes its clocks by, but for those that moved over the date line."""
 
 Hours = list[list[str]]
 """[["09:00", "12:00"], ["13:00", "18:00"]]; an end that is not after its begin lies on the next day."""
@@ -62,6 +69,83 @@ def next_opening(calendar: Calendar, at: datetime) -> datetime | None:
             if moment > at and is_open(calendar, moment):
                 return moment
     return None
+
+
+class Timetable:
+    """Business time of one calendar, as it was when this was made; None is open always.
+
+    It holds the days it has translated, so keep it while the calendar stays the same. Instants are aware, lengths are
+    seconds, exact to the microsecond.
+    """
+
+    def __init__(self, calendar: Calendar | None) -> None:
+        self._calendar = calendar
+        self._zone = ZoneInfo(calendar.timezone) if calendar else UTC
+        self._days: dict[date, tuple[tuple[int, int], ...]] = {}
+
+    def after(self, at: datetime, seconds: float) -> datetime | None:
+        """The first instant by which so many seconds of business time have passed since `at`: `at` itself for none.
+
+        None where the calendar is not open for so long within `FARTHEST` days of any opening.
+        """
+        left, here = _micros(seconds), _instant(at)
+        if left <= 0:
+            return at
+        if self._calendar is None:
+            return _moment(here + left)
+        day, empty = at.astimezone(self._zone).date(), 0
+        while empty < FARTHEST:
+            for begin, end in self._open(day):
+                begin = max(begin, here)
+                if end - begin >= left:
+                    return _moment(begin + left)
+                left -= max(0, end - begin)
+            empty = 0 if self._open(day) else empty + 1
+            day += timedelta(days=1)
+        return None
+
+    def before(self, at: datetime, seconds: float) -> datetime | None:
+        """The first instant from which no more than so many seconds of business time pass until `at`.
+
+        None where the calendar was not open for so long.
+        """
+        left, here = _micros(seconds), _instant(at)
+        if self._calendar is None:
+            return _moment(here - max(0, left))
+        day, empty = at.astimezone(self._zone).date(), 0
+        while empty < FARTHEST:
+            for begin, end in reversed(self._open(day)):
+                end = min(end, here)
+                if end <= begin:
+                    continue
+                if end - begin > left:
+                    return _moment(end - left)
+                left -= end - begin
+            empty = 0 if self._open(day) else empty + 1
+            day -= timedelta(days=1)
+        return None
+
+    def between(self, start: datetime, end: datetime) -> float:
+        """Seconds of business time from one instant to another; 0 where the second is not later."""
+        first, last = _instant(start), _instant(end)
+        if last <= first:
+            return 0.0
+        if self._calendar is None:
+            return (last - first) / 1_000_000
+        day, until = start.astimezone(self._zone).date(), end.astimezone(self._zone).date()
+        total = 0
+        while day <= until:
+            total += sum(max(0, min(to, last) - max(begin, first)) for begin, to in self._open(day))
+            day += timedelta(days=1)
+        return total / 1_000_000
+
+    def _open(self, day: date) -> tuple[tuple[int, int], ...]:
+        """The stretches of a day of the wall's clock during which it is open, in order, in microseconds since 1970."""
+        found = self._days.get(day)
+        if found is None:
+            assert self._calendar is not None
+            found = self._days[day] = _stretches(self._calendar, day, self._zone)
+        return found
 
 
 def days(calendar: Calendar, first: date, count: int, *, language: str) -> list[Day]:
@@ -219,6 +303,53 @@ def _beginnings(calendar: Calendar, day: date, zone: ZoneInfo) -> list[datetime]
     if end - start != timedelta(days=1):
         return [start + _MINUTE * step for step in range(int((end - start) / _MINUTE))]
     return [start, *sorted(start + _MINUTE * begin for begin, _ in _hours(calendar, day))]
+
+
+def _stretches(calendar: Calendar, day: date, zone: tzinfo) -> tuple[tuple[int, int], ...]:
+    """When a calendar is open on a day of the wall's clock, as instants in microseconds.
+
+    On most days that is a sum; on a day the clock is changed every minute is asked what it says on the wall.
+    """
+    minutes = sorted(
+        [(begin, end if end > begin else 1440) for begin, end in _hours(calendar, day)]
+        + [(0, end) for begin, end in _hours(calendar, day - timedelta(days=1)) if end <= begin]
+    )
+    told: list[tuple[int, int]] = []
+    for begin, end in minutes:
+        if told and begin <= told[-1][1]:
+            told[-1] = (told[-1][0], max(told[-1][1], end))
+        elif end > begin:
+            told.append((begin, end))
+    start = datetime.combine(day, time(), zone).astimezone(UTC)
+    end_of_day = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+    before, after = start - _FEW_HOURS, end_of_day + _FEW_HOURS
+    if before.astimezone(zone).utcoffset() == after.astimezone(zone).utcoffset():
+        midnight = _instant(start)
+        return tuple((midnight + begin * 60_000_000, midnight + end * 60_000_000) for begin, end in told)
+    found: list[tuple[int, int]] = []
+    for step in range(int((after - before) / _MINUTE)):
+        wall = (before + _MINUTE * step).astimezone(zone)
+        minute = wall.hour * 60 + wall.minute
+        if wall.date() != day or not any(begin <= minute < end for begin, end in told):
+            continue
+        at = _instant(before) + step * 60_000_000
+        if found and found[-1][1] == at:
+            found[-1] = (found[-1][0], at + 60_000_000)
+        else:
+            found.append((at, at + 60_000_000))
+    return tuple(found)
+
+
+def _instant(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _moment(instant: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=instant)
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
 
 
 def _read_days(text: str) -> dict[str, Hours]:

@@ -9,7 +9,7 @@ is as real in the agent's words; the tone is the agent's own, and a feeling told
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from classifiers import text as texts
 from helpdesk.errors import NotFound
 from helpdesk.events import UrgencyJudged, emit
 from models import Agent, Call, Impression, Ticket
+from models.database import Prepared
 
 if TYPE_CHECKING:
     from classifiers.features import Reading
@@ -34,7 +35,9 @@ KEPT_REASONS = 8  # words kept beside a guess
 
 logger = logging.getLogger(__name__)
 
-_INSERT = sa.insert(Impression.__table__)  # type: ignore[attr-defined]
+_TABLE: sa.Table = Impression.__table__  # type: ignore[attr-defined]
+_LATER = ("id", "denied_by_id", "denied_at")
+_INSERT = Prepared(sa.insert(_TABLE).inline(), [name for name in _TABLE.c.keys() if name not in _LATER])
 _OF_CALL = select(Impression.id).where(Impression.call_id == sa.bindparam("call_id"))
 
 
@@ -78,26 +81,38 @@ def ready() -> frozenset[str]:
     return frozenset(found)
 
 
-def of(text: str, *, subject: str = "", asked: Collection[str], reading: "Reading | None" = None) -> Guess | None:
-    """What is `asked` of one text; None when that is nothing, or when there are no words. Touches no database.
+def of(text: str, *, subject: str = "", asked: Collection[str]) -> Guess | None:
+    """What is `asked` of one text; None when that is nothing, or when there are no words. Touches no database."""
+    return of_many([(subject, text)], asked=asked)[0]
 
-    `reading` is what the router has read of the same text and subject, where it has: it is not read again.
+
+def of_many(
+    inquiries: Sequence[tuple[str, str]], *, asked: Collection[str], readings: "Sequence[Reading | None] | None" = None
+) -> list[Guess | None]:
+    """`of` for several, each given as (subject, text); sooner than one by one.
+
+    `readings` are what the router has read of the same texts and subjects, where it has: they are not read again.
     """
-    if not asked or not (text.strip() or subject.strip()):
-        return None
+    guesses: list[Guess | None] = [None] * len(inquiries)
+    places = [place for place, (subject, text) in enumerate(inquiries) if asked and (text.strip() or subject.strip())]
+    if not places:
+        return guesses
     from classifiers import sentiment, urgency
 
-    models = [model for name, model in (("urgency", urgency), ("sentiment", sentiment)) if name in asked]
-    if reading is None and models:
-        reading = models[0].shipped().read(text, subject=subject)
-    whole = f"{subject}\n{text}"
-    is_asked = "language" in asked
-    return Guess(
-        urgency.of(text, subject=subject, reading=reading) if "urgency" in asked else None,
-        sentiment.of(text, subject=subject, reading=reading) if "sentiment" in asked else None,
-        texts.language(whole) if is_asked else "",
-        texts.language_share(whole) if is_asked else 0.0,
-    )
+    told = [inquiries[place] for place in places]
+    read = [readings[place] if readings else None for place in places]
+    if "urgency" in asked or "sentiment" in asked:
+        model = (urgency if "urgency" in asked else sentiment).shipped()
+        fresh = iter(model.read_many([each for each, known in zip(told, read, strict=True) if known is None]))
+        read = [next(fresh) if known is None else known for known in read]
+    heard = [each for each in read if each is not None]
+    urgencies = urgency.of_many(told, heard) if "urgency" in asked else [None] * len(told)
+    sentiments = sentiment.of_many(told, heard) if "sentiment" in asked else [None] * len(told)
+    for place, (subject, text), urgent, feels in zip(places, told, urgencies, sentiments, strict=True):
+        whole = f"{subject}\n{text}" if "language" in asked else ""
+        share = texts.language_share(whole) if whole else 0.0
+        guesses[place] = Guess(urgent, feels, texts.language(whole) if whole else "", share)
+    return guesses
 
 
 def keep(
@@ -115,12 +130,13 @@ def keep(
     was guessed of, nothing is kept, and the ticket shows nothing of an older one either. A note leaves the feeling
     where the customer's own words left it.
     """
-    ticket.is_urgent = is_urgent(guess)
-    if call_id is None:
+    if ticket.is_urgent != is_urgent(guess):  # of a new ticket it is written already
+        ticket.is_urgent = is_urgent(guess)
+    if call_id is None and ticket.sentiment != feeling(guess):
         ticket.sentiment = feeling(guess)
     if guess is not None:
         values = {"ticket_id": ticket.id, "message_id": message_id, "call_id": call_id, "made_at": now}
-        db.connection().execute(_INSERT, values | _columns(guess))  # a session would first write all it holds
+        _INSERT.run(db, values | _columns(guess))  # a session would first write all it holds
 
 
 def is_urgent(guess: Guess | None) -> bool:

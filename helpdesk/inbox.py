@@ -21,15 +21,19 @@ from sqlmodel import Session, col, select
 from helpdesk.errors import Conflict
 from helpdesk.events import MailIgnored, ParkedSettled, SomethingParked, emit
 from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind, Redelivery
+from models.database import Prepared
 
 ATTEMPTS = 3
 """A mail or callback that breaks this often is parked."""
 
 # Built once, as are the other statements on the way from a ringing telephone to the card.
 _TABLE: sa.Table = Inbound.__table__  # type: ignore[attr-defined]
-_KEEP: dict[str, sa.Executable] = {
-    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
-    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id),
+_KEPT = (
+    "kind", "source", "sender_key", "state", "outcome", "raw", "envelope", "attempts", "is_forgotten", "received_at"
+)  # fmt: skip
+_KEEP = {
+    name: Prepared(dialect.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.id), _KEPT)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 _ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
@@ -69,7 +73,7 @@ def keep(
         "is_forgotten": False,
         "received_at": now,
     }
-    new = db.connection().execute(_KEEP[db.get_bind().dialect.name], values).scalar()
+    new = _KEEP[db.get_bind().dialect.name].run(db, values).scalar()
     if new is not None:
         return new, True
     first = db.scalar(sa.select(_TABLE.c.id).where(_TABLE.c.kind == kind, _TABLE.c.sender_key == sender_key))

@@ -25,7 +25,21 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, col
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from models import Agent, AgentState, CallOffer, Handling, OfferEnd, Presence, Queue, QueueVisit, VisitEnd
+from models import (
+    Agent,
+    AgentState,
+    Call,
+    CallOffer,
+    Direction,
+    Handling,
+    Message,
+    OfferEnd,
+    Presence,
+    Queue,
+    QueueVisit,
+    Ticket,
+    VisitEnd,
+)
 
 RECENT = timedelta(minutes=30)
 SECOND = 1_000_000
@@ -33,6 +47,8 @@ SECOND = 1_000_000
 LISTS = ("offered", "answered", "answered_in_time", "answered_late", "abandoned", "short_abandoned", "passed_on",
          "passed_on_late", "refused", "waiting")  # fmt: skip
 """The counts whose very calls can be listed."""
+SETTLED = timedelta(days=7)
+"""Who has not come back about it by then was helped at the first contact."""
 LONGEST_RING = timedelta(days=1)
 """An offer that is older does not ring any more."""
 
@@ -75,6 +91,8 @@ class Calls:
     talk: int = 0
     hold: int = 0
     wrap_up: int = 0
+    first_contacts: int = 0  # answered calls of known numbers and customers whose seven days are over
+    first_resolved: int = 0  # of them, those after which nobody came back
     waiting_since: datetime | None = None
 
     def __add__(self, other: "Calls") -> "Calls":
@@ -152,6 +170,12 @@ class Calls:
         """Transferred to somebody else / handled."""
         return _share(self.transferred, self.handled)
 
+    @property
+    def first_contact_resolution(self) -> float | None:
+        """FCR: answered calls after which the same customer, or the same number that is nobody's, neither called nor
+        wrote to the same queue within seven days / answered calls whose seven days are over. None while they run."""
+        return _share(self.first_resolved, self.first_contacts)
+
 
 _COUNTED = tuple(field.name for field in fields(Calls) if field.name != "waiting_since")
 
@@ -219,14 +243,17 @@ class Work:
         return _share(self.transferred, self.handled)
 
 
-def of_queues(db: Session, intervals: Sequence[Interval], queue_ids: Iterable[int]) -> dict[tuple[int, int], Calls]:
+def of_queues(
+    db: Session, intervals: Sequence[Interval], queue_ids: Iterable[int], *, now: datetime | None = None
+) -> dict[tuple[int, int], Calls]:
     """The calls of each interval (by its place) and queue (by id) in which there were any. Two statements, however many
-    intervals; they may overlap."""
+    intervals; they may overlap. With `now` a third counts who has not come back since."""
     ids = sorted(set(queue_ids))
     if not ids or not intervals:
         return {}
     found: dict[tuple[int, int], dict[str, Any]] = {}
-    for query in (_visits(intervals, ids), _parts(intervals, ids)):
+    queries = [_visits(intervals, ids), _parts(intervals, ids), *([_firsts(intervals, ids, now)] if now else [])]
+    for query in queries:
         for row in db.execute(query).mappings():
             told = dict(row)
             found.setdefault((told.pop("slot"), told.pop("queue_id")), {}).update(
@@ -300,6 +327,11 @@ def today(now: datetime, timezone: str) -> Interval:
 def day(of: date, timezone: str) -> Interval:
     """A day of the desk's own calendar, which now and then has 23 or 25 hours."""
     return Interval(_midnight(of, timezone), _midnight(of + timedelta(days=1), timezone))
+
+
+def settled_day(now: datetime, timezone: str) -> Interval:
+    """The last day whose callers have all had their seven days to come back."""
+    return day((now - SETTLED).astimezone(ZoneInfo(timezone)).date() - timedelta(days=1), timezone)
 
 
 def recent(now: datetime) -> Interval:
@@ -433,6 +465,36 @@ def _conditions(how: Any, wait: Any, within: Any, short: Any) -> dict[str, sa.Co
         "abandoned_in_time": sa.and_(ended["abandoned"], sa.not_(is_late)),
         "passed_on_late": sa.and_(passed_on, is_late),
     }
+
+
+def _firsts(intervals: Sequence[Interval], ids: Sequence[int], now: datetime) -> Any:
+    slots, again = _slots(intervals), aliased(Call)
+
+    def within(at: Any) -> Any:
+        since = _Micros(at) - _Micros(col(QueueVisit.left_at))
+        return sa.and_(at > col(QueueVisit.left_at), since <= SETTLED // timedelta(microseconds=1))
+
+    same = (col(again.queue_id) == col(QueueVisit.queue_id), col(again.direction) == "in",
+            col(again.id) != col(Call.id), within(col(again.started_at)))  # fmt: skip
+    called = sa.exists().where(col(again.customer_id) == col(Call.customer_id), *same)
+    rang = sa.exists().where(col(Call.customer_id).is_(None), col(again.number) == col(Call.number), *same)
+    wrote = sa.exists().where(
+        col(Ticket.customer_id) == col(Call.customer_id), col(Ticket.queue_id) == col(QueueVisit.queue_id),
+        col(Message.ticket_id) == col(Ticket.id), col(Message.direction) == Direction.IN,
+        within(col(Message.created_at)),
+    )  # fmt: skip
+    came_back = sa.or_(called, rang, wrote)
+    return (
+        sa.select(slots.c.slot, col(QueueVisit.queue_id).label("queue_id"),
+                  sa.func.count().label("first_contacts"), _counted(sa.not_(came_back)).label("first_resolved"))
+        .select_from(slots)
+        .join(QueueVisit, sa.and_(col(QueueVisit.queue_id).in_(ids), col(QueueVisit.entered_at) >= slots.c.begins,
+                                  col(QueueVisit.entered_at) < slots.c.ends))
+        .join(Call, col(Call.id) == col(QueueVisit.call_id))
+        .where(col(QueueVisit.how) == VisitEnd.ANSWERED, col(QueueVisit.left_at) <= now - SETTLED,
+               sa.or_(col(Call.customer_id).is_not(None), col(Call.number) != ""))
+        .group_by(slots.c.slot, col(QueueVisit.queue_id))
+    )  # fmt: skip
 
 
 def _part_figures() -> dict[str, sa.ColumnElement[Any]]:

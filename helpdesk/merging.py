@@ -56,6 +56,7 @@ def merge(db: Session, ticket: Ticket, into: Ticket, *, by: Agent, now: datetime
     target.last_contact_at = max(target.last_contact_at, ticket.last_contact_at)
     ticket.merged_into_id = target.id
     ticket.state, ticket.resolved_at, ticket.awaits_us = TicketState.RESOLVED, ticket.resolved_at or now, False
+    ticket.pending_until = None
     for each in (ticket, target):
         emit(
             db,

@@ -7,7 +7,7 @@ the lowest level, whom this call was offered to least, and among those who has b
 served in the order of their wait, over all queues.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +47,14 @@ GONE = timedelta(minutes=2)
 MOST_QUEUES = 5
 """How many queues a call may flow over, one after the other."""
 BATCH = 50
+ANSWERS: Mapping[str, frozenset[Otherwise]] = {
+    "twilio": frozenset({Otherwise.TELL, Otherwise.CALLBACK, Otherwise.VOICEMAIL}),
+    "push": frozenset({Otherwise.TELL}),
+    "sipgate": frozenset({Otherwise.TELL, Otherwise.VOICEMAIL}),
+    "placetel": frozenset({Otherwise.TELL}),
+}
+"""What the answer to a telephone system's word that it rings can do, by its kind: Twilio lets the desk speak, the
+others give the caller the busy tone or, at sipgate, the voice mail."""
 _OFFER = sa.insert(CallOffer)
 _OPEN_PARTS = (
     sa.select(sa.func.count())
@@ -215,26 +223,23 @@ def time_outs(db: Session, *, now: datetime) -> None:
             _say(db, call, "declined", only=[each.agent_id], now=now)
 
 
-def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[Call]:
+def waited_too_long(db: Session, *, settings: Settings, now: datetime) -> list[tuple[Call, Queue | None]]:
     """Do with callers who waited longer than their queue lets them what it does when it is full.
 
-    Returns the calls whose callers are to be told.
+    Returns the calls that are to be offered in another queue, and, with None, those whose callers are to be told.
     """
-    told = []
+    told: list[tuple[Call, Queue | None]] = []
     for call, queue, entered_at in db.exec(_waits().with_for_update(of=Call, skip_locked=True).limit(BATCH)).all():
         if entered_at + timedelta(seconds=queue.longest_wait_seconds) > now:
             continue
         db.refresh(call)
         if not is_waiting(db, call):
             continue
-        commands = settings.can_command(call.source)
-        following = _turn_away(db, call, queue, queue.when_full, "full", commands=commands, now=now)
-        if following is None:
-            told.append(call)
-            _say(db, call, "turned_away", now=now)
-        elif following is not queue:
-            _say(db, call, "moved", now=now)
-            offer(db, call, following, rings=True, now=now)
+        able = ANSWERS["twilio"] if settings.can_command(call.source) else frozenset[Otherwise]()
+        following = _turn_away(db, call, queue, queue.when_full, "full", able=able, now=now)
+        if following is not queue:
+            told.append((call, following))
+            _say(db, call, "turned_away" if following is None else "moved", now=now)
     return told
 
 
@@ -274,9 +279,10 @@ def arrive(db: Session, call: Call, queue: Queue, *, now: datetime) -> Queue | N
     """Whether a call that just came in may wait in its queue. Returns the queue it waits in, perhaps another than was
     dialed; None when the caller is told something else, see `turned_away`.
 
-    The desk speaks to callers only where it answers the telephone system's question what they shall hear. Elsewhere it
-    does not pretend to have said anything: such a call waits, unless another queue takes it.
+    The desk turns callers away only where it answers the telephone system's question what shall become of them.
+    Elsewhere it does not pretend to have said anything: such a call waits, unless another queue takes it.
     """
+    able = ANSWERS.get(call.source.partition(":")[0], frozenset())
     for _ in range(MOST_QUEUES):
         calendar = db.get(Calendar, queue.calendar_id) if queue.calendar_id else None
         if calendar is not None and not hours.is_open(calendar, now):
@@ -285,7 +291,7 @@ def arrive(db: Session, call: Call, queue: Queue, *, now: datetime) -> Queue | N
             then, why = queue.when_full, "full"
         else:
             return queue
-        following = _turn_away(db, call, queue, then, why, commands=call.source == "twilio", now=now)
+        following = _turn_away(db, call, queue, then, why, able=able, now=now)
         if following is None:
             _say(db, call, "turned_away", now=now)
         if following is None or following is queue:
@@ -295,19 +301,11 @@ def arrive(db: Session, call: Call, queue: Queue, *, now: datetime) -> Queue | N
 
 
 def turned_away(db: Session, call_id: int) -> tuple[VisitEnd, str] | None:
-    """What the caller is told instead of waiting (REFUSED, CALLBACK or VOICEMAIL), and why: "closed" or "full"."""
+    """What the caller is told instead of waiting (REFUSED, CALLBACK or VOICEMAIL), and why: "closed", "full" or, where
+    the caller wished it, "asked"."""
     query = select(CallFact).where(CallFact.call_id == call_id, CallFact.kind == stays.LEFT)
     left = db.exec(query.order_by(col(CallFact.at).desc(), col(CallFact.id).desc()).limit(1)).first()
     return (VisitEnd(left.detail["how"]), str(left.detail.get("why", "closed"))) if left else None
-
-
-def is_refused(db: Session, call: Call) -> bool:
-    """Whether a telephone system that can refuse a call should: its queue is closed and says so to callers."""
-    queue = db.get(Queue, call.queue_id) if call.queue_id else None
-    calendar = db.get(Calendar, queue.calendar_id) if queue is not None and queue.calendar_id else None
-    if queue is None or calendar is None or queue.when_closed != Otherwise.TELL or call.direction != "in":
-        return False
-    return not hours.is_open(calendar, call.started_at)
 
 
 def move(db: Session, call: Call, queue: Queue, *, how: VisitEnd, by: Agent | None, now: datetime) -> None:
@@ -320,6 +318,21 @@ def move(db: Session, call: Call, queue: Queue, *, how: VisitEnd, by: Agent | No
     end_offers(db, call, taken_by=None, now=now)
     call.queue_id = queue.id
     _recount(db, call)
+
+
+def leave_number(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
+    """The caller would rather be called back than wait: promised, and the wait is over. False where nobody knows whom
+    to call; then the caller goes on waiting."""
+    if call.customer_id is None and not call.number:
+        return False
+    recalls.promise(
+        db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
+        call_id=call.id, asked_by_customer=True, now=now,
+    )  # fmt: skip
+    stays.decide(db, call, stays.LEFT, how=VisitEnd.CALLBACK.value, why="asked", now=now)
+    end_offers(db, call, taken_by=None, now=now)
+    _recount(db, call)
+    return True
 
 
 def _is_full(db: Session, queue: Queue, call: Call) -> bool:
@@ -335,7 +348,7 @@ def _is_full(db: Session, queue: Queue, call: Call) -> bool:
 
 
 def _turn_away(
-    db: Session, call: Call, queue: Queue, then: Otherwise, why: str, *, commands: bool, now: datetime
+    db: Session, call: Call, queue: Queue, then: Otherwise, why: str, *, able: frozenset[Otherwise], now: datetime
 ) -> Queue | None:
     """Do what the queue does with a caller it cannot take. Returns where the call waits, None for nowhere."""
     if then == Otherwise.OVERFLOW:
@@ -345,7 +358,7 @@ def _turn_away(
             return queue  # nowhere else to go: it waits here
         move(db, call, other, how=VisitEnd.OVERFLOWED, by=None, now=now)
         return other
-    if then == Otherwise.WAIT or not commands:
+    if then not in able:
         return queue
     if then == Otherwise.CALLBACK and not _promise(db, call, queue, now=now):
         then = Otherwise.TELL  # nobody knows whom to call

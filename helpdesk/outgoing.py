@@ -28,6 +28,7 @@ from helpdesk.events import (
     MessageWithdrawn,
     TicketAssigned,
     TicketMerged,
+    TicketPended,
     TicketReopened,
     TicketResolved,
     TicketUnmerged,
@@ -191,20 +192,39 @@ def receipt(
     answers: Message | None = None,
     subject: str = "",
 ) -> Message:
-    """The desk's own automatic answer to one address: at once, not to be taken back, with a null envelope sender and
-    marked so that no machine answers it. Whether one may be sent at all is asked before, see R14 and R16."""
+    """The desk's own automatic answer to one address. Whether one may be sent at all is asked before, see R14, R16."""
+    return automatic(
+        db, ticket, text, kind=MessageKind.RECEIPT, to=to, subject=subject or reply_subject(ticket), answers=answers,
+        settings=settings, now=now,
+    )  # fmt: skip
+
+
+def automatic(
+    db: Session,
+    ticket: Ticket,
+    text: str,
+    *,
+    kind: MessageKind,
+    to: str,
+    subject: str,
+    settings: Settings,
+    now: datetime,
+    answers: Message | None = None,
+) -> Message:
+    """A mail the desk writes by itself to one address: at once, not to be taken back, with a null envelope sender and
+    marked so that no machine answers it."""
     assert ticket.id is not None
     name, address = sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     message = Message(
         ticket_id=ticket.id,
         direction=Direction.OUT,
         state=MessageState.QUEUED,
-        kind=MessageKind.RECEIPT,
+        kind=kind,
         internet_id=compose.new_id(address.rpartition("@")[2], ticket.id),
         sender_name=name,
         sender_address=address,
         to=[to],
-        subject=subject or reply_subject(ticket),
+        subject=subject,
         text=text.strip(),
         reply_text=text.strip(),
         is_automatic=True,
@@ -229,7 +249,7 @@ def take_back(db: Session, message: Message, *, by: Agent, now: datetime) -> Non
     db.flush()
     home = merging.home(db, ticket)
     _put_back(db, home, message, by=by, now=now)
-    _unanswered(db, home)
+    retell(db, home)
     emit(db, MessageWithdrawn(**_told(message, ticket), by_id=by.id, at=now))
 
 
@@ -466,7 +486,10 @@ def _answered(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: 
     _taken(db, ticket, message, by=by, now=now)
     if ticket.state != TicketState.OPEN:
         resolved_at = ticket.resolved_at.isoformat() if ticket.resolved_at else None
-        message.undoes = message.undoes | {"state": ticket.state.value, "resolved_at": resolved_at}
+        pending_until = ticket.pending_until.isoformat() if ticket.pending_until else None
+        message.undoes = message.undoes | {
+            "state": ticket.state.value, "resolved_at": resolved_at, "pending_until": pending_until
+        }  # fmt: skip
         tickets.reopen(db, ticket, by_id=by.id, now=now)
     tickets.touch(ticket, message.reply_text, awaits_us=False, now=now)
 
@@ -489,17 +512,20 @@ def _put_back(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: 
     has_heard = any(each.direction == Direction.IN and not each.is_from_stranger for each in later)
     if "state" not in undoes or has_heard or ticket.state != TicketState.OPEN or since - {name_of(TicketAssigned)}:
         return
-    ticket.state = TicketState(undoes["state"])
-    ticket.resolved_at = datetime.fromisoformat(undoes["resolved_at"]) if undoes["resolved_at"] else None
-    if ticket.state == TicketState.RESOLVED:
-        told: dict[str, Any] = {"ticket_id": ticket.id or 0, "queue_id": ticket.queue_id, "reason": "taken_back"}
-        emit(db, TicketResolved(**told, by_id=by.id, at=now))
+    state, at = TicketState(undoes["state"]), undoes["resolved_at"] or undoes.get("pending_until")
+    if state == TicketState.PENDING and at and datetime.fromisoformat(at) <= now:
+        return  # it would have been opened by now
+    tickets.restore(
+        db, ticket, state, at=datetime.fromisoformat(at) if at else None, awaits_us=ticket.awaits_us, by_id=by.id,
+        now=now, reason="taken_back",
+    )  # fmt: skip
 
 
 def _since(db: Session, ticket: Ticket, message: Message) -> set[str]:
     """What was done to the ticket since the mail was last put in line, as names of facts."""
     written = {name_of(kind) for kind in (MessageQueued, MessageAwaits)}
-    done = {name_of(kind) for kind in (TicketAssigned, TicketReopened, TicketResolved, TicketMerged, TicketUnmerged)}
+    kinds = (TicketAssigned, TicketReopened, TicketPended, TicketResolved, TicketMerged, TicketUnmerged)
+    done = {name_of(kind) for kind in kinds}
     told = select(Event).where(Event.ticket_id == ticket.id, col(Event.fact).in_(written | done))
     found: set[str] = set()
     for row in db.exec(told.order_by(col(Event.id).desc()).limit(200)):
@@ -510,8 +536,8 @@ def _since(db: Session, ticket: Ticket, message: Message) -> set[str]:
     return found
 
 
-def _unanswered(db: Session, ticket: Ticket) -> None:
-    """What the list says of the ticket, once its last mail was never written."""
+def retell(db: Session, ticket: Ticket) -> None:
+    """What the list says of the ticket, once its last mail is not there any more."""
     assert ticket.id is not None
     said = select(Message).where(
         col(Message.ticket_id).in_(tickets.family(ticket.id)),

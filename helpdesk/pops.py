@@ -74,18 +74,20 @@ class Card:
 
 def cards(db: Session, agent: Agent, *, language: str, settings: Settings) -> list[Card]:
     """All cards on the agent's screen, as a reload shows them."""
-    return [card(db, call, language=language, settings=settings) for call in calls.live_for(db, agent)]
+    return [
+        card(db, call, language=language, settings=settings, is_handed=call.agent_id not in (None, agent.id))
+        for call in calls.live_for(db, agent)
+    ]
 
 
 def shown_to(db: Session, call: Call) -> frozenset[int]:
     """The agents on whose screens the call is now."""
-    if call.agent_id is not None:
-        return frozenset() if call.wrapped_up_at else frozenset({call.agent_id})
-    return frozenset() if call.state == CallState.ENDED else frozenset(calls.showing(db, call.id))
+    own = frozenset({call.agent_id} if call.agent_id is not None and call.wrapped_up_at is None else ())
+    return own if call.state == CallState.ENDED else own | frozenset(calls.showing(db, call.id))
 
 
-def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
-    """The card of one call."""
+def card(db: Session, call: Call, *, language: str, settings: Settings, is_handed: bool = False) -> Card:
+    """The card of one call. `is_handed`: for somebody to whom its agent is handing it on, where it still rings."""
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
     # Whom else the number may mean is asked only while nobody has said who calls.
     meant = matching.by_phone(db, call.number) if call.number and call.customer_id is None else matching.NOBODY
@@ -96,7 +98,7 @@ def card(db: Session, call: Call, *, language: str, settings: Settings) -> Card:
     if call.state == CallState.ENDED:
         state = "wrap_up"
     else:
-        state = "ringing" if call.agent_id is None and call.answered_at is None else "talking"
+        state = "ringing" if is_handed or (call.agent_id is None and call.answered_at is None) else "talking"
     return Card(
         call.id or 0,
         state,

@@ -17,6 +17,7 @@ from helpdesk.events import AgentChanged, QueueChanged, emit
 from models import Agent, Queue, Role, Ticket, TicketState
 
 MOST_KEYWORDS = 200
+MOST_MINUTES = 60 * 24 * 30
 
 DEFAULTS = (  # slug, Japanese, English, is_triage
     ("tech_support", "技術サポート", "Tech support", False),
@@ -96,9 +97,11 @@ def change(
     takes_reply_to: bool | None = None,
     safety: Mapping[str, Any] | None = None,
     calls: Mapping[str, Any] | None = None,
+    giving: Mapping[str, Any] | None = None,
 ) -> None:
-    """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves and
-    `calls` how it takes calls, by the names of columns. Raises `Invalid`, or `Conflict("taken")`."""
+    """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves,
+    `calls` how it takes calls and `giving` how its tickets find their agents, by the names of columns. Raises
+    `Invalid`, or `Conflict("taken")`."""
     if phone is not None:
         queue.phone = contact_points.to_e164(phone, region=region) if phone else None
     if address is not None:
@@ -122,7 +125,9 @@ def change(
         queue.acknowledgment = {language: words for language, words in acknowledgment.items() if words}
     if calls and calls.get("overflow_id") == queue.id and queue.id is not None:
         raise Invalid("overflows_into_itself", field="overflow_id")
-    for name, value in (calls or {}).items():
+    if giving and not 0 <= giving.get("returns_minutes", 0) <= MOST_MINUTES:
+        raise Invalid("not_a_length", field="returns_minutes")
+    for name, value in (*(calls or {}).items(), *(giving or {}).items()):
         setattr(queue, name, value)
     for name, value in (safety or {}).items():
         setattr(queue, name, _banned(value) if name == "banned_words" else value)
@@ -185,7 +190,9 @@ def written_to(db: Session, addresses: list[str]) -> Queue | None:
     """The queue whose address the mail was sent to; the first address that is a queue's decides."""
     if not addresses:
         return None
-    found = {queue.address: queue for queue in everyone(db) if queue.address}
+    found: dict[str, Queue] | None = db.info.get("queues_by_address")
+    if found is None:
+        found = db.info["queues_by_address"] = {queue.address: queue for queue in everyone(db) if queue.address}
     return next((found[address] for address in addresses if address in found), None)
 
 
@@ -214,3 +221,4 @@ def urgent(db: Session) -> dict[int, int]:
 @event.listens_for(Session, "after_rollback")
 def _forget(db: Session) -> None:
     db.info.pop("queues", None)
+    db.info.pop("queues_by_address", None)

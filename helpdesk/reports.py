@@ -19,7 +19,7 @@ CALLS = (
     "offered", "answered", "answered_in_time", "abandoned", "short_abandoned", "passed_on", "refused", "waiting",
     "service_level", "service_level_of_offered", "service_level_with_abandoned", "service_level_without_early",
     "service_level_of_answered", "answer_seconds", "abandonment", "abandon_seconds", "handled", "handle_seconds",
-    "wrap_up_seconds", "transfer_rate",
+    "wrap_up_seconds", "transfer_rate", "first_contact_resolution",
 )  # fmt: skip
 """The columns of a report, by their names in `measures.Calls`."""
 WORK = ("offered", "accepted", "declined", "timed_out", "answer_rate", "handled", "handle_seconds", "wrap_up_seconds",
@@ -106,7 +106,7 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
     ids = [queue_id] if queue_id is not None else list(names)
     cuts = {"queue": lambda: [interval], "day": lambda: measures.days(interval, timezone),
             "half_hour": lambda: measures.half_hours(interval)}[by]()  # fmt: skip
-    told = measures.of_queues(db, cuts, ids)
+    told = measures.of_queues(db, cuts, ids, now=now)
     if by == "queue":
         rows = [Row(names[each], interval, each, told.get((0, each), Calls())) for each in ids]
     else:

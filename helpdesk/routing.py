@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction, Reason, keywords
 from helpdesk import agents, queues
-from helpdesk.errors import NotAllowed
+from helpdesk.errors import Conflict, NotAllowed
 from helpdesk.events import TicketMoved, emit
 from models import Agent, Queue, Routing, Ticket
 
@@ -28,7 +28,7 @@ class Decision:
     """A queue and the voice that chose it."""
 
     queue_id: int
-    reason: str  # by_address, by_dialed_number, by_classifier, by_keywords, nobody_sure, no_words_yet, by_agent
+    reason: str  # by_address, by_dialed_number, by_overflow and so on: web/words.py names them
     prediction: Prediction | None = None
     threshold: float | None = None  # the one in force when it was decided; None where nothing was predicted
     words: tuple[Reason, ...] = ()  # key words that decided, where they did
@@ -134,7 +134,9 @@ def keep(
         decided_at=now,
     )
     db.add(row)
-    ticket.queue_id, ticket.routed_by, ticket.confidence = decision.queue_id, decision.reason, decision.confidence
+    in_force = (decision.queue_id, decision.reason, decision.confidence)
+    if (ticket.queue_id, ticket.routed_by, ticket.confidence) != in_force:  # a new ticket was written with it
+        ticket.queue_id, ticket.routed_by, ticket.confidence = in_force
     return row
 
 
@@ -153,12 +155,50 @@ def move(db: Session, ticket: Ticket, to: Queue, *, by: Agent, now: datetime) ->
     keep(
         db, ticket, Decision(to.id, "by_agent"), message_id=source.message_id if source else None, by_id=by.id, now=now
     )
+    let_go = None
     if ticket.assignee_id is not None and not agents.serves(db, agents.get(db, ticket.assignee_id), to.id):
-        ticket.assignee_id = None
+        let_go, ticket.assignee_id = ticket.assignee_id, None
     emit(
         db,
-        TicketMoved(ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_agent", by_id=by.id, at=now),
-    )
+        TicketMoved(
+            ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_agent", from_agent_id=let_go,
+            by_id=by.id, at=now,
+        ),
+    )  # fmt: skip
+
+
+def move_back(db: Session, ticket: Ticket, moved: TicketMoved, *, by: Agent, now: datetime) -> None:
+    """Forget that an agent moved it: the decision before is in force again, and no model learns from the other.
+
+    Raises `Conflict` where another decision was made since.
+    """
+    assert ticket.id is not None
+    decisions = history(db, ticket.id)
+    if len(decisions) < 2 or decisions[-1].reason != "by_agent" or ticket.queue_id != moved.queue_id:
+        raise Conflict("moved_on", ticket_id=ticket.id)
+    db.delete(decisions[-1])
+    before = decisions[-2]
+    ticket.queue_id, ticket.routed_by, ticket.confidence = moved.from_queue_id, before.reason, None
+    if before.reason in _GUESSED:
+        ticket.confidence = before.confidence
+    let_go, ticket.assignee_id = ticket.assignee_id, moved.from_agent_id or ticket.assignee_id
+    emit(
+        db,
+        TicketMoved(
+            ticket_id=ticket.id, queue_id=ticket.queue_id, from_queue_id=moved.queue_id, reason="taken_back",
+            from_agent_id=let_go if let_go != ticket.assignee_id else None, by_id=by.id, at=now,
+        ),
+    )  # fmt: skip
+
+
+def overflow(db: Session, ticket: Ticket, to: Queue, *, now: datetime) -> None:
+    """The call that opened the ticket waits in another queue, because its own is closed, full or too slow."""
+    assert to.id is not None and ticket.id is not None
+    if ticket.queue_id == to.id:
+        return
+    before = ticket.queue_id
+    keep(db, ticket, Decision(to.id, "by_overflow"), now=now)
+    emit(db, TicketMoved(ticket_id=ticket.id, queue_id=to.id, from_queue_id=before, reason="by_overflow", at=now))
 
 
 def hear_notes(db: Session, ticket: Ticket, guess: Prediction, *, note: str, now: datetime) -> None:

@@ -25,14 +25,31 @@ from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, canned, impressions, inbox, outgoing, queues, routing, tickets
+from helpdesk import (
+    agents,
+    calls,
+    canned,
+    feedback,
+    hours,
+    impressions,
+    inbox,
+    outgoing,
+    policies,
+    queues,
+    routing,
+    tickets,
+)
 from helpdesk.customers import contact_points, records
-from helpdesk.events import MessageSent, emit
+from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
 from helpdesk.settings import Settings
 from models import (
     Agent,
+    Answer,
+    AnswerSource,
+    Ask,
+    AskState,
     Call,
     Customer,
     Direction,
@@ -45,7 +62,9 @@ from models import (
     Purchase,
     Queue,
     Role,
+    Survey,
     Ticket,
+    TicketState,
 )
 
 __all__ = ["ACCOUNTS", "CALLERS", "COMPANY", "LETTERS", "LINES", "SUPPORT", "Account", "Caller", "Line", "load"]
@@ -174,7 +193,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
-    _play([*stories, *days_off, _broken_mail(stage), _this_morning(stage)], until=now)
+    _play([*stories, *days_off, _opinions(stage), _broken_mail(stage), _this_morning(stage)], until=now)
     day = now - timedelta(days=1)  # what agents were told before is read
     db.execute(sa.update(Notification).where(col(Notification.at) < day).values(read_at=day, mailed_at=day))
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
@@ -236,8 +255,23 @@ def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
             queue_ids=[stage.lines[slug].id or 0 for slug in account.serves],
             now=founded,
         )
+    _promise(stage, founded)
     _register_customers(stage, founded)
     return stage
+
+
+def _promise(stage: _Stage, founded: datetime) -> None:
+    """The office's hours, and by when customers have an answer."""
+    week, by = dict.fromkeys(hours.WEEK[:5], "9:00-18:00"), stage.staff["sato"]
+    office = hours.save(
+        stage.db, None, name="平日", timezone=stage.settings.timezone, week=week, holidays="JP", days="", by=by,
+        now=founded,
+    )  # fmt: skip
+    form = policies.Form(
+        name="標準", calendar_id=office.id, first_response_minutes=4 * 60, next_response_minutes=8 * 60,
+        resolution_minutes=45 * 60, at_risk_told=["assignee"], breached_told=["assignee", "supervisors"],
+    )  # fmt: skip
+    policies.save(stage.db, None, form, by=by, now=founded)
 
 
 def _register_customers(stage: _Stage, founded: datetime) -> None:
@@ -405,6 +439,61 @@ def _evening(stage: _Stage, days: int) -> _Act:
         state = agents.state_of(stage.db, agent.id or 0)
         if state and state.state != Presence.OFFLINE:
             agents.set_state(stage.db, agent.id or 0, Presence.OFFLINE, now=at)
+
+
+def _opinions(stage: _Stage) -> _Act:
+    """Every evening at half past eight: what customers answered whose tickets were resolved since the evening before.
+    From now on the survey asks by itself."""
+    db, since = stage.db, stage.now - timedelta(days=61)
+    survey = Survey(name="解決後のアンケート", created_at=since, changed_at=since)
+    db.add(survey)
+    db.flush()
+    said: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in _rows("answers.csv"):
+        said.setdefault((row["queue"], row["language"]), []).append(row)
+    slugs = {queue.id: slug for slug, queue in stage.lines.items()}
+    for days in range(60, 0, -1):
+        day = (stage.now - timedelta(days=days)).astimezone(stage.zone)
+        at = day.replace(hour=20, minute=30, second=0, microsecond=0).astimezone(stage.now.tzinfo)
+        yield at
+        solved = select(Ticket).where(
+            Ticket.state == TicketState.RESOLVED, col(Ticket.resolved_at) >= since, col(Ticket.resolved_at) < at
+        )
+        for ticket in db.exec(solved.order_by(col(Ticket.id))).all():
+            left = said.get((slugs[ticket.queue_id], ticket.language), [])
+            answers = bool(left) and (ticket.id or 0) % 5 < 3  # most do not
+            _ask(stage, survey, ticket, left.pop(0) if answers else None, at)
+        since = at
+    survey.is_active = True
+
+
+def _ask(stage: _Stage, survey: Survey, ticket: Ticket, row: dict[str, str] | None, at: datetime) -> None:
+    known = select(Ask.id).where(Ask.survey_id == survey.id, Ask.about == f"ticket:{ticket.id}")
+    if stage.db.exec(known).first() is not None:
+        return
+    assert survey.id is not None
+    ask = Ask(
+        survey_id=survey.id, about=f"ticket:{ticket.id}", ticket_id=ticket.id, customer_id=ticket.customer_id,
+        queue_id=ticket.queue_id, agent_id=ticket.assignee_id, language=ticket.language, created_at=at, sent_at=at,
+        state=AskState.ANSWERED if row else AskState.SENT,
+    )  # fmt: skip
+    stage.db.add(ask)
+    stage.db.flush()
+    if row:
+        _answer(stage, ask, row, at)
+
+
+def _answer(stage: _Stage, ask: Ask, row: dict[str, str], at: datetime) -> None:
+    felt = feedback.felt(row["comment"]) if row["comment"] else ("", 0.0)
+    given = Answer(
+        source=AnswerSource.PAGE, external_id=str(ask.id), survey_id=ask.survey_id, ticket_id=ask.ticket_id,
+        customer_id=ask.customer_id, queue_id=ask.queue_id, agent_id=ask.agent_id, score=int(row["score"]),
+        comment=row["comment"], language=row["language"] if row["comment"] else "", sentiment=felt[0],
+        sentiment_confidence=felt[1], at=at, changed_at=at,
+    )  # fmt: skip
+    stage.db.add(given)
+    stage.db.flush()
+    emit(stage.db, FeedbackGiven(ticket_id=ask.ticket_id, queue_id=ask.queue_id, answer_id=given.id or 0, at=at))
 
 
 def _this_morning(stage: _Stage) -> _Act:

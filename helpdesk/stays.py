@@ -179,7 +179,8 @@ def _spans(known: list[CallFact], queue_id: int | None, began: datetime, ended: 
 def _visit(span: _Span, cause: str) -> Visit:
     assert span.queue_id is not None
     left = next((fact for fact in span.facts if fact.kind == LEFT), None)
-    if left is not None and (span.taken is None or left.at < span.taken):
+    # An exchange that was told to refuse a call and lets it ring all the same says that somebody answered.
+    if left is not None and (span.taken is None or (left.at < span.taken and not _is_said(span))):
         at = _within(left.at, span.began, span.ended)
         return Visit(span.queue_id, span.began, at, VisitEnd(left.detail["how"]), None)
     if span.taken is not None:
@@ -189,6 +190,10 @@ def _visit(span: _Span, cause: str) -> Visit:
     if span.ended is not None:
         return Visit(span.queue_id, span.began, span.ended, _ENDED_BY.get(cause, VisitEnd.ABANDONED), None)
     return Visit(span.queue_id, span.began, None, VisitEnd.WAITING, None)
+
+
+def _is_said(span: _Span) -> bool:
+    return any(fact.kind == "answer" for fact in span.facts)
 
 
 def _parts(known: list[CallFact], spans: list[_Span], direction: str, ended: datetime | None) -> tuple[Part, ...]:

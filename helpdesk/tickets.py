@@ -2,13 +2,13 @@
 
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents
+from helpdesk import agents, fields, mentions, sla
 from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
     CustomerLinked,
@@ -16,6 +16,8 @@ from helpdesk.events import (
     NoteAdded,
     TicketAssigned,
     TicketOpened,
+    TicketPended,
+    TicketPrioritized,
     TicketReopened,
     TicketResolved,
     emit,
@@ -28,13 +30,15 @@ from models import (
     Message,
     Note,
     PointKind,
+    Priority,
     Ticket,
     TicketState,
 )
-from models.database import insert
+from models.database import hold_still, insert
 
 SUBJECT_MAX = 200
 SNIPPET_MAX = 140
+PEND_MAX = timedelta(days=366)
 _OPEN = (
     select(Ticket)
     .where(
@@ -82,6 +86,7 @@ def start(
         last_contact_at=now,
     )
     touch(ticket, text, awaits_us=True, now=now)
+    sla.opening(db, ticket)
     return insert(db, ticket)
 
 
@@ -116,7 +121,7 @@ def touch(ticket: Ticket, text: str, *, awaits_us: bool, now: datetime) -> None:
 
 
 def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datetime) -> Note:
-    """An internal remark."""
+    """An internal remark. Colleagues it calls by name (@) are told, and watch the ticket from then on."""
     if not text.strip():
         raise Invalid("body_missing", field="body")
     assert ticket.id is not None
@@ -130,11 +135,12 @@ def note(db: Session, ticket: Ticket, text: str, *, by: Agent | None, now: datet
             ticket_id=ticket.id, queue_id=ticket.queue_id, note_id=remark.id, by_id=by.id if by else None, at=now
         ),
     )
+    mentions.tell(db, ticket, remark, by=by, now=now)
     return remark
 
 
-def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent, now: datetime) -> None:
-    """Make one agent answerable for the ticket, or nobody. Assigning twice changes nothing."""
+def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent | None, now: datetime) -> None:
+    """Make one agent answerable for the ticket, or nobody. Assigning twice changes nothing. `by` None: the desk."""
     to_id = to.id if to else None
     if ticket.assignee_id == to_id:
         return
@@ -145,29 +151,108 @@ def assign(db: Session, ticket: Ticket, to: Agent | None, *, by: Agent, now: dat
     emit(
         db,
         TicketAssigned(
-            ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=to_id, from_agent_id=before, by_id=by.id, at=now
+            ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=to_id, from_agent_id=before,
+            by_id=by.id if by else None, at=now,
         ),
-    )
+    )  # fmt: skip
 
 
-def resolve(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
-    """The matter is settled. Twice changes nothing."""
+def resolve(db: Session, ticket: Ticket, *, by: Agent | None, now: datetime) -> None:
+    """The matter is settled. Twice changes nothing.
+
+    Raises `Conflict("fields_missing")` where the desk wants to know something of it first: `field_ids` says what.
+    """
     if ticket.state == TicketState.RESOLVED:
         return
-    assert ticket.id is not None
-    ticket.state, ticket.resolved_at, ticket.awaits_us = TicketState.RESOLVED, now, False
-    emit(db, TicketResolved(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by.id, at=now))
+    if wanting := fields.missing(db, ticket):
+        raise Conflict("fields_missing", ticket_id=ticket.id, field_ids=[each.id for each in wanting])
+    settle(db, ticket, by_id=by.id if by else None, now=now)
 
 
-def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime) -> None:
-    """The matter was not settled after all. Twice changes nothing. Raises `Conflict` where it goes on elsewhere."""
+def settle(db: Session, ticket: Ticket, *, by_id: int | None, now: datetime) -> None:
+    """Resolve it whatever is still to be known of it: nobody is there to ask, or nothing is in it."""
+    if ticket.state != TicketState.RESOLVED:
+        restore(db, ticket, TicketState.RESOLVED, at=now, awaits_us=False, by_id=by_id, now=now)
+
+
+def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime, reason: str = "") -> None:
+    """The matter was not settled after all, or rests no longer. Twice changes nothing. Raises `Conflict` where it goes
+    on elsewhere."""
     if ticket.state == TicketState.OPEN:
         return
-    if ticket.merged_into_id is not None:
-        raise Conflict("ticket_merged", ticket_id=ticket.id, into_id=ticket.merged_into_id)
+    _goes_on_here(ticket)
+    restore(
+        db, ticket, TicketState.OPEN, at=None, awaits_us=ticket.awaits_us, by_id=by_id, now=now, reason=reason
+    )  # fmt: skip
+
+
+def pend(db: Session, ticket: Ticket, until: datetime | None, *, by: Agent | None, now: datetime) -> None:
+    """Let it rest until a time, or until the customer writes, who may wake it before. The same again changes nothing.
+
+    Raises `Invalid` where the time has passed or is more than a year away, `Conflict` where it goes on elsewhere.
+    """
+    if until is not None and not now < until <= now + PEND_MAX:
+        raise Invalid("not_in_the_future" if until <= now else "too_far_away", field="until")
+    _goes_on_here(ticket)
+    if ticket.state == TicketState.PENDING and ticket.pending_until == until:
+        return
+    restore(
+        db, ticket, TicketState.PENDING, at=until, awaits_us=ticket.awaits_us, by_id=by.id if by else None, now=now
+    )  # fmt: skip
+
+
+def wake(db: Session, ticket_id: int, until: datetime, *, now: datetime) -> None:
+    """The time a ticket rested for has come. One that was opened meanwhile, or rests for another, is left alone."""
+    ticket = db.get(Ticket, ticket_id)
+    if ticket is None or ticket.state != TicketState.PENDING or ticket.pending_until != until:
+        return
+    hold_still(db, ticket)
+    if ticket.state == TicketState.PENDING and ticket.pending_until == until:
+        reopen(db, ticket, now=now, reason="woke")
+
+
+def restore(
+    db: Session,
+    ticket: Ticket,
+    state: TicketState,
+    *,
+    at: datetime | None,
+    awaits_us: bool,
+    by_id: int | None,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Put it in a state, and state it together with the one it leaves. `at` is when it was resolved, or shall wake."""
     assert ticket.id is not None
-    ticket.state, ticket.resolved_at = TicketState.OPEN, None
-    emit(db, TicketReopened(ticket_id=ticket.id, queue_id=ticket.queue_id, by_id=by_id, at=now))
+    was_at = {TicketState.RESOLVED: ticket.resolved_at, TicketState.PENDING: ticket.pending_until}.get(ticket.state)
+    told: dict[str, Any] = {
+        "ticket_id": ticket.id, "queue_id": ticket.queue_id, "reason": reason, "was": ticket.state.value,
+        "was_at": was_at.isoformat() if was_at else "", "awaited": ticket.awaits_us, "by_id": by_id, "at": now,
+    }  # fmt: skip
+    ticket.state, ticket.awaits_us = state, awaits_us
+    ticket.resolved_at = at if state == TicketState.RESOLVED else None
+    ticket.pending_until = at if state == TicketState.PENDING else None
+    if state == TicketState.PENDING:
+        emit(db, TicketPended(until_at=at.timestamp() if at else None, **told))
+    else:
+        emit(db, (TicketResolved if state == TicketState.RESOLVED else TicketReopened)(**told))
+
+
+def prioritize(db: Session, ticket: Ticket, priority: int, *, by: Agent | None, now: datetime) -> None:
+    """Say how soon it is to be dealt with. The same again changes nothing."""
+    if priority not in set(Priority):
+        raise Invalid("unknown_choice", field="priority")
+    if ticket.priority == priority:
+        return
+    assert ticket.id is not None
+    before, ticket.priority = ticket.priority, int(priority)
+    emit(
+        db,
+        TicketPrioritized(
+            ticket_id=ticket.id, queue_id=ticket.queue_id, priority=int(priority), before=before,
+            by_id=by.id if by else None, at=now,
+        ),
+    )  # fmt: skip
 
 
 def link_customer(db: Session, ticket: Ticket, customer: Customer, *, by: Agent | None, now: datetime) -> None:
@@ -228,6 +313,11 @@ def last_received(db: Session, ticket_id: int) -> Message | None:
 def open_of(db: Session, customer_id: int, *, since: datetime, limit: int = 20) -> list[Ticket]:
     """A customer's tickets that are not resolved and moved since then, newest contact first."""
     return list(db.exec(_OPEN, params={"customer_id": customer_id, "since": since, "most": limit}))
+
+
+def _goes_on_here(ticket: Ticket) -> None:
+    if ticket.merged_into_id is not None:
+        raise Conflict("ticket_merged", ticket_id=ticket.id, into_id=ticket.merged_into_id)
 
 
 def last_contact_before() -> sa.Select[datetime]:

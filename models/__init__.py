@@ -13,6 +13,7 @@ from models.calls import (
     QueueVisit,
     VisitEnd,
 )
+from models.checklists import ChecklistItem
 from models.customers import (
     ContactPoint,
     Customer,
@@ -23,6 +24,8 @@ from models.customers import (
     RemovedPoint,
 )
 from models.events import Bookmark, Event
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
+from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
 from models.learning import (
@@ -36,6 +39,7 @@ from models.learning import (
     Turn,
 )
 from models.leases import Lease
+from models.links import LinkKind, TicketLink
 from models.mailboxes import (
     Fetched,
     FetchedState,
@@ -58,8 +62,9 @@ from models.outgoing import (
     UnreachableAddress,
 )
 from models.parked import Parked, ParkedKind
+from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
-from models.queues import Membership, Otherwise, Queue, Ringing
+from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -91,11 +96,18 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "Answer",
+    "AnswerSource",
+    "Ask",
+    "AskState",
+    "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -111,6 +123,7 @@ __all__ = [
     "CannedReply",
     "CaseKey",
     "Channel",
+    "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -127,6 +140,7 @@ __all__ = [
     "ExchangeState",
     "Fetched",
     "FetchedState",
+    "FieldChange",
     "FieldKind",
     "FieldValue",
     "Handling",
@@ -137,6 +151,7 @@ __all__ = [
     "InboundState",
     "KeyCount",
     "Lease",
+    "LinkKind",
     "Login",
     "Mailbox",
     "MailboxAfter",
@@ -152,15 +167,19 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "OfferEnd",
+    "OptOut",
     "Otherwise",
     "Outcome",
     "Parked",
     "ParkedKind",
     "PointKind",
     "PointSource",
+    "Policy",
     "Preference",
     "Presence",
     "Priority",
+    "Promise",
+    "PromiseKind",
     "Purchase",
     "PushKey",
     "PushSubscription",
@@ -172,13 +191,18 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "Scale",
     "SenderHour",
     "SolvedCase",
+    "Survey",
     "Tag",
     "Ticket",
     "TicketField",
+    "TicketLink",
     "TicketState",
     "TicketTag",
+    "Topic",
+    "TicketWatcher",
     "Training",
     "TrainingState",
     "Turn",

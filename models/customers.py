@@ -100,6 +100,7 @@ class CustomerChoice(Row, table=True):
     ticket_id: int | None = points_to("ticket.id", default=None, ondelete="SET NULL", index=True)
     """The ticket of the call before."""
     ticket_customer_before_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
+    last_contact_before: datetime | None = None  # of the chosen customer
     point_before: dict[str, Any] = json_column(default_factory=dict)  # how they were known by the number; {}: not
     unlearned: dict[str, Any] = json_column(default_factory=dict)  # customers who were chosen until then -> when
     by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)

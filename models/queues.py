@@ -22,6 +22,14 @@ class Otherwise(StrEnum):
     OVERFLOW = "overflow"  # the queue behind it takes them
 
 
+class Assigning(StrEnum):
+    """Who gives out a queue's tickets."""
+
+    MANUAL = "manual"  # agents take them
+    ROUND_ROBIN = "round_robin"  # the desk, to one after the other
+    LEAST_BUSY = "least_busy"  # the desk, to who has the fewest open
+
+
 class Queue(Row, table=True):
     id: int | None = Field(default=None, primary_key=True)
     slug: str = Field(unique=True)  # the classifier's label: "tech_support", "returns", ...
@@ -57,6 +65,7 @@ class Queue(Row, table=True):
     calendar_id: int | None = points_to("calendar.id", default=None, ondelete="SET NULL", index=True)  # None: always
     when_closed: Otherwise = choice(Otherwise, Otherwise.TELL)
     when_full: Otherwise = choice(Otherwise, Otherwise.WAIT)
+    callback_key: str = ""  # pressed by a caller who waits and would rather be called back; "": none is offered
     closed_words: str = ""  # said to the caller; "" says the desk's own
     full_words: str = ""
     service_seconds: int = 20  # a call answered within them is answered in time
@@ -64,6 +73,10 @@ class Queue(Row, table=True):
     short_abandon_seconds: int = 5  # who hangs up sooner did not wait
     alarms: dict[str, float] = json_column(default_factory=dict)  # figure of the board -> from where it is alarming
     callback_minutes: int = 120  # within which who could not be answered is to be called back
+    assigning: Assigning = choice(Assigning, Assigning.MANUAL)
+    assigns_away: bool = False  # who is away is given tickets too
+    assigns_talking: bool = False  # who talks or wraps up as well
+    returns_minutes: int = 0  # offline for so long, an agent's overdue tickets return to the queue; 0: never
     is_triage: bool = False  # where inquiries wait that nobody was sure about
     position: int = 0
 
@@ -78,3 +91,4 @@ class Membership(Row, table=True):
     queue_id: int = points_to("queue.id", ondelete="CASCADE", primary_key=True)
     agent_id: int = points_to("agent.id", ondelete="CASCADE", primary_key=True, index=True)
     level: int = 1  # 1 is asked first, 2 when nobody of level 1 is free, and so on
+    turn: int = 0  # of the tickets the desk gave out in this queue, the number of the agent's latest

@@ -80,6 +80,7 @@ class Ticket(Row, table=True):
     pending_until: datetime | None = None  # when a pending ticket opens by itself; None: when the customer writes
     due_at: datetime | None = None  # the earliest of its open promises; None: nothing is promised, or the clock rests
     due_kind: str = ""  # which promise that is, see PromiseKind
+    is_watched: bool = False  # somebody wants to hear of it, see TicketWatcher
 
 
 class Routing(Row, table=True):
@@ -124,6 +125,7 @@ class MessageKind(StrEnum):
     FORWARD = "forward"
     NEW = "new"  # the desk wrote first
     RECEIPT = "receipt"  # the desk's automatic acknowledgment
+    SURVEY = "survey"  # asks what the customer thinks of the answer
 
 
 class Message(Row, table=True):

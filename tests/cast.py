@@ -190,7 +190,7 @@ class Screen:
         place = self.places.get(name)
         if place is None:
             return True  # it stood there when the page was loaded
-        if view == "resolved" or place["state"] == "resolved":
+        if view == "resolved" or place["state"] != "open":
             return view == place["state"]
         if view == "mine":
             return bool(place["assignee_id"] == self.desk.agent(self.person).id)

@@ -106,7 +106,7 @@ def test_facts_hold_ids_and_codes_and_never_words_or_numbers_of_people() -> None
         for name in (field.name for field in dataclasses.fields(kind)):
             assert name.endswith(("_id", "_ids")) or name in {
                 "at", "reason", "error", "what", "outcome", "disposition", "state", "settlement", "attempt",
-                "version", "before", "delay_seconds",
+                "version", "before", "delay_seconds", "was", "was_at", "awaited", "was_strange", "priority", "until_at",
             }, (kind.__name__, name)  # fmt: skip
 
 

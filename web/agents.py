@@ -13,7 +13,7 @@ from web.edge import act, desk_of, html, look
 from web.render import LANGUAGES
 
 LEVELS = range(1, 6)
-FIELDS = ("phone", "extension", "most_calls")
+FIELDS = ("phone", "extension", "most_calls", "most_tickets")
 
 
 async def page(request: Request) -> Response:
@@ -61,6 +61,7 @@ async def _save(request: Request) -> Response:
         agents.change(
             db, agents.get(db, agent_id), phone=values["phone"], extension=values["extension"].lower(),
             languages=values["languages"], most_calls=_whole(values["most_calls"], "most_calls", "not_a_count"),
+            most_tickets=_whole(values["most_tickets"], "most_tickets", "not_a_number_of_tickets"),
             levels={queue_id: _whole(level, "levels", "not_a_level") for queue_id, level in values["levels"].items()
                     if queue_id in known},
             now=desk.clock(),
@@ -82,6 +83,7 @@ async def _form(request: Request, values: dict[str, Any] | None, errors: dict[st
         levels = {queue_id: str(level) for queue_id, level in agents.levels_of(db, found).items()}
         shown = values or {
             "phone": found.phone, "extension": found.extension, "most_calls": str(found.most_calls),
+            "most_tickets": str(found.most_tickets),
             "languages": found.languages, "levels": levels,
         }  # fmt: skip
         return {

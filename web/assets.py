@@ -16,9 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 SHEETS = (
-    "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side", "numbers",
-    "similar", "safety", "pop", "table", "board", "accuracy", "form", "mailbox", "canned", "domains", "exchanges",
-    "ledger", "notice", "gate", "try", "guesses", "supervision", "palette", "here", "notifications",
+    "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side", "work",
+    "numbers", "similar", "safety", "pop", "table", "board", "accuracy", "form", "mailbox", "canned", "domains",
+    "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision", "survey", "promises", "palette",
+    "here", "notifications",
 )  # fmt: skip
 """Those whose order counts. Others in the folder follow by name, and last comes how paper looks."""
 ALONE = ("offline",)

@@ -17,7 +17,7 @@ NUMBERS = {  # column -> least and most
 }  # fmt: skip
 CHOICES: dict[str, tuple[str, ...]] = {
     "ringing": tuple(Ringing), "when_closed": tuple(each for each in Otherwise if each != Otherwise.WAIT),
-    "when_full": tuple(Otherwise), "language": LANGUAGES,
+    "when_full": tuple(Otherwise), "language": LANGUAGES, "callback_key": ("", *"123456789*0#"),
 }  # fmt: skip
 WORDS = ("closed_words", "full_words")
 POINTERS = ("overflow_id", "calendar_id")

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,11 +63,17 @@ async def twilio_news(request: Request) -> Response:
 
 async def twilio_dialed(request: Request) -> Response:
     """The agents' telephones have rung. If nobody took the call, the next one's rings, or the caller hears sorry."""
-    form = await _hear_twilio(request)
-    if form is None:
-        return _refused()
-    desk = desk_of(request)
-    return _twiml(await desk.database.read(callbacks.dialed_answer, form, settings=desk.settings))
+    return await _hear_and_say(request, callbacks.dialed_answer)
+
+
+async def twilio_wait(request: Request) -> Response:
+    """Twilio asks, again and again, what a waiting caller shall hear."""
+    return await _hear_and_say(request, callbacks.wait_answer)
+
+
+async def twilio_key(request: Request) -> Response:
+    """A waiting caller pressed a key."""
+    return await _hear_and_say(request, callbacks.key_answer)
 
 
 async def push(request: Request) -> Response:
@@ -233,6 +240,11 @@ async def mail(request: Request) -> Response:
         logger.exception("a posted mail could not be stored; its sender was asked to try again")
         return JSONResponse({"error": "try again"}, 503, headers={"retry-after": "60"})
     return JSONResponse({"status": "kept"})
+
+
+async def _hear_and_say(request: Request, answer: Callable[..., str]) -> Response:
+    form, desk = await _hear_twilio(request), desk_of(request)
+    return _refused() if form is None else _twiml(await desk.database.read(answer, form, settings=desk.settings))
 
 
 async def _hear_and_answer(request: Request) -> Response:

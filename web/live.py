@@ -73,7 +73,8 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
     touched.stale.setdefault("approvals", set()).update(here)
-    touched.stale.setdefault("board", set()).add(EVERYONE)
+    # A new ticket is nobody's yet: of it the live view of other queues shows nothing.
+    touched.stale.setdefault("board", set()).update(here if isinstance(fact, facts.TicketOpened) else {EVERYONE})
 
 
 def _lock(touched: Touched, fact: Any) -> None:
@@ -109,9 +110,8 @@ def _call(touched: Touched, fact: Any) -> None:
         touched.rows.setdefault(fact.ticket_id, set())
         touched.tickets.setdefault(fact.ticket_id, set())
     here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
-    touched.stale.setdefault("calls", set()).update(here)
-    touched.stale.setdefault("rail", set()).update(here)
-    touched.stale.setdefault("board", set()).add(EVERYONE)
+    for region in ("calls", "rail", "board"):
+        touched.stale.setdefault(region, set()).update(here)
 
 
 def _customer(touched: Touched, fact: Any) -> None:
@@ -141,6 +141,19 @@ def _alarm(touched: Touched, fact: Any) -> None:
 def _notified(touched: Touched, fact: Any) -> None:
     for region in ("bell", "notifications"):
         touched.stale.setdefault(region, set()).add(agent_topic(fact.agent_id))
+
+
+def _surveys(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+
+
+def _feedback(touched: Touched, fact: Any) -> None:
+    if fact.ticket_id is not None:
+        touched.tickets.setdefault(fact.ticket_id, set())
+    touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
+    touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+def _policies(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("policies", set()).add(SUPERVISORS)
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -200,6 +213,18 @@ def _canned(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("canned", set()).add(SUPERVISORS)
 
 
+def _tags(touched: Touched, fact: Any) -> None:
+    """What a tag is called may stand on any page; that there is another one, on the list of tags alone."""
+    touched.stale.setdefault("tags", set()).add(SUPERVISORS)
+    if fact.what in ("renamed", "merged"):
+        touched.reload = True
+
+
+def _fields(touched: Touched, _fact: Any) -> None:
+    """What is asked of tickets stands beside every one of them."""
+    touched.reload = True
+
+
 def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
@@ -214,7 +239,17 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketAssigned: _ticket,
     facts.TicketResolved: _ticket,
     facts.TicketReopened: _ticket,
+    facts.TicketPended: _ticket,
+    facts.TicketPrioritized: _ticket,
+    facts.TicketTagged: _ticket,
+    facts.TicketUntagged: _ticket,
+    facts.FieldSet: _conversation,
+    facts.ChecklistChanged: _conversation,
+    facts.TicketWatched: _conversation,
+    facts.TicketUnwatched: _conversation,
+    facts.TicketSplit: _ticket,
     facts.TicketLinked: _conversation,
+    facts.TicketUnlinked: _conversation,
     facts.TicketMerged: _merged,
     facts.TicketUnmerged: _merged,
     facts.CustomerLinked: _ticket,
@@ -244,6 +279,12 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
     facts.NotificationsRead: _notified,
+    facts.SurveyChanged: _surveys,
+    facts.FeedbackGiven: _feedback,
+    facts.PromiseAtRisk: _ticket,
+    facts.PromiseBreached: _ticket,
+    facts.PromiseChanged: _ticket,
+    facts.PolicyChanged: _policies,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,
@@ -258,6 +299,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TrainingChanged: _learned,
     facts.RouterChanged: _learned,
     facts.MailboxChanged: _mailboxes,
+    facts.TagChanged: _tags,
+    facts.FieldChanged: _fields,
     facts.CannedReplyChanged: _canned,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,
@@ -282,8 +325,7 @@ def pops_of(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: 
     ops: list[Op] = []
     for fact in told:
         if isinstance(fact, facts.CallRinging) and (call := db.get(Call, fact.call_id)):
-            shown = frozenset(agent_topic(agent_id) for agent_id in fact.agent_ids)
-            ops += _card(db, call, shown, audience, renderer, settings, now)
+            ops += _shown(db, call, set(fact.agent_ids), audience, renderer, settings, now)
     return ops
 
 
@@ -338,17 +380,26 @@ def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, render
         call = db.get(Call, call_id)
         if call is None:
             continue
-        shown = frozenset(agent_topic(agent_id) for agent_id in agent_ids & pops.shown_to(db, call))
-        gone = frozenset(agent_topic(agent_id) for agent_id in agent_ids) - shown
-        yield from _card(db, call, shown, audience, renderer, settings, now)
+        shown = agent_ids & pops.shown_to(db, call)
+        gone = frozenset(agent_topic(agent_id) for agent_id in agent_ids - shown)
+        yield from _shown(db, call, shown, audience, renderer, settings, now)
         if audience.languages(gone):
             yield Op(gone, None, {"drop": f"call-{call_id}"})
 
 
+def _shown(db: Session, call: Call, agent_ids: set[int], audience: Audience, renderer: Renderer, settings: Settings,
+           now: datetime) -> Iterable[Op]:  # fmt: skip
+    """The card of whose call it is or may become; and of those to whom its agent is handing it on, where it rings."""
+    handed = agent_ids - {call.agent_id} if call.agent_id is not None else set()
+    for ids, is_handed in ((agent_ids - handed, False), (handed, True)):
+        topics = frozenset(agent_topic(agent_id) for agent_id in ids)
+        yield from _card(db, call, topics, audience, renderer, settings, now, is_handed=is_handed)
+
+
 def _card(db: Session, call: Call, shown: frozenset[str], audience: Audience, renderer: Renderer, settings: Settings,
-          now: datetime) -> Iterable[Op]:  # fmt: skip
+          now: datetime, *, is_handed: bool) -> Iterable[Op]:  # fmt: skip
     for lang in audience.languages(shown):
-        card = pops.card(db, call, language=lang, settings=settings)
+        card = pops.card(db, call, language=lang, settings=settings, is_handed=is_handed)
         text = renderer.fragment(CARD, lang, card=card, now=now)
         yield Op(shown, lang, {"put": f"call-{call.id}", "into": "pops", "html": text})
 

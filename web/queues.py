@@ -12,7 +12,7 @@ from helpdesk import access, agents, board, calls, help_signs, queues, receipts,
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from models import Agent, Presence, Role
-from web import call_rules, charts, safety
+from web import call_rules, charts, giving, safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -125,7 +125,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
-    told, rules = safety.switches(form), call_rules.typed(form)
+    told, rules, given = safety.switches(form), call_rules.typed(form), giving.typed(form)
 
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
@@ -141,6 +141,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
             safety=told, calls=call_rules.read(rules) if rules else None,
+            giving=giving.read(given) if given else None,
         )  # fmt: skip
         agents.serve(db, queue, chosen, now=desk.clock())
 
@@ -148,13 +149,13 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         await act(request, verb)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules)
+        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules, given)
     return RedirectResponse("/admin/queues?notice=saved", 303)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
                 errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None,
-                rules: dict[str, str] | None = None) -> Response:  # fmt: skip
+                rules: dict[str, str] | None = None, given: dict[str, str] | None = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -172,6 +173,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             },
             "safety": safety.asked(queue, told),
             "rules": call_rules.shown(db, queue, rules, agent=agent),
+            "giving": giving.shown(db, queue, given),
             "is_triage": bool(queue and queue.is_triage),
             "usual_receipt": receipts.WORDS,
             "people": [
@@ -198,7 +200,7 @@ def _board(request: Request) -> Callable[[Session, Agent], dict[str, Any]]:
             "is_supervisor": is_supervisor,
             "hands": help_signs.all_raised(db, language=agent.language) if is_supervisor else [],
             "shown_state": state, "today": seen.since,
-            "recent": seen.recent, "trend": charts.trend,
+            "recent": seen.recent, "settled": seen.settled, "trend": charts.trend,
             "every_queue": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
         }  # fmt: skip
 

@@ -27,7 +27,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     N_("Everywhere"): (
         Shortcut(("Ctrl+K",), "palette", N_("Search and commands")),
         Shortcut(("/",), "palette", N_("Search and commands")),
-        Shortcut(("b",), "bell", N_("Notifications")),
+        Shortcut(("l",), "bell", N_("Notifications")),
         Shortcut(("?",), "help", N_("This help")),
         Shortcut(("Esc",), "", N_("Close, or leave the field")),
     ),
@@ -42,12 +42,18 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("a",), "assign", N_("Assign")),
         Shortcut(("i",), "assign_me", N_("Assign to me")),
         Shortcut(("e",), "resolve", N_("Resolve or reopen")),
+        Shortcut(("v",), "move", N_("Move to another queue")),
+        Shortcut(("p",), "priority", N_("Priority")),
+        Shortcut(("b",), "pend", N_("Pending until…")),
+        Shortcut(("t",), "tag", N_("Add a tag")),
+        Shortcut(("w",), "watch", N_("Watch, or watch no longer")),
+        Shortcut(("z",), "undo", N_("Undo what you did last")),
         Shortcut(("u",), "back", N_("Back to the list")),
         Shortcut(("Ctrl+Enter",), "", N_("Send")),
     ),
     N_("Calls"): (
         Shortcut(("c",), "accept", N_("Accept the call")),
-        Shortcut(("w",), "wrap_up", N_("Note of the call, or its wrap-up")),
+        Shortcut(("d",), "wrap_up", N_("Note of the call, or its wrap-up")),
         Shortcut(("h",), "hand", N_("Ask for help in a call")),
     ),
     N_("Go to"): (

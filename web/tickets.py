@@ -2,12 +2,30 @@
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, impressions, merging, queues, routing, tickets, unreachable, views
+from helpdesk import (
+    access,
+    agents,
+    changes,
+    conversations,
+    impressions,
+    links,
+    merging,
+    pauses,
+    queues,
+    routing,
+    splitting,
+    tickets,
+    transfers,
+    unreachable,
+    views,
+    watchers,
+)
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
@@ -25,12 +43,12 @@ async def home(request: Request) -> Response:
 
 async def inbox(request: Request) -> Response:
     """A view's list, with no ticket open."""
-    return await _page(request, None)
+    return await page(request, None)
 
 
 async def ticket(request: Request) -> Response:
     """A ticket beside its view's list."""
-    return await _page(request, request.path_params["ticket_id"])
+    return await page(request, request.path_params["ticket_id"])
 
 
 async def region(request: Request) -> Response:
@@ -46,7 +64,7 @@ async def reply(request: Request) -> Response:
     try:
         return await outgoing.reply(request)
     except safety.Again as again:
-        return await _page(request, request.path_params["ticket_id"], again)
+        return await page(request, request.path_params["ticket_id"], again)
 
 
 async def note(request: Request) -> Response:
@@ -55,57 +73,138 @@ async def note(request: Request) -> Response:
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         tickets.note(db, found, form.get("body", ""), by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def assign(request: Request) -> Response:
     """Give it to an agent, or back to the queue."""
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
-        to = agents.get(db, _number(form.get("agent_id", ""))) if form.get("agent_id") else None
+        to = agents.get(db, number(form.get("agent_id", ""))) if form.get("agent_id") else None
         tickets.assign(db, found, to, by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def move(request: Request) -> Response:
     """To another queue: a correction the classifier learns from."""
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
-        routing.move(db, found, queues.get(db, _number(form.get("queue_id", ""))), by=agent, now=now)
+        routing.move(db, found, queues.get(db, number(form.get("queue_id", ""))), by=agent, now=now)
 
-    return await _change(request, verb, leaves=True)
+    return await change(request, verb, leaves=True)
 
 
 async def resolve(request: Request) -> Response:
     """The matter is settled."""
-    return await _change(request, lambda db, found, agent, form, now: tickets.resolve(db, found, by=agent, now=now))
+    return await change(request, lambda db, found, agent, form, now: tickets.resolve(db, found, by=agent, now=now))
 
 
 async def reopen(request: Request) -> Response:
     """It was not."""
-    return await _change(
+    return await change(
         request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
     )
+
+
+async def transfer(request: Request) -> Response:
+    """Hand it over, to another queue or agent, with the reason as a note."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        to_queue = queues.get(db, number(form["queue_id"])) if form.get("queue_id") else None
+        to_agent = agents.get(db, number(form["agent_id"])) if form.get("agent_id") else None
+        transfers.transfer(
+            db, found, to_queue=to_queue, to_agent=to_agent, reason=form.get("reason", ""), by=agent, now=now
+        )
+
+    return await change(request, verb, leaves=True)
+
+
+async def prioritize(request: Request) -> Response:
+    """How soon it is to be dealt with."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        tickets.prioritize(db, found, number(form.get("priority", "")), by=agent, now=now)
+
+    return await change(request, verb)
+
+
+async def pend(request: Request) -> Response:
+    """Let it rest: by a choice, until a day, or until the customer writes."""
+    zone = desk_of(request).settings.timezone
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        until = pauses.read(form.get("until", ""), form.get("date", ""), now, zone)
+        tickets.pend(db, found, until, by=agent, now=now)
+
+    return await change(request, verb)
+
+
+async def watch(request: Request) -> Response:
+    """Hear of it oneself, or let a colleague hear of it; or no longer."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        if form.get("remove"):
+            watchers.unwatch(db, found, number(form["remove"]), by=agent, now=now)
+        else:
+            who = agents.get(db, number(form["agent_id"])) if form.get("agent_id") else agent
+            watchers.watch(db, found, who, by=agent, now=now)
+
+    return await change(request, verb)
+
+
+async def link(request: Request) -> Response:
+    """Say what another ticket, which the agent must see as well, is to this one; or that it is not."""
+
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        takes_back = bool(form.get("remove"))
+        other = _other(db, agent, form.get("remove" if takes_back else "other", ""), "other")
+        (links.unlink if takes_back else links.link)(db, found, other, form.get("reason", ""), by=agent, now=now)
+
+    return await change(request, verb)
+
+
+async def split(request: Request) -> Response:
+    """A message becomes a ticket of its own, which opens."""
+    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    message_id = str((await request.form()).get("message_id", ""))
+
+    def run(db: Session, agent: Agent) -> int:
+        found = access.ticket(db, agent, ticket_id)
+        message = access.message(db, agent, number(message_id))
+        return splitting.split(db, found, message, by=agent, now=desk.clock()).id or 0
+
+    return RedirectResponse(f"/tickets/{await act(request, run)}", 303)
+
+
+async def undo(request: Request) -> Response:
+    """Take back what one of the ticket's events tells; of one's own acts also where the ticket is out of sight now."""
+    desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
+    event_id = str((await request.form()).get("event", ""))
+
+    def run(db: Session, agent: Agent) -> int:
+        found = access.ticket_to_undo(db, agent, ticket_id, number(event_id), now=desk.clock())
+        changes.undo(db, found, number(event_id), agent, desk.clock())
+        return found.merged_into_id or ticket_id
+
+    here = await act(request, run)
+    if "/inbox" in request.headers.get("referer", "") or here != ticket_id:
+        return RedirectResponse(f"/tickets/{here}", 303)
+    return back(request, f"/tickets/{ticket_id}")
 
 
 async def merge(request: Request) -> Response:
     """Go on with its matter in another ticket, which the agent must see as well."""
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
-        typed = form.get("into", "").strip().lstrip("#＃")
-        try:
-            into = access.ticket(db, agent, _number(typed))
-        except NotFound as error:
-            raise Invalid("not_a_ticket", field="into") from error
-        merging.merge(db, found, into, by=agent, now=now)
+        merging.merge(db, found, _other(db, agent, form.get("into", ""), "into"), by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def unmerge(request: Request) -> Response:
     """Two tickets again."""
-    return await _change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
+    return await change(request, lambda db, found, agent, form, now: merging.unmerge(db, found, by=agent, now=now))
 
 
 async def reachable(request: Request) -> Response:
@@ -114,7 +213,7 @@ async def reachable(request: Request) -> Response:
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         unreachable.clear(db, form.get("address", ""), on=found, by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def urgency(request: Request) -> Response:
@@ -123,19 +222,19 @@ async def urgency(request: Request) -> Response:
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         if (word := form.get("urgent")) not in ("yes", "no"):
             raise Invalid("unknown_choice", field="urgent")
-        impressions.judge(db, found, _number(form.get("impression", "")), urgent=word == "yes", by=agent, now=now)
+        impressions.judge(db, found, number(form.get("impression", "")), urgent=word == "yes", by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def customer(request: Request) -> Response:
     """Say whose ticket it is."""
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
-        chosen = access.customer(db, agent, _number(form.get("customer_id", "")))
+        chosen = access.customer(db, agent, number(form.get("customer_id", "")))
         tickets.link_customer(db, found, chosen, by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def new_customer(request: Request) -> Response:
@@ -147,7 +246,7 @@ async def new_customer(request: Request) -> Response:
         made = records.create(db, typed, region=desk.settings.region, now=now)
         tickets.link_customer(db, found, made, by=agent, now=now)
 
-    return await _change(request, verb)
+    return await change(request, verb)
 
 
 async def message_text(request: Request) -> Response:
@@ -157,27 +256,33 @@ async def message_text(request: Request) -> Response:
     return PlainTextResponse(message.text, headers={"cache-control": "no-store"})
 
 
-async def _page(request: Request, ticket_id: int | None, again: safety.Again | None = None) -> Response:
+async def page(
+    request: Request, ticket_id: int | None, again: safety.Again | None = None, *, refused: Any = None
+) -> Response:
+    """A view's list and a ticket, if any; of a form that was refused, with what was typed (`again` of a mail, `refused`
+    of the desk's own fields)."""
     query = request.query_params
     name, sort, cursor = query.get("view") or DEFAULT_VIEW, query.get("sort", "newest"), query.get("after", "")
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         shown = _view(request, db, agent, ticket_id) if ticket_id is not None else None
-        page = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
+        listed = views.page(db, agent, name, language=agent.language, cursor=cursor, oldest_first=sort == "oldest")
         total = views.total(db, agent, name)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
         beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
         if again is not None and shown is not None:
             shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
-        return beside | {"ticket": shown, "draft": chosen.text if chosen else draft, "canned": chosen,
-                "asked": outgoing.asked_query(request), "rows": page.rows, "next_cursor": page.next_cursor,
+        left = _left(request, db, agent) if ticket_id is None else None
+        return beside | {"ticket": shown, "left": left, "draft": chosen.text if chosen else draft, "canned": chosen,
+                "asked": outgoing.asked_query(request), "rows": listed.rows, "next_cursor": listed.next_cursor,
                 "total": total if total is not None else "",
                 "queue_names": {q.id: q.called(agent.language) for q in queues.everyone(db)}}  # fmt: skip
 
     frame, told = await look(request, verb)
+    frame |= _forms(request) | {"refused": refused}
     frame |= {"view": name, "sort": sort, "view_name": view_name(request, name, told.pop("queue_names"), frame)}
-    status = again.status if again is not None else 200
+    status = again.status if again is not None else 422 if refused is not None else 200
     return html(request, "tickets/page.html", frame["me"]["language"], status, **(frame | told))
 
 
@@ -194,17 +299,43 @@ def view_name(request: Request, view: str, queue_names: dict[int | None, str], f
 def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conversations.TicketView:
     found = access.ticket(db, agent, ticket_id)
     return conversations.show(db, found, agent=agent, language=agent.language, settings=desk_of(request).settings,
-                              asked=outgoing.asked_of(request))  # fmt: skip
+                              now=desk_of(request).clock(), asked=outgoing.asked_of(request))  # fmt: skip
 
 
 def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
     told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request),
             "can_dial": dialing.can_dial(db, agent)}  # fmt: skip
-    return told | safety.beside(request, db, agent, ticket_id)
+    return told | _forms(request) | {"refused": None} | safety.beside(request, db, agent, ticket_id)
 
 
-async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,
-                  leaves: bool = False) -> Response:  # fmt: skip
+def _forms(request: Request) -> dict[str, Any]:
+    """What the forms beside a ticket offer whatever the ticket."""
+    desk = desk_of(request)
+    now, zone = desk.clock(), desk.settings.timezone
+    return {"pauses": pauses.choices(now, zone), "today": now.astimezone(ZoneInfo(zone)).date().isoformat()}
+
+
+def _left(request: Request, db: Session, agent: Agent) -> tuple[int, conversations.Done] | None:
+    """A ticket the agent has just sent out of their own sight, and what can be taken back of it."""
+    asked = request.query_params.get("left", "")
+    if not asked.isdecimal() or len(asked) > 9:
+        return None
+    done = conversations.done_elsewhere(
+        db, int(asked), agent=agent, language=agent.language, now=desk_of(request).clock()
+    )
+    return (int(asked), done) if done is not None else None
+
+
+def _other(db: Session, agent: Agent, typed: str, field: str) -> Ticket:
+    """Another ticket by its number, as people write it."""
+    try:
+        return access.ticket(db, agent, number(typed.strip().lstrip("#＃")))
+    except NotFound as error:
+        raise Invalid("not_a_ticket", field=field) from error
+
+
+async def change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[str, str], Any], Any], *,
+                 leaves: bool = False) -> Response:  # fmt: skip
     """Run a verb on the ticket of the address and go back to it, or to the list when it may be out of sight now."""
     desk, ticket_id = desk_of(request), request.path_params["ticket_id"]
     form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
@@ -216,11 +347,12 @@ async def _change(request: Request, verb: Callable[[Session, Ticket, Agent, dict
 
     still_seen = await act(request, run)
     if leaves and not still_seen:
-        return RedirectResponse("/inbox?notice=moved_away", 303)
+        return RedirectResponse(f"/inbox?notice=moved_away&left={ticket_id}", 303)
     return back(request, f"/tickets/{ticket_id}")
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """A row's number, as a form names it. Raises `NotFound` for what is none."""
     if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)

@@ -24,15 +24,14 @@ from sqlmodel import Session, col
 
 from cti import CallEvent
 from cti.asterisk import PRESENTATION, Ask, Machine, Open, keep
-from helpdesk import seals
+from helpdesk import exchanges, seals
 from helpdesk.asterisk.connection import Access, Connection, access_of, connected
 from helpdesk.customers import contact_points
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.events import ExchangeChanged, emit
 from helpdesk.inbox import place_of
 from helpdesk.runtime import leases
 from helpdesk.settings import Settings
-from models import Call, CallState, Exchange, ExchangeKind, ExchangeState
+from models import Call, CallState, Exchange, ExchangeKind
 from models.database import Database
 
 logger = logging.getLogger(__name__)
@@ -210,7 +209,7 @@ class Wires:
         code = str(error) if expected else "unexpected"
         logger.warning("exchange %s: %s", exchange_id, code if expected else place_of(error))
         with contextlib.suppress(Exception):  # the database itself may be what cannot be reached
-            await self._database.write(is_failing, exchange_id, code, now=self._clock())
+            await self._database.write(exchanges.failed, exchange_id, code, now=self._clock())
 
     async def _follow(self, wire: _Wire, connection: Connection) -> None:
         """Take up what runs, then listen until the line breaks."""
@@ -250,7 +249,7 @@ class Wires:
                 return wire.machine.answered(call, message.get("Value", ""), at=now)
             if "ermission" in message.get("Message", "") and wire.trouble != "asterisk_no_getvar":
                 wire.trouble = "asterisk_no_getvar"
-                await self._database.write(is_failing, wire.exchange_id, wire.trouble, now=now)
+                await self._database.write(exchanges.failed, wire.exchange_id, wire.trouble, now=now)
             return wire.machine.answered(call, None, at=now)
         if key in wire.listing:
             if message.get("Response") == "Error":
@@ -264,7 +263,7 @@ class Wires:
             if not wire.listing:
                 wire.synced_at = time.monotonic()
                 out = wire.machine.synced(wire.known, at=now)
-                await self._database.write(is_connected, wire.exchange_id, now=now)
+                await self._database.write(_connected, wire.exchange_id, now=now)
                 return out
             return ()
         return wire.machine.feed(message, at=now) if event else ()
@@ -361,24 +360,10 @@ def open_calls(db: Session, source: str, *, now: datetime) -> dict[str, Open]:
     }  # fmt: skip
 
 
-def is_connected(db: Session, exchange_id: int, *, now: datetime) -> None:
+def _connected(db: Session, exchange_id: int, *, now: datetime) -> None:
     """It is signed in to, and what runs there is known."""
     if exchange := db.get(Exchange, exchange_id):
-        exchange.heard_at = now
-        if exchange.state != ExchangeState.CONNECTED:
-            exchange.state, exchange.state_since, exchange.error = ExchangeState.CONNECTED, now, ""
-            emit(db, ExchangeChanged(exchange_id=exchange_id, what="connected", at=now))
-
-
-def is_failing(db: Session, exchange_id: int, error: str, *, now: datetime) -> None:
-    """What is in the way, as a code; stated once, until it changes."""
-    exchange = db.get(Exchange, exchange_id)
-    if exchange is None or (exchange.state == ExchangeState.FAILING and exchange.error == error):
-        return
-    if exchange.state != ExchangeState.FAILING:
-        exchange.state, exchange.state_since = ExchangeState.FAILING, now
-    exchange.error = error
-    emit(db, ExchangeChanged(exchange_id=exchange_id, what="failing", at=now))
+        exchanges.heard(db, exchange, now=now)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

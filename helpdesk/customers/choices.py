@@ -19,7 +19,7 @@ def remember(
     number = "" if call.is_withheld or company_lines.of(db, call.number) else call.number
     choice = CustomerChoice(
         call_id=call.id, customer_id=customer.id, number=number, customer_before_id=call.customer_id,
-        match_before=call.match, ticket_id=ticket.id if ticket else None,
+        match_before=call.match, last_contact_before=customer.last_contact_at, ticket_id=ticket.id if ticket else None,
         ticket_customer_before_id=ticket.customer_id if ticket else None, by_id=by.id, at=now,
     )  # fmt: skip
     if number:
@@ -48,6 +48,9 @@ def that_taught(db: Session, customer_id: int, number: str) -> CustomerChoice | 
 
 
 def forget(db: Session, choice: CustomerChoice, *, now: datetime) -> None:
-    """Take back what was learned by it."""
+    """Take back what was learned by it, and that they were spoken to, where nobody has spoken to them since."""
     choice.undone_at = now
+    chosen = db.get(Customer, choice.customer_id)
+    if chosen is not None and chosen.last_contact_at == choice.at and chosen.id != choice.customer_before_id:
+        chosen.last_contact_at = choice.last_contact_before
     records.unlearn(db, choice)

@@ -16,15 +16,19 @@ from helpdesk.customers import contact_points
 from helpdesk.events import TicketReopened, name_of
 from helpdesk.settings import Settings
 from models import Event, Inbound, Parked, SenderHour, Ticket, TicketState
+from models.database import Prepared
 
 REOPENINGS_AN_HOUR: Final = 5
 """How often mail reopens one ticket; beyond that two machines talk to each other."""
 
 _HOURS: sa.Table = SenderHour.__table__  # type: ignore[attr-defined]
 _COUNT = {
-    name: dialect.insert(_HOURS)
-    .on_conflict_do_update(index_elements=["key", "hour"], set_={"opened": _HOURS.c.opened + 1})
-    .returning(_HOURS.c.opened, _HOURS.c.parked_id)
+    name: Prepared(
+        dialect.insert(_HOURS)
+        .on_conflict_do_update(index_elements=["key", "hour"], set_={"opened": _HOURS.c.opened + 1})
+        .returning(_HOURS.c.opened, _HOURS.c.parked_id),
+        ("key", "hour", "opened"),
+    )
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 
@@ -45,7 +49,7 @@ def opens_too_many(db: Session, inbound: Inbound, sender: str, settings: Setting
     key = contact_points.email_key(sender) or sender
     hour = now.replace(minute=0, second=0, microsecond=0)
     values = {"key": key, "hour": hour, "opened": 1}
-    opened, line_id = db.connection().execute(_COUNT[db.get_bind().dialect.name], values).one()
+    opened, line_id = tuple(_COUNT[db.get_bind().dialect.name].run(db, values).one())
     if opened <= settings.mail_tickets_per_hour or _was_let_pass(db, inbound, "too_many_tickets"):
         return False
     line = db.get(Parked, line_id) if line_id is not None else None

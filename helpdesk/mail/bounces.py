@@ -6,14 +6,14 @@ envelope that mail left in, else by its id; and an address is marked only if tha
 
 import re
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
 from helpdesk import inbox, merging, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.events import MessageBounced, MessageFailed, emit
-from helpdesk.mail import threads
+from helpdesk.mail import compose, threads
 from helpdesk.mail.automatic import Failure
 from helpdesk.mail.parse import Email
 from models import (
@@ -62,9 +62,9 @@ def take(db: Session, inbound: Inbound, email: Email, *, now: datetime) -> int |
         if failure.address and failure.status.startswith("5") and not failure.status.startswith(_ABOUT_THE_MAIL):
             unreachable.mark(db, failure.address, status=failure.status, message_id=sent.id, now=now)
     if has_failed:
-        told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
+        told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
         emit(db, MessageFailed(**told, error="bounced", at=now))
-    if sent.kind == MessageKind.RECEIPT:  # nobody waits for it: the address is marked, and that is all
+    if sent.kind in compose.AUTOMATIC:  # nobody waits for it: the address is marked, and that is all
         inbox.done_quietly(db, inbound, "bounce_of_receipt", ignored=True, ticket_id=ticket.id, now=now)
         return ticket.id
     inbox.done_quietly(db, inbound, "bounce", ticket_id=ticket.id, now=now)
@@ -136,5 +136,5 @@ def _write_down(db: Session, sent: Message, final: list[Failure], *, now: dateti
 def _say(db: Session, ticket: Ticket, sent: Message, failure: Failure, *, now: datetime) -> None:
     assert ticket.id is not None and sent.id is not None
     reason = "final" if failure.is_final else "delayed"
-    told = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
+    told: dict[str, Any] = {"ticket_id": ticket.id, "queue_id": ticket.queue_id, "message_id": sent.id}
     emit(db, MessageBounced(**told, state=failure.status, reason=reason, at=now))

@@ -29,6 +29,11 @@ _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LINK = re.compile(r"https?://[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]{1,2000}")
 _NO_PART_OF_A_LINK = ".,:;!?'"
 _QUOTE_STYLE = "margin:0 0 0 0.6em;padding-left:0.8em;border-left:2px solid #c8c8c8"
+_BUTTON_STYLE = ("display:inline-block;min-width:11em;padding:9px 16px;border:1px solid #7a8594;border-radius:6px;"
+                 "color:#1d2733;text-decoration:none")  # fmt: skip
+_SMALL_STYLE = "font-size:12px;color:#5b6673"
+AUTOMATIC = (MessageKind.RECEIPT, MessageKind.SURVEY)
+"""Kinds of mails the desk writes by itself."""
 
 _FORWARDED = {  # the words of a forwarded mail's head, as mail programs of that language have them
     "ja": ("---------- 転送メッセージ ----------", "差出人", "日時", "件名", "宛先", "Cc"),
@@ -49,8 +54,15 @@ def compose(
     quoted: Message | None = None,
     files: Sequence[tuple[Attachment, bytes]] = (),
     timezone: str,
+    choices: Sequence[tuple[str, str]] = (),
+    way_out: tuple[str, str] | None = None,
+    unsubscribe: str = "",
 ) -> EmailMessage:
-    """The mail to hand to SMTP. Its reply address carries the ticket's tag, so an answer finds its way home."""
+    """The mail to hand to SMTP. Its reply address carries the ticket's tag, so an answer finds its way home.
+
+    `choices` are words and addresses to choose from below the text, `way_out` one for who wants no such mail; neither
+    stands in the message itself. `unsubscribe` is the address RFC 8058 has mail programs post to.
+    """
     mail = EmailMessage(policy=POLICY)
     mail["From"] = _address(message.sender_name, message.sender_address)
     if message.to:
@@ -68,10 +80,13 @@ def compose(
     if message.references:
         # Newest first in our table; RFC 5322 wants the oldest first.
         mail["References"] = " ".join(reversed(message.references))
-    if message.kind == MessageKind.RECEIPT:  # RFC 3834, and what Exchange understands
-        mail["Auto-Submitted"] = "auto-replied"
+    if message.kind in AUTOMATIC:  # RFC 3834, and what Exchange understands
+        mail["Auto-Submitted"] = "auto-replied" if message.kind == MessageKind.RECEIPT else "auto-generated"
         mail["X-Auto-Response-Suppress"] = "All"
-    _fill(mail, message, ticket, signature, quoted, files, timezone)
+    if unsubscribe:
+        mail["List-Unsubscribe"] = f"<{unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    _fill(mail, message, ticket, signature, quoted, files, timezone, choices, way_out)
     for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
         # The library would draw lots, and a second attempt would not be the same mail.
         part.set_boundary(f"=_{hashlib.sha256(message.internet_id.encode()).hexdigest()[:24]}_{number}")
@@ -139,18 +154,25 @@ def _fill(
     quoted: Message | None,
     files: Sequence[tuple[Attachment, bytes]],
     timezone: str,
+    choices: Sequence[tuple[str, str]] = (),
+    way_out: tuple[str, str] | None = None,
 ) -> None:
     """The words twice, as text and as HTML with the pictures that belong into it, and the other files."""
     is_forward = message.kind == MessageKind.FORWARD
     words = message.reply_text if is_forward else message.text
     below = message.quoted_text if is_forward else quote(quoted, timezone)
-    mail.set_content(body(words, signature, below), cte="base64")
+    if choices:
+        below = "\n".join(f"{label}\n  {address}" for label, address in choices)
+    last = f"\n{way_out[0]}\n  {way_out[1]}\n" if way_out else ""
+    mail.set_content(body(words, "" if choices else signature, below) + last, cte="base64")
     shown = [(file, content) for file, content in files if file.is_inline and file.content_id]
     cids = {file.name: file.content_id for file, _ in shown}
     page = to_html(body(words, signature, "" if is_forward and message.html else below), pictures=cids)
     if is_forward and message.html:
         head, _, _ = message.quoted_text.partition("\n\n")
         page += "\n" + to_html(head) + "\n" + message.html.replace(' data-remote-src="', ' src="')
+    if choices:
+        page = to_html(words) + _buttons(choices) + (_button(*way_out, style=_SMALL_STYLE) if way_out else "")
     lang = html.escape(ticket.language, quote=True)
     page = f'<!doctype html>\n<html lang="{lang}"><head><meta charset="utf-8"></head><body>\n{page}\n</body></html>\n'
     mail.add_alternative(page, subtype="html", cte="base64")
@@ -167,6 +189,16 @@ def _fill(
         kind, _, subtype = _media_type(file.content_type).partition("/")
         name = safe_name(file.name, file.content_type, number=number)
         mail.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
+
+
+def _buttons(choices: Sequence[tuple[str, str]]) -> str:
+    """A table, which is what mail programs of every age draw alike."""
+    rows = "".join(f"<tr><td>{_button(*choice, style=_BUTTON_STYLE)}</td></tr>\n" for choice in choices)
+    return f'\n<table role="presentation" cellpadding="4">\n{rows}</table>\n'
+
+
+def _button(label: str, address: str, *, style: str) -> str:
+    return f'<a href="{html.escape(address, quote=True)}" style="{style}">{html.escape(label)}</a>'
 
 
 def _blocks(lines: Sequence[str], pictures: dict[str, str], deep: int) -> str:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 MINUTE = 60.0
@@ -39,6 +39,7 @@ class Gate:
         self._open: Counter[str] = Counter()
         self._minute = 0
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._name = lru_cache(maxsize=1000)(partial(_name, own_peers=limits.own_peers))
 
     def enter(self, peer: str) -> bool:
         """Whether another connection of this sender is taken; one that is must `leave`."""
@@ -75,11 +76,7 @@ class Gate:
         self._asked[name, what] += 1
         return self._asked[name, what] <= limit
 
-    def _name(self, peer: str) -> str:
-        return _name(peer, self._limits.own_peers)
 
-
-@lru_cache(maxsize=1000)
 def _name(peer: str, own_peers: tuple[Network, ...]) -> str:
     """Who counts as one sender: an address, of IPv6 the network a customer is given; "" for one's own servers."""
     try:

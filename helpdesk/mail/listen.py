@@ -37,6 +37,8 @@ COMMAND_SECONDS = 120.0
 BLOCK_SECONDS = 600.0
 """RFC 5321 (4.5.3.2) gives a sender minutes for a block of a mail and for hearing that it was kept."""
 BLOCK_BYTES = 1_000_000
+TOGETHER_SECONDS = 0.005
+"""So long a mail waits to be kept while others are being handed over: a commit costs more than the mails in it."""
 COMMAND_BYTES = 4096
 """RFC 5321 asks for 512; sign-ins, long addresses and SMTPUTF8 take more."""
 _END = b"\r\n.\r\n"
@@ -197,6 +199,7 @@ class _Entrance(SMTP):
         if self._entered:
             self._gate.leave(self._entered)
             self._entered = ""
+        self.event_handler.gone(self)
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
@@ -288,6 +291,8 @@ class _Handler:
         self._ours = ours
         self._gate = gate
         self._security = security
+        self._coming: set[SMTP] = set()  # those in the middle of handing over a mail
+        self._together: asyncio.Future[None] | None = None  # what those wait for whose mail is here already
 
     def signs_in(
         self, _server: SMTP, _session: Session, _envelope: Envelope, mechanism: str, told: LoginPassword
@@ -318,6 +323,7 @@ class _Handler:
             return "452 4.7.1 Too many mails in a minute, try again later"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
+        self._coming.add(server)
         return "250 2.1.0 OK"
 
     async def handle_RCPT(
@@ -337,6 +343,7 @@ class _Handler:
         recipients = [storable(address) for address in envelope.rcpt_tos]
         answer = "250 2.0.0 Kept"
         try:
+            await self._others(server)
             await self._keep(
                 raw,
                 {
@@ -351,6 +358,30 @@ class _Handler:
             answer = "451 4.3.0 Cannot store it just now, try again"
         # LMTP wants an answer for each recipient (RFC 2033); it is the same mail for all, kept or not kept once.
         return "\r\n".join([answer] * len(envelope.rcpt_tos)) if isinstance(server, LMTP) else answer
+
+    async def _others(self, server: SMTP) -> None:
+        """Wait a moment for mails that others are handing over just now, so that all are kept by one commit. Where
+        nobody is, nothing is waited for."""
+        self.gone(server)
+        if not self._coming:
+            return
+        if self._together is None:
+            loop = asyncio.get_running_loop()
+            self._together = loop.create_future()
+            loop.call_later(TOGETHER_SECONDS, self._here, self._together)
+        await asyncio.shield(self._together)
+
+    def gone(self, server: SMTP) -> None:
+        """Its mail is here, or will not come."""
+        self._coming.discard(server)
+        if not self._coming and self._together is not None:
+            self._here(self._together)
+
+    def _here(self, together: "asyncio.Future[None]") -> None:
+        if not together.done():
+            together.set_result(None)
+        if self._together is together:
+            self._together = None
 
     async def handle_exception(self, error: Exception) -> str:
         """Our own fault must not make a sender give a mail back: it is asked to try again, and told nothing of us."""

@@ -58,31 +58,50 @@ def understand_all(
     """`understand` for several mails, sooner than one by one: each text is read once, all of them together."""
     emails = [parse.read(posted.mail_of(raw)) for raw in raws]
     inquiries = [(parse.subject_stem(email.subject), email.reply_text[:CLASSIFY_MAX]) for email in emails]
-    readings = router.read_many(inquiries) if router is not None else [None] * len(emails)
-    found = []
-    for email, (subject, words), reading in zip(emails, inquiries, readings, strict=True):
-        if email.unreadable:
-            found.append(Understood(email, "ja", None, ()))
-            continue
-        prediction = None
-        if router and reading and (words.strip() or email.subject.strip()) and not email.is_certain_bounce:
-            prediction = router.answer(reading, words, subject)
-        language = language_of(f"{email.subject}\n{words}")
-        impression = _impression(email, subject, words, reading, asked)
-        found.append(Understood(email, language, prediction, _stored(email, folder), impression))
+    readings = router.read_many(inquiries) if router is not None else []
+    predictions = _predictions(emails, inquiries, router, readings)
+    own = _impressions(emails, inquiries, readings, asked)
+    return [
+        Understood(email, "ja", None, ())
+        if email.unreadable
+        else Understood(
+            email, language_of(f"{email.subject}\n{words}"), prediction, _stored(email, folder), impression
+        )
+        for email, (_, words), prediction, impression in zip(emails, inquiries, predictions, own, strict=True)
+    ]
+
+
+def _predictions(
+    emails: Sequence[Email], inquiries: Sequence[tuple[str, str]], router: "Router | None", readings: "list[Reading]"
+) -> list[Prediction | None]:
+    found: list[Prediction | None] = [None] * len(emails)
+    if router is None:
+        return found
+    places = [
+        place
+        for place, (email, (_, words)) in enumerate(zip(emails, inquiries, strict=True))
+        if not email.unreadable and not email.is_certain_bounce and (words.strip() or email.subject.strip())
+    ]
+    for place, weighed in zip(places, router.weigh([readings[place] for place in places]), strict=True):
+        subject, words = inquiries[place]
+        found[place] = router.tell(weighed, words, subject)
     return found
 
 
-def _impression(
-    email: Email, subject: str, words: str, reading: "Reading | None", asked: Collection[str]
-) -> impressions.Guess | None:
+def _impressions(
+    emails: Sequence[Email], inquiries: Sequence[tuple[str, str]], readings: "list[Reading]", asked: Collection[str]
+) -> list[impressions.Guess | None]:
     """Of a person's own words only. An answer carries a subject that was written for an earlier one: it is not read
     again, or what was urgent once would be so in every answer."""
-    if email.is_automatic or email.is_bounce:
-        return None
-    if subject and (email.in_reply_to or email.references):
-        subject, reading = "", None
-    return impressions.of(words, subject=subject, asked=asked, reading=reading)
+    told: list[tuple[str, str]] = []
+    known: list[Reading | None] = []
+    for place, (email, (subject, words)) in enumerate(zip(emails, inquiries, strict=True)):
+        if email.unreadable or email.is_automatic or email.is_bounce:
+            subject = words = ""  # nobody's words
+        is_whole = not (subject and (email.in_reply_to or email.references))
+        told.append((subject if is_whole else "", words))
+        known.append(readings[place] if readings and is_whole else None)
+    return impressions.of_many(told, asked=asked, readings=known)
 
 
 def _stored(email: Email, folder: Path) -> tuple[Attachment, ...]:
@@ -176,7 +195,8 @@ def take(
     )
     is_automatic = taken.is_new and (returns_to_nobody or email.is_automatic)
     message = _message(db, inbound, taken.ticket, mail, is_automatic=is_automatic, is_stranger=False, now=now)
-    tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
+    if not taken.is_new:
+        tickets.touch(taken.ticket, email.reply_text or email.text, awaits_us=True, now=now)
     if not is_automatic:
         impressions.keep(db, taken.ticket, mail.impression, message_id=message.id, now=now)
     if taken.is_new:

@@ -264,7 +264,8 @@ def test_a_fact_is_read_as_it_was_stated(desk: OpenDesk, kind: type[Fact]) -> No
 
 def test_facts_hold_ids_and_codes_alone() -> None:
     """A fact has no place for a name, a number or a word: its fields are ids, times, and codes of ours."""
-    codes = {"reason", "error", "what", "outcome", "disposition", "state", "settlement", "version", "before"}
+    codes = {"reason", "error", "what", "outcome", "disposition", "state", "settlement", "version", "before",
+             "was", "was_at", "awaited", "was_strange", "priority", "until_at"}  # fmt: skip
     for kind in Fact.kinds.values():
         for field in dataclasses.fields(kind):
             is_id = field.name.endswith(("_id", "_ids")) or field.name in ("at", "attempt", "delay_seconds")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +14,32 @@ from sqlmodel import Session, col, select
 
 from helpdesk import measures
 from helpdesk.measures import Calls, Interval, Work
-from models import Agent, AgentState, Call, CallOffer, Handling, OfferEnd, Presence, Queue, QueueVisit, VisitEnd
-from tests.cast import MONDAY, OpenDesk
+from models import (
+    Agent,
+    AgentState,
+    Call,
+    CallOffer,
+    Handling,
+    OfferEnd,
+    Presence,
+    Queue,
+    QueueVisit,
+    Ticket,
+    VisitEnd,
+)
+from tests.cast import (
+    AIKO,
+    DESK_ADDRESS,
+    MONDAY,
+    RETURNS_NUMBER,
+    SATO,
+    STRANGER,
+    SUZUKI,
+    TANAKA,
+    TECH_NUMBER,
+    OpenDesk,
+    text_of,
+)
 
 CALLS = 5_000
 LENGTH = timedelta(days=3)
@@ -302,3 +327,49 @@ def test_one_interval_alone_says_what_it_says_among_others(desk: OpenDesk) -> No
     assert dict(measures.each(among, 12)) == dict(measures.each(alone, 0)) != {}
     parts = desk.read(lambda db: measures.of_queues(db, measures.half_hours(day), ids))
     assert measures.total(parts.values()) == measures.total(alone.values())
+
+
+# --- who came back ---------------------------------------------------------------------------------------------------
+
+
+def test_who_neither_calls_nor_writes_again_within_a_week_was_helped_at_the_first_contact(desk: OpenDesk) -> None:
+    """Ms. Tanaka calls again, Mr. Suzuki writes, a stranger calls another queue and later than a week; and one who
+    withholds the number is nobody."""
+
+    def talk(key: str, caller: str, to: str = TECH_NUMBER) -> None:
+        desk.twilio.rings(key, caller=caller, to=to)
+        desk.twilio.says(f"{key}-leg", "in-progress", sequence=2, parent=key, caller=to, to=AIKO.phone)
+        desk.clock.advance(minutes=2)
+        desk.twilio.says(key, "completed", sequence=3, caller=caller, to=to)
+        desk.as_(AIKO).post(f"/calls/{desk.call(key).id}/wrap-up", data={"disposition": "solved", "note": ""})
+
+    suzuki = desk.customer(SUZUKI).id
+    begun = desk.clock()
+    talk("CA-1", TANAKA.phone)
+    talk("CA-2", SUZUKI.phone)
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-2').id}/customer", data={"customer_id": suzuki})
+    talk("CA-3", STRANGER.phone)
+    talk("CA-4", "anonymous")
+    first_day = measures.day(begun.astimezone(ZoneInfo(TOKYO)).date(), TOKYO)
+    desk.clock.advance(days=2)
+    talk("CA-5", TANAKA.phone)
+    desk.mail(SUZUKI, to=DESK_ADDRESS)
+    desk.write(lambda db: [setattr(ticket, "queue_id", desk.queue("tech_support").id)
+                           for ticket in db.exec(select(Ticket).where(Ticket.channel == "mail"))])  # fmt: skip
+    talk("CA-6", STRANGER.phone, to=RETURNS_NUMBER)
+    desk.clock.advance(days=4, hours=23)
+    tech = desk.queue("tech_support").id
+
+    def counted() -> tuple[int, int]:
+        told = desk.read(lambda db: measures.of_queues(db, [first_day], [tech], now=desk.clock()))[0, tech]
+        return told.first_contacts, told.first_resolved
+
+    assert counted() == (0, 0), "their week is not over"
+    desk.clock.advance(hours=2)
+    assert counted() == (3, 1)
+    talk("CA-7", STRANGER.phone)
+    desk.clock.advance(days=8)
+    assert counted() == (3, 1), "after the week it is another matter"
+    asked = f"period=days&from={first_day.end:%Y-%m-%d}&to={first_day.end:%Y-%m-%d}&by=queue"
+    page = text_of(desk.as_(SATO).get(f"/reports/calls?{asked}").text)
+    assert "初回解決率" in page and "33 %" in page.replace("33%", "33 %")

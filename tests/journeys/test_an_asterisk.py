@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from sqlmodel import select
@@ -299,3 +300,63 @@ def test_what_is_no_number_is_not_dialed(desk: OpenDesk, office: Office) -> None
     for typed in ("", "201", "090\r\nAction: Command", "anonymous"):
         assert desk.as_(AIKO).post("/dial", data={"number": typed}).status_code == 422
     assert office.stage.originated == []
+
+
+# --- handing on --------------------------------------------------------------------------------------------------
+
+
+def ticks(desk: OpenDesk, office: Office) -> None:
+    """Time passes with every word that is heard, as it does."""
+
+    def tick() -> datetime:
+        desk.clock.advance(milliseconds=1)
+        return desk.clock()
+
+    office.wires._clock = tick
+
+
+def up_to(office: Office, scene: switchboard.Scene, name: str, value: str) -> None:
+    """Play the scene until the switchboard says this; it is heard with what follows."""
+    next(scene.steps)
+    while office.board.said[-1].get(name) != value:
+        next(scene.steps)
+
+
+def test_a_call_that_is_handed_on_unseen_rings_on_the_second_screen_before_it_is_answered(
+    desk: OpenDesk, office: Office
+) -> None:
+    desk.ready(AIKO, AKIRA)
+    aiko, akira = desk.screen_of(AIKO), desk.screen_of(AKIRA)
+    ticks(desk, office)
+    scene = switchboard.handed_on(office.board, TANAKA_DIALS, attended=False)
+    up_to(office, scene, "Event", "BlindTransfer")
+    up_to(office, scene, "ChannelState", "5")
+    office.tell()
+    until_told(office, scene, "ring", "answer", "transfer", "ring")
+    assert aiko.pops == akira.pops == [scene.key]
+    assert TANAKA.name in akira.card(scene.key) and f"{AIKO.name}さんから転送" in akira.card(scene.key)
+    for screen in (aiko, akira):
+        screen.check()
+    office.play(scene)
+    until_told(office, scene, "ring", "answer", "transfer", "ring", "answer", "hangup")
+    assert (aiko.pops, akira.pops) == ([], [scene.key])
+    assert desk.call(scene.key).agent_id == desk.agent(AKIRA).id
+    for screen in (aiko, akira):
+        screen.check()
+
+
+def test_a_call_that_is_handed_on_after_a_word_moves_its_card_when_they_speak(desk: OpenDesk, office: Office) -> None:
+    desk.ready(AIKO, AKIRA)
+    aiko, akira = desk.screen_of(AIKO), desk.screen_of(AKIRA)
+    ticks(desk, office)
+    scene = switchboard.handed_on(office.board, TANAKA_DIALS, attended=True)
+    up_to(office, scene, "Event", "Hold")
+    office.play(scene, steps=4)
+    until_told(office, scene, "ring", "answer", "hold")
+    assert (aiko.pops, akira.pops) == ([scene.key], []), "what the two say to each other is nobody's call"
+    office.play(scene)
+    until(lambda: desk.call(scene.key).outcome == Outcome.ANSWERED)
+    assert (aiko.pops, akira.pops) == ([], [scene.key])
+    assert desk.call(scene.key).agent_id == desk.agent(AKIRA).id
+    for screen in (aiko, akira):
+        screen.check()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, calls, offering, queues
+from helpdesk import agents, calls, queues
 from helpdesk.offering import Candidate, choose
 from models import (
     Agent,
@@ -589,13 +589,17 @@ def test_who_waits_too_long_goes_on_to_the_queue_behind(desk: OpenDesk) -> None:
     assert ends(desk) == [("tech_support", "overflowed"), ("returns", "waiting")]
 
 
-def test_a_telephone_system_we_do_not_speak_on_is_told_to_refuse_and_nothing_is_pretended(desk: OpenDesk) -> None:
+def test_a_telephone_system_is_told_to_refuse_and_believed_when_somebody_answers_all_the_same(desk: OpenDesk) -> None:
     closed(desk, when_closed=Otherwise.TELL)
     desk.ready(AIKO)
+    aiko = desk.screen_of(AIKO)
     pushed(desk, "c-1")
-    assert ends(desk) == [("tech_support", "waiting")]
-    call_id = desk.call("c-1").id
-    assert desk.read(lambda db: offering.is_refused(db, db.get(Call, call_id)))
+    assert ends(desk) == [("tech_support", "refused")] and aiko.pops == []
+    desk.clock.advance(seconds=8)
+    desk.exchange.says(event="answer", call_id="c-1", user=[AIKO.email])
+    assert ends(desk) == [("tech_support", "answered")] and aiko.pops == ["c-1"]
+    desk.exchange.says(event="hangup", call_id="c-1", cause="normalClearing")
+    assert desk.call("c-1").outcome == Outcome.ANSWERED
 
 
 def test_the_desks_other_words_are_there_in_english(desk: OpenDesk) -> None:

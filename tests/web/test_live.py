@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +10,24 @@ from sqlmodel import Session, select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from helpdesk import learning
-from helpdesk.asterisk.wires import is_failing
+from helpdesk import checklists, fields, learning, links, splitting, tags, tickets, watchers
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
-from models import Agent, Call, Event, Exchange, ExchangeKind, Inbound, Membership, NotificationKind, Ticket
+from models import (
+    Agent,
+    Call,
+    Event,
+    Exchange,
+    ExchangeKind,
+    FieldKind,
+    Inbound,
+    Membership,
+    Message,
+    NotificationKind,
+    Ticket,
+    TicketField,
+)
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -58,12 +72,51 @@ def unreachable_asterisk(db: Session) -> None:
     row = Exchange(name="office", kind=ExchangeKind.ASTERISK, state_since=MONDAY, created_at=MONDAY)
     db.add(row)
     db.flush()
-    is_failing(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+    failed(db, row.id or 0, "asterisk_unreachable", now=MONDAY)
+
+
+def promised(desk: OpenDesk) -> None:
+    """Something is promised, is at risk, is broken, and is due at another time after all."""
+    sato = desk.as_(SATO)
+    said = {"name": "標準", "first_response_minutes": "1:00", "at_risk_percent": "50"}
+    assert sato.post("/admin/promises/new", data=said).status_code == 200
+    desk.mail(subject="至急ではありません", to=RETURNS_ADDRESS)
+    for _ in range(2):
+        desk.clock.advance(minutes=30)
+        desk.client.portal.call(desk.app.state.desk.look_out)
+    assert sato.post("/admin/promises/1", data=said | {"first_response_minutes": "2:00"}).status_code == 200
+    desk.app.state.desk.jobs()["recount_promises"]()
 
 
 def mentioned(db: Session) -> None:
     """Somebody is told something."""
     tell(db, db.exec(select(Agent.id)).first() or 0, NotificationKind.MENTIONED, ticket_id=1, now=MONDAY)
+
+
+def worked_on(db: Session) -> None:
+    """Every verb on tickets, and most of them taken back."""
+    sato = db.exec(select(Agent).where(Agent.email == SATO.email)).one()
+    ticket, other = db.get_one(Ticket, 3), db.get_one(Ticket, 4)
+    told: dict[str, Any] = {"by": sato, "now": MONDAY}
+    tickets.prioritize(db, ticket, 4, **told)
+    tickets.pend(db, ticket, MONDAY + timedelta(days=1), **told)
+    tickets.reopen(db, ticket, now=MONDAY)
+    tags.remove(db, ticket, tags.add(db, ticket, "修理", **told), **told)
+    tags.add(db, other, "至急便", **told)
+    links.link(db, ticket, other, "related", **told)
+    links.unlink(db, ticket, other, "related", **told)
+    links.link(db, ticket, other, "duplicates", **told)
+    watchers.watch(db, ticket, sato, **told)
+    watchers.unwatch(db, ticket, sato.id or 0, **told)
+    item, *_ = checklists.add_items(db, ticket, ["写真をもらう", "倉庫に聞く"], **told)
+    checklists.tick(db, ticket, item, True, **told)
+    field = TicketField(key="serial", name="製造番号", name_en="Serial", kind=FieldKind.TEXT, created_at=MONDAY)
+    db.add(field)
+    db.flush()
+    fields.set(db, ticket, field, ["KZ-1"], **told)
+    own = db.get_one(Ticket, 1)
+    mail = next(each for each in db.exec(select(Message).where(Message.ticket_id == own.id, Message.direction == "in")))
+    splitting.split(db, own, mail, **told)
 
 
 def a_day(desk: OpenDesk, postbox: Postbox) -> None:
@@ -135,6 +188,12 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     settle(desk, "push")
     desk.write(mentioned)
     desk.as_(AIKO).post("/notifications/read")
+    survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
+    desk.as_(SATO).post("/admin/surveys/new", data=survey)
+    comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
+    desk.as_(SATO).post("/reports/feedback/import", files=comments)
+    desk.write(worked_on)
+    promised(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -163,7 +222,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"), (BEN, "/callbacks"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
@@ -181,6 +241,10 @@ def test_after_a_day_of_every_fact_every_screen_is_what_a_reload_shows(desk: Ope
     for screen in screens:  # on any page something may be gone now
         screen.sync()
         assert screen.reloads == 1
+    desk.write(lambda db: fields.make(db, fields.Form(name="店舗"), by=desk.agent(SATO), now=MONDAY))
+    for screen in screens:
+        screen.sync()
+        assert screen.reloads == 2
     stated = set(desk.read(lambda db: db.exec(select(Event.fact)).all()))
     assert stated == set(Fact.kinds), "a fact nobody's screen was tried with"
 

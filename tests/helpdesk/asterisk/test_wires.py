@@ -9,7 +9,8 @@ from sqlmodel import select
 
 from cti.asterisk import Open
 from helpdesk.asterisk import dialing
-from helpdesk.asterisk.wires import is_failing, open_calls
+from helpdesk.asterisk.wires import open_calls
+from helpdesk.exchanges import failed
 from helpdesk.runtime import leases
 from models import Agent, Exchange
 from tests import switchboard
@@ -171,7 +172,7 @@ def test_one_process_at_a_time_listens(desk: OpenDesk, office: Office) -> None:
 def test_what_is_wrong_is_stated_once(desk: OpenDesk, office: Office) -> None:
     exchange_id = office.add()
     for _ in range(3):
-        desk.write(lambda db: is_failing(db, exchange_id, "asterisk_unreachable", now=desk.clock()))
+        desk.write(lambda db: failed(db, exchange_id, "asterisk_unreachable", now=desk.clock()))
     number = desk.number()
-    desk.write(lambda db: is_failing(db, exchange_id, "asterisk_unreachable", now=desk.clock()))
+    desk.write(lambda db: failed(db, exchange_id, "asterisk_unreachable", now=desk.clock()))
     assert desk.number() == number

@@ -43,6 +43,16 @@ function assignMe() {
   if (choice.value) choice.form.requestSubmit();
 }
 
+// What stands beside the ticket is behind a button on a narrow screen: it is brought out first.
+function beside(selector) {
+  const part = first(selector);
+  if (!part) return;
+  if (!part.checkVisibility({ visibilityProperty: true })) first(".side-opener")?.click();
+  if (part.matches("summary")) part.closest("details").open = true;
+  part.focus();
+  part.scrollIntoView({ block: "nearest" });
+}
+
 // A letter must never act twice on a call, nor on the second of two that ring.
 const ringing = () => first('#pops .pop[data-state="ringing"] [data-accept]');
 
@@ -57,6 +67,12 @@ export const ACTS = {
   assign: { needs: () => first("[data-assign]"), run: () => first("[data-assign]")?.focus() },
   assign_me: { needs: () => first(`select[data-assign] option[value="${document.body.dataset.agent}"]:enabled`), run: assignMe },
   resolve: { needs: () => first("[data-resolve]"), run: () => first("[data-resolve]")?.click() },
+  move: { needs: () => first("[data-key-move]"), run: () => first("[data-key-move]")?.focus() },
+  priority: { needs: () => first("[data-key-priority]"), run: () => beside("[data-key-priority]") },
+  pend: { needs: () => first("[data-key-pend]"), run: () => beside("[data-key-pend]") },
+  tag: { needs: () => first("[data-key-tag]"), run: () => beside("[data-key-tag]") },
+  watch: { needs: () => first("[data-watch]"), run: () => first("[data-watch]")?.click() },
+  undo: { needs: () => first("[data-undo]:not([hidden] *)"), run: () => first("[data-undo]:not([hidden] *)")?.click() },
   back: { run: () => first("a[data-back]")?.click() },
   accept: { needs: ringing, run: () => ringing()?.click() },
   wrap_up: { needs: () => first("#pops .pop-note textarea"), run: () => first("#pops .pop-wrap-up textarea", "#pops .pop-note textarea")?.focus() },

@@ -13,6 +13,8 @@ import "./similar.js";
 import "./safety.js";
 import "./files.js";
 import "./canned.js";
+import "./mentions.js";
+import "./work.js";
 import "./copy.js";
 import "./grow.js";
 import "./pane.js";
@@ -29,3 +31,4 @@ import "./bell.js";
 import "./push.js";
 
 performance.mark("desk:ready");
+import "./survey.js";

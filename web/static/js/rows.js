@@ -10,7 +10,7 @@ let timer = 0;
 
 export function belongs(view, agent, ticket) {
   if (view === "resolved") return ticket.state === "resolved";
-  if (ticket.state === "resolved") return false;
+  if (ticket.state !== "open") return false;
   if (view === "mine") return String(ticket.assignee_id ?? "") === agent;
   if (view === "unassigned") return !ticket.assignee_id;
   if (view === "urgent") return Boolean(ticket.is_urgent) && ticket.state === "open";

@@ -1,0 +1,179 @@
+"""What many texts are about: fixed topics by their words, and others that show themselves.
+
+The idea: a fixed topic is a list of words that a person can read and correct, so a report says the same thing every
+week. What no list foresaw is found by factoring the texts' words (non-negative matrix factorization of tf-idf weights,
+Lee and Seung 1999): a group is words that come together, named by them. Both are for looking at many texts; nothing is
+decided about one.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifiers.words import Words
+
+LISTS = Path(__file__).parent / "data" / "topics.toml"
+LEAST_TEXTS = 40  # of one language; among fewer no group is worth a name
+LEAST_WORD = 4  # texts a word must stand in to take part
+MOST_WORDS = 1_500
+MOST_GROUPS = 8
+NAMED_BY = 5  # words
+BELONGS = 0.35  # share of a text's weight that must fall to one group
+
+Topics = Mapping[str, Sequence[str]]
+"""Key of a topic -> its words, in either language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A topic a desk begins with."""
+
+    key: str
+    name: str
+    name_en: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Texts that showed themselves to be about one matter: the words it is named by, and the places of its texts in
+    what was given, those that are most about it first."""
+
+    language: str
+    words: tuple[str, ...]
+    texts: tuple[int, ...]
+
+
+@lru_cache(maxsize=1)
+def shipped() -> tuple[Begin, ...]:
+    """The topics a desk begins with, in order."""
+    return tuple(
+        Begin(key, told["name"], told["name_en"], tuple(told["words"]))
+        for key, told in _lists().items()
+        if told["name"]
+    )
+
+
+def about(text: str, topics: Topics) -> list[str]:
+    """The keys of the topics a text speaks of, in the order of `topics`. A Japanese word may stand inside of another,
+    a Latin one is a word of its own; width and case do not matter."""
+    shown = folded(text)
+    return [key for key, words in topics.items() if (found := _pattern(tuple(words))) and found.search(shown)]
+
+
+def places(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where a topic's words stand in a text, for marks; none where folding moved its letters."""
+    shown, found = folded(text), _pattern(tuple(words))
+    return [match.span() for match in found.finditer(shown)] if found and len(shown) == len(text) else []
+
+
+def folded(text: str) -> str:
+    """One spelling for width and case."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def groups(given: Sequence[Words]) -> list[Group]:
+    """Matters that show themselves, a language at a time, the largest first; none among too few texts.
+
+    The number of groups grows with the texts. The same texts give the same groups.
+    """
+    found: list[Group] = []
+    for language in ("ja", "en"):
+        at = [place for place, each in enumerate(given) if each.language == language]
+        if len(at) >= LEAST_TEXTS:
+            found += _groups(language, at, given)
+    return sorted(found, key=lambda group: (-len(group.texts), group.words))
+
+
+def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Group]:
+    from scipy.sparse import csr_matrix
+    from sklearn.decomposition import NMF
+
+    held = Counter(word for place in at for word in given[place].written)
+    most = max(LEAST_WORD, int(len(at) * 0.4))  # what stands everywhere tells nothing apart
+    shown = {word: spelled for place in at for word, spelled in given[place].written.items()}
+    kept = [
+        word for word, count in held.most_common() if LEAST_WORD <= count <= most and shown[word] not in _plain()
+    ][:MOST_WORDS]  # fmt: skip
+    if len(kept) < NAMED_BY * 2:
+        return []
+    column = {word: number for number, word in enumerate(kept)}
+    rows, columns = [], []
+    for row, place in enumerate(at):
+        for word in given[place].written:
+            if word in column:
+                rows.append(row)
+                columns.append(column[word])
+    rarity = np.log(len(at) / np.array([held[word] for word in kept])) + 1
+    weights = csr_matrix((rarity[columns], (rows, columns)), shape=(len(at), len(kept)))
+    lengths = np.sqrt(np.asarray(weights.multiply(weights).sum(axis=1)).ravel())
+    weights = csr_matrix(weights.multiply(1 / np.maximum(lengths, 1e-9)[:, None]))
+    many = int(min(MOST_GROUPS, max(2, len(at) // 25), len(kept) // NAMED_BY))
+    model = NMF(many, init="nndsvd", random_state=0, max_iter=150, tol=1e-3)
+    said = model.fit_transform(weights)
+    share = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
+    found = []
+    for number in range(many):
+        best = np.argsort(-model.components_[number], kind="stable")[:NAMED_BY]
+        belong = [row for row in np.argsort(-said[:, number], kind="stable") if share[row, number] >= BELONGS]
+        if len(belong) >= LEAST_WORD:
+            names = tuple(dict.fromkeys(shown[kept[word]] for word in best if model.components_[number][word] > 0))
+            found.append(Group(language, names, tuple(at[row] for row in belong)))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _lists() -> dict[str, Any]:
+    return tomllib.loads(LISTS.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _plain() -> frozenset[str]:
+    """Words that name nothing, in their folded spelling."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset([*_lists()["plain"]["words"], *ENGLISH_STOP_WORDS])
+
+
+@lru_cache(maxsize=256)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    parts = []
+    for word in dict.fromkeys(folded(each).strip() for each in words):
+        if word:
+            plain = re.escape(word)
+            parts.append(rf"(?<![a-z0-9]){plain}(?![a-z0-9])" if re.fullmatch(r"[\x20-\x7e]+", word) else plain)
+    return re.compile("|".join(parts)) if parts else None
+
+
+_MAIL = re.compile(r"[A-Za-z0-9._%+\-]+[@＠][A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
+_NUMBER = re.compile(r"(?:[+＋]?[0-9０-９][0-9０-９\-－ー‐()（） ]{2,}[0-9０-９])")
+_NAMED = re.compile(r"[一-龥々ァ-ヶ]{1,6}(?:様|さん|さま|氏)(?![々一-龥])")
+
+
+def masked(text: str, names: Sequence[str] = ()) -> str:
+    """The text without what tells who it is of or about: addresses, numbers of four digits and more, names before a
+    title, and the `names` that are known."""
+    text = _NUMBER.sub(lambda found: _hidden(found[0]), _MAIL.sub("●@●", text))
+    parts = {part for name in names for part in (name, *name.split()) if len(part) > 1}
+    for part in sorted(parts, key=len, reverse=True):
+        text = re.sub(re.escape(part), "●●", text, flags=re.IGNORECASE)
+    return _NAMED.sub(lambda found: found[0] if found[0] in _NOBODY else f"●●{_title(found[0])}", text)
+
+
+_NOBODY = frozenset("お客様 皆様 皆さん 客様 担当者様 担当様 店員さん 業者さん 配達員さん 奥様 息子さん 娘さん".split())
+
+
+def _hidden(number: str) -> str:
+    return "●" * 4 if sum(letter.isdigit() for letter in number) >= 4 else number
+
+
+def _title(named: str) -> str:
+    return next(title for title in ("さん", "さま", "様", "氏") if named.endswith(title))

@@ -1,0 +1,504 @@
+"""Asking customers what they think of the answer they got, and hearing them.
+
+The one idea: an ask is a row before anybody is asked. It is written with the fact that gave the reason, comes due as
+work of its own, and only then is decided whether this customer may be asked at all; who is left out, and why, stays to
+be seen. The address in the mail proves itself by a code made with the desk's key, so it stands nowhere in the database
+and no agent can read it off a ticket.
+
+Opening the address changes nothing: mail filters open every link. What was chosen is kept when the page posts it.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from helpdesk import outgoing, seals, unreachable
+from helpdesk.customers import contact_points
+from helpdesk.errors import Invalid, NotFound
+from helpdesk.events import CallEnded, FeedbackGiven, SurveyChanged, TicketResolved, emit
+from helpdesk.runtime import work
+from helpdesk.settings import Settings
+from models import (
+    Agent,
+    Answer,
+    AnswerSource,
+    Ask,
+    AskedAfter,
+    AskState,
+    Call,
+    ContactPoint,
+    Direction,
+    Message,
+    MessageKind,
+    MessageState,
+    OptOut,
+    Outcome,
+    PointKind,
+    Queue,
+    Scale,
+    Survey,
+    Ticket,
+    TicketState,
+)
+from models.database import hold_still
+
+SCORES: Final[Mapping[Scale, range]] = {Scale.STARS: range(1, 6), Scale.ELEVEN: range(11)}
+SATISFIED: Final = 4  # stars, from which a customer counts as satisfied
+OPEN_FOR: Final = timedelta(days=60)
+"""How long after it was sent an address can be answered."""
+COMMENT_MAX: Final = 5_000
+NAME_MAX: Final = 80
+QUESTION_MAX: Final = 2_000
+DELAY_MAX: Final = 60 * 24 * 30
+REST_MAX: Final = 365
+
+SUBJECTS: Final = {"ja": "対応についてのアンケート [#{ticket}]", "en": "How did we do? [#{ticket}]"}
+WORDS: Final[Mapping[tuple[Scale, str], str]] = {
+    (Scale.STARS, "ja"): """{desk}です。お問い合わせいただき、ありがとうございました。
+
+「{subject}」への対応はいかがでしたか。
+あてはまるものを1つお選びください。1回の操作で完了します。""",
+    (Scale.STARS, "en"): """Thank you for contacting {desk}.
+
+How satisfied are you with the way we dealt with “{subject}”?
+One click is all it takes.""",
+    (Scale.ELEVEN, "ja"): """{desk}です。お問い合わせいただき、ありがとうございました。
+
+私どもを、ご友人や同僚の方にすすめたいと思われますか。
+0（まったく思わない）から10（強くそう思う）でお選びください。""",
+    (Scale.ELEVEN, "en"): """Thank you for contacting {desk}.
+
+How likely are you to recommend us to a friend or colleague?
+Please choose from 0 (not at all) to 10 (very likely).""",
+}
+"""What is asked where a survey has no words of its own."""
+STARS: Final = {
+    "ja": {5: "とても満足", 4: "満足", 3: "どちらともいえない", 2: "不満", 1: "とても不満"},
+    "en": {5: "Very satisfied", 4: "Satisfied", 3: "Neither", 2: "Dissatisfied", 1: "Very dissatisfied"},
+}
+STOP: Final = {"ja": "今後アンケートを受け取らない", "en": "Do not ask me again"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A survey as it is typed."""
+
+    name: str
+    scale: str = Scale.STARS.value
+    after: str = AskedAfter.RESOLVED.value
+    queue_id: int | None = None
+    delay_minutes: int = 60
+    rest_days: int = 30
+    questions: Mapping[str, str] | None = None
+    is_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A survey on the supervisors' list, with what came of it in the last 30 days."""
+
+    survey: Survey
+    queue_name: str
+    sent: int
+    answered: int
+    left_out: Mapping[str, int]  # reason -> how many were not asked
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What a survey's mail leads to: an address a score, the best first, and the one that ends it."""
+
+    scores: Sequence[tuple[str, str]]  # words, address
+    stop: tuple[str, str]
+    one_click: str  # RFC 8058
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A survey as the customer sees it."""
+
+    scale: Scale
+    language: str
+    question: str
+    score: int | None
+    comment: str
+    is_answered: bool
+    is_stopped: bool
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def after_resolved(db: Session, fact: TicketResolved) -> None:
+    """Make the asks that a resolved ticket is a reason for. One ticket is asked about once a survey."""
+    if fact.reason:
+        return
+    for survey in _due(db, AskedAfter.RESOLVED, fact.queue_id):
+        ticket = db.get(Ticket, fact.ticket_id)
+        if ticket is not None and ticket.merged_into_id is None:
+            _put(
+                db, survey, f"ticket:{ticket.id}", ticket_id=ticket.id, customer_id=ticket.customer_id,
+                queue_id=ticket.queue_id, agent_id=ticket.assignee_id, language=ticket.language, now=fact.at,
+            )  # fmt: skip
+
+
+def after_call(db: Session, fact: CallEnded) -> None:
+    """The same for a call that an agent answered and whose customer is known."""
+    if fact.outcome != Outcome.ANSWERED:
+        return
+    for survey in _due(db, AskedAfter.CALL, fact.queue_id):
+        call = db.get(Call, fact.call_id)
+        if call is not None and call.customer_id and call.ticket_id and call.queue_id:
+            ticket = db.get(Ticket, call.ticket_id)
+            _put(
+                db, survey, f"call:{call.id}", ticket_id=call.ticket_id, customer_id=call.customer_id,
+                queue_id=call.queue_id, agent_id=call.agent_id, language=ticket.language if ticket else "ja",
+                now=fact.at,
+            )  # fmt: skip
+
+
+def ask(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> None:
+    """Send the question, now that it is due, or say why nobody is asked. Twice changes nothing."""
+    row = db.get(Ask, ask_id)
+    if row is None:
+        return
+    hold_still(db, row)
+    survey, ticket = db.get(Survey, row.survey_id), db.get(Ticket, row.ticket_id) if row.ticket_id else None
+    if row.state != AskState.WAITING or survey is None or ticket is None:
+        return
+    to = _address(db, row, ticket)
+    row.key = contact_points.email_key(to) if to else ""
+    if reason := _why_not(db, survey, row, ticket, to, settings=settings, now=now):
+        row.state, row.reason = AskState.LEFT_OUT, reason
+        return
+    name, _ = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+    message = outgoing.automatic(
+        db, ticket, question(survey, ticket, row.language, desk=name), kind=MessageKind.SURVEY, to=to,
+        subject=_filled(SUBJECTS[_spoken(row.language)], {"ticket": str(ticket.id)}), settings=settings, now=now,
+    )  # fmt: skip
+    row.state, row.sent_at, row.message_id = AskState.SENT, now, message.id
+
+
+def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str) -> str:
+    """What is asked, in the customer's language; `ticket` None where there is none yet."""
+    spoken = _spoken(language)
+    words = survey.questions.get(spoken) or WORDS[survey.scale, spoken]
+    subject = ticket.subject if ticket else {"ja": "お問い合わせ", "en": "your inquiry"}[spoken]
+    return _filled(words, {"desk": desk, "subject": subject[:80], "ticket": str(ticket.id if ticket else "")})
+
+
+def links(db: Session, message_id: int, settings: Settings) -> Links | None:
+    """What the mail of an ask leads to; None where the survey is gone."""
+    found = db.execute(
+        sa.select(Ask, Survey).join(Survey, col(Survey.id) == Ask.survey_id).where(col(Ask.message_id) == message_id)
+    ).first()
+    if found is None:
+        return None
+    row, survey = found
+    base, token = settings.public_url.rstrip("/"), _token(row.id or 0, settings)
+    scores = [
+        (label(survey.scale, score, row.language), f"{base}/s/{token}?score={score}")
+        for score in reversed(SCORES[survey.scale])
+    ]
+    stop = STOP[_spoken(row.language)], f"{base}/s/{token}/stop"
+    return Links(scores, stop, f"{base}/hooks/survey/{token}/stop")
+
+
+def label(scale: Scale, score: int, language: str) -> str:
+    """A score in words: "5 とても満足", "10"."""
+    return f"{score} {STARS[_spoken(language)][score]}" if scale == Scale.STARS else str(score)
+
+
+# --- hearing ---------------------------------------------------------------------------------------------------------
+
+
+def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Opened:
+    """What the address of a mail shows. Raises `NotFound` for one that is none, and for one that is too old."""
+    row, survey = _of_token(db, token, settings=settings, now=now)
+    said = _answer(db, row)
+    ticket = db.get(Ticket, row.ticket_id) if row.ticket_id else None
+    desk, _ = (
+        outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+        if ticket
+        else (settings.name, "")
+    )
+    return Opened(
+        survey.scale, row.language, question(survey, ticket, row.language, desk=desk),
+        said.score if said else None, said.comment if said else "", said is not None,
+        bool(row.key) and db.get(OptOut, row.key) is not None,
+    )  # fmt: skip
+
+
+def answer(
+    db: Session,
+    token: str,
+    *,
+    score: int | None,
+    comment: str,
+    language: str = "",
+    sentiment: tuple[str, float] = ("", 0.0),
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Keep what the customer says; who answers again changes the answer. `language` and `sentiment` are the comment's.
+
+    Raises `Invalid("score_missing")`, and `NotFound` as `opened` does.
+    """
+    row, survey = _of_token(db, token, settings=settings, now=now)
+    if score is None or score not in SCORES[survey.scale]:
+        raise Invalid("score_missing", field="score")
+    hold_still(db, row)
+    said = _answer(db, row)
+    if said is None:
+        said = Answer(
+            source=AnswerSource.PAGE, external_id=str(row.id), survey_id=survey.id, ticket_id=row.ticket_id,
+            customer_id=row.customer_id, queue_id=row.queue_id, agent_id=row.agent_id, scale=survey.scale, at=now,
+            changed_at=now,
+        )  # fmt: skip
+    words = comment.replace("\x00", "").strip()[:COMMENT_MAX]
+    if said.id is not None and (said.score, said.comment) == (score, words):
+        return
+    said.score, said.comment, said.changed_at = score, words, now
+    said.language = language if words else ""
+    said.sentiment, said.sentiment_confidence = sentiment if words else ("", 0.0)
+    row.state = AskState.ANSWERED
+    db.add(said)
+    db.flush()
+    assert said.id is not None
+    emit(db, FeedbackGiven(ticket_id=row.ticket_id, queue_id=row.queue_id, answer_id=said.id, at=now))
+
+
+def stop(db: Session, token: str, *, settings: Settings, now: datetime) -> None:
+    """Never ask whoever got this mail again. Twice changes nothing."""
+    row, _ = _of_token(db, token, settings=settings, now=now, for_ever=True)
+    if row.key and db.get(OptOut, row.key) is None:
+        db.add(OptOut(key=row.key, at=now))
+
+
+def resume(db: Session, token: str, *, settings: Settings, now: datetime) -> None:
+    """They may be asked again after all."""
+    row, _ = _of_token(db, token, settings=settings, now=now, for_ever=True)
+    if found := db.get(OptOut, row.key):
+        db.delete(found)
+
+
+def of_tickets(db: Session, ids: sa.Select[tuple[int]]) -> Sequence[Answer]:
+    """What was said about these tickets, the oldest first."""
+    return db.exec(select(Answer).where(col(Answer.ticket_id).in_(ids)).order_by(col(Answer.id)).limit(100)).all()
+
+
+# --- for supervisors -------------------------------------------------------------------------------------------------
+
+
+def listed(db: Session, *, language: str, now: datetime) -> list[Line]:
+    """All surveys, those that ask first."""
+    names = {queue.id: queue.called(language) for queue in db.exec(select(Queue))}
+    since = now - timedelta(days=30)
+    counted: dict[int, dict[tuple[str, str], int]] = {}
+    rows = db.execute(
+        sa.select(col(Ask.survey_id), col(Ask.state), col(Ask.reason), sa.func.count())
+        .where(col(Ask.created_at) >= since)
+        .group_by(col(Ask.survey_id), col(Ask.state), col(Ask.reason))
+    )
+    for survey_id, state, reason, count in rows:
+        counted.setdefault(survey_id, {})[state, reason] = count
+    lines = []
+    for survey in db.exec(select(Survey).order_by(col(Survey.is_active).desc(), col(Survey.id))):
+        count = counted.get(survey.id or 0, {})
+        answered = count.get((AskState.ANSWERED, ""), 0)
+        left = {reason: number for (state, reason), number in count.items() if state == AskState.LEFT_OUT}
+        lines.append(
+            Line(survey, names.get(survey.queue_id, ""), count.get((AskState.SENT, ""), 0) + answered, answered,
+                 dict(sorted(left.items(), key=lambda item: -item[1])))
+        )  # fmt: skip
+    return lines
+
+
+def get(db: Session, survey_id: int) -> Survey:
+    """Raises `NotFound`."""
+    if (found := db.get(Survey, survey_id)) is None:
+        raise NotFound("not_found", survey_id=survey_id)
+    return found
+
+
+def make(db: Session, form: Form, *, by: Agent, now: datetime) -> Survey:
+    """A new survey. Raises `Invalid` with the field."""
+    survey = Survey(name="", created_at=now, changed_at=now)
+    _fill(db, survey, form)
+    survey.changed_at = now
+    db.add(survey)
+    db.flush()
+    emit(db, SurveyChanged(survey_id=survey.id or 0, state="made", by_id=by.id, at=now))
+    return survey
+
+
+def change(db: Session, survey: Survey, form: Form, *, by: Agent, now: datetime) -> None:
+    """Another wording, another time. Its scale stays once somebody has answered: figures of two scales do not add up.
+
+    Raises `Invalid` with the field.
+    """
+    answered = db.exec(select(Answer.id).where(Answer.survey_id == survey.id).limit(1)).first() is not None
+    if answered and form.scale != survey.scale:
+        raise Invalid("survey_was_answered", field="scale")
+    _fill(db, survey, form)
+    survey.changed_at = now
+    emit(db, SurveyChanged(survey_id=survey.id or 0, state="changed", by_id=by.id, at=now))
+
+
+def switch(db: Session, survey: Survey, is_active: bool, *, by: Agent, now: datetime) -> None:
+    """Ask from now on, or no more. What is due already is left out when it comes due."""
+    if survey.is_active != is_active:
+        survey.is_active, survey.changed_at = is_active, now
+        emit(db, SurveyChanged(survey_id=survey.id or 0, state="on" if is_active else "off", by_id=by.id, at=now))
+
+
+# --- what only this module needs ------------------------------------------------------------------------------------
+
+
+def _due(db: Session, after: AskedAfter, queue_id: int) -> list[Survey]:
+    fits = sa.or_(col(Survey.queue_id).is_(None), col(Survey.queue_id) == queue_id)
+    found = select(Survey).where(col(Survey.is_active), Survey.after == after, fits).order_by(col(Survey.id))
+    return list(db.exec(found))
+
+
+def _put(
+    db: Session,
+    survey: Survey,
+    about: str,
+    *,
+    ticket_id: int | None,
+    customer_id: int | None,
+    queue_id: int,
+    agent_id: int | None,
+    language: str,
+    now: datetime,
+) -> None:
+    assert survey.id is not None
+    if db.exec(select(Ask.id).where(Ask.survey_id == survey.id, Ask.about == about)).first() is not None:
+        return
+    row = Ask(
+        survey_id=survey.id, about=about, ticket_id=ticket_id, customer_id=customer_id, queue_id=queue_id,
+        agent_id=agent_id, language=language, created_at=now,
+    )  # fmt: skip
+    db.add(row)
+    db.flush()
+    work.enqueue(db, "ask_customer", row.id, key=f"ask:{row.id}", delay=survey.delay_minutes * 60.0)
+
+
+def _address(db: Session, row: Ask, ticket: Ticket) -> str:
+    """Who wrote last in the ticket, or the customer's own first address; "" where neither is known."""
+    if row.about.startswith("ticket:"):
+        wrote = db.exec(
+            select(Message)
+            .where(
+                Message.ticket_id == ticket.id,
+                Message.direction == Direction.IN,
+                sa.not_(col(Message.is_from_stranger)),
+                sa.not_(col(Message.is_automatic)),
+            )
+            .order_by(col(Message.id).desc())
+            .limit(1)
+        ).first()
+        if wrote is not None and wrote.sender_address:
+            return wrote.sender_address
+    if row.customer_id is None:
+        return ""
+    theirs = (
+        select(ContactPoint.value)
+        .where(ContactPoint.customer_id == row.customer_id, ContactPoint.kind == PointKind.EMAIL)
+        .order_by(col(ContactPoint.id))
+    )
+    return db.exec(theirs.limit(1)).first() or ""
+
+
+def _why_not(
+    db: Session, survey: Survey, row: Ask, ticket: Ticket, to: str, *, settings: Settings, now: datetime
+) -> str:
+    """Why this customer is not asked, as a code; "" where nothing speaks against it."""
+    if not survey.is_active:
+        return "switched_off"
+    if row.about.startswith("ticket:") and (ticket.state != TicketState.RESOLVED or ticket.merged_into_id is not None):
+        return "reopened"
+    if row.about.startswith("ticket:") and not _somebody_answered(db, ticket):
+        return "nobody_answered"
+    if not to or not outgoing.is_address(to):
+        return "no_address"
+    if outgoing.plain(to) in outgoing.ours(db, settings):
+        return "machine"
+    if db.get(OptOut, row.key) is not None:
+        return "opted_out"
+    if unreachable.of(db, [to]):
+        return "unreachable"
+    since = now - timedelta(days=survey.rest_days)
+    lately = select(Ask.id).where(Ask.key == row.key, col(Ask.sent_at) > since).limit(1)
+    if db.exec(lately).first() is not None:
+        return "asked_lately"
+    _, address = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
+    return "" if outgoing.can_send(db, settings, address=address) else "no_server"
+
+
+def _somebody_answered(db: Session, ticket: Ticket) -> bool:
+    """Whether a person of ours wrote or spoke to the customer: nothing else is there to be satisfied with."""
+    wrote = select(Message.id).where(
+        Message.ticket_id == ticket.id,
+        Message.direction == Direction.OUT,
+        Message.state == MessageState.SENT,
+        sa.not_(col(Message.is_automatic)),
+    )
+    spoke = select(Call.id).where(Call.ticket_id == ticket.id, col(Call.answered_at).is_not(None))
+    return db.exec(wrote.limit(1)).first() is not None or db.exec(spoke.limit(1)).first() is not None
+
+
+def _token(ask_id: int, settings: Settings) -> str:
+    return f"{ask_id}-{seals.code(f'ask:{ask_id}', settings=settings)}"
+
+
+def _of_token(
+    db: Session, token: str, *, settings: Settings, now: datetime, for_ever: bool = False
+) -> tuple[Ask, Survey]:
+    number = re.fullmatch(r"([0-9]{1,9})-[a-z2-7]{16,64}", token)
+    if number is None or not hmac.compare_digest(_token(int(number[1]), settings), token):
+        raise NotFound("link_expired")
+    row = db.get(Ask, int(number[1]))
+    survey = db.get(Survey, row.survey_id) if row else None
+    if row is None or survey is None or row.sent_at is None or (not for_ever and now - row.sent_at > OPEN_FOR):
+        raise NotFound("link_expired")
+    return row, survey
+
+
+def _answer(db: Session, row: Ask) -> Answer | None:
+    asked = select(Answer).where(Answer.source == AnswerSource.PAGE, Answer.external_id == str(row.id))
+    return db.exec(asked).first()
+
+
+def _fill(db: Session, survey: Survey, form: Form) -> None:
+    name = " ".join(form.name.split())[:NAME_MAX]
+    if not name:
+        raise Invalid("name_missing", field="name")
+    if form.scale not in list(Scale) or form.after not in list(AskedAfter):
+        raise Invalid("unknown_choice", field="scale" if form.scale not in list(Scale) else "after")
+    if form.queue_id is not None and db.get(Queue, form.queue_id) is None:
+        raise Invalid("unknown_choice", field="queue_id")
+    if not 0 <= form.delay_minutes <= DELAY_MAX:
+        raise Invalid("out_of_range", field="delay_minutes")
+    if not 0 <= form.rest_days <= REST_MAX:
+        raise Invalid("out_of_range", field="rest_days")
+    asked = {language: words.strip()[:QUESTION_MAX] for language, words in (form.questions or {}).items()}
+    survey.name, survey.scale, survey.after = name, Scale(form.scale), AskedAfter(form.after)
+    survey.queue_id, survey.delay_minutes, survey.rest_days = form.queue_id, form.delay_minutes, form.rest_days
+    survey.questions = {language: words for language, words in asked.items() if language in ("ja", "en") and words}
+    survey.is_active = form.is_active
+
+
+def _filled(words: str, facts: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], found[0]), words)
+
+
+def _spoken(language: str) -> str:
+    return language if language in SUBJECTS else "en"

@@ -1,0 +1,119 @@
+"""What customers think of the answer they got: whom we asked, and what they said."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import Row, choice, exact, json_column, points_to
+
+
+class Scale(StrEnum):
+    STARS = "stars"  # 1 to 5: how satisfied somebody is, for CSAT
+    ELEVEN = "eleven"  # 0 to 10: how likely somebody is to recommend us, for NPS
+
+
+class AskedAfter(StrEnum):
+    RESOLVED = "resolved"  # a ticket is resolved
+    CALL = "call"  # a call that was answered has ended
+
+
+class Survey(Row, table=True):
+    """A question the desk asks by itself."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str  # for supervisors
+    scale: Scale = choice(Scale, Scale.STARS)
+    after: AskedAfter = choice(AskedAfter, AskedAfter.RESOLVED)
+    queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
+    delay_minutes: int = 60
+    rest_days: int = 30  # for which somebody who was asked anything is asked nothing more
+    questions: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's
+    is_active: bool = False
+    created_at: datetime
+    changed_at: datetime
+
+
+class AskState(StrEnum):
+    WAITING = "waiting"
+    SENT = "sent"
+    LEFT_OUT = "left_out"  # nobody was asked, and `reason` says why
+    ANSWERED = "answered"
+
+
+class Ask(Row, table=True):
+    """One customer to be asked about one thing, once."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("survey_id", "about"),
+        sa.Index("ix_ask_key_sent", "key", "sent_at"),
+        sa.Index("ix_ask_created", "created_at", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    survey_id: int = points_to("survey.id", ondelete="CASCADE")
+    about: str = exact()  # "ticket:12" or "call:7"
+    ticket_id: int | None = points_to("ticket.id", default=None, ondelete="CASCADE", index=True)
+    customer_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
+    queue_id: int = points_to("queue.id", ondelete="CASCADE", index=True)
+    agent_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)  # whose answer it was
+    key: str = exact(default="")  # of the address, see contact_points.email_key
+    language: str = "ja"
+    state: AskState = choice(AskState, AskState.WAITING)
+    reason: str = ""
+    message_id: int | None = points_to("message.id", default=None, ondelete="SET NULL", index=True)
+    created_at: datetime
+    sent_at: datetime | None = None
+
+
+class AnswerSource(StrEnum):
+    PAGE = "page"
+    IMPORT = "import"
+
+
+class Answer(Row, table=True):
+    """What one customer said when asked. The latest counts: whoever answers again changes the answer."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("source", "external_id"),
+        sa.Index("ix_answer_at", "at", "id"),
+        sa.Index("ix_answer_ticket", "ticket_id", "id"),
+        sa.Index("ix_answer_customer", "customer_id", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: AnswerSource = choice(AnswerSource)
+    external_id: str = exact()  # the ask's id, or of a line that was imported the SHA-256 of what it says
+    survey_id: int | None = points_to("survey.id", default=None, ondelete="SET NULL", index=True)
+    ticket_id: int | None = points_to("ticket.id", default=None, ondelete="SET NULL")
+    customer_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL")
+    queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL", index=True)
+    agent_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    scale: Scale = choice(Scale, Scale.STARS)
+    score: int | None = None
+    comment: str = ""
+    language: str = ""  # of the comment
+    sentiment: str = ""  # guessed: "positive", "neutral", "negative"; "" where there is no comment
+    sentiment_confidence: float = 0.0
+    at: datetime
+    changed_at: datetime
+
+
+class OptOut(Row, table=True):
+    """An address whose owner does not want to be asked."""
+
+    key: str = exact(primary_key=True)
+    at: datetime
+
+
+class Topic(Row, table=True):
+    """A matter that comments and mails are read for, by words that supervisors chose."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str  # Japanese
+    name_en: str
+    words: list[str] = json_column(default_factory=list)  # in either language; a text with one of them is about it
+    position: int = 0
+    is_active: bool = True
+    created_at: datetime

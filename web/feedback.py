@@ -1,0 +1,219 @@
+"""Customer feedback for supervisors: figures with their certainty, what is written about, and the sentences behind."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from helpdesk import access, feedback, queues, reports
+from helpdesk.errors import Invalid, NotFound
+from helpdesk.measures import Interval
+from models import Agent
+from web import charts, words
+from web.edge import act, desk_of, html, look, renderer_of, see
+
+PAGE = 50
+SOURCES = ("all", *feedback.SOURCES)
+
+
+async def page(request: Request) -> Response:
+    """A period beside the one before it; with `behind`, the sentences of one number."""
+    query, desk = request.query_params, desk_of(request)
+    errors: dict[str, str] = {}
+    language = ""
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        nonlocal language
+        access.supervisor(agent)
+        language = agent.language
+        told: dict[str, Any] = {
+            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None}
+        try:
+            asked = _period(request)
+        except Invalid as error:
+            errors[str(error.facts.get("field", ""))] = error.code
+            return told
+        now, before, queue_id, sources = _asked(request, db, asked)
+        return told | {
+            "asked": asked, "interval": now, "topics": feedback.topics(db, language=agent.language),
+            "marks": feedback.marks(db, now, queue_id=queue_id),
+            "marks_before": feedback.marks(db, before, queue_id=queue_id),
+            "response": feedback.response(db, now, queue_id=queue_id),
+            "trend": feedback.trend(db, now, timezone=desk.settings.timezone, queue_id=queue_id),
+            "texts": feedback.collect(db, now, sources=sources, queue_id=queue_id),
+            "texts_before": feedback.collect(db, before, sources=sources, queue_id=queue_id),
+        }
+
+    frame, told = await look(request, verb)
+    if told["asked"]:
+        # Outside of the database's moment: reading thousands of texts takes a second or two of a thread of its own.
+        told["found"] = await run_in_threadpool(
+            feedback.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
+        )
+        gettext = renderer_of(request).gettext(language)
+        told["chart"] = charts.satisfaction(told["trend"], label=words.sentence(gettext, "feedback_name", "trend"))
+        told["differs"] = feedback.differ(told["marks"].csat, told["marks_before"].csat)
+        told |= _behind(request, told["found"])
+    chosen = {name: query.get(name, "") for name in ("from", "to", "queue")}
+    chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}
+    kept = "&".join(f"{name}={value}" for name, value in chosen.items() if value)
+    brought = [query.get(name, "") for name in ("new", "known")]
+    frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
+              "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9]}  # fmt: skip
+    frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": feedback.LEAST}
+    return html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
+
+
+async def file(request: Request) -> Response:
+    """Every text of the period with its topics and feeling, names and numbers masked, as CSV or a spreadsheet."""
+    kind = request.path_params["kind"]
+    if kind not in ("csv", "xlsx"):
+        raise NotFound("not_found")
+
+    def verb(db: Session, agent: Agent) -> tuple[list[feedback.Said], dict[str, Any], reports.Period]:
+        access.supervisor(agent)
+        asked = _period(request)
+        now, _, queue_id, sources = _asked(request, db, asked)
+        told = feedback.collect(db, now, sources=sources, queue_id=queue_id)
+        return told, feedback.topics(db, language=agent.language), asked
+
+    agent, (said, topics, asked) = await see(request, verb)
+    gettext = renderer_of(request).gettext(agent.language)
+    heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
+    name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"
+    rows = feedback.lines(said, topics)
+    kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+    if kind == "csv":
+        return StreamingResponse(_csv(heads, rows), media_type="text/csv; charset=utf-8", headers=kept)
+    content = await run_in_threadpool(_xlsx, heads, rows)
+    return Response(content, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                    headers=kept)  # fmt: skip
+
+
+async def bring(request: Request) -> Response:
+    """Comments that were gathered elsewhere, as a CSV file with a line of column names."""
+    form, now = await request.form(), desk_of(request).clock()
+    given = form.get("file")
+    raw = await given.read() if isinstance(given, UploadFile) else b""
+
+    def verb(db: Session, agent: Agent) -> tuple[int, int]:
+        access.supervisor(agent)
+        return feedback.bring_in(db, _rows(raw), by=agent, now=now)
+
+    try:
+        new, known = await act(request, verb)
+    except Invalid as error:
+        line = f"&line={error.facts['line']}" if "line" in error.facts else ""
+        return RedirectResponse(f"/reports/feedback?problem={error.code}{line}#import", 303)
+    return RedirectResponse(f"/reports/feedback?new={new}&known={known}#import", 303)
+
+
+def _period(request: Request) -> reports.Period:
+    query, desk = request.query_params, desk_of(request)
+    asked = reports.period(query.get("period", "month"), query.get("from", ""), query.get("to", ""), now=desk.clock(),
+                           timezone=desk.settings.timezone)  # fmt: skip
+    if (asked.last - asked.first).days >= 400:
+        raise Invalid("too_many_days", field="to")
+    return asked
+
+
+def _asked(
+    request: Request, db: Session, asked: reports.Period
+) -> tuple[Interval, Interval, int | None, tuple[str, ...]]:
+    """The period and the one of equal length before it, the queue, and what is read."""
+    query, timezone = request.query_params, desk_of(request).settings.timezone
+    now = asked.interval(timezone)
+    before = Interval(now.begin - (now.end - now.begin), now.begin)
+    queue_id = None
+    if typed := query.get("queue", ""):
+        if not (typed.isascii() and typed.isdecimal()) or len(typed) > 9:
+            raise NotFound("not_found")
+        queue_id = queues.get(db, int(typed)).id
+    source = query.get("source", "all")
+    if source not in SOURCES:
+        raise NotFound("not_found")
+    return now, before, queue_id, feedback.SOURCES if source == "all" else (source,)
+
+
+def _behind(request: Request, found: feedback.Analysis) -> dict[str, Any]:
+    """The sentences of one number, a page of them."""
+    key = request.query_params.get("behind", "")
+    if not _is_key(key):
+        return {"behind_key": "", "sentences": [], "more": 0, "sentence_count": 0}
+    said = found.behind(key)
+    typed = request.query_params.get("page", "0")
+    place = int(typed) if typed.isdecimal() and len(typed) < 6 else 0
+    shown = said[place * PAGE : (place + 1) * PAGE]
+    return {"behind_key": key, "sentences": [(feedback.masked(each), each) for each in shown],
+            "sentence_count": len(said), "more": place + 1 if len(said) > (place + 1) * PAGE else 0}  # fmt: skip
+
+
+def _is_key(key: str) -> bool:
+    """Whether something could be the key of a number on the page."""
+    return 0 < len(key) <= 40 and key.replace("-", "").replace("_", "").isalnum()
+
+
+def _csv(heads: list[str], rows: Iterator[list[Any]]) -> Iterator[bytes]:
+    yield b"\xef\xbb\xbf"
+    for row in (heads, *rows):
+        line = io.StringIO()
+        csv.writer(line).writerow([_harmless(value) if isinstance(value, str) else value for value in row])
+        yield line.getvalue().encode()
+
+
+def _xlsx(heads: list[str], rows: Iterator[list[Any]]) -> bytes:
+    """Written row by row; nothing in it is a formula or a link."""
+    from xlsxwriter import Workbook
+
+    content = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
+               "strings_to_numbers": False}  # fmt: skip
+    with Workbook(content, options) as book:
+        sheet = book.add_worksheet()
+        strong = book.add_format({"bold": True})
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, 5, 16)
+        sheet.set_column(6, 6, 80)
+        sheet.write_row(0, 0, heads, strong)
+        for number, row in enumerate(rows, 1):
+            sheet.write_row(number, 0, row)
+    return content.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """What a spreadsheet would take for a formula is kept from being one."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _rows(raw: bytes) -> Iterator[dict[str, str]]:
+    """The lines of a file as Excel or another desk writes it: UTF-8, or the Japanese code page."""
+    if not raw.strip():
+        raise Invalid("import_empty", field="file")
+    for charset in ("utf-8-sig", "cp932"):
+        try:
+            text = raw.decode(charset)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise Invalid("import_charset", field="file")
+    reader = csv.DictReader(io.StringIO(text.replace("\x00", "")))
+    named = {_COLUMNS.get((name or "").strip().lower(), ""): name for name in reader.fieldnames or ()}
+    if "comment" not in named:
+        raise Invalid("import_columns", field="file")
+    for row in reader:
+        yield {meant: row.get(name) or "" for meant, name in named.items() if meant}
+
+
+_COLUMNS = {
+    "comment": "comment", "text": "comment", "コメント": "comment", "自由記述": "comment", "ご意見": "comment",
+    "score": "score", "rating": "score", "評価": "score", "満足度": "score", "点数": "score",
+    "at": "at", "date": "at", "日時": "at", "回答日時": "at", "日付": "at",
+}  # fmt: skip
+"""Names of columns, as surveys of others call them."""
