@@ -98,6 +98,7 @@ def test_a_ticket_is_taken_handed_on_and_whoever_gets_it_is_told(office: Office)
     open_ticket(office, aiko, "引き継ぐ件")
     aiko.keyboard.press("i")
     expect(aiko.locator("select[data-assign]")).to_have_value(re.compile(r"\d+"))
+    expect(aiko.locator("form:has(select[data-assign])")).not_to_have_attribute("aria-busy", "true")
     other = aiko.locator("select[data-assign] option", has_text=AKIRA.name).get_attribute("value")
     aiko.locator("select[data-assign]").select_option(other)
     expect(row(akira, "引き継ぐ件")).to_be_visible()
@@ -254,7 +255,7 @@ def test_the_desk_can_be_installed(office: Office) -> None:
         assert answer.ok and answer.headers["content-type"].startswith(picture["type"])
         if picture["type"] == "image/png":
             body = answer.body()
-            assert f"{int.from_bytes(body[16:20], 'big')}x{int.from_bytes(body[20:24], 'big')}" == picture["kinds"]
+            assert f"{int.from_bytes(body[16:20], 'big')}x{int.from_bytes(body[20:24], 'big')}" == picture["sizes"]
 
 
 @pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
