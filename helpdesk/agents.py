@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from helpdesk import queues
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, emit
-from models import Agent, AgentState, Login, Membership, Presence, Queue, Role
+from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
 
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
@@ -223,7 +223,7 @@ def sign_in(db: Session, agent: Agent, *, hours: int, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     db.add(
         Login(
-            token_hash=_token_hash(token),
+            token_hash=token_hash(token),
             agent_id=agent.id,
             created_at=now,
             seen_at=now,
@@ -244,7 +244,7 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     return db.exec(
         select(Agent)
         .join(Login, col(Login.agent_id) == Agent.id)
-        .where(Login.token_hash == _token_hash(token), Login.expires_at > now, Agent.is_active)
+        .where(Login.token_hash == token_hash(token), Login.expires_at > now, Agent.is_active)
     ).first()
 
 
@@ -252,24 +252,25 @@ def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> Non
     """Push the login's end out, now and then while it is used."""
     db.execute(
         sa.update(Login)
-        .where(col(Login.token_hash) == _token_hash(token))
+        .where(col(Login.token_hash) == token_hash(token))
         .values(seen_at=now, expires_at=now + timedelta(hours=hours))
     )
 
 
 def keep_seen(db: Session, tokens: Iterable[str], *, now: datetime) -> None:
     """These browsers have a page open now."""
-    hashes = [_token_hash(token) for token in tokens]
+    hashes = [token_hash(token) for token in tokens]
     if hashes:
         db.execute(sa.update(Login).where(col(Login.token_hash).in_(hashes)).values(seen_at=now))
 
 
 def sign_out(db: Session, token: str, *, now: datetime) -> None:
     """End the login; whose last one it was goes offline."""
-    login = db.exec(select(Login).where(Login.token_hash == _token_hash(token))).first()
+    login = db.exec(select(Login).where(Login.token_hash == token_hash(token))).first()
     if login is None:
         return
     agent_id = login.agent_id
+    db.execute(sa.delete(PushSubscription).where(col(PushSubscription.login_id) == login.id))
     db.delete(login)
     db.flush()
     if not db.exec(select(Login.id).where(Login.agent_id == agent_id, Login.expires_at > now).limit(1)).first():
@@ -280,7 +281,10 @@ def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", now: dateti
     """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
     assert agent.id is not None
     emit(db, AgentChanged(agent_id=agent.id, at=now))
-    db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != _token_hash(but)))
+    kept = db.exec(select(Login.id).where(Login.token_hash == token_hash(but))).first()
+    ended = sa.delete(PushSubscription).where(col(PushSubscription.agent_id) == agent.id)
+    db.execute(ended.where(col(PushSubscription.login_id).is_distinct_from(kept)) if kept else ended)
+    db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != token_hash(but)))
 
 
 def state_of(db: Session, agent_id: int) -> AgentState | None:
@@ -367,5 +371,6 @@ def get(db: Session, agent_id: int) -> Agent:
     return agent
 
 
-def _token_hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """What is kept of a login's token."""
     return hashlib.sha256(token.encode()).hexdigest()

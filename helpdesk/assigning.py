@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import notifications, policies, queues
+from helpdesk import policies, queues
 from helpdesk.events import Fact, TicketAssigned, TicketOpened, emit, name_of
 from models import (
     Agent,
@@ -27,7 +27,6 @@ from models import (
     CallState,
     Event,
     Membership,
-    NotificationKind,
     Presence,
     Queue,
     Ticket,
@@ -221,7 +220,6 @@ def _give(db: Session, ticket: Ticket, hand: Hand, queue: Queue, hands: Sequence
     ticket.assignee_id = hand.agent_id
     emit(db, TicketAssigned(ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=hand.agent_id, from_agent_id=None,
                             reason=queue.assigning.value, at=now))  # fmt: skip
-    notifications.tell(db, hand.agent_id, NotificationKind.ASSIGNED, ticket_id=ticket.id, now=now)
 
 
 def _hands(db: Session, queue_ids: Sequence[int]) -> list[Hand]:

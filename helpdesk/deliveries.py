@@ -90,6 +90,22 @@ class Postman:
                 raise NotYet(early)
             self._hand_over(message_id)
 
+    def post(self, raw: bytes, *, sender: str, recipient: str) -> None:
+        """Hand over a mail of the desk's own that belongs to no ticket, by the server of the sender's address.
+
+        Raises `Unreachable` when it is worth another attempt, `Rejected` when the recipient will never get it.
+        """
+        mailbox, access = self._database.read_now(self._way_of, sender)
+        told = send.send(self._server(mailbox, access), raw, sender=sender, recipients=[recipient])[recipient]
+        if told.verdict == "later":
+            raise Unreachable("smtp_unreachable")
+        if told.verdict == "refused":
+            raise Rejected("smtp_refused")
+
+    def _way_of(self, db: Session, address: str) -> tuple[Mailbox | None, Access | None]:
+        mailbox = mailboxes.sending(db, address)
+        return mailbox, mailboxes.access_by(mailbox, settings=self._settings) if mailbox else None
+
     def _hand_over(self, message_id: int) -> None:
         try:
             parcel, mailbox, access = self._database.read_now(self._look, message_id)
@@ -120,8 +136,7 @@ class Postman:
 
     def _look(self, db: Session, message_id: int) -> tuple[Parcel, Mailbox | None, Access | None]:
         parcel = prepare(db, message_id, self._folder, self._settings)
-        mailbox = mailboxes.sending(db, parcel.address)
-        return parcel, mailbox, mailboxes.access_by(mailbox, settings=self._settings) if mailbox else None
+        return parcel, *self._way_of(db, parcel.address)
 
     def _trouble(self, message_id: int, name: str, error: Unreachable) -> None:
         # Whoever hands out tokens has no mail of ours, and keeps every mail of that server waiting.

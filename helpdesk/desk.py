@@ -29,6 +29,7 @@ from helpdesk import (
     calls,
     cases,
     deliveries,
+    digests,
     exchange_log,
     exchanges,
     hours,
@@ -36,9 +37,11 @@ from helpdesk import (
     inbox,
     learning,
     mailboxes,
+    notifications,
     policies,
     posts,
     preferences,
+    pushes,
     recalls,
     rules,
     saved_views,
@@ -49,6 +52,7 @@ from helpdesk import (
 )
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
+from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
@@ -85,6 +89,7 @@ CASES_SECONDS = 2.0
 SEARCH_SECONDS = 0.3
 """Between two looks at what is new to be found: what is said is found within a second."""
 WATCH_SECONDS = 2.0
+DIGEST_SECONDS = 60.0
 CASES_PAUSE = 0.02
 """Between two handfuls of cases while there is a past to catch up with: calls and pages go first."""
 
@@ -150,6 +155,8 @@ class Desk:
         self._tasks: list[asyncio.Task[None]] = []
         self._in_hand: dict[int, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told: asyncio.Queue[list[Fact]] = asyncio.Queue()
         self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
         self._word_keeper = ThreadPoolExecutor(1, thread_name_prefix="search")
 
@@ -171,6 +178,9 @@ class Desk:
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
         self.opened_at = self.clock()
         self.worker.connect()
+        self._loop = asyncio.get_running_loop()
+        self.database.before_commit.append(self._note_push)
+        self.database.after_commit.append(self._may_push)
         await self.bus.start()
         if self.settings.mail_port:
             self._listener = listen.listener(self.settings, keep=self.keep_mail, ours=self.addresses)
@@ -185,6 +195,8 @@ class Desk:
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
             *([asyncio.create_task(self._keep_found(), name="search")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
+            *([asyncio.create_task(self._mail_agents(), name="digests")] if self._works else ()),
+            asyncio.create_task(self._push(), name="pushes"),
             *([asyncio.create_task(self._keep_calls(), name="calls")] if self._works else ()),
         ]
         if self._works:
@@ -204,6 +216,8 @@ class Desk:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.bus.stop()
+        self.database.before_commit.remove(self._note_push)
+        self.database.after_commit.remove(self._may_push)
         self._reader.shutdown()
         await asyncio.to_thread(self._case_keeper.shutdown)
         await asyncio.to_thread(self._word_keeper.shutdown)
@@ -593,6 +607,46 @@ class Desk:
             except Exception:
                 logger.exception("alarms could not be looked for; trying again")
 
+    async def mail_agents(self) -> None:
+        """Mail those who have not read what they were told, as far as it is time."""
+        told: dict[str, Any] = {"settings": self.settings, "now": self.clock()}
+        if found := await self.database.read(digests.due, **told):
+            await self.database.write(digests.enqueue, found)
+
+    async def _mail_agents(self) -> None:
+        """Every minute."""
+        while True:
+            await asyncio.sleep(DIGEST_SECONDS)
+            try:
+                await self.mail_agents()
+            except Exception:
+                logger.exception("agents could not be mailed; trying again")
+
+    def _note_push(self, db: Session) -> None:
+        """In the writing thread, before the commit: what may be pushed when it has happened."""
+        if told := pushes.wanted(db.info.get("facts", ())):
+            db.info["to_push"] = told
+
+    def _may_push(self, db: Session) -> None:
+        """In the writing thread, after the commit: nothing here may keep a caller waiting."""
+        if (told := db.info.pop("to_push", None)) and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told.put_nowait, told)
+
+    async def _push(self) -> None:
+        """Whatever is worth a push becomes work, in a transaction of its own."""
+        while True:
+            told = await self._told.get()
+            try:
+                await self.push(told)
+            except Exception:
+                logger.exception("a push could not be asked for")
+
+    async def push(self, told: Sequence[Fact]) -> None:
+        """Make pushes of these facts due, where somebody wants them so."""
+        due = await self.database.read(pushes.to_push, told, settings=self.settings, now=self.clock())
+        if due:
+            await self.database.write(pushes.enqueue, due, now=self.clock())
+
     async def _keep_cases(self) -> None:
         """Every two seconds: keep what was solved since, for whoever gets a ticket like it."""
         catch_up = partial(
@@ -647,6 +701,8 @@ class Desk:
             "tell_caller": self._tell_caller,
             "post_to_system": self._post_to_system,
             "bulk": self._bulk,
+            "send_push": self._send_push,
+            "send_digest": self._send_digest,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -715,6 +771,24 @@ class Desk:
 
         if found := self.database.read_now(look):
             callbacks.tell(self.settings, *found)
+
+    def _send_push(self, subscription_id: int, what: str, number: int, until: str) -> None:
+        """Knock at one browser, while it is worth it; see helpdesk/pushes.py."""
+        end, at = datetime.fromisoformat(until), self.clock()
+        if at >= end:
+            return
+        knock = self.database.read_now(pushes.prepare, subscription_id, what, number, settings=self.settings)
+        if knock is not None and not pushes.send(knock, until=end, settings=self.settings, now=at):
+            self.database.write_now(pushes.ended, subscription_id)
+
+    def _send_digest(self, agent_id: int, first_id: int) -> None:
+        """Mail an agent what is unread; see helpdesk/digests.py."""
+        told: dict[str, Any] = {"settings": self.settings, "now": self.clock()}
+        letter = self.database.read_now(digests.compose, agent_id, first_id, **told)
+        if letter is not None:
+            raw, recipient, ids = letter
+            self.postman.post(raw, sender=self.settings.mail_from, recipient=recipient)
+            self.database.write_now(notifications.mailed, ids, now=self.clock())
 
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""

@@ -510,6 +510,13 @@ class AgentNotified(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotificationsRead(Fact):
+    """An agent has read some of what they were told, or laid it by again."""
+
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromiseAtRisk(Fact):
     """So much of the time is used that a promise, `what` of a PromiseKind, may be broken."""
 

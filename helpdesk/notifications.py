@@ -1,15 +1,64 @@
 """What one agent is told: a mention, a ticket given to them, a promise about to break.
 
 The idea: a verb that concerns somebody in particular says so once, here, in its own transaction. By which ways it
-reaches them, the page, the desktop, a mail or a telephone, is decided from the fact afterwards, by their own choice.
+reaches them, the page, the desktop, a mail or a telephone, is decided from the fact afterwards, by their own choice
+(helpdesk/ways.py). A notification holds no words: they are read from what it points to, by whoever may see that now.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
 
-from helpdesk.events import AgentNotified, emit
-from models import Notification, NotificationKind
+from helpdesk import access, ways
+from helpdesk.events import AgentNotified, NotificationsRead, emit
+from models import Agent, Notification, NotificationKind, Ticket
+
+LISTED = 100
+
+SAID = {
+    "ja": {
+        "mentioned": "{who}さんがメモであなたを呼びました",
+        "assigned": "{who}さんがチケットの担当をあなたにしました",
+        "assigned_by_desk": "チケットが割り当てられました",
+        "answered": "お客様から返信がありました",
+        "watched": "ウォッチ中のチケットに動きがありました",
+        "at_risk": "対応期限が近づいています",
+        "breached": "対応期限を過ぎました",
+        "reviewed": "あなたの応対に評価が届きました",
+    },
+    "en": {
+        "mentioned": "{who} mentioned you in a note",
+        "assigned": "{who} assigned a ticket to you",
+        "assigned_by_desk": "A ticket was assigned to you",
+        "answered": "The customer has answered",
+        "watched": "There is news in a ticket you watch",
+        "at_risk": "A promise is about to be broken",
+        "breached": "A promise is overdue",
+        "reviewed": "Your answer was rated",
+    },
+}
+"""One sentence a kind, for page, mail and push alike, by the reader's language."""
+_SOMEBODY = {"ja": "同僚", "en": "A colleague"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notification in words."""
+
+    id: int
+    kind: str
+    words: str
+    ticket_id: int | None  # None: there is none, or it may no longer be seen
+    subject: str
+    by_name: str
+    at: datetime
+    is_read: bool
+    path: str  # where it leads
 
 
 def tell(
@@ -30,3 +79,115 @@ def tell(
     db.flush()
     assert row.id is not None
     emit(db, AgentNotified(agent_id=agent_id, notification_id=row.id, what=kind, by_id=by_id, at=now))
+
+
+def unread_query(agent: Agent) -> sa.Select[Any]:
+    """How many the agent has not read, of those that are shown on the page."""
+    return sa.select(sa.func.count(col(Notification.id))).where(_unread(agent))
+
+
+def unread(db: Session, agent: Agent) -> int:
+    """The same, asked by itself."""
+    return db.scalar(unread_query(agent)) or 0
+
+
+def has_unread(db: Session, agent: Agent, ticket_id: int) -> bool:
+    """Whether the agent was told something of this ticket and has not read it."""
+    mine = sa.and_(col(Notification.agent_id) == agent.id, col(Notification.read_at).is_(None))
+    found = sa.select(col(Notification.id)).where(mine, col(Notification.ticket_id) == ticket_id)
+    return db.scalar(found.limit(1)) is not None
+
+
+def listed(db: Session, agent: Agent, *, limit: int = LISTED) -> list[Told]:
+    """The newest, in the agent's language: those that are shown on the page."""
+    query = _rows(db, agent).where(col(Notification.kind).in_(ways.kinds_by(agent, "page")))
+    return in_words(db.execute(query.order_by(col(Notification.id).desc()).limit(limit)), agent.language)
+
+
+def one(db: Session, agent: Agent, notification_id: int) -> Told | None:
+    """A notification of the agent's in words; None where it is not theirs."""
+    told = in_words(db.execute(_rows(db, agent).where(col(Notification.id) == notification_id)), agent.language)
+    return told[0] if told else None
+
+
+def to_mail(db: Session, agent: Agent) -> list[Told]:
+    """What a mail to the agent would say: unread, in no mail before, and wanted by mail. Oldest first."""
+    query = _rows(db, agent).where(
+        col(Notification.read_at).is_(None),
+        col(Notification.mailed_at).is_(None),
+        col(Notification.kind).in_(ways.kinds_by(agent, "mail")),
+    )
+    return in_words(db.execute(query.order_by(col(Notification.id)).limit(LISTED)), agent.language)
+
+
+def mailed(db: Session, ids: Sequence[int], *, now: datetime) -> None:
+    """These stood in a mail."""
+    db.execute(sa.update(Notification).where(col(Notification.id).in_(ids)).values(mailed_at=now))
+
+
+def read(db: Session, agent: Agent, *, ids: Sequence[int] | None = None, ticket_id: int | None = None,
+         now: datetime) -> int:  # fmt: skip
+    """The agent has read some, those of a ticket, or all. Returns how many were unread."""
+    assert agent.id is not None
+    mine = sa.and_(col(Notification.agent_id) == agent.id, col(Notification.read_at).is_(None))
+    change = sa.update(Notification).where(mine)
+    if ids is not None:
+        change = change.where(col(Notification.id).in_(ids))
+    if ticket_id is not None:
+        change = change.where(col(Notification.ticket_id) == ticket_id)
+    changed = db.execute(change.values(read_at=now).returning(col(Notification.id))).all()
+    if changed:
+        emit(db, NotificationsRead(agent_id=agent.id, by_id=agent.id, at=now))
+    return len(changed)
+
+
+def unread_again(db: Session, agent: Agent, notification_id: int, *, now: datetime) -> None:
+    """Lay it by for later."""
+    assert agent.id is not None
+    row = db.get(Notification, notification_id)
+    if row is not None and row.agent_id == agent.id and row.read_at is not None:
+        row.read_at = None
+        emit(db, NotificationsRead(agent_id=agent.id, by_id=agent.id, at=now))
+
+
+def in_words(rows: Any, language: str) -> list[Told]:
+    """Rows of `_rows` as sentences."""
+    lang = language if language in SAID else "en"
+    said = []
+    for row in rows:
+        code = "assigned_by_desk" if row.kind == NotificationKind.ASSIGNED and not row.name else str(row.kind)
+        words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang])
+        path = f"/tickets/{row.ticket_id}" if row.ticket_id else "/notifications"
+        path += f"#note-entry-{row.note_id}" if row.ticket_id and row.note_id else ""
+        said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", row.name or "", row.at,
+                         row.read_at is not None, path))  # fmt: skip
+    return said
+
+
+def _unread(agent: Agent) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(Notification.agent_id) == agent.id,
+        col(Notification.read_at).is_(None),
+        col(Notification.kind).in_(ways.kinds_by(agent, "page")),
+    )
+
+
+def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
+    """With who did it and the ticket's subject, as far as the agent may see that ticket now."""
+    by: Any = aliased(Agent)
+    rows: sa.Select[Any] = (
+        sa.select(
+            col(Notification.id),
+            col(Notification.kind),
+            col(Notification.note_id),
+            col(Notification.at),
+            col(Notification.read_at),
+            col(Ticket.id).label("ticket_id"),
+            col(Ticket.subject),
+            by.name,
+        )
+        .join(Ticket, sa.and_(col(Ticket.id) == Notification.ticket_id, access.seen_tickets(db, agent)), isouter=True)
+        .join(by, by.id == Notification.by_id, isouter=True)
+        .where(col(Notification.agent_id) == agent.id)
+    )
+    return rows

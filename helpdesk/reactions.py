@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from helpdesk import assigning, recalls, sla, surveys, watchers
+from helpdesk import assigning, notifications, recalls, sla, surveys, watchers
 from helpdesk.events import (
     CalendarChanged,
     CallChanged,
@@ -26,7 +26,7 @@ from helpdesk.events import (
     TicketResolved,
 )
 from helpdesk.runtime import work
-from models import Call, Promise, Ticket
+from models import Call, NotificationKind, Promise, Ticket
 
 
 def _recall(db: Session, fact: CallChanged | CallEnded) -> None:
@@ -56,6 +56,21 @@ def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
         work.enqueue(db, "recount_promises", key=f"promises:{fact.at.timestamp():.6f}")
 
 
+def _tell_assignee(db: Session, fact: TicketAssigned) -> None:
+    """Whoever was given a ticket by a colleague or by the desk."""
+    if fact.agent_id is not None:
+        notifications.tell(
+            db, fact.agent_id, NotificationKind.ASSIGNED, ticket_id=fact.ticket_id, by_id=fact.by_id, now=fact.at
+        )
+
+
+def _tell_answered(db: Session, fact: MessageReceived) -> None:
+    """Whose ticket the customer wrote in; it is at hand, so that nothing is asked for mail in nobody's ticket."""
+    ticket = db.get(Ticket, fact.ticket_id)
+    if ticket is not None and ticket.assignee_id is not None:
+        notifications.tell(db, ticket.assignee_id, NotificationKind.ANSWERED, ticket_id=fact.ticket_id, now=fact.at)
+
+
 def _send(db: Session, fact: MessageQueued) -> None:
     key = f"mail:{fact.message_id}:{fact.attempt}"
     work.enqueue(db, "send_mail", fact.message_id, key=key, delay=fact.delay_seconds)
@@ -69,8 +84,8 @@ def _send_then(db: Session, fact: MessageRescheduled) -> None:
 REACTIONS: dict[type[Fact], tuple[Callable[[Session, Any], None], ...]] = {
     MessageQueued: (_send,),
     MessageRescheduled: (_send_then,),
-    MessageReceived: (_watched,),
-    TicketAssigned: (_watched,),
+    MessageReceived: (_watched, _tell_answered),
+    TicketAssigned: (_watched, _tell_assignee),
     TicketResolved: (_watched, surveys.after_resolved),
     TicketPended: (_wake,),
     CallChanged: (_recall,),

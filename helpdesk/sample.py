@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers import Router, registry
@@ -65,6 +66,7 @@ from models import (
     Message,
     MessageKind,
     MessageState,
+    Notification,
     Presence,
     Priority,
     Purchase,
@@ -209,6 +211,8 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
         queue_id=None, by=stage.staff["sato"], now=now,
     )  # fmt: skip
+    day = now - timedelta(days=1)  # what agents were told before is read
+    db.execute(sa.update(Notification).where(col(Notification.at) < day).values(read_at=day, mailed_at=day))
     stage.lines["returns"].acknowledges = True  # from now on: nobody is told today what was received weeks ago
     db.flush()
 

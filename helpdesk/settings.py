@@ -126,6 +126,15 @@ class Settings(BaseSettings):
         False, description="Rules may post to addresses of private networks and of this machine, too."
     )
 
+    push_services: Annotated[list[str], NoDecode] = Field(
+        default_factory=lambda: [
+            "fcm.googleapis.com",
+            "*.push.services.mozilla.com",
+            "*.push.apple.com",
+            "*.notify.windows.com",
+        ],
+        description="Hosts of push services that browsers may name, with a comma between. Empty: nothing is pushed.",
+    )
     login_hours: int = Field(12, ge=1, description="A sign-in ends after this many hours without use.")
     reopen_days: int = Field(14, ge=0, description="A reply to a ticket resolved longer ago opens a new one.")
     open_ticket_days: int = Field(14, ge=0, description="A call joins an open ticket that moved this recently.")
@@ -136,7 +145,7 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
 
-    @field_validator("mail_addresses", "mail_own_peers", mode="before")
+    @field_validator("mail_addresses", "mail_own_peers", "push_services", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -16,7 +16,18 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import agents, approvals, calls, filters, inbox, preferences, queues, recalls, saved_views
+from helpdesk import (
+    agents,
+    approvals,
+    calls,
+    filters,
+    inbox,
+    notifications,
+    preferences,
+    queues,
+    recalls,
+    saved_views,
+)
 from helpdesk.errors import NotFound
 from helpdesk.events import last_number
 from helpdesk.filters import Count, Filter
@@ -109,6 +120,7 @@ class Rail:
     callbacks: int  # customers to call back
     callbacks_overdue: int  # and of these, whom longer than was promised
     parked: int  # what waits for a supervisor; 0 for others
+    unread: int  # what the agent was told and has not read
     saved: list[dict[str, Any]]  # {"id", "name", "is_shared", "count": a Count}
 
 
@@ -162,7 +174,7 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
     counted, others = _counted(db, agent, now)
-    awaiting, ringing, parked, to_call, overdue = others
+    awaiting, ringing, parked, to_call, overdue, unread = others
     return Rail(
         [
             {
@@ -182,6 +194,7 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
         to_call,
         overdue,
         parked if agent.role == Role.SUPERVISOR else 0,
+        unread,
         [
             {"id": saved.id, "name": saved.name, "is_shared": saved.owner_id != agent.id,
              "count": counted[f"saved-{saved.id}"]}
@@ -226,6 +239,7 @@ def _others(db: Session, agent: Agent, now: datetime) -> tuple[int, ...]:
                 inbox.open_query().scalar_subquery(),
                 recalls.open_query(ids).scalar_subquery(),
                 recalls.open_query(ids, due_by=now).scalar_subquery(),
+                notifications.unread_query(agent).scalar_subquery(),
             )
         ).one()
     )

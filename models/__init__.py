@@ -64,6 +64,7 @@ from models.outgoing import (
 )
 from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
+from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
@@ -192,6 +193,8 @@ __all__ = [
     "Promise",
     "PromiseKind",
     "Purchase",
+    "PushKey",
+    "PushSubscription",
     "Queue",
     "QueueVisit",
     "RecentSearch",

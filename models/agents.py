@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -38,6 +39,8 @@ class Agent(Row, table=True):
     languages: list[str] = json_column(default_factory=lambda: ["ja"])  # in which the agent can answer
     most_calls: int = 1  # at once
     most_tickets: int = 0  # open ones, to be given more by the desk; 0: no limit
+    shortcuts: bool = True  # keys that are a single letter do something
+    telling: dict[str, Any] = json_column(default_factory=dict)  # what by which ways, see helpdesk/ways.py
     is_active: bool = True
     created_at: datetime
 

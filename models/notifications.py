@@ -41,3 +41,4 @@ class Notification(Row, table=True):
     by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)  # None: nobody of us
     at: datetime
     read_at: datetime | None = None
+    mailed_at: datetime | None = None  # it stood in a mail to the agent

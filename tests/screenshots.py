@@ -26,6 +26,8 @@ FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 390: 844}
 IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy"}
+SIZES = {1440: 900, 1024: 768, 390: 844}
+IN_THE_DARK = {"inbox", "ticket", "queues", "ringing", "accuracy"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -162,6 +164,14 @@ def help_sheet(page: Page, desk: Running) -> None:
     page.keyboard.press("?")
 
 
+def palette(page: Page, desk: Running) -> None:
+    """The command palette, with a name typed."""
+    first_of(".row:has-text('E07') a[data-open-ticket]")(page, desk)
+    page.keyboard.press("Control+k")
+    page.locator("#palette-words").press_sequentially("田中")
+    expect(page.locator(".palette-item:has-text('田中 美咲')")).to_be_visible()
+
+
 def menu(page: Page, desk: Running) -> None:
     """One's own state."""
     page.goto(desk.url + "/inbox?view=unassigned")
@@ -213,6 +223,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "search": (AGENT, searched),
     "search-help": (AGENT, "/search"),
     "offers": (AGENT, offered),
+    "palette": (AGENT, palette),
+    "notifications": (AGENT, "/notifications"),
+    "offline": (None, "/offline"),
     "calls": (AGENT, "/calls"),
     "customers": (AGENT, "/customers"),
     "customer": (AGENT, first_of("main a[href^='/customers/']:not([href$='/new'])")),
@@ -232,7 +245,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "checklists": (SUPERVISOR, "/admin/checklists"),
     "domains": (SUPERVISOR, whole("/admin/mail/domains")),
     "laying-in": (AGENT, laying_in),
-    "account": (AGENT, "/account"),
+    "account": (AGENT, whole("/account")),
     "try": (AGENT, "/try"),
     "missing": (AGENT, "/tickets/999999"),
     "ringing": (AGENT, ringing),
@@ -262,6 +275,14 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "promises": (SUPERVISOR, "/admin/promises"),
     "promise-form": (SUPERVISOR, whole("/admin/promises/1")),
     "parked": (SUPERVISOR, "/admin/parked"),
+    "exchanges": (SUPERVISOR, "/admin/exchanges"),
+    "new-exchange": (SUPERVISOR, "/admin/exchanges/new"),
+    "exchange-form": (SUPERVISOR, whole("/admin/exchanges/new?kind=asterisk")),
+    "exchange-log": (SUPERVISOR, "/admin/exchanges/log"),
+    "blocked": (SUPERVISOR, "/admin/blocked"),
+    "calendars": (SUPERVISOR, "/admin/calendars"),
+    "approvals": (SUPERVISOR, "/approvals"),
+    "new-mail": (AGENT, whole("/tickets/new")),
     "guesses": (SUPERVISOR, "/admin/guesses"),
 }
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import agents, queues
+from helpdesk import agents, pushes, queues, ways
 from helpdesk.errors import DeskError, Invalid, NotFound
 from models import Agent, Role
 from web.edge import act, cookie_name, desk_facts, desk_of, html, language_of, look, token_of
@@ -113,6 +113,23 @@ async def account(request: Request) -> Response:
     return await _account_page(request, {})
 
 
+async def telling(request: Request) -> Response:
+    """Choose what one is told of by which way, and whether single letters are shortcuts."""
+    form = await request.form()
+    chosen = {kind: [str(way) for way in form.getlist(f"ways_{kind}")] for kind in ways.KINDS}
+    quiet = {name: str(form.get(name, "")).strip() for name in ("quiet_from", "quiet_until")}
+
+    def verb(db: Session, agent: Agent) -> None:
+        ways.choose(agent, chosen, names=bool(form.get("names")), shortcuts=bool(form.get("shortcuts")), **quiet)
+        db.add(agent)
+
+    try:
+        await act(request, verb)
+    except Invalid as error:
+        return await _account_page(request, {str(error.facts.get("field")): "not_a_time_of_day"}, 422, quiet)
+    return RedirectResponse("/account?notice=saved", 303)
+
+
 async def password(request: Request) -> Response:
     """Change the password; other browsers are signed out."""
     form = await request.form()
@@ -168,9 +185,14 @@ def _welcome_page(request: Request, values: dict[str, str], errors: dict[str, st
                 desk=desk_facts(request))  # fmt: skip
 
 
-async def _account_page(request: Request, errors: dict[str, str], status: int = 200) -> Response:
-    frame, _ = await look(request, lambda db, agent: None)
-    frame |= {"view": "account", "errors": errors, "values": {}}
+async def _account_page(request: Request, errors: dict[str, str], status: int = 200,
+                        values: dict[str, str] | None = None) -> Response:  # fmt: skip
+    frame, told = await look(request, lambda db, agent: {
+        "kinds": [(kind, ways.offered(kind), ways.of(agent, kind)) for kind in ways.KINDS],
+        "every_way": ways.WAYS, "names": ways.says_names(agent), "quiet": ways.quiet_hours(agent),
+        "devices": len(pushes.of_agent(db, agent)), "can_push": bool(desk_of(request).settings.push_services),
+    })  # fmt: skip
+    frame |= {"view": "account", "errors": errors, "values": values or {}} | told
     return html(request, "account.html", frame["me"]["language"], status, **frame)
 
 

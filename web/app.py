@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -25,6 +26,7 @@ from web import (
     admin,
     agents,
     alarms,
+    assets,
     blocked,
     bulk,
     calendars,
@@ -33,6 +35,7 @@ from web import (
     checklist_templates,
     checklists,
     customers,
+    devices,
     domains,
     edge,
     exchanges,
@@ -44,8 +47,10 @@ from web import (
     ledger,
     macros,
     mailboxes,
+    notifications,
     ops,
     outgoing,
+    palette,
     pops,
     promises,
     queues,
@@ -198,6 +203,13 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/queues/accuracy/promote", accuracy.promote, methods=POST),
         Route("/queues/accuracy/roll-back", accuracy.roll_back, methods=POST),
         Route("/rail", queues.rail),
+        Route("/palette", palette.palette),
+        Route("/notifications", notifications.page),
+        Route("/notifications/list", notifications.region),
+        Route("/notifications/bell", notifications.bell),
+        Route("/notifications/newest", notifications.newest),
+        Route("/notifications/read", notifications.read, methods=POST),
+        Route("/notifications/{notification_id:id}", notifications.follow),
         Route("/me/state", queues.state, methods=POST),
         Route("/admin/queues", queues.every),
         Route("/admin/queues/new", queues.new, methods=BOTH),
@@ -293,6 +305,12 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/welcome", account.welcome, methods=BOTH),
         Route("/account", account.account, methods=BOTH),
         Route("/account/password", account.password, methods=POST),
+        Route("/account/telling", account.telling, methods=POST),
+        Route("/account/push", devices.push, methods=POST),
+        Route("/account/push/key", devices.key, methods=POST),
+        Route("/manifest.webmanifest", devices.manifest),
+        Route("/sw.js", devices.worker),
+        Route("/offline", devices.offline),
         *(_trial_routes() if demo else ()),
         WebSocketRoute("/live", live),
         Route("/hooks/twilio/voice", hooks.twilio_voice, methods=POST),
@@ -312,6 +330,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
+        Route("/static/desk.css", joined),
+        Route("/static/desk.js", joined),
         Mount("/static", _Static(directory=HERE / "static")),
     ]
 
@@ -326,6 +346,12 @@ def _trial_routes() -> list[Route]:
         Route("/try/mail", trial.mail, methods=POST),
         Route("/try/answer", trial.answer, methods=POST),
     ]
+
+
+async def joined(request: Request) -> Response:
+    """The one style sheet and the one script."""
+    found: assets.Assets = request.app.state.assets
+    return await found.serve(request)
 
 
 async def live(socket: WebSocket) -> None:
@@ -366,6 +392,7 @@ def create(
     app.state.renderer = Renderer(
         timezone=settings.timezone, desk_name=settings.name, static_version=_fingerprint(HERE / "static")
     )
+    app.state.assets = assets.of(HERE / "static")
     app.state.version = _version()
     app.state.setup_code = account.new_setup_code()
     app.state.limiter = account.new_limiter()

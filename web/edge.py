@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, inbox, pops, views
+from helpdesk import agents, inbox, pops, views, ways
 from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
@@ -162,7 +162,8 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     state = agents.state_of(db, agent.id or 0)
     return {
         "id": agent.id, "name": agent.name, "reading": agent.reading, "role": agent.role.value,
-        "language": agent.language, "theme": agent.theme,
+        "language": agent.language, "theme": agent.theme, "shortcuts": agent.shortcuts,
+        "desktop": [kind for kind in ways.KINDS if "desktop" in ways.of(agent, kind)],
         "state": (state.state if state else Presence.OFFLINE).value, "state_reason": state.reason if state else "",
         "state_since": state.started_at if state else agent.created_at,
     }  # fmt: skip
@@ -175,7 +176,7 @@ def rail_facts(rail: views.Rail) -> dict[str, Any]:
         "urgent": rail.urgent,
         "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": rail.calls, "callbacks": rail.callbacks, "callbacks_overdue": rail.callbacks_overdue,
-        "parked": rail.parked, "saved": rail.saved,
+        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread,
     }  # fmt: skip
 
 
@@ -282,7 +283,7 @@ async def _error_page(request: Request, status: int, code: str) -> Response:
     except SignedOut:
         agent = None
     return html(request, "error.html", language_of(request, agent), status, code=code, status=status,
-                desk=desk_facts(request))  # fmt: skip
+                desk=desk_facts(request), theme=agent.theme if agent else "")  # fmt: skip
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

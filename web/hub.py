@@ -2,16 +2,20 @@
 
 One follower a process reads the log and hands every socket what its topics say; what is the same for many is rendered
 and encoded once. Only the card of a call that begins to ring does not wait for it: it is drawn in the transaction that
-heard of the call, which has all it shows at hand, and leaves when that has committed. The browser names only the last
-number it has seen. What it may hear comes from the agent's role and queues, read when it connects; when those change
-the socket is closed and opens again with the new ones. Buffers are bounded: a socket that cannot keep up is closed, and
-catches up when it comes back.
+heard of the call, which has all it shows at hand, and leaves when that has committed. Of the log the browser names only
+the last number it has seen. What it may hear comes from the agent's role and queues, read when it connects; when those
+change the socket is closed and opens again with the new ones. Buffers are bounded: a socket that cannot keep up is
+closed, and catches up when it comes back.
+
+The browser says one more thing: which ticket it has open, and whether somebody types there. That is shown to the others
+who have it open, and kept nowhere (web/presence.py).
 """
 
 import asyncio
 import contextlib
 import json
 import logging
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
@@ -21,14 +25,16 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from helpdesk import agents
+from helpdesk import access, agents, notifications
 from helpdesk.desk import Desk
+from helpdesk.errors import NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, CallRinging, Fact, last_number
 from helpdesk.runtime import log
 from models import Agent, Role
 from web import live
 from web.edge import token_of
 from web.live import Audience, Op
+from web.presence import REPEAT_SECONDS, WRITES, Presence
 from web.render import LANGUAGES, Renderer
 
 BATCH = 200
@@ -37,6 +43,11 @@ BUFFER = 128
 ALIVE_SECONDS = 20.0
 SEEN_SECONDS = 30.0
 """How often it is written down whose pages are open, so that calls go to nobody who has left."""
+CHECK_SECONDS = 15.0
+"""How long a line may go on to say that it looks at a ticket until it is looked up whether it still may."""
+SAID_MAX, SAID_MOST = 200, 12
+"""Characters of a page's word, and words in a second; what is more is not heard."""
+HERE = "tickets/_here.html"
 SIGNED_OUT, CHANGED, SLOW = 4401, 4409, 4408
 
 logger = logging.getLogger(__name__)
@@ -54,6 +65,12 @@ class Line:
     outbox: "asyncio.Queue[str | int]" = field(default_factory=lambda: asyncio.Queue(BUFFER))
     since: float = field(default_factory=time.monotonic)
     held: list[str | int] | None = None  # what comes while the line still catches up
+    name: str = ""
+    key: str = field(default_factory=lambda: secrets.token_hex(6))
+    at: int = 0  # the ticket it has open, which its agent may see; 0: none
+    checked: float = 0.0  # when that was last looked up (monotonic)
+    said: float = 0.0  # since when its words are counted (monotonic)
+    words: int = 0
 
     def put(self, item: str | int) -> None:
         """Text to send, or a number to close with; never before what was missed, or its number would hide that."""
@@ -90,6 +107,9 @@ class Hub:
         self._follower: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._passing = asyncio.Lock()
+        self._presence = Presence()
+        self._process = secrets.token_hex(6)
+        self._minding: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to follow the log from where it is now."""
@@ -99,12 +119,15 @@ class Hub:
         self._desk.database.after_commit.insert(0, self._hand_over)  # before the log is said to have grown
         self._follower = asyncio.create_task(self._follow(), name="hub")
         self._warming = asyncio.create_task(self._warm_up(), name="warm-up")
+        self._minding = asyncio.create_task(self._mind_presence(), name="presence")
+        self._desk.bus.on_aside.append(self._hear_aside)
 
     async def stop(self) -> None:
         """Stop following, and let every page know that it should come back."""
         self._desk.database.before_commit.remove(self._draw)
         self._desk.database.after_commit.remove(self._hand_over)
-        for task in filter(None, (self._follower, self._warming)):
+        self._desk.bus.on_aside.remove(self._hear_aside)
+        for task in filter(None, (self._follower, self._warming, self._minding)):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -133,10 +156,11 @@ class Hub:
         self._listening()
         try:
             line.begin(await self._catch_up(line))
-            await _first(self._listen(socket), self._send(socket, line))
+            await _first(self._listen(socket, line), self._send(socket, line))
         finally:
             self._lines.discard(line)
             self._listening()
+            self._show_here(self._presence.leave(line.key), line)
 
     async def keep_seen(self) -> None:
         """Write down whose pages are open."""
@@ -169,7 +193,7 @@ class Hub:
         if agent is None or agent.id is None:
             raise _Refused
         seen = int(after) if after.isdecimal() and len(after) < 19 else last_number(db)
-        return Line(agent.id, token, agent.language, topics_of(db, agent), seen)
+        return Line(agent.id, token, agent.language, topics_of(db, agent), seen, name=agent.name)
 
     async def _catch_up(self, line: Line) -> str | None:
         """The frame with all the line has missed; None when that is nothing."""
@@ -324,8 +348,8 @@ class Hub:
         alive = await self._desk.database.read(
             lambda db: {token for token in tokens if agents.signed_in(db, token, now=now) is not None}
         )
-        for line in self._lines:
-            if line.token not in alive:
+        for line in self._lines:  # who connected meanwhile was not asked about, and was looked at when they came
+            if line.token in tokens - alive:
                 line.put(SIGNED_OUT)
 
     def _close(self, agent_id: int, code: int) -> None:
@@ -333,13 +357,90 @@ class Hub:
             if line.agent_id == agent_id:
                 line.put(code)
 
-    async def _listen(self, socket: WebSocket) -> None:
-        """The browser has nothing to say; whatever it sends is read and dropped."""
+    async def _listen(self, socket: WebSocket, line: Line) -> None:
+        """All a page says is which ticket it has open and whether somebody types there; the rest is dropped."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 message = await socket.receive()
                 if message["type"] == "websocket.disconnect":
                     return
+                text, now = message.get("text") or "", time.monotonic()
+                if now - line.said > 1:
+                    line.said, line.words = now, 0
+                line.words += 1
+                if len(text) > SAID_MAX or line.words > SAID_MOST:
+                    continue
+                if (said := _heard(text)) is not None:
+                    await self._look_at(line, *said)
+
+    async def _look_at(self, line: Line, ticket_id: int, writes: str) -> None:
+        """A page has a ticket open. Others hear of it only where its agent may see that ticket."""
+        now = time.monotonic()
+        if ticket_id and (line.at != ticket_id or now - line.checked > CHECK_SECONDS):
+            try:
+                has_news = await self._desk.database.read(self._may_look, line.token, ticket_id)
+            except (_Refused, NotFound):
+                ticket_id = 0
+            else:
+                line.checked = now
+                if has_news:
+                    await self._desk.database.write(self._has_read, line.token, ticket_id)
+        is_new = line.at != ticket_id
+        line.at = ticket_id
+        self._show_here(
+            self._presence.look(line.key, ticket_id, line.agent_id, line.name, writes, now=now)
+            | ({ticket_id} if is_new and ticket_id else set()),
+            line,
+        )
+
+    def _may_look(self, db: Session, token: str, ticket_id: int) -> bool:
+        """Whether the agent was told something of this ticket that is unread. Raises where they may not see it."""
+        agent = agents.signed_in(db, token, now=self._desk.clock())
+        if agent is None:
+            raise _Refused
+        access.ticket(db, agent, ticket_id)
+        return notifications.has_unread(db, agent, ticket_id)
+
+    def _has_read(self, db: Session, token: str, ticket_id: int) -> None:
+        if agent := agents.signed_in(db, token, now=self._desk.clock()):
+            notifications.read(db, agent, ticket_id=ticket_id, now=self._desk.clock())
+
+    def _show_here(self, ticket_ids: set[int], line: Line | None = None) -> None:
+        """Tell those who have these tickets open who else has; and the other processes of a line of ours."""
+        for ticket_id in ticket_ids:
+            lines = [each for each in self._lines if each.at == ticket_id]
+            people = self._presence.at(ticket_id)
+            for lang in {each.lang for each in lines}:
+                html = self._renderer.fragment(HERE, lang, people=people)
+                text = json.dumps({"n": self._number, "do": [{"here": ticket_id, "html": html}]}, ensure_ascii=False)
+                for each in lines:
+                    if each.lang == lang:
+                        each.put(text)
+        if ticket_ids and line is not None and not self._desk.database.is_sqlite:
+            self._say_aside([*self._presence.said(self._process, [line.key])])
+
+    def _say_aside(self, texts: list[str]) -> None:
+        if texts and self._loop is not None:
+            self._loop.run_in_executor(None, self._desk.bus.aside, texts)
+
+    def _hear_aside(self, text: str) -> None:
+        """Another process says who looks at what there."""
+        try:
+            self._show_here(self._presence.hear(text, self._process, now=time.monotonic()))
+        except (ValueError, KeyError, TypeError):
+            logger.warning("another process said something that cannot be read")
+
+    async def _mind_presence(self) -> None:
+        """Every second: who stopped writing, whose page fell silent. Every few: say again who is here."""
+        turn = 0
+        while True:
+            await asyncio.sleep(1)
+            turn += 1
+            if self._presence.is_empty():
+                continue
+            self._show_here(self._presence.expire(time.monotonic()))
+            if turn % REPEAT_SECONDS == 0 and not self._desk.database.is_sqlite:
+                self._say_aside([*self._presence.said(self._process)])
 
     async def _send(self, socket: WebSocket, line: Line) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
@@ -353,6 +454,20 @@ class Hub:
 
 class _Refused(Exception):
     pass
+
+
+def _heard(text: str) -> tuple[int, str] | None:
+    """The ticket a page says it has open, and what is written there; None where that cannot be read."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    ticket_id, writes = told.get("at"), told.get("writes", "")
+    if not isinstance(ticket_id, int) or isinstance(ticket_id, bool) or not 0 <= ticket_id < 10**9:
+        return None
+    return (ticket_id, writes) if writes in WRITES else None
 
 
 def topics_of(db: Session, agent: Agent) -> frozenset[str]:

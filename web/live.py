@@ -142,7 +142,8 @@ def _alarm(touched: Touched, fact: Any) -> None:
 
 
 def _notified(touched: Touched, fact: Any) -> None:
-    touched.stale.setdefault("notifications", set()).add(agent_topic(fact.agent_id))
+    for region in ("bell", "notifications"):
+        touched.stale.setdefault(region, set()).add(agent_topic(fact.agent_id))
 
 
 def _policies(touched: Touched, _fact: Any) -> None:
@@ -310,12 +311,13 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.CallWrappedUp: _call,
     facts.CallbackChanged: _callback,
     facts.AgentNotified: _notified,
+    facts.NotificationsRead: _notified,
+    facts.SurveyChanged: _surveys,
+    facts.FeedbackGiven: _feedback,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,
     facts.PolicyChanged: _policies,
-    facts.SurveyChanged: _surveys,
-    facts.FeedbackGiven: _feedback,
     facts.AlarmRaised: _alarm,
     facts.AlarmCleared: _alarm,
     facts.WallChanged: _wall,

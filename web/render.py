@@ -21,6 +21,7 @@ from lucide.jinja import lucide
 from markupsafe import Markup, escape
 
 from web import words
+from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
 LANGUAGES = ("ja", "en")
@@ -37,6 +38,8 @@ class Renderer:
         script, so that a browser may keep them for good and still meets a new version at once."""
         zone = ZoneInfo(timezone)
         self._environments = {lang: _environment(lang, zone, desk_name, static_version) for lang in LANGUAGES}
+        self.static: Callable[[str], str] = functools.partial(_static, version=static_version)
+        """The address of a style, a script or a picture."""
 
     def page(self, template: str, lang: str, **context: Any) -> str:
         """A whole page. A name the template needs and `context` lacks is an error, never an empty place."""
@@ -79,6 +82,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         static=functools.partial(_static, version=version),
         word=functools.partial(words.sentence, gettext),
         codes=words.codes,
+        shortcuts=SHORTCUTS,
     )
     dates = _Dates(lang, zone, gettext)
     environment.filters.update(

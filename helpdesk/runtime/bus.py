@@ -2,12 +2,15 @@
 
 A lost message costs a delay, never an event: every follower also looks by itself every few seconds. Inside one process
 a commit wakes the followers directly; processes that share a PostgreSQL wake each other by NOTIFY.
+
+Beside the news it passes on asides: words for the other processes that are worth nothing a moment later and are kept
+nowhere, such as who looks at which ticket.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -16,6 +19,7 @@ from helpdesk.events import last_number
 from models.database import Database
 
 CHANNEL = "desk_events"
+ASIDES = "desk_asides"
 REPEAT_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,8 @@ class Bus:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._followers: set[asyncio.Event] = set()
         self._listener: asyncio.Task[None] | None = None
+        self.on_aside: list[Callable[[str], None]] = []
+        """Called in the loop with each aside, one's own included."""
 
     async def start(self) -> None:
         """Begin to pass on news. Needs the running event loop."""
@@ -65,6 +71,18 @@ class Bus:
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._ring)
 
+    def aside(self, texts: Iterable[str]) -> None:
+        """Tell the other processes, where there may be any; call it in a thread. Each text has at most 7,900 bytes."""
+        if self._database.is_sqlite:
+            return
+        try:
+            with self._database.engine.connect() as connection:
+                for text in texts:
+                    connection.execute(sa.text("SELECT pg_notify(:c, :t)"), {"c": ASIDES, "t": text})
+                connection.commit()
+        except sa.exc.DBAPIError as error:
+            logger.warning("other processes were not told an aside: %s", type(error).__name__)
+
     def _ring(self) -> None:
         for flag in self._followers:
             flag.set()
@@ -88,8 +106,13 @@ class Bus:
             try:
                 async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
-                    async for _ in connection.notifies():
-                        self._ring()
+                    await connection.execute(f"LISTEN {ASIDES}")
+                    async for heard in connection.notifies():
+                        if heard.channel == ASIDES:
+                            for listener in self.on_aside:
+                                listener(heard.payload)
+                        else:
+                            self._ring()
             except psycopg.Error as error:
                 logger.warning("lost the database's notifications, trying again: %s", type(error).__name__)
                 await asyncio.sleep(1)

@@ -190,6 +190,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/mail/domains/key", data={"domain": "desk.example.jp"})
     settle(desk, "push")
     desk.write(mentioned)
+    desk.as_(AIKO).post("/notifications/read")
     survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
     desk.as_(SATO).post("/admin/surveys/new", data=survey)
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
@@ -244,7 +245,7 @@ SCREENS: list[tuple[Person, str]] = [
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
     (BEN, "/inbox?view=resolved"), (BEN, "/inbox?view=urgent"), (BEN, "/inbox?view=queue-2"), (BEN, "/calls"),
-    (AKIRA, "/inbox"),
+    (AKIRA, "/inbox"), (AIKO, "/notifications"), (BEN, "/notifications"),
 ]  # fmt: skip
 
 

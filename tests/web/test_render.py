@@ -11,13 +11,16 @@ from babel.messages.pofile import read_po
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from web import render, words
+from web import assets, palette, render, shortcuts, words
 from web.render import Renderer
 
 WEB = Path(render.__file__).parent
 LOCALE = WEB / "locale"
 NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Saturday
-METHODS = [("templates/**.html", "jinja2"), ("words.py", "python"), ("render.py", "python")]
+METHODS = [
+    ("templates/**.html", "jinja2"),
+    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -244,12 +247,41 @@ def test_every_template_parses_and_names_only_known_icons(renderer: Renderer) ->
 
 
 def test_every_named_style_and_script_is_there() -> None:
-    base = (WEB / "templates/base.html").read_text()
-    sheets = re.findall(r'"([a-z]+)"', base.split("for sheet in")[1].split("%}")[0])
-    assert sheets and {f"{sheet}.css" for sheet in sheets} == {path.name for path in WEB.glob("static/css/*.css")}
+    there = {path.stem for path in WEB.glob("static/css/*.css")}
+    assert set(assets.SHEETS) | set(assets.ALONE) | {"print"} == there, "a new sheet has its place in assets.SHEETS"
     for script in WEB.glob("static/js/*.js"):
         for module in re.findall(r'(?:import|from) "\./([a-z]+\.js)"', script.read_text()):
             assert (script.parent / module).is_file(), f"{script.name} imports {module}"
+
+
+def test_every_module_is_in_the_joined_script_once_and_before_who_imports_it() -> None:
+    joined = assets.script(WEB / "static/js")
+    modules = re.findall(r"^const \$([a-z]+) = ", joined, re.MULTILINE)
+    alone = {"sw", "offline"}
+    assert sorted(modules) == sorted(path.stem for path in WEB.glob("static/js/*.js") if path.stem not in alone)
+    for number, name in enumerate(modules):
+        used = set(re.findall(r"= \$([a-z]+);", joined.split(f"const ${name} = ")[1].split("\nconst $")[0]))
+        assert used <= set(modules[:number]), name
+
+
+def test_a_module_that_cannot_be_joined_is_an_error_at_start(tmp_path: Path) -> None:
+    (tmp_path / "main.js").write_text('import * as all from "./other.js";\n')
+    with pytest.raises(ValueError, match="cannot be joined"):
+        assets.script(tmp_path)
+    (tmp_path / "main.js").write_text('import "./other.js";\n')
+    (tmp_path / "other.js").write_text('import "./main.js";\n')
+    with pytest.raises(ValueError, match="imports itself"):
+        assets.script(tmp_path)
+
+
+def test_every_key_of_the_help_does_something_and_every_act_has_its_function() -> None:
+    script = (WEB / "static/js/keys.js").read_text()
+    acts = set(re.findall(r"^  (\w+): \{ (?:needs|run):", script, re.MULTILINE))
+    named = {line.act for lines in shortcuts.SHORTCUTS.values() for line in lines} - {""}
+    pressed = {act for act in named if not act.startswith("go:")}
+    assert pressed | {act for act, _ in palette.ACTS} == acts
+    keys = [" ".join(line.keys) for lines in shortcuts.SHORTCUTS.values() for line in lines if line.act]
+    assert len(keys) == len(set(keys))
 
 
 def test_scripts_speak_only_phrases_the_page_brings() -> None:

@@ -1,15 +1,26 @@
-// Keyboard first. Keys are ignored while something is being typed, and while an input method composes until one tick
-// after it ended: the Enter that accepts a conversion must not open a ticket.
+// Keyboard first. Which key does what is read from the help, which the server draws from one table. Keys are ignored
+// while something is being typed, and while an input method composes until one tick after it ended: the Enter that
+// accepts a conversion must not open a ticket. Single letters may be switched off; what is held with Ctrl never is.
 import { toggle } from "./bulk.js";
-
 let composing = false;
 document.addEventListener("compositionstart", () => (composing = true));
 document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
 
+const SEQUENCE = 1200;
 const first = (...selectors) => selectors.map((one) => document.querySelector(one)).find(Boolean);
 
+export const isComposing = (event) => composing || event.isComposing || event.keyCode === 229;
+
+// The lines of a list: tickets, or the first link of each row of a page's tables and lists.
+function lines() {
+  const tickets = [...document.querySelectorAll("#rows a[data-open-ticket]")];
+  if (tickets.length) return tickets;
+  const rows = document.querySelectorAll("main tbody tr, main .told-line, main .case-list > li");
+  return [...rows].map((row) => row.querySelector("a[href]")).filter((link) => link?.offsetParent);
+}
+
 function step(by) {
-  const links = [...document.querySelectorAll("#rows a[data-open-ticket]")];
+  const links = lines();
   if (!links.length) return;
   const at = links.findIndex((link) => link === document.activeElement);
   const from = at >= 0 ? at : links.findIndex((link) => link.hasAttribute("aria-current"));
@@ -26,10 +37,11 @@ function write(mode) {
   first(`[data-key-${mode}]`)?.focus();
 }
 
-function find() {
-  const box = first("[data-search]");
-  box?.focus();
-  box?.select();
+function assignMe() {
+  const choice = first("select[data-assign]");
+  if (!choice || choice.value === document.body.dataset.agent) return;
+  choice.value = document.body.dataset.agent;
+  if (choice.value) choice.form.requestSubmit();
 }
 
 // What stands beside the ticket is behind a button on a narrow screen: it is brought out first.
@@ -42,40 +54,65 @@ function beside(selector) {
   part.scrollIntoView({ block: "nearest" });
 }
 
-const KEYS = {
-  "/": find,
-  j: () => step(1),
-  k: () => step(-1),
-  r: () => write("reply"),
-  n: () => write("note"),
-  a: () => first("[data-assign]")?.focus(),
-  m: () => first("[data-macros]")?.click(),
-  e: () => first("[data-resolve]")?.click(),
-  v: () => first("[data-key-move]")?.focus(),
-  p: () => beside("[data-key-priority]"),
-  b: () => beside("[data-key-pend]"),
-  t: () => beside("[data-key-tag]"),
-  w: () => first("[data-watch]")?.click(),
-  z: () => first("[data-undo]:not([hidden] *)")?.click(),
-  h: () => first("[data-hand]")?.click(),
-  x: () => toggle(),
-  "?": () => first("#help")?.showModal(),
+// A letter must never act twice on a call, nor on the second of two that ring.
+const ringing = () => first('#pops .pop[data-state="ringing"] [data-accept]');
+
+export const ACTS = {
+  palette: { run: () => document.dispatchEvent(new CustomEvent("desk:palette")) },
+  bell: { run: () => first("#bell > summary")?.click() },
+  help: { run: () => first("#help")?.showModal() },
+  next: { run: () => step(1) },
+  previous: { run: () => step(-1) },
+  reply: { needs: () => first("[data-key-reply]"), run: () => write("reply") },
+  note: { needs: () => first("[data-key-note]"), run: () => write("note") },
+  assign: { needs: () => first("[data-assign]"), run: () => first("[data-assign]")?.focus() },
+  assign_me: { needs: () => first(`select[data-assign] option[value="${document.body.dataset.agent}"]:enabled`), run: assignMe },
+  resolve: { needs: () => first("[data-resolve]"), run: () => first("[data-resolve]")?.click() },
+  move: { needs: () => first("[data-key-move]"), run: () => first("[data-key-move]")?.focus() },
+  priority: { needs: () => first("[data-key-priority]"), run: () => beside("[data-key-priority]") },
+  pend: { needs: () => first("[data-key-pend]"), run: () => beside("[data-key-pend]") },
+  tag: { needs: () => first("[data-key-tag]"), run: () => beside("[data-key-tag]") },
+  watch: { needs: () => first("[data-watch]"), run: () => first("[data-watch]")?.click() },
+  macros: { needs: () => first("[data-macros]"), run: () => first("[data-macros]")?.click() },
+  choose: { needs: () => first("#rows"), run: () => toggle() },
+  undo: { needs: () => first("[data-undo]:not([hidden] *)"), run: () => first("[data-undo]:not([hidden] *)")?.click() },
+  back: { run: () => first("a[data-back]")?.click() },
+  accept: { needs: ringing, run: () => ringing()?.click() },
+  wrap_up: { needs: () => first("#pops .pop-note textarea"), run: () => first("#pops .pop-wrap-up textarea", "#pops .pop-note textarea")?.focus() },
+  hand: { needs: () => first("[data-hand]"), run: () => first("[data-hand]")?.click() },
+  ready: { needs: () => first('#me button[value="ready"]'), run: () => first('#me button[value="ready"]')?.click() },
+  print: { run: () => print() },
 };
 
+export function act(name) {
+  if (name.startsWith("go:")) location.assign(name.slice(3));
+  else ACTS[name]?.run();
+}
+
+const keys = new Map();
+for (const { dataset } of document.querySelectorAll("#help [data-key]")) keys.set(dataset.key, dataset.act);
+const beginnings = new Set([...keys.keys()].filter((key) => key.includes(" ")).map((key) => key.split(" ")[0]));
+let begun = { key: "", at: 0 };
+
 document.addEventListener("keydown", (event) => {
-  if (composing || event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+  if (isComposing(event)) return;
+  const help = first("#help[open]");
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
     event.preventDefault();
-    find();
+    help?.close();
+    act("palette");
     return;
   }
+  if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape" && event.target.matches?.("input, textarea, select")) event.target.blur();
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.shortcuts === "off") return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
-  const act = Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
-  if (!act) return;
+  const sequence = Date.now() - begun.at < SEQUENCE ? `${begun.key} ${event.key}` : "";
+  begun = { key: beginnings.has(event.key) && !event.repeat ? event.key : "", at: Date.now() };
+  const name = keys.get(sequence) ?? keys.get(event.key);
+  if (!name) return;
   event.preventDefault();
-  act();
+  act(name);
 });
 
 document.addEventListener("change", ({ target }) => {

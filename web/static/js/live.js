@@ -28,6 +28,7 @@ function connect() {
   mine.addEventListener("open", () => {
     pause = FIRST_PAUSE;
     say("on");
+    document.dispatchEvent(new CustomEvent("desk:connected"));
   });
   mine.addEventListener("message", ({ data }) => hear(JSON.parse(data)));
   mine.addEventListener("close", ({ code }) => {
@@ -40,6 +41,11 @@ function connect() {
     say("off");
     again(code === TOPICS_CHANGED ? 0 : pause * (0.5 + Math.random()));
   });
+}
+
+// A word to the desk that is lost where there is no connection.
+export function tell(words) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(words));
 }
 
 function again(wait) {

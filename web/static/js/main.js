@@ -28,4 +28,10 @@ import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
 import "./watching.js";
+import "./here.js";
+import "./palette.js";
+import "./bell.js";
+import "./push.js";
 import "./survey.js";
+
+performance.mark("desk:ready");

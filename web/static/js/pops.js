@@ -30,6 +30,7 @@ function look() {
 function announce(card) {
   announced.add(card.id);
   if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (!document.body.dataset.desktop.split(" ").includes("call")) return;
   const note = new Notification(card.dataset.name, {
     body: `${phrase("incoming")} · ${card.dataset.queue}`,
     tag: card.id,

@@ -1,0 +1,285 @@
+"""A shift at the desk in a real browser: what agents do most, by mouse and by keyboard, and how light and steady the
+pages are that they do it on.
+
+One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from tests.cast import AIKO, AKIRA, PASSWORD, SATO, SUZUKI, TANAKA
+from tests.journeys.test_in_the_browser import (
+    PHONE,
+    TECH_ADDRESS,
+    Office,
+    browser,
+    card,
+    faults_of,
+    finish,
+    office,
+    row,
+    whole_office,
+)
+
+__all__ = ["browser", "office", "whole_office"]
+pytestmark = pytest.mark.slow
+
+OWN_BYTES_MAX = 100_000
+SHIFT_MAX = 0.1
+"""Layout shift that Core Web Vitals calls good, for a whole visit."""
+
+
+def open_ticket(office: Office, page: Page, subject: str) -> None:
+    """Open it from the list."""
+    page.goto("/inbox?view=all")
+    row(page, subject).locator("a").click()
+    expect(page.locator(".ticket-title h1")).to_have_text(subject)
+
+
+def type_into_palette(page: Page, words: str) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette-words")).to_be_focused()
+    page.locator("#palette-words").press_sequentially(words)
+
+
+# --- what agents do most
+
+
+def test_signing_in_leads_to_the_inbox_and_wrong_words_are_told_beside_the_field(office: Office) -> None:
+    page = office.window().new_page()
+    page.goto("/calls")
+    page.locator("[name=email]").fill(AIKO.email)
+    page.locator("[name=password]").fill("not it")
+    page.locator(".gate form button[data-kind=primary]").click()
+    expect(page.locator("[name=email]")).to_have_value(AIKO.email)
+    office.complaints = [said for said in office.complaints if "422" not in said]
+    page.locator("[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/calls")
+
+
+def test_a_call_is_taken_noted_and_wrapped_up_with_the_keyboard_alone(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    aiko.locator("h1").first.click()  # the focus is nowhere in particular
+    call = office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    aiko.keyboard.press("c")
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    aiko.keyboard.press("d")
+    aiko.keyboard.type("c を押しても何も起きない")
+    expect(card(aiko).locator("[data-saved]")).not_to_be_empty()
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    expect(card(aiko).locator("textarea[name=note]")).to_have_value("c を押しても何も起きない")
+    finish(aiko)
+
+
+def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
+    office.writes("一日目の返信", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    open_ticket(office, aiko, "一日目の返信")
+    aiko.keyboard.press("r")
+    aiko.keyboard.type("お電話いたします。")
+    aiko.keyboard.press("Control+Enter")
+    expect(aiko.locator(".entry[data-kind=message]").last).to_contain_text("お電話いたします。")
+    aiko.locator(".ticket-title h1").click()
+    aiko.keyboard.press("e")
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
+
+
+def test_a_ticket_is_taken_handed_on_and_whoever_gets_it_is_told(office: Office) -> None:
+    office.writes("引き継ぐ件", "使い方を教えてください。", sender=SUZUKI)
+    aiko, akira = office.page(AIKO), office.page(AKIRA, "/inbox?view=mine")
+    open_ticket(office, aiko, "引き継ぐ件")
+    aiko.keyboard.press("i")
+    expect(aiko.locator("select[data-assign]")).to_have_value(re.compile(r"\d+"))
+    expect(aiko.locator("form:has(select[data-assign])")).not_to_have_attribute("aria-busy", "true")
+    other = aiko.locator("select[data-assign] option", has_text=AKIRA.name).get_attribute("value")
+    aiko.locator("select[data-assign]").select_option(other)
+    expect(row(akira, "引き継ぐ件")).to_be_visible()
+    expect(akira.locator("#bell")).not_to_have_attribute("data-unread", "0")
+    akira.keyboard.press("l")
+    akira.locator(".told-short .told-line", has_text="引き継ぐ件").locator("a").click()
+    expect(akira.locator(".ticket-title h1")).to_have_text("引き継ぐ件")
+
+
+def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_open_is_acted_on(office: Office) -> None:
+    office.writes("コマンドの件", "使い方を教えてください。", sender=SUZUKI)
+    aiko = office.page(AIKO)
+    open_ticket(office, aiko, "コマンドの件")
+    number = aiko.locator(".ticket").get_attribute("data-ticket")
+    aiko.keyboard.press("/")
+    aiko.locator("#palette-words").press_sequentially("じぶん")  # nothing is called so; the search is left
+    expect(aiko.locator(".palette-item")).to_have_count(1)
+    aiko.locator("#palette-words").fill("担当する")
+    aiko.keyboard.press("Enter")
+    expect(aiko.locator("select[data-assign]")).to_have_value(str(aiko.locator("body").get_attribute("data-agent")))
+    type_into_palette(aiko, "tanaka@example.com")
+    expect(aiko.locator(".palette-item").first).to_contain_text(TANAKA.name)
+    assert Axe().run(aiko).response["violations"] == []
+    aiko.keyboard.press("Enter")
+    expect(aiko.locator("h1").first).to_contain_text(TANAKA.name)
+    type_into_palette(aiko, f"#{number}")
+    expect(aiko.locator(".palette-item").first).to_contain_text("コマンドの件")
+    aiko.keyboard.press("Enter")
+    aiko.wait_for_url(f"**/tickets/{number}")
+    type_into_palette(aiko, "折り返し")
+    aiko.keyboard.press("ArrowDown")
+    aiko.keyboard.press("ArrowUp")
+    aiko.keyboard.press("Enter")
+    aiko.wait_for_url("**/callbacks")
+
+
+def test_enter_that_ends_a_conversion_chooses_nothing_in_the_palette(office: Office) -> None:
+    aiko = office.page(AIKO)
+    type_into_palette(aiko, "")
+    aiko.locator("#palette-words").evaluate(
+        """box => { box.value = "電話"; box.dispatchEvent(new InputEvent("input", { bubbles: true }));
+        box.dispatchEvent(new CompositionEvent("compositionstart", { bubbles: true }));
+        box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, isComposing: true,
+        cancelable: true })); }"""
+    )
+    expect(aiko.locator("#palette")).to_be_visible()
+
+
+def test_a_missed_caller_is_called_back_from_the_board(office: Office) -> None:
+    call = office.rings(caller="+81312349077")
+    office.hangs_up(call)
+    aiko = office.page(AIKO, "/callbacks")
+    line = aiko.locator("main", has_text="9077")
+    expect(line).to_be_visible()
+    aiko.locator("button[name=agent_id][value=me]").first.click()
+    expect(aiko.locator("main")).to_contain_text(AIKO.name)
+
+
+# --- together
+
+
+def test_who_looks_and_who_writes_is_seen_and_gone_with_the_tab(office: Office) -> None:
+    office.writes("二人で見る件", "使い方を教えてください。", sender=SUZUKI)
+    aiko, akira = office.page(AIKO), office.page(AKIRA)
+    open_ticket(office, aiko, "二人で見る件")
+    open_ticket(office, akira, "二人で見る件")
+    expect(aiko.locator(".here-one")).to_have_attribute("title", f"{AKIRA.name}さんが表示中です")
+    akira.keyboard.press("n")
+    akira.keyboard.type("確認中")
+    expect(aiko.locator("[data-writing]")).to_have_text(f"{AKIRA.name}さんが入力中…")
+    assert Axe().run(aiko).response["violations"] == []
+    akira.close()
+    expect(aiko.locator(".here-one")).to_have_count(0)
+    expect(aiko.locator("[data-writing]")).to_be_empty()
+
+
+def test_letters_do_nothing_where_they_are_switched_off_and_ctrl_k_still_does(office: Office) -> None:
+    aiko = office.page(AIKO, "/account")
+    aiko.get_by_label("文字キーのショートカットを使う").uncheck()
+    aiko.locator("#telling button[data-kind=primary]").click()
+    expect(aiko.locator("body")).to_have_attribute("data-shortcuts", "off")
+    aiko.keyboard.press("?")
+    expect(aiko.get_by_role("dialog")).to_have_count(0)
+    aiko.keyboard.press("Control+k")
+    expect(aiko.locator("#palette")).to_be_visible()
+    aiko.keyboard.press("Escape")
+    aiko.get_by_label("文字キーのショートカットを使う").check()
+    aiko.locator("#telling button[data-kind=primary]").click()
+    expect(aiko.locator("body")).not_to_have_attribute("data-shortcuts", "off")
+
+
+# --- light and steady
+
+
+def test_no_page_brings_more_than_a_hundred_kilobytes_of_style_and_script(office: Office) -> None:
+    window = office.window(SATO)
+    for path in ("/inbox", "/calls", "/queues", "/reports/calls", "/admin/exchanges", "/account"):
+        page = window.new_page()
+        network = window.new_cdp_session(page)
+        network.send("Network.enable")
+        network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        own: dict[str, float] = {}
+        kinds: dict[str, str] = {}
+        network.on("Network.responseReceived", lambda told, all=kinds: all.update({told["requestId"]: told["type"]}))
+        network.on("Network.loadingFinished", lambda told, own=own: own.update(
+            {told["requestId"]: told["encodedDataLength"]}))  # fmt: skip
+        page.goto(path, wait_until="networkidle")
+        expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+        brought = sum(size for name, size in own.items() if kinds.get(name) in ("Stylesheet", "Script"))
+        assert 10_000 < brought < OWN_BYTES_MAX, f"{path}: {brought} bytes"
+        page.close()
+
+
+def test_four_rows_that_arrive_at_once_shift_the_page_less_than_what_is_called_good(office: Office) -> None:
+    office.writes("動かない一覧", "使い方を教えてください。")
+    sato = office.page(SATO, "/inbox?view=all")
+    sato.mouse.move(1200, 400)  # the pointer is not on the list
+    sato.evaluate(
+        """() => { window.shifted = 0; new PerformanceObserver(list => {
+        for (const one of list.getEntries()) window.shifted += one.value;
+        }).observe({ type: "layout-shift", buffered: true }); }"""
+    )
+    sato.evaluate("window.shifted = 0")
+    for number in range(4):
+        office.writes(f"割り込む一通 {number}", "使い方を教えてください。")
+        expect(row(sato, f"割り込む一通 {number}")).to_be_visible()
+    sato.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert sato.evaluate("window.shifted") < SHIFT_MAX
+
+
+def test_where_the_desk_cannot_be_reached_a_page_says_so_and_comes_back_by_itself(office: Office) -> None:
+    window = office.window(AIKO)
+    page = window.new_page()
+    page.goto("/inbox")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    page.evaluate("() => caches.open('desk-offline').then(kept => kept.keys()).then(keys => keys.length)")
+    window.set_offline(True)
+    page.goto("/calls")
+    expect(page.locator("h1")).to_have_text("窓口につながりません")
+    assert Axe().run(page).response["violations"] == []
+    window.set_offline(False)
+    expect(page.locator("#rail")).to_be_visible()
+    assert page.url.endswith("/calls")
+    office.complaints = [said for said in office.complaints if "ERR_INTERNET_DISCONNECTED" not in said]
+
+
+def test_the_desk_can_be_installed(office: Office) -> None:
+    page = office.window(AIKO, viewport=PHONE).new_page()
+    page.goto("/inbox")
+    told = page.request.get("/manifest.webmanifest").json()
+    assert told["display"] == "standalone" and told["start_url"] == "/inbox"
+    for picture in told["icons"]:
+        answer = page.request.get(picture["src"])
+        assert answer.ok and answer.headers["content-type"].startswith(picture["type"])
+        if picture["type"] == "image/png":
+            body = answer.body()
+            assert f"{int.from_bytes(body[16:20], 'big')}x{int.from_bytes(body[20:24], 'big')}" == picture["sizes"]
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("ja", "light"), ("en", "dark")])
+def test_the_pages_of_notifications_and_settings_keep_nobody_out(lang: str, theme: str, office: Office) -> None:
+    office.writes(f"知らせる件 {lang}", "使い方を教えてください。", to=TECH_ADDRESS)
+    window = office.window(SATO)
+    page = window.new_page()
+    page.goto("/inbox?view=all")
+    href: Any = row(page, f"知らせる件 {lang}").locator("a").get_attribute("href")
+    aiko = office.window(AIKO)
+    me = aiko.new_page()
+    me.goto("/inbox")
+    agent = me.locator("body").get_attribute("data-agent")
+    window.request.post(f"{href}/assign", form={"agent_id": str(agent)})
+    aiko.request.post("/account", form={"language": lang, "theme": theme})
+    faults = []
+    for path in ("/notifications", "/account"):
+        faults += faults_of(me, path, lang)
+    me.set_viewport_size({"width": 1440, "height": 900})
+    me.keyboard.press("?")
+    faults += [each["id"] for each in Axe().run(me).response["violations"]]
+    me.keyboard.press("Escape")
+    me.locator("#bell > summary").click()
+    expect(me.locator(".told-short")).to_be_visible()
+    faults += [each["id"] for each in Axe().run(me).response["violations"]]
+    aiko.request.post("/account", form={"language": "ja", "theme": ""})
+    assert faults == []

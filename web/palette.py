@@ -1,0 +1,141 @@
+"""What the command palette offers: places, things found by the words typed, and acts on what is open.
+
+The idea: the server says what there is for this agent, in their language; the script only filters and shows it. Acts
+name a control of the page and are offered where that control stands, so the palette can do nothing the page cannot.
+"""
+
+import re
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from helpdesk import access, conversations, views
+from helpdesk.customers import records
+from helpdesk.errors import NotFound
+from helpdesk.search import asking, finding
+from models import Agent, Role
+from web.edge import desk_of, renderer_of, see
+from web.words import N_
+
+FOUND = 6
+
+PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it is for
+    ("/inbox?view=mine", N_("My tickets"), ""),
+    ("/inbox?view=unassigned", N_("Unassigned"), ""),
+    ("/inbox?view=all", N_("All open"), ""),
+    ("/inbox?view=resolved", N_("Resolved"), ""),
+    ("/tickets/new", N_("New e-mail"), ""),
+    ("/search", N_("Search"), ""),
+    ("/views", N_("Saved views"), ""),
+    ("/calls", N_("Calls"), ""),
+    ("/callbacks", N_("Call-backs"), ""),
+    ("/customers", N_("Customers"), ""),
+    ("/customers/new", N_("New customer"), ""),
+    ("/queues", N_("Live view"), ""),
+    ("/notifications", N_("Notifications"), ""),
+    ("/account", N_("My settings"), ""),
+    ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
+    ("/queues/accuracy", N_("Routing accuracy"), Role.SUPERVISOR),
+    ("/queues/alarms", N_("Alarms"), Role.SUPERVISOR),
+    ("/queues/walls", N_("Wallboards"), Role.SUPERVISOR),
+    ("/admin/queues", N_("Manage queues"), Role.SUPERVISOR),
+    ("/admin/agents", N_("Manage agents"), Role.SUPERVISOR),
+    ("/admin/calendars", N_("Business hours"), Role.SUPERVISOR),
+    ("/admin/parked", N_("Set aside"), Role.SUPERVISOR),
+    ("/admin/mail", N_("Mail ledger"), Role.SUPERVISOR),
+    ("/admin/mailboxes", N_("Mailboxes"), Role.SUPERVISOR),
+    ("/admin/exchanges", N_("Telephone systems"), Role.SUPERVISOR),
+    ("/admin/mail/domains", N_("Sending domains"), Role.SUPERVISOR),
+    ("/admin/blocked", N_("Blocked callers"), Role.SUPERVISOR),
+    ("/admin/canned", N_("Canned replies"), Role.SUPERVISOR),
+    ("/admin/guesses", N_("Guesses shown"), Role.SUPERVISOR),
+    ("/admin/promises", N_("Promises"), Role.SUPERVISOR),
+    ("/admin/rules", N_("Rules"), Role.SUPERVISOR),
+    ("/admin/macros", N_("Macros"), Role.SUPERVISOR),
+    ("/admin/checklists", N_("Checklists"), Role.SUPERVISOR),
+    ("/admin/tags", N_("Tags"), Role.SUPERVISOR),
+    ("/admin/fields", N_("Ticket fields"), Role.SUPERVISOR),
+    ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
+    ("/admin/surveys", N_("Surveys"), Role.SUPERVISOR),
+)
+
+ACTS: tuple[tuple[str, str], ...] = (  # what keys.js does, words
+    ("accept", N_("Accept the call")),
+    ("wrap_up", N_("Note of the call, or its wrap-up")),
+    ("reply", N_("Reply")),
+    ("note", N_("Note")),
+    ("assign_me", N_("Assign to me")),
+    ("assign", N_("Assign")),
+    ("resolve", N_("Resolve or reopen")),
+    ("move", N_("Move to another queue")),
+    ("priority", N_("Priority")),
+    ("pend", N_("Pending until…")),
+    ("tag", N_("Add a tag")),
+    ("watch", N_("Watch, or watch no longer")),
+    ("undo", N_("Undo what you did last")),
+    ("ready", N_("Be ready for calls")),
+    ("print", N_("Print this page")),
+    ("help", N_("Keyboard shortcuts")),
+)
+
+
+async def palette(request: Request) -> Response:
+    """All places and acts as JSON; with `q`, what is found by it: tickets by number, customers."""
+    typed = unicodedata.normalize("NFKC", request.query_params.get("q", ""))[:100].strip()
+    desk = desk_of(request)
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        _ = renderer_of(request).gettext(agent.language)
+        if typed:
+            asked = asking.read(typed, timezone=desk.settings.timezone, now=desk.clock())
+            return {"groups": _found(db, agent, typed, asked, region=desk.settings.region, words=_, now=desk.clock())}
+        rail = views.rail(db, agent, language=agent.language, now=desk.clock())
+        places = [_item(path, _(words)) for path, words, role in PLACES if role in ("", agent.role)]
+        return {
+            "groups": [
+                {"title": _("Queues"), "items": [
+                    _item(f"/inbox?view=queue-{queue['id']}", queue["name"]) for queue in rail.queues]},
+                {"title": _("Pages"), "items": places},
+            ],
+            "acts": {"title": _("Commands"), "items": [{"act": act, "words": _(words)} for act, words in ACTS]},
+            "recent": _("Recently opened"),
+            "search": _("Search everything for “%(words)s”"),
+        }  # fmt: skip
+
+    _, told = await see(request, verb)
+    return JSONResponse(told, headers={"cache-control": "no-store"})
+
+
+def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region: str, words: Any,
+           now: datetime) -> list[dict[str, Any]]:  # fmt: skip
+    groups = []
+    if number := re.fullmatch(r"#?\s*(\d{1,9})", typed):
+        try:
+            ticket = access.ticket(db, agent, int(number[1]))
+        except NotFound:
+            pass
+        else:
+            item = _item(f"/tickets/{ticket.id}", f"#{ticket.id} {ticket.subject or words('(no subject)')}")
+            groups.append({"title": words("Ticket"), "items": [item]})
+    ids = [customer.id or 0 for customer in records.search(db, typed, region=region)[:FOUND]]
+    if ids:
+        found = {brief.id: brief for brief in conversations.briefs(db, ids)}
+        items = [_item(f"/customers/{each}", found[each].name,
+                       " ".join(filter(None, (found[each].reading, found[each].company)))) for each in ids]  # fmt: skip
+        groups.append({"title": words("Customers"), "items": items})
+    if not asked.is_empty and (hits := finding.suggest(db, agent, asked, region=region, now=now).tickets):
+        items = [
+            _item(f"/tickets/{hit.id}", f"#{hit.id} {''.join(part.text for part in hit.subject) or words('(no subject)')}",
+                  "".join(part.text for part in hit.customer))
+            for hit in hits if not number or hit.id != int(number[1])
+        ]  # fmt: skip
+        groups.append({"title": words("Tickets"), "items": items})
+    return groups
+
+
+def _item(path: str, words: str, more: str = "") -> dict[str, str]:
+    return {"path": path, "words": words, "more": more}
