@@ -6,6 +6,7 @@ name a control of the page and are offered where that control stands, so the pal
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -129,12 +130,18 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
         groups.append({"title": words("Customers"), "items": items})
     if not asked.is_empty and (hits := finding.suggest(db, agent, asked, region=region, now=now).tickets):
         items = [
-            _item(f"/tickets/{hit.id}", f"#{hit.id} {''.join(part.text for part in hit.subject) or words('(no subject)')}",
-                  "".join(part.text for part in hit.customer))
-            for hit in hits if not number or hit.id != int(number[1])
-        ]  # fmt: skip
+            _item(f"/tickets/{hit.id}", f"#{hit.id} {_plain(hit.subject) or words('(no subject)')}",
+                  _plain(hit.customer))
+            for hit in hits
+            if not number or hit.id != int(number[1])
+        ]
         groups.append({"title": words("Tickets"), "items": items})
     return groups
+
+
+def _plain(parts: Sequence[tuple[str, bool]]) -> str:
+    """Without its marks."""
+    return "".join(text for text, _ in parts)
 
 
 def _item(path: str, words: str, more: str = "") -> dict[str, str]:
