@@ -58,7 +58,7 @@ def _recount(db: Session, fact: PolicyChanged | CalendarChanged) -> None:
 
 def _tell_assignee(db: Session, fact: TicketAssigned) -> None:
     """Whoever was given a ticket by a colleague or by the desk."""
-    if fact.agent_id is not None:
+    if fact.agent_id is not None and db.get(Ticket, fact.ticket_id) is not None:
         notifications.tell(
             db, fact.agent_id, NotificationKind.ASSIGNED, ticket_id=fact.ticket_id, by_id=fact.by_id, now=fact.at
         )

@@ -829,7 +829,7 @@ def test_everything_works_without_scripts(office: Office) -> None:
     page.locator("form[data-for=note] textarea").fill("設定の手順を送る")
     page.get_by_role("button", name="メモを保存").click()
     expect(page.locator(".entry[data-kind=note]")).to_contain_text("設定の手順を送る")
-    page.locator("select[name=queue_id]").select_option(label="振り分け待ち")
+    page.locator("select[data-key-move]").select_option(label="振り分け待ち")
     page.get_by_role("button", name="移す").click()
     expect(page.locator(".why")).to_contain_text("振り分け待ち")
 
