@@ -88,6 +88,8 @@ CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
 SEARCH_SECONDS = 0.3
 """Between two looks at what is new to be found: what is said is found within a second."""
+PAST_HANDFULS = 3
+"""Of what was there before the index, taken in after each such look."""
 WATCH_SECONDS = 2.0
 DIGEST_SECONDS = 60.0
 CASES_PAUSE = 0.02
@@ -667,18 +669,27 @@ class Desk:
         """
         from helpdesk.search import keeping
 
-        def keep() -> None:
+        def keep() -> bool:
             with self.database.alone("search") as is_free:
-                if is_free:
-                    keeping.catch_up(self.database, go_on=lambda: not self._closing.wait(CASES_PAUSE))
+                if not is_free:
+                    return False
+                news = keeping.follow(self.database, go_on=lambda: not self._closing.is_set())
+                if news >= keeping.BUSY:
+                    return True
+                return keeping.look_back(
+                    self.database, go_on=lambda: not self._closing.wait(CASES_PAUSE), most=PAST_HANDFULS
+                )
 
         await self._ready.wait()
         async for _ in self.bus.news():
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._word_keeper, keep)
-            except Exception:
-                logger.exception("what is new could not be made findable; trying again")
-            await asyncio.sleep(SEARCH_SECONDS)
+            is_more = True
+            while is_more:
+                try:
+                    is_more = await asyncio.get_running_loop().run_in_executor(self._word_keeper, keep)
+                except Exception:
+                    logger.exception("what is new could not be made findable; trying again")
+                    is_more = False
+                await asyncio.sleep(SEARCH_SECONDS)
 
     @property
     def is_ready(self) -> bool:

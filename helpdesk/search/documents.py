@@ -148,9 +148,9 @@ def of(db: Session, things: Things) -> dict[tuple[int, int], dict[int, Terms]]:
 
 def _customers(db: Session, ids: set[int]) -> dict[tuple[int, int], dict[int, Terms]]:
     places: dict[tuple[int, int], dict[int, Terms]] = {(CUSTOMERS + each, CUSTOMERS + each): {} for each in ids}
-    told = {customer.id or 0: Terming() for customer in db.scalars(_among(Customer, col(Customer.id), ids))}
-    for customer in db.scalars(_among(Customer, col(Customer.id), ids)):
-        terming = told[customer.id or 0]
+    told: dict[int, Terming] = {}
+    for customer in db.scalars(_CUSTOMERS, {"ids": list(ids)}):
+        terming = told[customer.id or 0] = Terming()
         for name in filter(None, (customer.name, customer.reading, customer.company)):
             terming.add_name(name)
         keys = [customer.name_key, customer.reading_key, *map(contact_points.reading_key, customer.reading.split()[1:])]
@@ -158,12 +158,12 @@ def _customers(db: Session, ids: set[int]) -> dict[tuple[int, int], dict[int, Te
             terming.parts.append((HEAD, [KEY, *(KEY + term for term in letters.terms_of(key))]))
         for text in filter(None, (customer.caution, customer.note)):
             terming.add(NOTE, text)
-    for point in db.scalars(_among(ContactPoint, col(ContactPoint.customer_id), ids)):
+    for point in db.scalars(_POINTS, {"ids": list(ids)}):
         if point.kind == PointKind.PHONE:
             told[point.customer_id].head.update(dict.fromkeys(codes(point.key)))
         else:
             told[point.customer_id].add_name(point.value)
-    for purchase in db.scalars(_among(Purchase, col(Purchase.customer_id), ids)):
+    for purchase in db.scalars(_PURCHASES, {"ids": list(ids)}):
         told[purchase.customer_id].add(HEAD, purchase.order_number)
     for customer_id, terming in told.items():
         places[CUSTOMERS + customer_id, CUSTOMERS + customer_id] = terming.documents(CUSTOMERS + customer_id, 1)
@@ -173,7 +173,7 @@ def _customers(db: Session, ids: set[int]) -> dict[tuple[int, int], dict[int, Te
 def _calls(db: Session, things: Things) -> dict[tuple[int, int], dict[int, Terms]]:
     """Calls of no ticket are found by themselves; the others' words are their tickets'."""
     places: dict[tuple[int, int], dict[int, Terms]] = {(CALLS + each, CALLS + each): {} for each in things.calls}
-    for call in db.scalars(_among(Call, col(Call.id), things.calls)):
+    for call in db.scalars(_CALLS, {"ids": list(things.calls)}):
         if call.ticket_id is not None:
             things.tickets.add(call.ticket_id)
             continue
@@ -199,26 +199,19 @@ def _tickets(db: Session, asked: set[int]) -> dict[tuple[int, int], dict[int, Te
         (each * PIECES, each * PIECES + PIECES - 1): {} for each in {*asked, *home, *home.values()}
     }
     told = {each: Terming() for each in home.values()}
-    ids = set(home)
-    tickets = db.execute(
-        sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.customer_id)).where(col(Ticket.id).in_(ids))
-    )
-    for ticket_id, subject, customer_id in tickets.all():
+    asked_for = {"ids": list(home)}
+    run = db.connection().execute
+    for ticket_id, subject, customer_id in run(_TICKETS, asked_for):
         terming = told[home[ticket_id]]
         terming.add(HEAD, subject)
         if customer_id and home[ticket_id] == ticket_id:
             terming.head[f"{WHOSE}{customer_id}"] = None
-    _read_mails(db, ids, home, told)
-    for note in db.execute(sa.select(Note.ticket_id, Note.text).where(col(Note.ticket_id).in_(ids))):  # type: ignore[call-overload]
-        told[home[note[0]]].add(NOTE, note[1])
-    for call in db.scalars(_among(Call, col(Call.ticket_id), ids)):
+    _read_mails(db, asked_for, home, told)
+    for ticket_id, text in run(_NOTES, asked_for):
+        told[home[ticket_id]].add(NOTE, text)
+    for call in db.scalars(_CALLS_OF, asked_for):
         _hear(told[home[call.ticket_id or 0]], call)
-    tags = sa.select(col(TicketTag.ticket_id), col(Tag.name)).join(Tag, col(Tag.id) == TicketTag.tag_id)
-    values = sa.select(col(FieldValue.ticket_id), col(FieldValue.value))
-    for ticket_id, word in [
-        *db.execute(tags.where(col(TicketTag.ticket_id).in_(ids))),
-        *db.execute(values.where(col(FieldValue.ticket_id).in_(ids))),
-    ]:
+    for ticket_id, word in (*run(_TAGS, asked_for), *run(_VALUES, asked_for)):
         told[home[ticket_id]].add(HEAD, word)
     for ticket_id, terming in told.items():
         first = ticket_id * PIECES
@@ -231,11 +224,7 @@ def _homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
     into: dict[int, int | None] = {}
     ask = set(asked)
     while ask:
-        rows = db.execute(
-            sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(
-                sa.or_(col(Ticket.id).in_(ask), col(Ticket.merged_into_id).in_(ask))
-            )
-        ).all()
+        rows = db.connection().execute(_MERGED, {"ids": list(ask)}).all()
         into |= {ticket_id: target for ticket_id, target in rows}
         ask = {*(target for _, target in rows if target), *(ticket_id for ticket_id, _ in rows)} - ask - set(into)
         ask |= {target for target in into.values() if target and target not in into}
@@ -249,23 +238,12 @@ def _homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
     return homes
 
 
-_MAIL = (
-    col(Message.id), col(Message.ticket_id), col(Message.direction), col(Message.subject), col(Message.sender_name),
-    col(Message.sender_address), col(Message.to), col(Message.cc), col(Message.text), col(Message.reply_text),
-    col(Message.quoted_text), col(Message.signature),
-)  # fmt: skip
-
-
-def _read_mails(db: Session, ids: set[int], home: dict[int, int], told: dict[int, Terming]) -> None:
+def _read_mails(db: Session, asked_for: dict[str, list[int]], home: dict[int, int], told: dict[int, Terming]) -> None:
     people: dict[int, dict[tuple[str, str], None]] = defaultdict(dict)
     lines: dict[int, set[str]] = defaultdict(set)
     subjects: dict[int, set[str]] = defaultdict(set)
-    rows = db.execute(
-        sa.select(*_MAIL)
-        .where(col(Message.ticket_id).in_(ids), col(Message.state) != MessageState.WITHDRAWN)
-        .order_by(col(Message.id))
-    )
-    for _, ticket_id, _direction, subject, name, address, to, cc, text, reply, quoted, signature in rows:
+    rows = db.connection().execute(_MAILS, asked_for)
+    for ticket_id, subject, name, address, to, cc, text, reply, quoted, signature in rows:
         ticket_id = home[ticket_id]
         terming, own = told[ticket_id], people[ticket_id]
         own |= {(FROM, each): None for each in (name, address) if each}
@@ -287,17 +265,49 @@ def _read_mails(db: Session, ids: set[int], home: dict[int, int], told: dict[int
     for ticket_id, named in people.items():
         for before, each in named:
             told[ticket_id].add_name(each, before)
-    names = sa.select(col(Message.ticket_id), col(Attachment.name), col(Attachment.is_inline))
-    files = names.join(Message, col(Message.id) == Attachment.message_id).where(col(Message.ticket_id).in_(ids))
-    for ticket_id, name, is_inline in db.execute(files):
-        if not is_inline:
-            told[home[ticket_id]].add(HEAD, name)
-            told[home[ticket_id]].head[FILE] = None
+    for ticket_id, name in db.connection().execute(_FILES, asked_for):
+        told[home[ticket_id]].add(HEAD, name)
+        told[home[ticket_id]].head[FILE] = None
 
 
 _ANSWERS = re.compile(r"^(?:\s*(?:re|fwd?|返信|転送)\s*[::]\s*)+", re.IGNORECASE)
 _UNQUOTED = re.compile(r"^(?:\s*[>＞|]\s?)+")
 
 
-def _among(table: Any, column: Any, ids: Iterable[int]) -> Any:
-    return sa.select(table).where(column.in_(list(ids)))
+# Built once: they are asked whenever there is news.
+def _is_asked_for(column: Any) -> Any:
+    return column.in_(sa.bindparam("ids", expanding=True))
+
+
+_CUSTOMERS = sa.select(Customer).where(_is_asked_for(col(Customer.id)))
+_POINTS = sa.select(ContactPoint).where(_is_asked_for(col(ContactPoint.customer_id)))
+_PURCHASES = sa.select(Purchase).where(_is_asked_for(col(Purchase.customer_id)))
+_CALLS = sa.select(Call).where(_is_asked_for(col(Call.id)))
+_CALLS_OF = sa.select(Call).where(_is_asked_for(col(Call.ticket_id)))
+_TICKETS: Any = sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.customer_id)).where(
+    _is_asked_for(col(Ticket.id))
+)
+_MERGED: Any = sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(
+    sa.or_(_is_asked_for(col(Ticket.id)), _is_asked_for(col(Ticket.merged_into_id)))
+)
+_NOTES = sa.select(col(Note.ticket_id), col(Note.text)).where(_is_asked_for(col(Note.ticket_id)))
+_TAGS = (
+    sa.select(col(TicketTag.ticket_id), col(Tag.name))
+    .join(Tag, col(Tag.id) == TicketTag.tag_id)
+    .where(_is_asked_for(col(TicketTag.ticket_id)))
+)
+_VALUES = sa.select(col(FieldValue.ticket_id), col(FieldValue.value)).where(_is_asked_for(col(FieldValue.ticket_id)))
+_MAILS = (
+    sa.select(
+        col(Message.ticket_id), col(Message.subject), col(Message.sender_name), col(Message.sender_address),
+        col(Message.to), col(Message.cc), col(Message.text), col(Message.reply_text), col(Message.quoted_text),
+        col(Message.signature),
+    )
+    .where(_is_asked_for(col(Message.ticket_id)), col(Message.state) != MessageState.WITHDRAWN)
+    .order_by(col(Message.id))
+)  # fmt: skip
+_FILES = (
+    sa.select(col(Message.ticket_id), col(Attachment.name))
+    .join(Message, col(Message.id) == Attachment.message_id)
+    .where(_is_asked_for(col(Message.ticket_id)), col(Attachment.is_inline).is_(False))
+)

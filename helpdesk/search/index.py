@@ -8,7 +8,7 @@ and nowhere else. FTS5 keeps no text and wants to be told what it shall forget, 
 import hashlib
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -97,8 +97,7 @@ def put(db: Session, places: dict[tuple[int, int], dict[int, Terms]]) -> None:
     """Make what is kept in each place exactly these documents."""
     if not places:
         return
-    within = sa.or_(*(col(SearchDoc.id).between(first, last) for first, last in places))
-    kept = {row.id: row for row in db.execute(sa.select(SearchDoc.id, SearchDoc.digest, SearchDoc.words).where(within))}  # type: ignore[call-overload]
+    kept = _kept(db, places)
     wanted = {key: terms for documents in places.values() for key, terms in documents.items()}
     digests = {key: _digest(terms) for key, terms in wanted.items()}
     gone = [key for key, row in kept.items() if digests.get(key) != row.digest]
@@ -121,6 +120,19 @@ def put(db: Session, places: dict[tuple[int, int], dict[int, Terms]]) -> None:
         ])  # fmt: skip
 
 
+def _kept(db: Session, places: Iterable[tuple[int, int]]) -> dict[int, Any]:
+    """What is kept in these places. The documents of a place follow its first without a gap, and most have only one."""
+    asked = [key for first, last in places for key in range(first, min(first + 1, last) + 1)]
+    kept = {row.id: row for row in db.connection().execute(_DOCS, {"ids": asked})}
+    for first, last in places:
+        if last > first + 1 and first + 1 in kept:
+            more = _DOC_COLUMNS.where(col(SearchDoc.id).between(first + 2, last))
+            kept |= {row.id: row for row in db.connection().execute(more)}
+    return kept
+
+
+_DOC_COLUMNS = sa.select(col(SearchDoc.id), col(SearchDoc.digest), col(SearchDoc.words))
+_DOCS = _DOC_COLUMNS.where(col(SearchDoc.id).in_(sa.bindparam("ids", expanding=True)))
 _DOC_INSERT = sa.insert(SearchDoc)
 _FTS_INSERT = sa.text("INSERT INTO searchword (rowid, head, mail, note, call) VALUES (:id, :head, :mail, :note, :call)")
 _FTS_DELETE = sa.text(

@@ -2,12 +2,16 @@
 
 The idea: nobody tells the index what to do. For each thing a fact names, what is kept is made to agree with what is
 true now, so a repeated fact changes nothing, and an edit, a merge or an erased customer leave the index as they came.
-The bookmark moves in the same transaction; whoever comes second to a handful drops it. What was there before the index,
-or before another VERSION of its terms, is taken in beside the work, the newest first.
+The bookmark moves with what is written last; whoever comes second to a handful drops it. What was there before the
+index, or before another VERSION of its terms, is taken in beside the work, the newest first, and only while there is
+little news.
+
+A look costs much the same however much it finds. So whoever follows lets news gather for a moment, takes it in large
+handfuls, and writes them in small ones: a telephone that rings meanwhile waits for the writer.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -23,8 +27,14 @@ from models.database import Database
 
 STRIDE = 400
 """Events looked through in one reading."""
-HANDFUL = 8
-"""Things written in one transaction: a ring that comes meanwhile waits for so many."""
+HANDFUL = 64
+"""Things that are new, looked at together."""
+OLD_HANDFUL = 24
+"""Things of the past looked at together; a ticket may have grown large by now."""
+WEIGHT = 150_000
+"""Characters of terms written in one transaction, some milliseconds: a ring that comes meanwhile waits for so many."""
+BUSY = 16
+"""Things that were new at one look. While there are so many, the past waits."""
 
 _SILENT = frozenset(
     name_of(kind)
@@ -62,21 +72,42 @@ class Progress:
 def catch_up(
     database: Database, *, go_on: Callable[[], bool] = lambda: True, most: int = 0, handful: int = HANDFUL
 ) -> int:
-    """Take in what the log tells since the bookmark and, where nothing is new, some of what was there before, so many
-    things in one transaction.
+    """Take in all that the log tells since the bookmark, and what was there before, so many things at a look.
 
-    Goes on until nothing is left, `go_on` says no, or `most` batches are written. Returns how many were.
+    Goes on until nothing is left, `go_on` says no, or `most` looks found something. Returns how many did.
     """
     done = 0
     while go_on() and (not most or done < most):
-        if not database.read_now(_is_begun):
-            database.write_now(begin)
-        batch = database.read_now(news, handful) or database.read_now(past, handful)
+        batch = _look(database, news, handful) or _look(database, past, handful)
         if batch is None:
             break
-        database.write_now(keep, batch)
+        _write(database, batch)
         done += 1
     return done
+
+
+def follow(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Take in what the log tells since the bookmark. Returns how many things that were."""
+    taken = 0
+    while (batch := _look(database, news, HANDFUL)) is not None:
+        _write(database, batch)
+        taken += len(batch.places)
+        is_full = len(batch.places) >= HANDFUL or batch.ends - batch.begins >= STRIDE
+        if not is_full or not go_on():
+            break  # what came meanwhile gathers until the next look
+    return taken
+
+
+def look_back(database: Database, *, go_on: Callable[[], bool] = lambda: True, most: int) -> bool:
+    """Take in some of what was there before, at most so many handfuls. Returns whether more may be left."""
+    for _ in range(most):
+        if not go_on():
+            return True
+        batch = _look(database, past, OLD_HANDFUL)
+        if batch is None:
+            return False
+        _write(database, batch)
+    return True
 
 
 def begin(db: Session) -> None:
@@ -118,13 +149,8 @@ def count(db: Session) -> int:
 
 def news(db: Session, handful: int = HANDFUL) -> Batch | None:
     """What the next facts changed; None when the log tells nothing new."""
-    begins = _position(db, "log")
-    found = db.execute(
-        sa.select(col(Event.id), col(Event.fact), col(Event.ticket_id), col(Event.call_id), col(Event.data))
-        .where(col(Event.id) > begins)
-        .order_by(col(Event.id))
-        .limit(STRIDE)
-    ).all()
+    begins = _marks(db)[_bookmark("log")]
+    found = db.connection().execute(_EVENTS, {"begins": begins}).all()
     if not found:
         return None
     things, ends = Things(), begins
@@ -144,10 +170,11 @@ def news(db: Session, handful: int = HANDFUL) -> Batch | None:
     return Batch(_bookmark("log"), begins, ends, documents.of(db, things))
 
 
-def past(db: Session, handful: int = HANDFUL) -> Batch | None:
+def past(db: Session, handful: int = OLD_HANDFUL) -> Batch | None:
     """The next handful of what was there before the index, newest first; None when all of it is in."""
+    marks = _marks(db)
     for name, table in _KINDS:
-        if not (above := _position(db, name)):
+        if not (above := marks.get(_bookmark(name), 0)):
             continue
         found = db.scalars(sa.select(table.id).where(table.id < above).order_by(table.id.desc()).limit(handful)).all()
         things = Things()
@@ -168,13 +195,60 @@ def keep(db: Session, batch: Batch) -> bool:
     return True
 
 
+class _NotBegun(Exception):
+    """No bookmark lies in the log yet."""
+
+
+def _look(database: Database, what: Callable[[Session, int], Batch | None], handful: int) -> Batch | None:
+    try:
+        return database.read_now(what, handful)
+    except _NotBegun:
+        database.write_now(begin)
+        return database.read_now(what, handful)
+
+
+def _write(database: Database, batch: Batch) -> None:
+    """In several transactions where it is much. Only the last moves the bookmark, so what is cut off is repeated."""
+    for part in parts(batch):
+        if not database.write_now(keep, part):
+            break
+
+
+def parts(batch: Batch) -> Iterator[Batch]:
+    places: dict[tuple[int, int], dict[int, Terms]] = {}
+    weight = 0
+    for place, found in batch.places.items():
+        if weight > WEIGHT:
+            yield replace(batch, ends=batch.begins, places=places)
+            places, weight = {}, 0
+        places[place] = found
+        weight += sum(len(column) for terms in found.values() for column in terms)
+    yield replace(batch, places=places)
+
+
 def _is_begun(db: Session) -> bool:
     return db.get(Bookmark, _bookmark("log")) is not None
 
 
-def _position(db: Session, name: str) -> int:
-    return db.scalar(sa.select(col(Bookmark.number)).where(col(Bookmark.name) == _bookmark(name))) or 0
+def _marks(db: Session) -> dict[str, int]:
+    marks = {name: number for name, number in db.connection().execute(_MARKS, {"names": list(_NAMES)})}
+    if _bookmark("log") not in marks:
+        raise _NotBegun
+    return marks
 
 
 def _bookmark(name: str) -> str:
     return f"search:{letters.VERSION}:{name}"
+
+
+_NAMES: Final = tuple(_bookmark(name) for name in ("log", *(name for name, _ in _KINDS)))
+# Built once: they are asked whenever there is news.
+_MARKS = sa.select(col(Bookmark.name), col(Bookmark.number)).where(
+    col(Bookmark.name).in_(sa.bindparam("names", expanding=True))
+)
+_EVENTS = (
+    sa.select(col(Event.id), col(Event.fact), col(Event.ticket_id), col(Event.call_id), col(Event.data))
+    .where(col(Event.id) > sa.bindparam("begins"))
+    .order_by(col(Event.id))
+    .limit(STRIDE)
+)
