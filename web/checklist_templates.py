@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, checklist_templates, queues
 from helpdesk.errors import Invalid
 from models import Agent
-from web.edge import act, desk_of, html, look
+from web.edge import act, desk_of, html, look, one_of
 
 NAMES = ("name", "queue_id", "items")
 
@@ -41,11 +41,10 @@ async def edit(request: Request) -> Response:
 async def switch(request: Request) -> Response:
     """Offer it, or no longer."""
     value = str((await request.form()).get("value", ""))
-    if value not in ("on", "off"):
-        raise Invalid("unknown_choice", field="value")
     return await _change(
         request, "saved",
-        lambda db, row, by, now: checklist_templates.switch(db, row, value == "on", by=by, now=now))  # fmt: skip
+        lambda db, row, by, now: checklist_templates.switch(
+            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
 
 
 async def delete(request: Request) -> Response:

@@ -6,7 +6,7 @@ data are read together (`look`). A change is one transaction with the login chec
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
@@ -206,6 +206,13 @@ def back(request: Request, default: str, *, notice: str = "") -> RedirectRespons
     if notice:
         query.append(("notice", notice))
     return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+
+def one_of(typed: str, choices: Container[str], *, field: str) -> str:
+    """One of the words a button sends. Raises `Invalid("unknown_choice")`; ask whether the thing is there before."""
+    if typed not in choices:
+        raise Invalid("unknown_choice", field=field)
+    return typed
 
 
 def wants_fragment(request: Request) -> bool:

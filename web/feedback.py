@@ -72,9 +72,7 @@ async def page(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """Every text of the period with its topics and feeling, names and numbers masked, as CSV or a spreadsheet."""
-    kind = request.path_params["kind"]
-    if kind not in ("csv", "xlsx"):
-        raise NotFound("not_found")
+    kind = request.url.path.rpartition(".")[2]
 
     def verb(db: Session, agent: Agent) -> tuple[list[feedback.Said], dict[str, Any], reports.Period]:
         access.supervisor(agent)

@@ -142,7 +142,7 @@ def _alarm(touched: Touched, fact: Any) -> None:
 
 
 def _notified(touched: Touched, fact: Any) -> None:
-    for region in ("bell", "notifications"):
+    for region in ("bell", "me", "notifications"):
         touched.stale.setdefault(region, set()).add(agent_topic(fact.agent_id))
 
 
@@ -210,8 +210,8 @@ def _queue(touched: Touched, _fact: Any) -> None:
 
 def _views(touched: Touched, _fact: Any) -> None:
     """A view that is open may ask something else now."""
-    touched.stale.setdefault("rail", set()).add(EVERYONE)
-    touched.stale.setdefault("views", set()).add(EVERYONE)
+    for region in ("rail", "me", "views"):  # on a telephone they stand in the agent's own menu
+        touched.stale.setdefault(region, set()).add(EVERYONE)
 
 
 def _bulk(touched: Touched, fact: Any) -> None:

@@ -12,7 +12,7 @@ from helpdesk.macros import Form
 from models import Agent, Role
 from web import builder
 from web.builder import Draft
-from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
+from web.edge import act, desk_of, fragment, html, look, one_of, see, wants_fragment
 from web.rules import choices, speaker
 
 PLAIN = ("name", "queue_id")
@@ -40,11 +40,11 @@ async def use(request: Request) -> Response:
     """Do it, and go back to the ticket; a reply it holds stands in the box then."""
     ticket_id, desk = request.path_params["ticket_id"], desk_of(request)
     asked = str((await request.form()).get("macro_id", ""))
-    if not asked.isdecimal() or len(asked) > 9:
-        raise Invalid("unknown_choice", field="macro_id")
 
     def verb(db: Session, agent: Agent) -> tuple[macros.Done, bool]:
         ticket = access.ticket(db, agent, ticket_id)
+        if not (asked.isascii() and asked.isdecimal()) or len(asked) > 9:
+            raise Invalid("unknown_choice", field="macro_id")
         done = macros.use(db, ticket, int(asked), by=agent, settings=desk.settings, now=desk.clock())
         db.flush()
         seen = db.get_one(type(ticket), ticket_id)
@@ -97,10 +97,10 @@ async def edit(request: Request) -> Response:
 async def switch(request: Request) -> Response:
     """Offer it, or no longer."""
     value = str((await request.form()).get("value", ""))
-    if value not in ("on", "off"):
-        raise Invalid("unknown_choice", field="value")
-    is_on = value == "on"
-    return await _change(request, "saved", lambda db, row, by, now: macros.switch(db, row, is_on, by=by, now=now))
+    return await _change(
+        request, "saved",
+        lambda db, row, by, now: macros.switch(
+            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
 
 
 async def delete(request: Request) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, agents, hours, policies, queues
 from helpdesk.errors import Invalid
 from models import Agent, Channel, Policy, PromiseKind
-from web.edge import act, desk_of, html, look
+from web.edge import act, desk_of, html, look, one_of
 from web.words import codes
 
 LENGTHS = tuple(f"{kind.value}_minutes" for kind in policies.KINDS)
@@ -52,12 +52,12 @@ async def edit(request: Request) -> Response:
 async def switch(request: Request) -> Response:
     """Let it hold, or not."""
     form, now = await request.form(), desk_of(request).clock()
-    if (value := form.get("value")) not in ("on", "off"):
-        raise Invalid("unknown_choice", field="value")
 
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
-        policies.switch(db, policies.get(db, request.path_params["policy_id"]), value == "on", by=agent, now=now)
+        policy = policies.get(db, request.path_params["policy_id"])
+        is_on = one_of(str(form.get("value", "")), ("on", "off"), field="value") == "on"
+        policies.switch(db, policy, is_on, by=agent, now=now)
 
     await act(request, verb)
     return RedirectResponse("/admin/promises", 303)
@@ -66,12 +66,11 @@ async def switch(request: Request) -> Response:
 async def move(request: Request) -> Response:
     """One place up or down."""
     form, now = await request.form(), desk_of(request).clock()
-    if (value := str(form.get("value"))) not in STEPS:
-        raise Invalid("unknown_choice", field="value")
 
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
-        policies.move(db, policies.get(db, request.path_params["policy_id"]), STEPS[value], by=agent, now=now)
+        policy = policies.get(db, request.path_params["policy_id"])
+        policies.move(db, policy, STEPS[one_of(str(form.get("value", "")), STEPS, field="value")], by=agent, now=now)
 
     await act(request, verb)
     return RedirectResponse("/admin/promises", 303)

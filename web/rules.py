@@ -13,7 +13,7 @@ from helpdesk.rules import Form
 from models import Agent, Rule
 from web import builder
 from web.builder import Draft
-from web.edge import act, back, desk_of, html, look, renderer_of, see
+from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
 
 PLAIN = ("name", "trigger", "after", "unit")
@@ -112,19 +112,20 @@ async def undo(request: Request) -> Response:
 async def switch(request: Request) -> Response:
     """Let it run, or no longer."""
     value = str((await request.form()).get("value", ""))
-    if value not in ("on", "off"):
-        raise Invalid("unknown_choice", field="value")
-    is_on = value == "on"
-    return await _change(request, "saved", lambda db, rule, by, now: rules.switch(db, rule, is_on, by=by, now=now))
+    return await _change(
+        request, "saved",
+        lambda db, row, by, now: rules.switch(
+            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
 
 
 async def move(request: Request) -> Response:
     """Ask it earlier, or later."""
     value = str((await request.form()).get("to", ""))
-    if value not in ("up", "down"):
-        raise Invalid("unknown_choice", field="to")
-    by_places = -1 if value == "up" else 1
-    return await _change(request, "saved", lambda db, rule, by, now: rules.move(db, rule, by_places, by=by, now=now))
+    places = {"up": -1, "down": 1}
+    return await _change(
+        request, "saved",
+        lambda db, rule, by, now: rules.move(
+            db, rule, places[one_of(value, places, field="to")], by=by, now=now))  # fmt: skip
 
 
 async def delete(request: Request) -> Response:

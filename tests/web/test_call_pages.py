@@ -64,7 +64,7 @@ def test_a_form_that_says_nothing_of_calls_leaves_them_as_they_are(desk: OpenDes
 
 def test_an_agents_languages_turns_and_calls_at_once_are_set_on_one_page(desk: OpenDesk) -> None:
     ben, returns, general = desk.agent(BEN), desk.queue("returns").id, desk.queue("general").id
-    told = {"language": ["en", "ja"], "most_calls": "2", "phone": BEN.phone, "extension": "204",
+    told = {"language": ["en", "ja"], "most_tickets": "0", "most_calls": "2", "phone": BEN.phone, "extension": "204",
             f"level_{returns}": "2", f"level_{general}": "1"}  # fmt: skip
     assert desk.as_(SATO).post(f"/admin/agents/{ben.id}", data=told).status_code == 200
     ben = desk.agent(BEN)
@@ -86,7 +86,8 @@ def test_an_agents_languages_turns_and_calls_at_once_are_set_on_one_page(desk: O
 ])  # fmt: skip
 def test_a_mistake_about_an_agent_changes_nothing(desk: OpenDesk, field: str, value: Any, code: str) -> None:
     ben = desk.agent(BEN)
-    told = {"language": ["en"], "most_calls": "3", "phone": "", "extension": "", "level_2": "1"} | {field: value}
+    told = {"language": ["en"], "most_calls": "3", "most_tickets": "0", "phone": "", "extension": "", "level_2": "1"}
+    told |= {field: value}
     page = desk.as_(SATO).post(f"/admin/agents/{ben.id}", data=told)
     assert page.status_code == 422 and f'id="f-{code}-error"' in page.text
     assert desk.agent(BEN).most_calls == 1 and desk.agent(BEN).phone == BEN.phone

@@ -226,7 +226,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
 
 def ruled(desk: OpenDesk) -> None:
     """A rule raises what is noted, which is taken back; a macro lowers it."""
-    raises = {"name": "規則", "trigger": "noted", "acts-0-do": "prioritize", "acts-0-value": "3", "step": "save"}
+    raises = {"name": "規則", "trigger": "noted", "acts-0-do": "prioritize", "acts-0-value": "4", "step": "save"}
     desk.as_(SATO).post("/admin/rules/new", data=raises)
     desk.as_(SATO).post("/admin/rules/1/switch", data={"value": "on"})
     desk.as_(BEN).post("/tickets/1/note", data={"body": "急ぎます"})
