@@ -337,7 +337,7 @@ WORDS: dict[str, dict[str, str]] = {
         "1": N_("Low"),
         "2": N_("Normal"),
         "3": N_("High"),
-        "4": N_("Urgent"),
+        "4": N_("Top"),
     },
     "posted_field": {
         "ticket": N_("Number"),
@@ -877,7 +877,7 @@ WORDS: dict[str, dict[str, str]] = {
         "item_restored": N_("“%(name)s” is on the checklist again"),
     },
     "priority": {
-        "4": N_("Urgent"),
+        "4": N_("Top"),
         "3": N_("High"),
         "2": N_("Normal"),
         "1": N_("Low"),

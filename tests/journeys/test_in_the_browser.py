@@ -353,7 +353,7 @@ def test_every_act_on_a_ticket_has_a_key_and_z_takes_the_last_one_back(office: O
     aiko.keyboard.press("p")
     expect(aiko.get_by_label("優先度")).to_be_focused()
     aiko.get_by_label("優先度").select_option("4")
-    expect(said).to_contain_text("優先度を「急ぎ」にしました")
+    expect(said).to_contain_text("優先度を「最優先」にしました")
     aiko.get_by_label("優先度").blur()
     aiko.keyboard.press("z")
     expect(said).to_contain_text("取り消し済み")

@@ -64,7 +64,7 @@ def notified(desk: OpenDesk, person: Person) -> list[str]:
 
 
 ACTS: list[tuple[str, dict[str, Any], str, str]] = [
-    ("priority", {"priority": "4"}, "優先度を「急ぎ」にしました", "さんが優先度を「急ぎ」にしました"),
+    ("priority", {"priority": "4"}, "優先度を「最優先」にしました", "さんが優先度を「急ぎ」にしました"),
     ("pend", {"until": "tomorrow"}, "保留にしました", "さんが保留にしました · 再開 2026/11/17(火) 09:00"),
     ("pend", {"until": "customer"}, "お客様から連絡があるまで保留にしました", "お客様からの連絡待ち"),
     ("tags", {"tag": "修理"}, "タグ「修理」を付けました", "さんがタグ「修理」を付けました"),
