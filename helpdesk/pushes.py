@@ -35,7 +35,7 @@ MOST = 20
 TIMEOUT_SECONDS = 10
 
 _WORDS = {
-    "ja": {"call": "着信があります", "news": "あなた宛てのお知らせがあります", "ticket": "チケット #{number}"},
+    "ja": {"call": "着信があります", "news": "あなた宛てのお知らせがあります", "ticket": "問い合わせ #{number}"},
     "en": {"call": "Incoming call", "news": "There is news for you", "ticket": "Ticket #{number}"},
 }
 logger = logging.getLogger(__name__)

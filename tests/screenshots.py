@@ -24,10 +24,8 @@ from tests.running import ROOT, Running, running
 
 FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
-SIZES = {1440: 900, 390: 844}
-IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy"}
 SIZES = {1440: 900, 1024: 768, 390: 844}
-IN_THE_DARK = {"inbox", "ticket", "queues", "ringing", "accuracy"}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -169,7 +167,7 @@ def palette(page: Page, desk: Running) -> None:
     first_of(".row:has-text('E07') a[data-open-ticket]")(page, desk)
     page.keyboard.press("Control+k")
     page.locator("#palette-words").press_sequentially("田中")
-    expect(page.locator(".palette-item:has-text('田中 美咲')")).to_be_visible()
+    expect(page.locator(".palette-item:has-text('田中 美咲')").first).to_be_visible()
 
 
 def menu(page: Page, desk: Running) -> None:
@@ -243,6 +241,12 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "macros": (SUPERVISOR, whole("/admin/macros")),
     "macro-form": (SUPERVISOR, whole("/admin/macros/1")),
     "checklists": (SUPERVISOR, "/admin/checklists"),
+    "rule-runs": (SUPERVISOR, "/admin/rules/runs"),
+    "tags": (SUPERVISOR, "/admin/tags"),
+    "fields": (SUPERVISOR, "/admin/fields"),
+    "field-form": (SUPERVISOR, whole("/admin/fields/new")),
+    "administration": (SUPERVISOR, "/admin"),
+    "setting-found": (SUPERVISOR, "/admin?q=署名"),
     "domains": (SUPERVISOR, whole("/admin/mail/domains")),
     "laying-in": (AGENT, laying_in),
     "account": (AGENT, whole("/account")),

@@ -19,6 +19,7 @@ from helpdesk.customers import records
 from helpdesk.errors import NotFound
 from helpdesk.search import asking, finding
 from models import Agent, Role
+from web import administration
 from web.edge import desk_of, renderer_of, see
 from web.words import N_
 
@@ -40,28 +41,9 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/notifications", N_("Notifications"), ""),
     ("/account", N_("My settings"), ""),
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
-    ("/queues/accuracy", N_("Routing accuracy"), Role.SUPERVISOR),
-    ("/queues/alarms", N_("Alarms"), Role.SUPERVISOR),
-    ("/queues/walls", N_("Wallboards"), Role.SUPERVISOR),
-    ("/admin/queues", N_("Manage queues"), Role.SUPERVISOR),
-    ("/admin/agents", N_("Manage agents"), Role.SUPERVISOR),
-    ("/admin/calendars", N_("Business hours"), Role.SUPERVISOR),
-    ("/admin/parked", N_("Set aside"), Role.SUPERVISOR),
-    ("/admin/mail", N_("Mail ledger"), Role.SUPERVISOR),
-    ("/admin/mailboxes", N_("Mailboxes"), Role.SUPERVISOR),
-    ("/admin/exchanges", N_("Telephone systems"), Role.SUPERVISOR),
-    ("/admin/mail/domains", N_("Sending domains"), Role.SUPERVISOR),
-    ("/admin/blocked", N_("Blocked callers"), Role.SUPERVISOR),
-    ("/admin/canned", N_("Canned replies"), Role.SUPERVISOR),
-    ("/admin/guesses", N_("Guesses shown"), Role.SUPERVISOR),
-    ("/admin/promises", N_("Promises"), Role.SUPERVISOR),
-    ("/admin/rules", N_("Rules"), Role.SUPERVISOR),
-    ("/admin/macros", N_("Macros"), Role.SUPERVISOR),
-    ("/admin/checklists", N_("Checklists"), Role.SUPERVISOR),
-    ("/admin/tags", N_("Tags"), Role.SUPERVISOR),
-    ("/admin/fields", N_("Ticket fields"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
-    ("/admin/surveys", N_("Surveys"), Role.SUPERVISOR),
+    ("/admin", N_("Administration"), Role.SUPERVISOR),
+    *((place.path, place.name, Role.SUPERVISOR) for place in administration.places()),
 )
 
 ACTS: tuple[tuple[str, str], ...] = (  # what keys.js does, words

@@ -151,7 +151,7 @@ def test_a_request_is_tried_and_nothing_is_kept(desk: OpenDesk) -> None:
         page = desk.as_(SATO).post(f"/admin/exchanges/{front.id}/try", data={"said": said})
         seen = text_of(part(page.text, "try"))
         for each in ("着信", "090-1234-5678", TANAKA.name, "03-5550-0101", "技術サポート", AIKO.name,
-                     "新しいチケットを作成"):  # fmt: skip
+                     "新しい問い合わせを作成"):  # fmt: skip
             assert each in seen, said
     assert tables(desk) == before and screen.pops == []
 

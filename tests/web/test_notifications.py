@@ -91,7 +91,7 @@ def test_whoever_is_given_a_ticket_or_answered_there_is_told_and_nobody_of_their
     desk.as_(SATO).post("/tickets/1/assign", data={"agent_id": aiko.id})
     desk.mail(subject="Re: 電源が入りません", headers={"In-Reply-To": message_id})
     page = text_of(desk.as_(AIKO).get("/notifications").text)
-    assert "お客様から返信がありました" in page and f"{SATO.name}さんがチケットの担当をあなたにしました" in page
+    assert "お客様から返信がありました" in page and f"{SATO.name}さんがあなたを担当にしました" in page
     assert "電源が入りません" in page
     assert desk.as_(AKIRA).get("/notifications").text.count("told-line") == 0
 

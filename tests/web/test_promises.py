@@ -25,7 +25,7 @@ def look_out(desk: OpenDesk) -> None:
 def test_a_policy_says_in_plain_sentences_what_it_means_and_what_it_would_mean_now(desk: OpenDesk) -> None:
     make(desk, queue_id=desk.queue("returns").id, priority="3", channel="mail", breached_agent_id=desk.agent(BEN).id)
     told = text_of(desk.as_(SATO).get(PAGE).text)
-    assert "「返品・交換」のチケットのうち、優先度「高」で、メールで受けたものが対象です。" in told
+    assert "「返品・交換」の問い合わせのうち、優先度「高」で、メールで受けたものが対象です。" in told
     assert "初回は1時間30分以内に回答します。" in told
     assert "時間の75 %が経過したら、担当者に通知します。" in told
     assert "期限を過ぎたら、担当者、管理者、Ben Carterに通知します。" in told

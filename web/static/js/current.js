@@ -1,4 +1,4 @@
-// Marks where we are: the open ticket's row in the list, and this view's entry in the rail after it was fetched anew.
+// Marks where we are: the open ticket's row in the list, and the rail's entry for this view after it was fetched anew.
 function mark() {
   const id = document.querySelector("#pane .ticket")?.dataset.ticket;
   for (const link of document.querySelectorAll("a[data-open-ticket]")) {
@@ -7,7 +7,7 @@ function mark() {
   }
   const { view } = document.body.dataset;
   for (const link of document.querySelectorAll("#rail a[data-nav]")) {
-    if (link.dataset.nav === view) link.setAttribute("aria-current", "page");
+    if (link.dataset.nav.split(" ").includes(view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }

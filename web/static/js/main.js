@@ -20,6 +20,7 @@ import "./copy.js";
 import "./grow.js";
 import "./bulk.js";
 import "./filters.js";
+import "./settings.js";
 import "./pane.js";
 import "./tabs.js";
 import "./menus.js";
