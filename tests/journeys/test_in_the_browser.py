@@ -340,6 +340,7 @@ def test_the_keyboard_is_enough(office: Office) -> None:
     aiko.keyboard.press("/")
     expect(aiko.locator("#palette-words")).to_be_focused()
     aiko.keyboard.press("Escape")
+    expect(aiko.get_by_role("dialog")).to_have_count(0)
     aiko.keyboard.press("e")
     expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
 
