@@ -573,7 +573,7 @@ def test_lines_of_the_log_are_forgotten_after_their_days(desk: OpenDesk) -> None
     front.says(**RING)
     desk.clock.advance(days=31)
     front.says(**RING | {"callId": "c-2"})
-    desk.write(lambda db: exchange_log.forget(db, before=desk.clock() - timedelta(days=30)))  # or the desk has by itself
+    desk.write(lambda db: exchange_log.forget(db, before=desk.clock() - timedelta(days=30)))  # unless it did
     assert [line.call_id for line in front.log] == [desk.call("c-2").id]
 
 
