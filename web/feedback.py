@@ -15,10 +15,11 @@ from helpdesk import access, feedback, queues, reports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from models import Agent
-from web import charts, words
+from web import charts, exports, words
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
+WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
 SOURCES = ("all", *feedback.SOURCES)
 
 
@@ -88,8 +89,8 @@ async def file(request: Request) -> Response:
     rows = feedback.lines(said, topics)
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
-        return StreamingResponse(_csv(heads, rows), media_type="text/csv; charset=utf-8", headers=kept)
-    content = await run_in_threadpool(_xlsx, heads, rows)
+        return StreamingResponse(exports.csv_lines(heads, rows), media_type="text/csv; charset=utf-8", headers=kept)
+    content = await run_in_threadpool(exports.spreadsheet, heads, rows, widths=WIDTHS)
     return Response(content, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
                     headers=kept)  # fmt: skip
 
@@ -155,38 +156,6 @@ def _behind(request: Request, found: feedback.Analysis) -> dict[str, Any]:
 def _is_key(key: str) -> bool:
     """Whether something could be the key of a number on the page."""
     return 0 < len(key) <= 40 and key.replace("-", "").replace("_", "").isalnum()
-
-
-def _csv(heads: list[str], rows: Iterator[list[Any]]) -> Iterator[bytes]:
-    yield b"\xef\xbb\xbf"
-    for row in (heads, *rows):
-        line = io.StringIO()
-        csv.writer(line).writerow([_harmless(value) if isinstance(value, str) else value for value in row])
-        yield line.getvalue().encode()
-
-
-def _xlsx(heads: list[str], rows: Iterator[list[Any]]) -> bytes:
-    """Written row by row; nothing in it is a formula or a link."""
-    from xlsxwriter import Workbook
-
-    content = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-               "strings_to_numbers": False}  # fmt: skip
-    with Workbook(content, options) as book:
-        sheet = book.add_worksheet()
-        strong = book.add_format({"bold": True})
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, 5, 16)
-        sheet.set_column(6, 6, 80)
-        sheet.write_row(0, 0, heads, strong)
-        for number, row in enumerate(rows, 1):
-            sheet.write_row(number, 0, row)
-    return content.getvalue()
-
-
-def _harmless(text: str) -> str:
-    """What a spreadsheet would take for a formula is kept from being one."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _rows(raw: bytes) -> Iterator[dict[str, str]]:

@@ -1,8 +1,5 @@
 """The report of calls, for supervisors: on a page, and as a file."""
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from helpdesk import access, queues, reports
 from helpdesk.errors import Invalid, NotFound
 from models import Agent
-from web import words
+from web import exports, words
 from web.edge import desk_of, html, look, renderer_of, see
 
 
@@ -54,7 +51,7 @@ async def file(request: Request) -> Response:
     heads += [words.sentence(gettext, "measure", column) for column in report.columns]
     name = f"calls-{asked.first.isoformat()}-{asked.last.isoformat()}.csv"
     return StreamingResponse(
-        _lines(heads, report), media_type="text/csv; charset=utf-8",
+        exports.csv_lines(heads, reports.table(report)), media_type="text/csv; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
     )  # fmt: skip
 
@@ -72,18 +69,3 @@ def _report(request: Request, db: Session, agent: Agent) -> tuple[reports.Period
     report = reports.calls(db, asked, query.get("by", "queue"), queue_id=queue_id, language=agent.language,
                            timezone=timezone, now=now)  # fmt: skip
     return asked, report
-
-
-def _lines(heads: list[str], report: reports.Report) -> Iterator[bytes]:
-    """A line at a time. The mark at the begin tells spreadsheets that it is UTF-8."""
-    yield b"\xef\xbb\xbf"
-    lines: list[list[str | float | int]] = [[*heads], *reports.table(report)]
-    for row in lines:
-        line = io.StringIO()
-        csv.writer(line).writerow([_harmless(value) if isinstance(value, str) else value for value in row])
-        yield line.getvalue().encode()
-
-
-def _harmless(text: str) -> str:
-    """A name that a spreadsheet would take for a formula is kept from being one."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
