@@ -492,6 +492,14 @@ class SurveyChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TopicChanged(Fact):
+    """`state` "made", "changed", "on" or "off"."""
+
+    topic_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeedbackGiven(Fact):
     """A customer answered when asked, or changed the answer. Imported ones belong to no ticket."""
 

@@ -36,7 +36,6 @@ from models import (
     Routing,
     Scale,
     Ticket,
-    Topic,
 )
 from models.database import Database
 
@@ -277,16 +276,6 @@ def trend(db: Session, interval: Interval, *, timezone: str, queue_id: int | Non
 def differ(now: Share, before: Share) -> bool:
     """Whether two shares differ by more than chance, by the likelihood ratio test."""
     return bool(now.of and before.of) and drift.p_of(before.held, before.of, now.held, now.of) < SURE
-
-
-def topics(db: Session, *, language: str) -> dict[str, tuple[str, Sequence[str]]]:
-    """The topics looked for: key -> name, words. Those of the desk, or, until it has its own, those it begins with."""
-    own = db.execute(sa.select(Topic).order_by(col(Topic.position), col(Topic.id))).scalars().all()
-    if own:
-        return {
-            f"t{row.id}": (row.name_en if language == "en" else row.name, row.words) for row in own if row.is_active
-        }
-    return {each.key: (each.name_en if language == "en" else each.name, each.words) for each in themes.shipped()}
 
 
 def collect(

@@ -260,6 +260,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "queues": (SUPERVISOR, "/queues"),
     "callbacks": (SUPERVISOR, "/callbacks"),
     "feedback": (SUPERVISOR, "/reports/feedback?behind=speed"),
+    "topics": (SUPERVISOR, "/reports/topics"),
     "surveys": (SUPERVISOR, "/admin/surveys"),
     "survey": (SUPERVISOR, "/admin/surveys/1"),
     "survey-answer": (SUPERVISOR, "/admin/surveys/1/preview"),

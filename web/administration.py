@@ -122,6 +122,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         Place("/admin/surveys", "message-square-heart", N_("Surveys"), N_("What customers are asked, and when"),
               (N_("Queue"), N_("Name"), N_("When"), N_("Scale"), N_("Minutes to wait before asking"),
                N_("Days for which nobody is asked again"), N_("Question in Japanese"), N_("Question in English"))),
+        Place("/reports/topics", "tags", N_("Topics of the report"), N_("What comments and mails are read for"),
+              (N_("Japanese name"), N_("English name"), N_("Its words"))),
     )),
 )  # fmt: skip
 

@@ -64,6 +64,7 @@ from web import (
     surveys,
     tags,
     tickets,
+    topics,
     views,
     walls,
 )
@@ -196,6 +197,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/reports/feedback.csv", feedback.file),
         Route("/reports/feedback.xlsx", feedback.file),
         Route("/reports/feedback/import", feedback.bring, methods=POST),
+        Route("/reports/topics", topics.page, methods=BOTH),
+        Route("/reports/topics/switch", topics.switch, methods=POST),
         Route("/queues/hands", queues.hands),
         Route("/queues/hands/{agent_id:id}/lower", queues.lower, methods=POST),
         Route("/queues/accuracy", accuracy.page),

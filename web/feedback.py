@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, feedback, queues, reports
+from helpdesk import access, feedback, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from models import Agent
@@ -42,7 +42,7 @@ async def page(request: Request) -> Response:
             return told
         now, before, queue_id, sources = _asked(request, db, asked)
         return told | {
-            "asked": asked, "interval": now, "topics": feedback.topics(db, language=agent.language),
+            "asked": asked, "interval": now, "topics": topics.looked_for(db, language=agent.language),
             "marks": feedback.marks(db, now, queue_id=queue_id),
             "marks_before": feedback.marks(db, before, queue_id=queue_id),
             "response": feedback.response(db, now, queue_id=queue_id),
@@ -80,13 +80,13 @@ async def file(request: Request) -> Response:
         asked = _period(request)
         now, _, queue_id, sources = _asked(request, db, asked)
         told = feedback.collect(db, now, sources=sources, queue_id=queue_id)
-        return told, feedback.topics(db, language=agent.language), asked
+        return told, topics.looked_for(db, language=agent.language), asked
 
-    agent, (said, topics, asked) = await see(request, verb)
+    agent, (said, looked, asked) = await see(request, verb)
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
     name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"
-    rows = feedback.lines(said, topics)
+    rows = feedback.lines(said, looked)
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
         return StreamingResponse(exports.csv_lines(heads, rows), media_type="text/csv; charset=utf-8", headers=kept)

@@ -152,6 +152,10 @@ def _surveys(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
 
 
+def _topics(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("topics", set()).add(SUPERVISORS)
+
+
 def _feedback(touched: Touched, fact: Any) -> None:
     if fact.ticket_id is not None:
         touched.tickets.setdefault(fact.ticket_id, set())
@@ -314,6 +318,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.NotificationsRead: _notified,
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
+    facts.TopicChanged: _topics,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,

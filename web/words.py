@@ -1246,6 +1246,9 @@ WORDS: dict[str, dict[str, str]] = {
         "call_does_not_wait": N_("This call does not wait any more."),
         "not_a_threshold": N_("Please enter a number above 0, percentages up to 100."),
         "not_a_period": N_("Please choose the days again."),
+        "words_missing": N_("Please enter at least one word."),
+        "too_many_words": N_("A topic has 200 words at most."),
+        "too_many_topics": N_("There are 60 topics at most."),
         "score_missing": N_("Please choose one."),
         "survey_was_answered": N_(
             "Customers have answered on this scale already. Make another survey for another scale."

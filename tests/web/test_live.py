@@ -195,6 +195,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/surveys/new", data=survey)
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
+    desk.as_(SATO).post("/reports/topics", data={"name": "店舗", "name_en": "Shop", "words": "店員"})
     desk.write(worked_on)
     ruled(desk)
     promised(desk)
