@@ -868,7 +868,7 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
         page.get_by_role("button", name="窓口を開設").click()
         page.wait_for_url("**/inbox")
         expect(page.locator("#me > summary")).to_contain_text("佐藤 健")
-        expect(page.get_by_role("link", name="要確認")).to_be_visible()
+        expect(page.get_by_role("link", name="管理", exact=True)).to_be_visible()
         assert page.goto("/welcome").status == 404  # type: ignore[union-attr]
 
         again = browser.new_context(locale="ja-JP", base_url=desk.url).new_page()
