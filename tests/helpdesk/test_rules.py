@@ -325,5 +325,5 @@ def test_a_deleted_rule_can_be_brought_back_and_is_off_then(desk: OpenDesk) -> N
 
 
 def test_every_act_and_every_term_has_a_kind_that_the_form_can_draw() -> None:
-    assert {act.kind for act in acts.ACTS.values()} <= {"none", "choice", "area", "number", "post", "text"}
+    assert {act.kind for act in acts.ACTS.values()} <= {"none", "choice", "area", "number", "post", "field"}
     assert {each.kind for each in terms.TERMS.values()} <= set(terms.OPERATORS)
