@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -425,28 +424,7 @@ def _due(db: Session, rule: Rule, ticket: Ticket, since: datetime) -> datetime:
     calendar = db.get(Calendar, queue.calendar_id) if queue and queue.calendar_id else None
     if calendar is None:
         return since + timedelta(minutes=rule.after_minutes)
-    return _later(calendar, since, rule.after_minutes)
-
-
-def _later(calendar: Calendar, at: datetime, minutes: int) -> datetime:
-    """When so many minutes of the calendar's hours have passed; never where it does not open that long."""
-    zone, left = ZoneInfo(calendar.timezone), timedelta(minutes=minutes)
-    first = at.astimezone(zone).date() - timedelta(days=1)
-    for week in range(0, hours.FARTHEST, 7):
-        for day in hours.days(calendar, first + timedelta(days=week), 7, language="en"):
-            for opens, closes in day.hours:
-                begin = _instant(day.day, opens, zone)
-                end = _instant(day.day + timedelta(days=closes <= opens), closes, zone)
-                if end <= (begin := max(begin, at)):
-                    continue
-                if end - begin >= left:
-                    return begin + left
-                left -= end - begin
-    return _FOREVER
-
-
-def _instant(day: Any, clock: str, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, int(clock[:2]), int(clock[3:5]), tzinfo=zone).astimezone(UTC)
+    return hours.Timetable(calendar).after(since, rule.after_minutes * 60) or _FOREVER
 
 
 # --- by supervisors

@@ -76,7 +76,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
     tell("soak_calls_kept", told["calls"], "calls", floor=report.rung, higher_is_better=True, bar="ratio = 1",
          refused=len(report.refused), shown=report.shown, said=sum(report.said.values()),
          frames=sum(seen.frames for seen in report.seen.values()), minutes=took / 60, **told)  # fmt: skip
-    tell("soak_memory_at_the_end", memory[-1], "MB", floor=warm, bar="ratio < 1.15", at_start=memory[0],
+    tell("soak_memory_at_the_end", memory[-1], "MB", floor=warm, bar="ratio < 1.1", at_start=memory[0],
          each_minute=[round(each) for each in memory[::6]], processor_seconds_a_call=spent / report.rung)  # fmt: skip
     rings = [ms for seen in report.seen.values() for ms in seen.milliseconds.get("ring", ())]
     tell("soak_webhook_answer_p99", percentile(report.answers, 0.99), "ms", floor=percentile(report.answers, 0.5),
