@@ -1,0 +1,14 @@
+"""The desk has a name, a logo and a colour of its own."""
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
