@@ -68,6 +68,7 @@ from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
+from models.tallies import AgentDay, CallDay, CountedDay, Stretch, TagDay, TicketDay
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -104,6 +105,7 @@ from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
+    "AgentDay",
     "AgentState",
     "Alarm",
     "Assigning",
@@ -122,6 +124,7 @@ __all__ = [
     "BulkState",
     "Calendar",
     "Call",
+    "CallDay",
     "CallFact",
     "CallOffer",
     "CallState",
@@ -136,6 +139,7 @@ __all__ = [
     "ChecklistItem",
     "CompanyLine",
     "ContactPoint",
+    "CountedDay",
     "Customer",
     "CustomerChoice",
     "Delivery",
@@ -214,9 +218,12 @@ __all__ = [
     "SavedView",
     "SenderHour",
     "SolvedCase",
+    "Stretch",
     "Survey",
     "Tag",
+    "TagDay",
     "Ticket",
+    "TicketDay",
     "TicketField",
     "TicketLink",
     "TicketState",

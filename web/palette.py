@@ -40,6 +40,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/queues", N_("Live view"), ""),
     ("/notifications", N_("Notifications"), ""),
     ("/account", N_("My settings"), ""),
+    ("/reports/service", N_("Service report"), Role.SUPERVISOR),
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
     ("/admin", N_("Administration"), Role.SUPERVISOR),
