@@ -68,7 +68,16 @@ from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
-from models.tallies import AgentDay, CallDay, CountedDay, Stretch, TagDay, TicketDay
+from models.tallies import (
+    AgentDay,
+    AutomationDay,
+    CallDay,
+    CountedDay,
+    RoutingDay,
+    Stretch,
+    TagDay,
+    TicketDay,
+)
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -116,6 +125,7 @@ __all__ = [
     "AskedAfter",
     "Attachment",
     "AutomaticAnswer",
+    "AutomationDay",
     "BlockedCaller",
     "Bookmark",
     "BulkAct",
@@ -208,6 +218,7 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "RoutingDay",
     "Rule",
     "RuleMail",
     "RuleRun",

@@ -55,6 +55,11 @@ class Stretch(Row, table=True):
     answer_open_seconds: int | None = None
     answer_kept: bool | None = None
     came_back: bool | None = None  # the customer wrote or called again within seven days of the first answer
+    language: str = ""
+    placed_by: str = ""  # the reason of the first decision on its queue, see Routing; "" where there was none
+    placed_id: int | None = None  # and that queue
+    is_corrected: bool = False  # an agent moved it elsewhere since
+    is_settled_there: bool = False  # nobody did, and it is resolved
 
 
 class TicketDay(Row, table=True):
@@ -141,6 +146,33 @@ class CallDay(Row, table=True):
     first_contacts: int = 0
     first_resolved: int = 0
     halves: bytes = b""  # offered in each half hour
+
+
+class RoutingDay(Row, table=True):
+    """What became of the desk's first decisions on the tickets opened on a day: the queue, the language, and why."""
+
+    day: date = Field(primary_key=True)
+    queue_id: int = Field(primary_key=True)
+    language: str = Field(primary_key=True)
+    reason: str = Field(primary_key=True)
+    placed: int = 0
+    stayed: int = 0  # nobody moved it, and it was resolved
+    corrected: int = 0  # an agent moved it
+
+
+class AutomationDay(Row, table=True):
+    """What the desk did by itself on a day, and what came of it within seven days; 0 until they are over."""
+
+    day: date = Field(primary_key=True)
+    kind: str = Field(primary_key=True)  # "rule", "rule_mail", "macro", "receipt", "survey", "canned"
+    thing_id: int = Field(primary_key=True)  # of the rule, macro, survey or canned reply; of the queue for receipts
+    count: int = 0
+    settled: int = 0  # of which it is known what came of them
+    wrote: int = 0  # the customer wrote in the ticket within three days
+    resolved: int = 0
+    reopened: int = 0
+    answered: int = 0  # the survey
+    undone: int = 0
 
 
 class TagDay(Row, table=True):

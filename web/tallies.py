@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from helpdesk import access, agents, queues, reports
+from helpdesk.accuracy import FEW
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import SECOND
 from helpdesk.tallies import figures, findings, rows
@@ -106,7 +107,7 @@ async def file(request: Request) -> Response:
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "service_column", code) for code in words.codes("service_column")]
     name = f"service-{report.period.first.isoformat()}-{report.period.last.isoformat()}.{kind}"
-    return await _sent(kind, name, heads, table(report, gettext))
+    return await sent(kind, name, heads, table(report, gettext))
 
 
 async def behind(request: Request) -> Response:
@@ -155,7 +156,7 @@ async def behind_file(request: Request) -> Response:
          each.transfers]
         for each in found
     )  # fmt: skip
-    return await _sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines)
+    return await sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines)
 
 
 def table(report: Service, gettext: Callable[[str], str]) -> Iterator[list[Any]]:
@@ -229,8 +230,10 @@ def _ranger(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
 
 def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | None:
     """How a figure moved: {"way", "text", "is_good"}; None where nothing can be said."""
-    if before is None or now.value is None or not before.value or now.cases == 0:
+    if before is None or now.value is None or not before.value:
         return None
+    if now.kind != "count" and min(now.cases, before.cases) < FEW:
+        return None  # of so few, a change says nothing
     if now.kind == "share":
         points = 100 * (now.value - before.value)
         text, moved = f"{points:+.0f} pt", points
@@ -297,7 +300,8 @@ def _filters(request: Request, db: Session) -> tuple[Asked, dict[str, str]]:
     return Asked(numbers["queue"], typed["channel"] or None, numbers["priority"], numbers["agent"]), typed
 
 
-async def _sent(kind: str, name: str, heads: list[str], lines: Iterator[list[Any]]) -> Response:
+async def sent(kind: str, name: str, heads: list[str], lines: Iterator[list[Any]]) -> Response:
+    """A table as a file, "csv" or "xlsx"."""
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
         return StreamingResponse(exports.csv_lines(heads, lines), media_type="text/csv; charset=utf-8", headers=kept)

@@ -1797,6 +1797,53 @@ WORDS: dict[str, dict[str, str]] = {
         "service_level_better": N_("“%(name)s”: the service level rose to %(now)s from %(before)s."),
         "service_level_worse": N_("“%(name)s”: the service level fell to %(now)s from %(before)s."),
     },
+    "automation": {
+        "routing": N_("Routing"),
+        "rule": N_("Rule"),
+        "rule_mail": N_("Mails of rules"),
+        "macro": N_("Macro"),
+        "receipt": N_("Receipts"),
+        "survey": N_("Surveys"),
+        "canned": N_("Prepared reply"),
+    },
+    "evaluation_column": {
+        "part": N_("What"),
+        "name": N_("Name"),
+        "language": N_("Language"),
+        "count": N_("How often"),
+        "settled": N_("Known what came of it, or settled where it was put"),
+        "wrote": N_("Customer wrote within 3 days"),
+        "resolved": N_("Resolved within 7 days"),
+        "reopened": N_("Reopened within 7 days"),
+        "answered": N_("Answered"),
+        "undone": N_("Taken back"),
+    },
+    "evaluation_name": {
+        "placed": N_("Placed by the desk"),
+        "right": N_("Left where it was put"),
+        "triage": N_("Triage share"),
+        "saved": N_("Time saved, about"),
+        "came": N_("What came of it"),
+    },
+    "evaluation_formula": {
+        "placed": N_(
+            "Tickets opened in the period whose first queue the desk chose: by address, number, key words, a "
+            "rule or the classifier."
+        ),
+        "right": N_(
+            "Resolved and never moved by an agent / (that + moved to another queue by an agent). What is still "
+            "open is in neither."
+        ),
+        "triage": N_("Left in triage because nothing was sure / (that + placed by the desk)."),
+        "saved": N_(
+            "(Settled where it was put − moved by an agent) × the seconds that placing one by hand takes, as "
+            "chosen above. What was placed wrongly was read once in vain."
+        ),
+        "came": N_(
+            "Of what was done at least seven days ago: whether the customer wrote in the ticket within three "
+            "days, and whether it was resolved or opened again within seven."
+        ),
+    },
 }
 
 

@@ -20,7 +20,20 @@ from sqlmodel import Session, col
 from helpdesk.events import last_number
 from helpdesk.tallies import stretches, totals
 from helpdesk.tallies.stretches import Hours, Told
-from models import AgentDay, Bookmark, Call, CallDay, CountedDay, Event, Stretch, TagDay, Ticket, TicketDay
+from models import (
+    AgentDay,
+    AutomationDay,
+    Bookmark,
+    Call,
+    CallDay,
+    CountedDay,
+    Event,
+    RoutingDay,
+    Stretch,
+    TagDay,
+    Ticket,
+    TicketDay,
+)
 from models.database import Database
 
 STRIDE: Final = 400
@@ -123,7 +136,7 @@ def begin(db: Session) -> None:
 
 def begin_anew(db: Session) -> None:
     """Forget everything that is kept."""
-    for table in (Stretch, TicketDay, AgentDay, CallDay, TagDay, CountedDay):
+    for table in (Stretch, TicketDay, AgentDay, CallDay, TagDay, RoutingDay, AutomationDay, CountedDay):
         db.execute(sa.delete(table))
     db.execute(sa.delete(Bookmark).where(col(Bookmark.name).in_((LOG, PAST))))
     begin(db)
@@ -196,9 +209,9 @@ def _keep(db: Session, batch: Batch, timezone: str) -> bool:
     if mark is None or mark.number != batch.begins:
         return False
     zone = ZoneInfo(timezone)
-    moments = stretches.write(db, batch.told, batch.rows) if batch.told else []
+    moments, returns = stretches.write(db, batch.told, batch.rows) if batch.told else ([], [])
     days = {each.astimezone(zone).date() for each in (*moments, *batch.moments)}
-    settled: set[date] = set()
+    settled = {each.astimezone(zone).date() for each in returns}
     for begun, ended in batch.calls:
         days |= _days(begun, ended, zone)
     for begun, ended in (*batch.calls, *batch.returns):

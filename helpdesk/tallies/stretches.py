@@ -31,6 +31,7 @@ from models import (
     Promise,
     PromiseKind,
     Queue,
+    Routing,
     Stretch,
     Ticket,
     TicketState,
@@ -74,15 +75,17 @@ class Told:
     created_at: datetime
     last_contact_at: datetime
     resolved_at: datetime | None
+    language: str
     facts: list[tuple[str, datetime, int | None, Mapping[str, Any]]] = field(default_factory=list)
     said: list[datetime] = field(default_factory=list)  # by the customer
     answers: list[tuple[datetime, int]] = field(default_factory=list)  # by whom
     promises: list[tuple[str, datetime | None, datetime | None]] = field(default_factory=list)  # kept, broken
     calendar_id: int | None = None  # by whose hours its promises count
+    decisions: list[tuple[int, str]] = field(default_factory=list)  # which queue, and why
 
 
 def read(db: Session, ticket_ids: Iterable[int]) -> list[Told]:
-    """What is known of these tickets, by number. Five statements."""
+    """What is known of these tickets, by number. Six statements."""
     ids = sorted(set(ticket_ids))
     if not ids:
         return []
@@ -91,7 +94,8 @@ def read(db: Session, ticket_ids: Iterable[int]) -> list[Told]:
         for row in db.execute(
             sa.select(col(Ticket.id), col(Ticket.queue_id), col(Ticket.channel), col(Ticket.priority),
                       col(Ticket.state), col(Ticket.assignee_id), col(Ticket.merged_into_id), col(Ticket.created_at),
-                      col(Ticket.last_contact_at), col(Ticket.resolved_at)).where(col(Ticket.id).in_(ids))
+                      col(Ticket.last_contact_at), col(Ticket.resolved_at), col(Ticket.language))
+            .where(col(Ticket.id).in_(ids))
         )
     }  # fmt: skip
     for ticket_id, fact, at, by_id, data in db.execute(
@@ -134,6 +138,11 @@ def read(db: Session, ticket_ids: Iterable[int]) -> list[Told]:
     ):  # fmt: skip
         found[ticket_id].promises.append((kind.value, kept_at, breached_at))
         found[ticket_id].calendar_id = calendar_id
+    for ticket_id, queue_id, reason in db.execute(
+        sa.select(col(Routing.ticket_id), col(Routing.queue_id), col(Routing.reason))
+        .where(col(Routing.ticket_id).in_(ids)).order_by(col(Routing.id))
+    ):  # fmt: skip
+        found[ticket_id].decisions.append((queue_id, reason))
     return [found[ticket_id] for ticket_id in ids if ticket_id in found]
 
 
@@ -151,7 +160,8 @@ def fold(told: Told, hours: Hours) -> list[dict[str, Any]]:
             "ticket_id": told.id, "number": number, "queue_id": span.queue_id, "channel": told.channel,
             "priority": told.priority, "opened_at": told.created_at, "began_at": span.began_at,
             "ended_at": span.ended_at, "is_reopened": number < len(spans), "agent_id": span.agent_id,
-            "transfers": max(0, span.transfers), "asks": number == 1 and asked_at is not None,
+            "transfers": max(0, span.transfers), "language": told.language, "placed_by": "", "is_corrected": False,
+            "is_settled_there": False, "asks": number == 1 and asked_at is not None,
         }  # fmt: skip
         if span.ended_at is not None:
             row["resolve_seconds"] = _seconds(told.created_at, span.ended_at)
@@ -159,6 +169,13 @@ def fold(told: Told, hours: Hours) -> list[dict[str, Any]]:
             if number == len(spans):
                 row["resolve_kept"] = _kept(told, PromiseKind.RESOLUTION)
         rows.append(row)
+    if told.decisions:
+        placed_id, placed_by = told.decisions[0]
+        moved = any(reason == "by_agent" and queue_id != placed_id for queue_id, reason in told.decisions[1:])
+        rows[0] |= {
+            "placed_id": placed_id, "placed_by": placed_by, "is_corrected": moved,
+            "is_settled_there": not moved and told.state == TicketState.RESOLVED,
+        }  # fmt: skip
     if asked_at is not None and answers:
         at, responder_id = max(answers[0][0], told.created_at), answers[0][1]
         rows[0] |= {
@@ -231,8 +248,11 @@ def _seconds(start: datetime, end: datetime) -> int:
     return max(0, (end - start) // timedelta(seconds=1))
 
 
-def write(db: Session, told: Sequence[Told], rows: Sequence[Mapping[str, Any]]) -> list[datetime]:
-    """Make the rows of these tickets what was folded. Returns the moments whose days are other ones now."""
+def write(
+    db: Session, told: Sequence[Told], rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[datetime], list[datetime]]:
+    """Make the rows of these tickets what was folded. Returns the moments whose days are other ones now, and those of
+    which it is only another thing who came back: that is counted once seven days are over."""
     ids = [each.id for each in told]
     known = {
         (row["ticket_id"], row["number"]): dict(row)
@@ -240,15 +260,28 @@ def write(db: Session, told: Sequence[Told], rows: Sequence[Mapping[str, Any]]) 
     }
     now = {(row["ticket_id"], row["number"]): dict(row) for row in rows}
     moments: list[datetime] = []
+    returns: list[datetime] = []
     gone = [key for key in known if known[key] != now.get(key)]
     new = [now[key] for key in now if now[key] != known.get(key)]
-    for row in (*(known[key] for key in gone), *new):
-        moments += [row[name] for name in ("began_at", "answered_at", "ended_at") if row[name] is not None]
+    for key in {*gone, *((row["ticket_id"], row["number"]) for row in new)}:
+        before, after = known.get(key, {}), now.get(key, {})
+        for at, shown in _SHOWN.items():
+            if any(before.get(name) != after.get(name) for name in (*_ALWAYS, at, *shown)):
+                moments += [row[at] for row in (before, after) if row.get(at) is not None]
+        if before.get("came_back") != after.get("came_back") and after.get("answered_at"):
+            returns.append(after["answered_at"])
     if gone:
         db.execute(sa.delete(_TABLE).where(sa.tuple_(_TABLE.c.ticket_id, _TABLE.c.number).in_(gone)))
     if new:
         db.execute(sa.insert(_TABLE), new)
-    return moments
+    return moments, returns
 
 
+_ALWAYS = ("queue_id", "channel", "priority")
+_SHOWN = {
+    "began_at": ("number", "asks", "language", "placed_by", "placed_id", "is_corrected", "is_settled_there"),
+    "answered_at": ("responder_id", "answer_seconds", "answer_open_seconds", "answer_kept"),
+    "ended_at": ("agent_id", "resolve_seconds", "resolve_open_seconds", "resolve_kept", "is_reopened", "transfers"),
+}
+"""What is counted on the day of each moment: if nothing of it changes, that day does not."""
 _TABLE: sa.Table = Stretch.__table__  # type: ignore[attr-defined]

@@ -24,9 +24,22 @@ from sqlmodel import Session, col
 
 from helpdesk import measures
 from helpdesk.measures import Calls, Interval
-from helpdesk.tallies import spread
+from helpdesk.tallies import automation, spread
 from helpdesk.tallies.spread import Counts
-from models import Agent, AgentDay, Call, CallDay, CountedDay, Queue, Stretch, TagDay, TicketDay, TicketTag
+from models import (
+    Agent,
+    AgentDay,
+    AutomationDay,
+    Call,
+    CallDay,
+    CountedDay,
+    Queue,
+    RoutingDay,
+    Stretch,
+    TagDay,
+    TicketDay,
+    TicketTag,
+)
 from models.base import Row
 
 TICKETS = tuple(name for name in TicketDay.model_fields
@@ -64,7 +77,8 @@ class Cell:
 
 @dataclass(slots=True)
 class Day:
-    """All totals of one day. Keys: (queue, channel, priority), (agent, queue), queue, and (tag, queue)."""
+    """All totals of one day. Keys: (queue, channel, priority), (agent, queue), queue, (tag, queue), (queue, language,
+    reason) and (kind, thing)."""
 
     day: date
     tickets: dict[tuple[int, str, int], Cell]
@@ -72,6 +86,8 @@ class Day:
     calls: dict[int, Calls]
     halves: dict[int, list[int]]
     tags: dict[tuple[int, int], int]
+    routing: dict[tuple[int, str, str], tuple[int, int, int]]
+    automation: dict[tuple[str, int], automation.Came]
 
 
 def of_day(db: Session, day: date, *, timezone: str, now: datetime, asked: Asked = ANY) -> Day:
@@ -82,7 +98,9 @@ def of_day(db: Session, day: date, *, timezone: str, now: datetime, asked: Asked
     told, halves = _calls(db, interval, asked, now) if asked.has_calls and asked.agent_id is None else ({}, {})
     if asked.has_calls:
         _work(db, interval, asked, agents, now=min(now, interval.end))
-    return Day(day, tickets, dict(agents), told, halves, _tags(db, interval, asked))
+    is_over = is_settled(interval, now)
+    return Day(day, tickets, dict(agents), told, halves, _tags(db, interval, asked), _routing(db, interval),
+               automation.of(db, interval, is_settled=is_over))  # fmt: skip
 
 
 def tickets_of(
@@ -207,6 +225,21 @@ def _tags(db: Session, interval: Interval, asked: Asked) -> dict[tuple[int, int]
     return {(tag_id, queue_id): count for tag_id, queue_id, count in rows}
 
 
+def _routing(db: Session, interval: Interval) -> dict[tuple[int, str, str], tuple[int, int, int]]:
+    def counted(condition: Any) -> Any:
+        return sa.func.sum(sa.case((condition, 1), else_=0))
+
+    key = (col(Stretch.placed_id), col(Stretch.language), col(Stretch.placed_by))
+    rows = db.execute(
+        sa.select(*key, sa.func.count(), counted(col(Stretch.is_settled_there)), counted(col(Stretch.is_corrected)))
+        .where(col(Stretch.began_at) >= interval.begin, col(Stretch.began_at) < interval.end, col(Stretch.number) == 1,
+               col(Stretch.placed_by) != "", col(Stretch.placed_id).is_not(None))
+        .group_by(*key)
+    )  # fmt: skip
+    return {(queue_id, language, reason): (placed, int(stayed), int(corrected))
+            for queue_id, language, reason, placed, stayed, corrected in rows}  # fmt: skip
+
+
 def is_settled(interval: Interval, now: datetime) -> bool:
     """Whether everybody who was served in it has had seven days to come back."""
     return interval.end + _LATEST_RETURN <= now
@@ -218,7 +251,7 @@ def is_settled(interval: Interval, now: datetime) -> bool:
 def keep(db: Session, told: Day, *, timezone: str, now: datetime) -> None:
     """Write a day's totals in the place of those that were there."""
     limits = {queue.id: queue for queue in db.scalars(sa.select(Queue))}
-    kinds: tuple[type[Row], ...] = (TicketDay, AgentDay, CallDay, TagDay, CountedDay)
+    kinds: tuple[type[Row], ...] = (TicketDay, AgentDay, CallDay, TagDay, RoutingDay, AutomationDay, CountedDay)
     for kind in kinds:
         db.execute(sa.delete(_table(kind)).where(_table(kind).c.day == told.day))
     rows: dict[type[Row], list[dict[str, Any]]] = {
@@ -240,6 +273,15 @@ def keep(db: Session, told: Day, *, timezone: str, now: datetime) -> None:
         TagDay: [
             {"day": told.day, "tag_id": tag_id, "queue_id": queue_id, "opened": count}
             for (tag_id, queue_id), count in told.tags.items()
+        ],
+        RoutingDay: [
+            {"day": told.day, "queue_id": queue_id, "language": language, "reason": reason, "placed": placed,
+             "stayed": stayed, "corrected": corrected}
+            for (queue_id, language, reason), (placed, stayed, corrected) in told.routing.items()
+        ],
+        AutomationDay: [
+            {"day": told.day, "kind": kind, "thing_id": thing_id, **asdict(came)}
+            for (kind, thing_id), came in told.automation.items()
         ],
         CountedDay: [
             {"day": told.day, "timezone": timezone, "is_settled": is_settled(measures.day(told.day, timezone), now)}

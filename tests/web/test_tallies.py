@@ -156,3 +156,36 @@ def test_days_and_filters_that_are_none_are_refused(desk: OpenDesk) -> None:
 
 def test_a_desk_on_which_nothing_happened_says_so(desk: OpenDesk) -> None:
     assert "この期間の実績はありません" in page(desk)
+
+
+def test_what_routing_saved_is_told_with_how_often_it_was_right(desk: OpenDesk) -> None:
+    first, second, _ = a_morning(desk)  # all three placed by their address; one settled there, one moved by Ben
+    rows = list(csv.reader(io.StringIO(desk.as_(SATO).get("/reports/routing.csv?period=today").text.lstrip("\ufeff"))))
+    assert [int(value) for value in rows[1][3:7]] == [3, 1, 1, 0]
+    shown = text_of(desk.as_(SATO).get("/reports/routing?period=today&seconds=90").text)
+    assert "振り分け先のまま解決 50 %" in shown
+    assert "（そのまま解決 1件 − 移動 1件）× 90秒" in shown
+    assert desk.as_(BEN).get("/reports/routing").status_code == 403
+    assert desk.as_(SATO).get("/reports/routing?seconds=0").status_code == 422
+
+
+def test_what_came_of_a_receipt_is_known_after_a_week(desk: OpenDesk) -> None:
+    def acknowledges(db: Any) -> None:
+        queue = next(each for each in queues.everyone(db) if each.slug == "returns")
+        queue.acknowledges = True
+
+    desk.write(acknowledges)
+    desk.mail(TANAKA, subject="返品について", to=RETURNS_ADDRESS)
+    desk.mail(SUZUKI, subject="交換について", to=RETURNS_ADDRESS)
+    desk.clock.advance(days=1)
+    desk.mail(TANAKA, subject="Re: 返品について", headers={"In-Reply-To": desk.messages(1)[0].internet_id})
+    day = "period=days&from=2026-11-16&to=2026-11-16"
+
+    def receipts() -> list[str]:
+        rows = csv.reader(io.StringIO(desk.as_(SATO).get(f"/reports/routing.csv?{day}").text.lstrip("\ufeff")))
+        return next(row for row in rows if row[0] == "受付の自動返信")[3:6]
+
+    assert receipts() == ["2", "0", "0"]
+    desk._clients.clear()  # sessions end within a day
+    desk.clock.advance(days=9)
+    assert receipts() == ["2", "2", "1"]

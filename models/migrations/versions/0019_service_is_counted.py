@@ -9,6 +9,8 @@ branch_labels = None
 depends_on = None
 
 AT = sa.DateTime(timezone=True)
+DONE = ("rulerun", "rulemail", "canneduse")
+"""What the desk did by itself is counted by day."""
 
 
 def upgrade() -> None:
@@ -24,6 +26,9 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer(), nullable=True)
           for name in ("responder_id", "answer_seconds", "answer_open_seconds")),
         *(sa.Column(name, sa.Boolean(), nullable=True) for name in ("answer_kept", "came_back")),
+        sa.Column("language", sa.String(), nullable=False), sa.Column("placed_by", sa.String(), nullable=False),
+        sa.Column("placed_id", sa.Integer(), nullable=True),
+        *(sa.Column(name, sa.Boolean(), nullable=False) for name in ("is_corrected", "is_settled_there")),
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_stretch_ticket_id_ticket"), ondelete="CASCADE"
         ),
@@ -32,6 +37,8 @@ def upgrade() -> None:
     for name, columns in (("began", ["began_at"]), ("answered", ["answered_at"]), ("ended", ["ended_at"]),
                           ("responder", ["responder_id", "answered_at"]), ("agent", ["agent_id", "ended_at"])):  # fmt: skip
         op.create_index(f"ix_stretch_{name}", "stretch", columns)
+    for table in DONE:
+        op.create_index(f"ix_{table}_at", table, ["at"])
     is_open = sa.text("ended_at IS NULL")
     op.create_index(
         "ix_stretch_open", "stretch", ["queue_id", "opened_at"], sqlite_where=is_open, postgresql_where=is_open
@@ -68,6 +75,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", "queue_id", name=op.f("pk_callday")),
     )  # fmt: skip
     op.create_table(
+        "routingday",
+        _day(), _whole("queue_id"), sa.Column("language", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False), *(_whole(name) for name in ("placed", "stayed", "corrected")),
+        sa.PrimaryKeyConstraint("day", "queue_id", "language", "reason", name=op.f("pk_routingday")),
+    )  # fmt: skip
+    op.create_table(
+        "automationday",
+        _day(), sa.Column("kind", sa.String(), nullable=False), _whole("thing_id"),
+        *(_whole(name) for name in ("count", "settled", "wrote", "resolved", "reopened", "answered", "undone")),
+        sa.PrimaryKeyConstraint("day", "kind", "thing_id", name=op.f("pk_automationday")),
+    )  # fmt: skip
+    op.create_table(
         "tagday",
         _day(), _whole("tag_id"), _whole("queue_id"), _whole("opened"),
         sa.PrimaryKeyConstraint("day", "tag_id", "queue_id", name=op.f("pk_tagday")),
@@ -81,7 +100,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("countedday", "tagday", "callday", "agentday", "ticketday", "stretch"):
+    for table in DONE:
+        op.drop_index(f"ix_{table}_at", table_name=table)
+    for table in ("countedday", "tagday", "automationday", "routingday", "callday", "agentday", "ticketday", "stretch"):
         op.drop_table(table)
     op.execute("DELETE FROM bookmark WHERE name LIKE 'service:%'")
 
