@@ -31,7 +31,7 @@ from web.app import create
 
 _numbers = count(1)
 
-# How long an example takes is the machine's matter; tests of time measure the processor's.
+# How long an example takes is the machine's matter; what guards against work without end is `patience.an_end`.
 hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("any machine")
 
