@@ -8,6 +8,7 @@ every code of the desk becomes a sentence in `web/words.py`.
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -111,11 +112,12 @@ class _Rows:
     """Rows of the list as they were drawn before. A row is drawn from its values alone, so equal values look alike: it
     is the same for everyone, on every page and in every frame, until a value or the words for its time change."""
 
-    MOST = 4_000
+    MOST = 1_000
 
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
         self._drawn: dict[Any, Markup] = {}
+        self._forgetting = threading.Lock()
 
     def __call__(self, row: Any, now: datetime, is_current: bool = False) -> Markup:
         due = row.due_at and left(row.due_at, now).values()
@@ -123,9 +125,11 @@ class _Rows:
         found = self._drawn.get(key)
         if found is None:
             template = self._environment.get_template("tickets/_row.html")
-            if len(self._drawn) >= self.MOST:
-                self._drawn.clear()
-            found = self._drawn[key] = Markup(template.render(row=row, now=now, is_current=is_current))
+            found = Markup(template.render(row=row, now=now, is_current=is_current))
+            with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
+                self._drawn[key] = found
+                if len(self._drawn) > self.MOST:
+                    del self._drawn[next(iter(self._drawn))]
         return found
 
 
