@@ -26,6 +26,7 @@ from models import (
     TicketTag,
     TicketWatcher,
 )
+from models.database import ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,13 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
     """What stands beside a ticket for this agent."""
     assert ticket.id is not None
     found: dict[str, list[Any]] = {}
-    for row in db.execute(_everything(), {"ticket_id": ticket.id}):
+    for row in ask(db, _everything(), ticket_id=ticket.id):
         found.setdefault(row[0], []).append(row)
     asked = fields.of(db, ticket)
     items = sorted(found.get("item", ()), key=lambda row: (row.number, row.id))
     called = {("tag", row.id): row.text for row in found.get("tag", ())}
     called |= {("item", row.id): row.text for row in items}
     called |= {("field", each.id): each.called(language) for each in asked}
-    called |= {("agent", agent_id): each.name for agent_id, each in staff.items()}
     linked = _links(db, ticket.id, found.get("link", ()), agent)
     return Aside(
         sorted(((row.id, row.text) for row in found.get("tag", ())), key=lambda pair: tags.key_of(pair[1])),

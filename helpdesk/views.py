@@ -32,6 +32,7 @@ from helpdesk.errors import NotFound
 from helpdesk.events import last_number
 from helpdesk.filters import Count, Filter
 from models import Agent, Customer, Direction, Message, Queue, Role, SavedView, Tag, Ticket, TicketState, TicketTag
+from models.database import ask
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
@@ -268,7 +269,7 @@ def _rows_of(db: Session, ids: list[int], language: str) -> dict[int, Row]:
     if not ids:
         return {}
     query = _rows_by_id(language, preferences.shown(db, "urgency"))
-    return {found[0]: _row(found) for found in db.execute(query, {"ids": ids})}
+    return {found[0]: _row(found) for found in ask(db, query, ids=ids)}
 
 
 def _row(found: Any) -> Row:
