@@ -30,6 +30,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -529,6 +530,8 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
