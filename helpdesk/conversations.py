@@ -6,6 +6,7 @@ Every part is one statement, however long the conversation.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -126,6 +127,8 @@ TOLD = {
 }  # fmt: skip
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 _TOLD = looks.told(TOLD)
+FOLDED_MIN = 3
+"""Lines of bookkeeping between the first and the last of a run, from which on they fold."""
 PANEL_TICKETS = 10
 
 
@@ -207,6 +210,19 @@ class Entry:
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     ticket_id: int = 0  # where it was said, in a conversation of several tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What stands between the first and the last of a long run of facts. `id` stays while the run grows."""
+
+    entries: Sequence[Entry]
+    kind: Literal["fold"] = "fold"
+
+    @property
+    def id(self) -> int:
+        """That of its first fact."""
+        return self.entries[0].id
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +393,23 @@ class TicketView:
     duplicate: Duplicate | None
     clocks: Sequence[sla.Clock] = ()
     given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
+
+    @property
+    def parts(self) -> list[Entry | Fold]:
+        """The conversation as the page shows it: long runs of facts folded, but for the first and last of each."""
+        return folded(self.entries)
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry | Fold]:
+    """The same entries in the same order, the middle of each long run of facts as one `Fold`."""
+    made: list[Entry | Fold] = []
+    for is_fact, group in groupby(entries, key=lambda entry: entry.kind == "fact"):
+        run = list(group)
+        if is_fact and len(run) >= FOLDED_MIN + 2:
+            made += [run[0], Fold(run[1:-1]), run[-1]]
+        else:
+            made += run
+    return made
 
 
 def show(

@@ -31,6 +31,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -533,6 +534,10 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                while await self.database.write(bulk.forget, now=self.clock()):
+                    pass
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
