@@ -68,6 +68,7 @@ from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
+from models.settings_history import Invitation, Logo, SettingChange
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -159,9 +160,11 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "Invitation",
     "KeyCount",
     "Lease",
     "LinkKind",
+    "Logo",
     "Login",
     "Macro",
     "Mailbox",
@@ -213,6 +216,7 @@ __all__ = [
     "SearchDoc",
     "SavedView",
     "SenderHour",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",
