@@ -102,11 +102,14 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
     )
 
 
-def names(db: Session, aside: Aside, wanted: set[tuple[str, int]], *, language: str) -> Mapping[tuple[str, int], str]:
+def names(
+    db: Session, aside: Aside | None, wanted: set[tuple[str, int]], *, language: str
+) -> Mapping[tuple[str, int], str]:
     """What tags, items and fields are called, those included that are not there any more."""
-    missing = wanted - aside.called.keys()
+    known = aside.called if aside else {}
+    missing = wanted - known.keys()
     if not missing:
-        return aside.called
+        return known
     ids = {kind: [number for each, number in missing if each == kind] for kind in ("tag", "item", "field")}
     name = TicketField.name_en if language == "en" else TicketField.name
     asked = [
@@ -119,8 +122,8 @@ def names(db: Session, aside: Aside, wanted: set[tuple[str, int]], *, language: 
         if ids[kind]
     ]
     if not asked:
-        return aside.called
-    return {**aside.called, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
+        return known
+    return {**known, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
 
 
 def _links(db: Session, ticket_id: int, rows: Sequence[Any], agent: Agent) -> list[LinkView]:

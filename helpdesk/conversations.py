@@ -814,6 +814,17 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
 
 
+def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]:
+    """What facts of any tickets say, each as its ticket's own history tells it."""
+    if not rows:
+        return []
+    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
+    names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
+    acted = rules.named(db, rows)
+    return [_acted(_fact(row, names, {}), acted) for row in rows]
+
+
 def _done(row: Event | None, names: Names) -> Done | None:
     if row is None:
         return None
