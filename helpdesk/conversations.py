@@ -25,7 +25,6 @@ from helpdesk import (
     preferences,
     queues,
     routing,
-    rules,
     sla,
     surveys,
     tickets,
@@ -57,6 +56,7 @@ from helpdesk.events import (
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
+from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -566,7 +566,7 @@ def _entries(
     }
     notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
     called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
-    acted = rules.named(db, told)
+    acted = ran.named(db, told)
     answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [

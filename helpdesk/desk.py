@@ -43,7 +43,6 @@ from helpdesk import (
     preferences,
     pushes,
     recalls,
-    rules,
     saved_views,
     sla,
     surveys,
@@ -54,6 +53,7 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.rules import asking, book, waiting
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
@@ -131,9 +131,9 @@ class Desk:
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.database.info["rules"] = rules.Shelf()
-        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
-        self.database.after_commit.append(rules.after_commit)
+        self.database.info["rules"] = book.Shelf()
+        self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -596,8 +596,8 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
-        while await self.database.read(rules.is_anything_due, now=self.clock()):
-            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+        while await self.database.read(waiting.is_anything_due, now=self.clock()):
+            if not await self.database.write(waiting.do_due, settings=self.settings, now=self.clock()):
                 break  # another process has them in hand
 
     async def _watch(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from helpdesk import acts
-from helpdesk.rules import WAITS
+from helpdesk.rules.triggers import WAITS
 from models import TicketField
 from web import words
 

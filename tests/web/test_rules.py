@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from helpdesk import rules
 from helpdesk.errors import Rejected, Unreachable
+from helpdesk.rules import making
 from models import (
     ChecklistItem,
     ChecklistTemplate,
@@ -65,9 +65,9 @@ def a_rule(desk: OpenDesk, *acts: dict[str, Any], trigger: str = "opened", is_on
     """A rule, made by the page's own verb."""
 
     def verb(db: Any) -> int:
-        form = rules.Form(name="規則", trigger=trigger, acts=list(acts), **more)
-        kept = rules.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
-        rules.switch(db, kept, is_on, by=desk.agent(SATO), now=desk.clock())
+        form = making.Form(name="規則", trigger=trigger, acts=list(acts), **more)
+        kept = making.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
+        making.switch(db, kept, is_on, by=desk.agent(SATO), now=desk.clock())
         return kept.id or 0
 
     number: int = desk.write(verb)
