@@ -825,10 +825,11 @@ class Desk:
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
+        post_id = args[0] if name == "post_to_system" else None
         code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
 
         def give_up(db: Session) -> None:
-            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
 

@@ -137,5 +137,5 @@ class Post(Row, table=True):
     body: dict[str, Any] = json_column(default_factory=dict)
     made_at: datetime
     sent_at: datetime | None = None
-    status: int = 0  # what the last answer was
+    status: int = 0  # what the last answer was; 0 where there was none
     error: str = ""

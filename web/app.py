@@ -232,6 +232,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/admin/promises/{policy_id:id}/switch", promises.switch, methods=POST),
         Route("/admin/promises/{policy_id:id}/move", promises.move, methods=POST),
         Route("/admin/parked", admin.parked),
+        Route("/admin/parked/posts/replay", admin.replay_posts, methods=POST),
         Route("/admin/parked/{parked_id:id}/replay", admin.replay, methods=POST),
         Route("/admin/parked/{parked_id:id}/dismiss", admin.dismiss, methods=POST),
         Route("/admin/guesses", admin.guesses),
