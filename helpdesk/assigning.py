@@ -126,14 +126,19 @@ def speakers(hands: Sequence[Hand], queue: Queue, language: str) -> list[Hand]:
 def choose(hands: Sequence[Hand], queue: Queue, language: str, *, but: Collection[int | None] = ()) -> Hand | None:
     """Who is given a ticket of this queue in this language; None when it must wait. `but` are passed over, such as who
     handed it back."""
-    able = [each for each in speakers(hands, queue, language) if may(each, queue) and each.agent_id not in but]
+    return next(iter(_able(hands, queue, language, but)), None)
+
+
+def _able(hands: Sequence[Hand], queue: Queue, language: str, but: Collection[int | None]) -> list[Hand]:
+    """Who may be given it, whose turn it is first."""
+    found = [each for each in speakers(hands, queue, language) if may(each, queue) and each.agent_id not in but]
 
     def turn(each: Hand) -> tuple[int, ...]:
         level, last = each.members[queue.id or 0]
         busy = each.load if queue.assigning == Assigning.LEAST_BUSY else 0
         return level, busy, last, each.agent_id
 
-    return min(able, key=turn, default=None)
+    return sorted(found, key=turn)
 
 
 def conclude(db: Session, told: Sequence[Fact]) -> None:
@@ -184,6 +189,15 @@ def give(db: Session, ticket: Ticket, *, by: Agent | None, now: datetime) -> int
     _give(db, ticket, hand, queue, hands, by=by, before=before, now=now)
     _write_turns(db, {(ticket.queue_id, hand.agent_id): hand.members[ticket.queue_id][1]})
     return hand.agent_id
+
+
+def able(db: Session, waiting: Sequence[Ticket]) -> list[list[int]]:
+    """Who could be given each of these tickets now, were it the only one: agents' ids, whoever the desk would choose
+    first. Whoever has it is left out."""
+    served = {queue.id or 0: queue for queue in queues.everyone(db)}
+    hands = _hands(db, sorted({ticket.queue_id for ticket in waiting}))
+    return [[each.agent_id for each in _able(hands, served[ticket.queue_id], ticket.language, (ticket.assignee_id,))]
+            for ticket in waiting]  # fmt: skip
 
 
 def shares(db: Session, waiting: Sequence[Ticket]) -> list[int | None]:

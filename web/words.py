@@ -729,6 +729,19 @@ WORDS: dict[str, dict[str, str]] = {
         "dns_timeout": N_("DNS did not answer in time. Please try again."),
         "dns_failed": N_("DNS could not be asked, or its answer could not be used."),
     },
+    "backlog_age": {
+        "hours_4": N_("under 4 hours"),
+        "hours_24": N_("4 to 24 hours"),
+        "days_3": N_("1 to 3 days"),
+        "days_7": N_("3 to 7 days"),
+        "older": N_("over 7 days"),
+    },
+    "work_how": {
+        "open": N_("Open tickets"),
+        "waiting": N_("Waiting for our answer"),
+        "at_risk": N_("At risk"),
+        "broken": N_("Overdue"),
+    },
     "parked_kind": {
         "mail": N_("E-mail"),
         "callback": N_("Telephone callback"),
