@@ -251,7 +251,7 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/callbacks"), (SATO, "/queues/work"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
