@@ -1123,6 +1123,7 @@ WORDS: dict[str, dict[str, str]] = {
         "invalid": N_("No telephone number"),
     },
     "notice": {
+        "on_its_way": N_("It is on its way."),
         "rule_deleted": N_("The rule was deleted. It can be brought back below."),
         "rule_restored": N_("The rule is back, switched off."),
         "macro_deleted": N_("The macro was deleted. It can be brought back below."),
@@ -1184,6 +1185,13 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": N_("The call could not be placed."),
     },
     "error": {
+        "not_your_dashboard": N_("Only its owner can keep this dashboard to themselves."),
+        "too_many_tiles": N_("A dashboard has 24 tiles at most."),
+        "too_many_documents": N_("Too many documents are being made at once. Please try again in a minute."),
+        "recipient_unknown": N_("Reports go to agents, or to addresses of the domains in DESK_REPORT_DOMAINS."),
+        "recipients_missing": N_("Please choose at least one recipient."),
+        "formats_missing": N_("Please choose PDF, Excel or both."),
+        "unknown_timezone": N_("There is no such time zone."),
         "name_needed": N_("Please give it a name."),
         "acts_missing": N_("Please say what is to be done."),
         "too_many_acts": N_("12 steps at most."),
@@ -1477,7 +1485,16 @@ WORDS: dict[str, dict[str, str]] = {
         "stars": N_("Satisfaction, 1 to 5"),
         "eleven": N_("Recommendation, 0 to 10"),
     },
+    "survey_way": {
+        "mail": N_("By e-mail"),
+        "sms": N_("By SMS"),
+        "either": N_("By e-mail, or by SMS where there is none"),
+    },
     "survey_left_out": {
+        "sms_off": N_("not asked, no SMS number is set:"),
+        "no_mobile": N_("not asked, no mobile number:"),
+        "sms_limit": N_("not asked, the day's SMS are used up:"),
+        "sms_failed": N_("SMS could not be delivered:"),
         "switched_off": N_("not asked, switched off meanwhile:"),
         "reopened": N_("not asked, opened again:"),
         "nobody_answered": N_("not asked, nobody had answered:"),
@@ -1593,6 +1610,39 @@ WORDS: dict[str, dict[str, str]] = {
         "feelings": N_("Feelings by topic"),
         "words": N_("Words that came or went"),
         "quotes": N_("In their words"),
+    },
+    "board_audience": {
+        "owner": N_("Only me"),
+        "supervisors": N_("Supervisors"),
+        "everybody": N_("Everybody at the desk"),
+    },
+    "schedule_every": {
+        "day": N_("Every day"),
+        "week": N_("Every week"),
+        "month": N_("Every month"),
+    },
+    "report_mail_state": {
+        "waiting": N_("not sent yet"),
+        "sending": N_("being sent"),
+        "sent": N_("sent"),
+        "failed": N_("not sent"),
+        "uncertain": N_("perhaps sent"),
+    },
+    "report_mail": {
+        "subject": N_("%(name)s, %(first)s to %(last)s"),
+        "lead": N_("This is the report “%(name)s” of %(desk)s, from %(first)s to %(last)s."),
+        "findings": N_("Findings"),
+        "open": N_("On the page: %(url)s"),
+        "attached": N_("The whole report is attached."),
+        "stop": N_("Do not want it any more? %(url)s"),
+    },
+    "api_scope": {
+        "reports": N_("Read reports"),
+    },
+    "tile_kind": {
+        "figure": N_("Figure"),
+        "chart": N_("Chart"),
+        "table": N_("Table"),
     },
     "report_finding": {
         "no_calls": N_("No calls in this period."),
