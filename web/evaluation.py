@@ -6,12 +6,12 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, reports
+from helpdesk import access, audit, reports
 from helpdesk.errors import Invalid
 from helpdesk.tallies import evaluation
 from models import Agent
 from web import words
-from web.edge import desk_of, html, look, renderer_of, see
+from web.edge import act, desk_of, html, look, renderer_of, see
 from web.tallies import length, sent
 
 
@@ -48,12 +48,13 @@ async def file(request: Request) -> Response:
         return _report(request, db, agent)
 
     agent, told = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "routing", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "evaluation_column", code) for code in words.codes("evaluation_column")]
     kind = request.url.path.rpartition(".")[2]
     lines = ([words.sentence(gettext, "automation", str(part)), *rest] for part, *rest in evaluation.table(told))
     name = f"routing-{told.period.first.isoformat()}-{told.period.last.isoformat()}.{kind}"
-    return await sent(kind, name, heads, lines)
+    return sent(kind, name, heads, lines)
 
 
 def _report(request: Request, db: Session, agent: Agent) -> evaluation.Evaluation:

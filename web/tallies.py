@@ -1,26 +1,26 @@
 """The report of service: a page with its findings, charts and tables, the tickets behind each figure, and files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, agents, queues, reports
+from helpdesk import access, agents, audit, queues, reports
 from helpdesk.accuracy import FEW
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import SECOND
+from helpdesk.reporting import files
+from helpdesk.reporting.values import percent
 from helpdesk.tallies import figures, findings, rows
 from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
 from models import Agent, Channel, Priority
-from web import exports, tally_charts, words
-from web.edge import desk_of, html, look, renderer_of, see
-from web.render import percent
+from web import tally_charts, words
+from web.edge import act, desk_of, html, look, renderer_of, see
 
 HEAD = ("opened", "answer_median", "answer_kept", "resolve_median", "resolve_kept", "reopen_rate", "first_contact",
         "transfers", "service_level", "answer_seconds", "handle_seconds", "abandonment")  # fmt: skip
@@ -41,7 +41,6 @@ CALLS_BEHIND = {"offered": "offered", "service_level": "answered_late", "answer_
                 "abandonment": "abandoned", "handle_seconds": "answered", "wrap_up_seconds": "answered",
                 "first_contact_resolution": "answered"}  # fmt: skip
 GOOD_UP = {"answer_kept", "resolve_kept", "first_contact", "first_contact_resolution", "service_level"}
-SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 async def page(request: Request) -> Response:
@@ -104,10 +103,11 @@ async def file(request: Request) -> Response:
         return _report(request, db, agent, _filters(request, db)[0])
 
     agent, report = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "service", by=by, now=desk.clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "service_column", code) for code in words.codes("service_column")]
     name = f"service-{report.period.first.isoformat()}-{report.period.last.isoformat()}.{kind}"
-    return await sent(kind, name, heads, table(report, gettext))
+    return sent(kind, name, heads, table(report, gettext))
 
 
 async def behind(request: Request) -> Response:
@@ -146,6 +146,7 @@ async def behind_file(request: Request) -> Response:
         return _filters(request, db)[0], _period(request)
 
     agent, (asked, period) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "service", by=by, now=desk.clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "service_row", code) for code in words.codes("service_row")]
     found = rows.every(desk.database, what, period.interval(desk.settings.timezone), asked, language=agent.language)
@@ -156,7 +157,7 @@ async def behind_file(request: Request) -> Response:
          each.transfers]
         for each in found
     )  # fmt: skip
-    return await sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines)
+    return sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines)
 
 
 def table(report: Service, gettext: Callable[[str], str]) -> Iterator[list[Any]]:
@@ -300,12 +301,13 @@ def _filters(request: Request, db: Session) -> tuple[Asked, dict[str, str]]:
     return Asked(numbers["queue"], typed["channel"] or None, numbers["priority"], numbers["agent"]), typed
 
 
-async def sent(kind: str, name: str, heads: list[str], lines: Iterator[list[Any]]) -> Response:
-    """A table as a file, "csv" or "xlsx"."""
+def sent(kind: str, name: str, heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> Response:
+    """A table as a file, "csv" or "xlsx", written while it is read."""
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
-        return StreamingResponse(exports.csv_lines(heads, lines), media_type="text/csv; charset=utf-8", headers=kept)
-    return Response(await run_in_threadpool(exports.spreadsheet, heads, lines), media_type=SHEET, headers=kept)
+        return StreamingResponse(files.csv_lines(heads, lines), media_type=files.CSV, headers=kept)
+    pieces = files.spreadsheet_pieces([files.Leaf(name.partition("-")[0], heads, lines)])
+    return StreamingResponse(pieces, media_type=files.XLSX, headers=kept)
 
 
 def _iso(at: Any) -> str:
