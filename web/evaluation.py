@@ -35,6 +35,7 @@ async def page(request: Request) -> Response:
     chosen = {"period": query.get("period", "month"), "from": query.get("from", ""), "to": query.get("to", ""),
               "seconds": query.get("seconds", str(evaluation.SECONDS))}  # fmt: skip
     frame |= told | {"view": "service", "chosen": chosen, "errors": errors, "query": request.url.query,
+                     "triage": evaluation.TRIAGE,
                      "length": lambda seconds: length(gettext, seconds)}  # fmt: skip
     return html(request, "reports/routing.html", language, 422 if errors else 200, **frame)
 

@@ -243,7 +243,9 @@ def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | Non
         text = f"{moved:+.0f} %"
     if abs(moved) < 0.5:
         return {"way": "same", "text": "±0", "tone": ""}
-    is_neutral = now.kind == "count"
+    is_sure = now.kind == "seconds" or (now.low is not None and now.high is not None
+                                        and not now.low <= before.value <= now.high)  # fmt: skip
+    is_neutral = now.kind in ("count", "ratio") or not is_sure
     tone = "" if is_neutral else "good" if (moved > 0) == (code in GOOD_UP) else "bad"
     return {"way": "up" if moved > 0 else "down", "text": text, "tone": tone}
 

@@ -1723,11 +1723,13 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "report_title": {
         "calls": N_("Call report"),
+        "service": N_("Service report"),
         "feedback": N_("Customer feedback"),
         "topics": N_("What it is about"),
     },
     "report_purpose": {
         "calls": N_("How many called, how long they waited, how many gave up; by queue, agent, day and half hour"),
+        "service": N_("How soon the desk answers and resolves, what is left, and what stands out"),
         "feedback": N_("Satisfaction and recommendation, with their certainty"),
         "topics": N_("What customers write about, what changed, and in whose words"),
     },
@@ -1751,6 +1753,21 @@ WORDS: dict[str, dict[str, str]] = {
         "feelings": N_("Feelings by topic"),
         "words": N_("Words that came or went"),
         "quotes": N_("In their words"),
+        "opened": N_("New tickets"),
+        "answer_median": N_("First answer, median"),
+        "answer_kept": N_("First answer in time"),
+        "resolved": N_("Resolved tickets"),
+        "resolve_median": N_("Resolution, median"),
+        "resolve_kept": N_("Resolved in time"),
+        "reopen_rate": N_("Reopen rate"),
+        "transfers": N_("Transfers a ticket"),
+        "first_contact": N_("Done with one answer (FCR)"),
+        "days": N_("New and resolved tickets by day"),
+        "backlog": N_("Unresolved at the end of the day"),
+        "hours": N_("New tickets and calls by weekday and hour"),
+        "queues": N_("By queue"),
+        "channels": N_("By channel"),
+        "agents": N_("By agent"),
     },
     "board_audience": {
         "owner": N_("Only me"),
@@ -1934,6 +1951,7 @@ WORDS: dict[str, dict[str, str]] = {
         "backlog": N_("Unresolved at the end of the day"),
         "days": N_("New and resolved tickets by day"),
         "week": N_("New tickets and calls by weekday and hour"),
+        "left_out": N_("%(count)s days are still being counted and are missing."),
         "why": N_("n = %(cases)s, %(p)s"),
     },
     "weekday_short": {
@@ -2128,6 +2146,11 @@ WORDS: dict[str, dict[str, str]] = {
             "Of what was done at least seven days ago: whether the customer wrote in the ticket within three "
             "days, and whether it was resolved or opened again within seven."
         ),
+    },
+    "service_chart": {
+        "days": N_("%(opened)s new tickets, %(resolved)s resolved"),
+        "backlog": N_("%(now)s unresolved at the end, %(most)s at most"),
+        "hours": N_("Most come on %(weekday)s at %(hour)s: %(count)s"),
     },
 }
 

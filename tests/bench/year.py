@@ -1,6 +1,7 @@
 """A year of a large desk with facts planted in it, and how long its reports take.
 
-    python -m tests.bench.year --tickets 200000 [--database postgres] [--keep]
+    python -m tests.bench.year --tickets 200000 [--database postgres]
+    python -m tests.bench.year --totals --tickets 2000000 [--database postgres]
 
 Made in bulk, as rows and facts that verbs would have left, so that everything the reports are computed from can be
 folded from it: tickets with their facts, messages and promises, calls with their stays and their agents' parts. Then it
@@ -11,7 +12,9 @@ is folded and counted by the commands of the desk, and each report is asked for 
 - an agent whose work after calls takes 2.1 times as long as that of the others;
 - returns that rise by 80 % in the last thirty days.
 
-What is said of them is printed; tests/helpdesk/tallies/test_figures.py holds a small year to it.
+With `--totals` only the day that runs is made of rows; of two years before it the totals are written that so many
+tickets a year leave, which is all that a report reads of them. What is said of the planted facts is printed;
+tests/helpdesk/tallies/test_figures.py holds a small year to it.
 """
 
 import argparse
@@ -31,8 +34,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, hours, queues, reports
-from helpdesk.tallies import figures, findings, keeping, rows
+from helpdesk import agents, hours, measures, queues, reports
+from helpdesk.tallies import figures, findings, keeping, rows, spread, totals
 from models import (
     Agent,
     Call,
@@ -268,6 +271,45 @@ def _promises(known: _Known, ticket_id: int, at: datetime, answered_at: datetime
               breached_at=due_at if is_late else None)  # fmt: skip
 
 
+def lay(database: Database, *, tickets: int, staff: int) -> int:
+    """The day that runs as rows, and of two years before it what is kept of so many tickets a year. Returns how many
+    rows those are."""
+    fill(database, tickets=round(tickets / DAYS), staff=staff, days=1)
+    database.write_now(keeping.begin_anew)
+    while keeping.look_back(database, timezone=TIMEZONE, most=200):
+        pass
+    draw = random.Random(5)
+    lines = database.read_now(lambda db: [queue.id or 0 for queue in queues.everyone(db)])
+    people = database.read_now(lambda db: [agent.id or 0 for agent in agents.everyone(db)])
+    written = 0
+    for back in range(1, 2 * DAYS + 1):
+        told = _a_days_totals(draw, LAST - timedelta(days=back), lines, people, tickets)
+        database.write_now(totals.keep, told, timezone=TIMEZONE, now=NOW + timedelta(days=60))
+        written += len(told.tickets) + len(told.agents) + len(told.calls) + len(told.tags) + 1
+    return written
+
+
+def _a_days_totals(
+    draw: random.Random, day: date, lines: list[int], people: list[int], tickets: int
+) -> totals.Day:  # fmt: skip
+    cells = {}
+    keys = [(queue_id, via.value, priority) for queue_id in lines for via in Channel for priority in (1, 2, 3, 4)]
+    for key in keys:
+        count = max(1, round(tickets / DAYS / len(keys) * _weight(day)))
+        cell = totals.Cell(dict.fromkeys(totals.TICKETS, count))
+        for kind in spread.KINDS:
+            for _ in range(min(count, 60)):  # as many steps as there are cases, up to what a day's lengths spread over
+                spread.count(cell.counts, kind, draw.lognormvariate(8, 1.2))
+        cells[key] = cell
+    told = dict.fromkeys(totals.WORK, 30_000_000) | {"handled": 20}
+    own = {(agent_id, queue_id): told | {"wrap_up": draw.randrange(10**9)}
+           for agent_id in people for queue_id in (0, *lines[:2])}  # fmt: skip
+    calls = {queue_id: measures.Calls(answered=100, answered_in_time=draw.randrange(60, 100), handled=100, talk=10**9)
+             for queue_id in lines}  # fmt: skip
+    return totals.Day(day, cells, own, calls, {queue_id: [2] * spread.HALVES for queue_id in lines},
+                      {(tag_id, lines[0]): draw.randrange(20) for tag_id in (1, 2, 3)}, {}, {})  # fmt: skip
+
+
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 _ORDER = (Ticket, Message, Call, QueueVisit, Handling, Promise, TicketTag, Event)
@@ -370,6 +412,7 @@ def periods() -> Iterable[tuple[str, reports.Period]]:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.year", description=__doc__.partition("\n")[0])
     parser.add_argument("--tickets", type=int, default=100_000)
+    parser.add_argument("--totals", action="store_true")
     parser.add_argument("--staff", type=int, default=200)
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     options = parser.parse_args(arguments)
@@ -385,12 +428,20 @@ def main(arguments: Sequence[str]) -> int:
 def _bench(database: Database, options: argparse.Namespace) -> int:
     upgrade(database)
     begun = time.monotonic()
+    if options.totals:
+        written = lay(database, tickets=options.tickets, staff=options.staff)
+        print(f"totals of two years: {written:,} rows in {time.monotonic() - begun:.0f} s", flush=True)
+        return _ask(database)
     made = fill(database, tickets=options.tickets, staff=options.staff)
     print(f"{made.tickets:,} tickets, {made.messages:,} messages, {made.calls:,} calls in "
           f"{time.monotonic() - begun:.0f} s")  # fmt: skip
     begun = time.monotonic()
     folded, counted = count(database)
     print(f"folded {folded:.0f} s and counted {counted:.0f} s of processor, {time.monotonic() - begun:.0f} s in all")
+    return _ask(database)
+
+
+def _ask(database: Database) -> int:
     told: Any = None
     for name, period in periods():
         for _ in range(2):  # the first reads from the disk
@@ -398,7 +449,7 @@ def _bench(database: Database, options: argparse.Namespace) -> int:
             told = database.read_now(figures.report, period, timezone=TIMEZONE, now=NOW, against="before")
             said = database.read_now(findings.of, told, language="ja", timezone=TIMEZONE, now=NOW)
             print(f"{name:>10}: {time.monotonic() - wall:.2f} s, {time.process_time() - used:.2f} s of processor, "
-                  f"{told.total.now['opened'].value:,.0f} tickets")  # fmt: skip
+                  f"{told.total.now['opened'].value:,.0f} tickets", flush=True)  # fmt: skip
         for each in said:
             print(f"            {each.code} {each.name}: {each.now:.1f} / {each.before:.1f} = {each.ratio:.2f}, "
                   f"n = {each.cases:,}, p = {each.p:.2g}, {each.at or ''}")  # fmt: skip

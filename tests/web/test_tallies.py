@@ -7,6 +7,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from helpdesk import board, queues
+from helpdesk.reporting import catalog
 from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, STRANGER, SUZUKI, TANAKA, OpenDesk, text_of
 
 
@@ -140,6 +141,18 @@ def test_the_files_are_whole_and_only_supervisors_see_any_of_it(desk: OpenDesk) 
     assert "xl/worksheets/sheet1.xml" in ZipFile(io.BytesIO(book)).namelist()
     rows = desk.as_(SATO).get("/reports/service/rows.xlsx?what=opened&period=today").content
     assert ZipFile(io.BytesIO(rows)).read("xl/worksheets/sheet1.xml").count(b"<row ") == 4
+
+
+def test_the_same_figures_go_on_paper_and_to_programs(desk: OpenDesk) -> None:
+    a_morning(desk)
+    paper = desk.as_(SATO).get("/reports/service.pdf?period=today")
+    assert paper.status_code == 200 and paper.content.startswith(b"%PDF")
+    asked = {"period": "today"}
+    told = desk.read(lambda db: catalog.asked(db, "service", asked, language="ja", timezone="Asia/Tokyo",
+                                              now=desk.clock()))  # fmt: skip
+    sheet = desk.read(lambda db: catalog.report("service").gather(db, told)())
+    assert {each.key: each.value for each in sheet.figures}["opened"] == 3
+    assert [table.key for table in sheet.without_people().tables] == ["queues", "channels"]
 
 
 def test_days_and_filters_that_are_none_are_refused(desk: OpenDesk) -> None:
