@@ -218,7 +218,8 @@ class Loaded:
     tickets: Mapping[tuple[date, int, str], Mapping[str, int]]
     spreads: Mapping[tuple[int, str], Counts]
     weekdays: Any  # 7 x 50: opened and offered in each half hour of a weekday
-    agents: Mapping[tuple[date, int], Mapping[str, int]]
+    agents: Mapping[int, Mapping[str, int]]  # by agent, of all the days
+    wraps: Mapping[tuple[date, int], tuple[int, int]]  # by day and agent: how many handled, and their wrap-up
     calls: Mapping[tuple[date, int], Calls]
     tags: Mapping[tuple[date, int], int]
     left_out: Sequence[date]  # not counted yet
@@ -255,7 +256,9 @@ def report(
         raise Invalid("too_many_days", field="to")
     loaded = load(db, period.first, period.last, asked, timezone=timezone, now=now)
     before = earlier(period, against)
-    loaded_before = load(db, before.first, before.last, asked, timezone=timezone, now=now) if before else None
+    loaded_before = (
+        load(db, before.first, before.last, asked, timezone=timezone, now=now, with_agents=False) if before else None
+    )
     settled = measures.settled_day(now, timezone).begin.astimezone(ZoneInfo(timezone)).date()
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
 
@@ -309,7 +312,10 @@ def sums(loaded: Loaded, settled: date, *, queue_id: int | None = None, channel:
     return found
 
 
-def load(db: Session, first: date, last: date, asked: Asked = totals.ANY, *, timezone: str, now: datetime) -> Loaded:
+def load(
+    db: Session, first: date, last: date, asked: Asked = totals.ANY, *, timezone: str, now: datetime,
+    with_agents: bool = True,
+) -> Loaded:  # fmt: skip
     """The totals of these days: kept ones as they are kept, the day that runs and a few others counted now. With an
     agent, tickets are counted from rows: nobody has so many."""
     today = now.astimezone(ZoneInfo(timezone)).date()
@@ -326,11 +332,12 @@ def load(db: Session, first: date, last: date, asked: Asked = totals.ANY, *, tim
         interval = measures.Interval(measures.day(first, timezone).begin, measures.day(last, timezone).end)
         for (day, *key), cell in totals.tickets_of(db, interval, asked, timezone=timezone).items():
             pot.add_cell(day, (key[0], key[1]), cell)  # type: ignore[arg-type]
-    pot.kept_agents(db, kept_days, asked)
+    if with_agents:
+        pot.kept_agents(db, kept_days, asked)
     for day in live:
         told = totals.of_day(db, day, timezone=timezone, now=now, asked=asked)
         pot.add_day(told, with_tickets=asked.agent_id is None)
-    return Loaded(first, last, pot.tickets, pot.spreads, pot.weekdays, pot.agents, pot.calls, pot.tags,
+    return Loaded(first, last, pot.tickets, pot.spreads, pot.weekdays, pot.agents, pot.wraps, pot.calls, pot.tags,
                   gaps[MOST_LIVE:])  # fmt: skip
 
 
@@ -341,7 +348,8 @@ class _Pot:
         self.tickets: dict[tuple[date, int, str], dict[str, int]] = {}
         self.spreads: dict[tuple[int, str], Counts] = defaultdict(spread.empty)
         self.weekdays = np.zeros((7, spread.HALVES), dtype=np.int64)
-        self.agents: dict[tuple[date, int], dict[str, int]] = {}
+        self.agents: dict[int, dict[str, int]] = {}
+        self.wraps: dict[tuple[date, int], tuple[int, int]] = {}
         self.calls: dict[tuple[date, int], Calls] = {}
         self.tags: dict[tuple[date, int], int] = defaultdict(int)
 
@@ -378,22 +386,30 @@ class _Pot:
                 self.weekdays[day.weekday()] += spread.unpacked_halves(halves)
 
     def kept_agents(self, db: Session, kept: tuple[date, date, set[date]], asked: Asked) -> None:
-        where = _kept(AgentDay, kept, asked)
+        where = [*_kept(AgentDay, kept, asked), col(AgentDay.day).not_in(sorted(kept[2]))]
         if asked.agent_id is not None:
             where.append(col(AgentDay.agent_id) == asked.agent_id)
-        key = (col(AgentDay.day), col(AgentDay.agent_id))
         columns = [sa.func.sum(getattr(AgentDay, name)) for name in totals.WORK]
-        for day, agent_id, *values in db.execute(sa.select(*key, *columns).where(*where).group_by(*key)):
-            if day not in kept[2]:
-                self.agents[day, agent_id] = dict(zip(totals.WORK, map(int, values), strict=True))
+        whose = col(AgentDay.agent_id)
+        for agent_id, *values in db.execute(sa.select(whose, *columns).where(*where).group_by(whose)):
+            self.agents[agent_id] = dict(zip(totals.WORK, map(int, values), strict=True))
+        key = (col(AgentDay.day), whose)
+        daily = sa.select(*key, sa.func.sum(AgentDay.handled), sa.func.sum(AgentDay.wrap_up))
+        for day, agent_id, handled, wrap_up in db.execute(
+            daily.where(*where, col(AgentDay.handled) > 0).group_by(*key)
+        ):
+            self.wraps[day, agent_id] = int(handled), int(wrap_up)
 
     def add_day(self, told: totals.Day, *, with_tickets: bool) -> None:
         for (queue_id, channel, _), cell in told.tickets.items() if with_tickets else ():
             self.add_cell(told.day, (queue_id, channel), cell)
         for (agent_id, _), numbers in told.agents.items():
-            own = self.agents.setdefault((told.day, agent_id), dict.fromkeys(totals.WORK, 0))
+            own = self.agents.setdefault(agent_id, dict.fromkeys(totals.WORK, 0))
             for name, value in numbers.items():
                 own[name] += value
+            if numbers["handled"]:
+                before = self.wraps.get((told.day, agent_id), (0, 0))
+                self.wraps[told.day, agent_id] = before[0] + numbers["handled"], before[1] + numbers["wrap_up"]
         for queue_id, calls in told.calls.items():
             self.calls[told.day, queue_id] = calls
             self.weekdays[told.day.weekday()] += np.asarray(told.halves[queue_id], dtype=np.int64)
@@ -423,14 +439,9 @@ def _is_any(line: Line) -> bool:
 
 
 def _agents(db: Session, loaded: Loaded) -> list[AgentLine]:
-    found: dict[int, dict[str, int]] = {}
-    for (_, agent_id), numbers in loaded.agents.items():
-        own = found.setdefault(agent_id, dict.fromkeys(totals.WORK, 0))
-        for name, value in numbers.items():
-            own[name] += value
     lines = []
     for agent in agents.everyone(db):
-        told = found.get(agent.id or 0)
+        told = loaded.agents.get(agent.id or 0)
         if told is None or not any(told.values()):
             continue
         kept = told["resolved"] - told["reopened"]
@@ -460,7 +471,7 @@ def _days(db: Session, loaded: Loaded, asked: Asked, backlog: Backlog, timezone:
     is_known = asked.agent_id is None and not loaded.left_out
     left = backlog.count if is_known else 0
     if is_known and loaded.last < today:
-        since = load(db, loaded.last + timedelta(days=1), today, asked, timezone=timezone, now=now)
+        since = load(db, loaded.last + timedelta(days=1), today, asked, timezone=timezone, now=now, with_agents=False)
         left -= sum(told["begun"] - told["resolved"] for told in since.tickets.values())
         is_known = not since.left_out
     lines = []

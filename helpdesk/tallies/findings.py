@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from helpdesk.tallies import figures
+from helpdesk.tallies import figures, totals
 from helpdesk.tallies.figures import Loaded, Service
 
 SURE: Final = 0.05
@@ -64,6 +64,9 @@ def of(db: Session, told: Service, *, language: str, timezone: str, now: datetim
     from helpdesk import agents, queues
 
     today = now.astimezone(ZoneInfo(timezone)).date()
+    begun = totals.first_day(db, timezone=timezone) or today  # before it there was no desk, and not a quiet one
+    earlier = told.loaded_before if told.loaded_before and told.loaded_before.first >= begun else None
+    last = min(told.loaded.last, today - timedelta(days=1))
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
     tags = figures.tags(db, (tag_id for _, tag_id in told.loaded.tags))
     people = {agent.id or 0: agent.name for agent in agents.everyone(db)}
@@ -73,16 +76,13 @@ def of(db: Session, told: Service, *, language: str, timezone: str, now: datetim
     for kind, number, name in series:
         days = _days_of(told.loaded, kind, number, today)
         queue_id = number if kind == "queue" else None
-        tested += _levels(
-            kind, name, days, told.loaded.first, min(told.loaded.last, today - timedelta(days=1)), queue_id
-        )
-        if told.loaded_before is not None:
-            length = told.loaded.first - told.loaded_before.first
-            before = _days_of(told.loaded_before, kind, number, today - length)
-            tested += _volume(kind, name, days, before, told.loaded, told.loaded_before, today, queue_id)
-    if told.loaded_before is not None:
+        tested += _levels(kind, name, days, max(told.loaded.first, begun), last, queue_id)
+        if earlier is not None:
+            before = _days_of(earlier, kind, number, today - (told.loaded.first - earlier.first))
+            tested += _volume(kind, name, days, before, told.loaded, earlier, today, queue_id)
+    if earlier is not None:
         for queue_id, name in names.items():
-            tested += _shares(name, queue_id, told.loaded, told.loaded_before)
+            tested += _shares(name, queue_id, told.loaded, earlier)
     sure = surest([each.p for each in tested])
     said = [each for place, each in enumerate(tested) if place in sure and _is_worth(each)]
     return sorted(said, key=lambda each: (each.p, -abs(math.log(each.ratio)) if each.ratio > 0 else 0.0))[:SHOWN]
@@ -106,9 +106,9 @@ def _is_worth(found: Finding) -> bool:
 
 def _agents(loaded: Loaded, people: Mapping[int, str], today: date) -> list[Finding]:
     by_day: dict[date, dict[int, tuple[int, int]]] = defaultdict(dict)
-    for (day, agent_id), numbers in loaded.agents.items():
-        if numbers["handled"] and day < today:
-            by_day[day][agent_id] = numbers["handled"], numbers["wrap_up"]
+    for (day, agent_id), told in loaded.wraps.items():
+        if day < today:
+            by_day[day][agent_id] = told
     totals = {day: tuple(map(sum, zip(*own.values(), strict=True))) for day, own in by_day.items()}
     found = []
     for agent_id in sorted({agent_id for own in by_day.values() for agent_id in own} & people.keys()):

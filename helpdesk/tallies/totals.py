@@ -324,11 +324,13 @@ def missing(db: Session, first: date, last: date, *, timezone: str, now: datetim
 
 
 def first_day(db: Session, *, timezone: str) -> date | None:
-    """The day on which the desk's first ticket or call came; None before it."""
-    begun = (db.scalar(sa.select(col(Stretch.began_at)).order_by(col(Stretch.began_at)).limit(1)),
-             db.scalar(sa.select(col(Call.started_at)).order_by(col(Call.started_at)).limit(1)))  # fmt: skip
-    earliest = min(filter(None, begun), default=None)
-    return earliest.astimezone(ZoneInfo(timezone)).date() if earliest else None
+    """The day on which the desk's first ticket or call came, as far as it is known; None before it."""
+    zone = ZoneInfo(timezone)
+    moments = (db.scalar(sa.select(col(Stretch.began_at)).order_by(col(Stretch.began_at)).limit(1)),
+               db.scalar(sa.select(col(Call.started_at)).order_by(col(Call.started_at)).limit(1)))  # fmt: skip
+    kept = db.scalar(sa.select(col(CountedDay.day)).order_by(col(CountedDay.day)).limit(1))
+    days = [at.astimezone(zone).date() for at in moments if at is not None] + ([kept] if kept else [])
+    return min(days, default=None)
 
 
 def _table(kind: type[Row]) -> sa.Table:
