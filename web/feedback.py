@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, feedback, queues, reports, topics
+from helpdesk import access, audit, feedback, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from helpdesk.reporting import feedback as feedback_sheets
