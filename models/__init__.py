@@ -25,6 +25,7 @@ from models.customers import (
     RemovedPoint,
 )
 from models.dashboards import BoardAudience, Dashboard, Tile, TileKind
+from models.drafts import KeptDraft
 from models.events import Bookmark, Event
 from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskedBy, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
@@ -72,6 +73,7 @@ from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
 from models.sms import Sms, SmsState
+from models.settings_history import Invitation, Logo, SettingChange
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -168,9 +170,12 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "KeptDraft",
+    "Invitation",
     "KeyCount",
     "Lease",
     "LinkKind",
+    "Logo",
     "Login",
     "Macro",
     "Mailbox",
@@ -228,6 +233,7 @@ __all__ = [
     "SenderHour",
     "Sms",
     "SmsState",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",
