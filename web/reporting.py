@@ -11,13 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, queues
+from helpdesk import access, audit, queues
 from helpdesk.errors import NotFound
 from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked
 from helpdesk.reporting.values import Sheet
 from models import Agent
-from web.edge import desk_of, renderer_of, see
+from web.edge import act, desk_of, renderer_of, see
 
 KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
 
@@ -37,6 +37,7 @@ async def file(request: Request) -> Response:
         return asked, name, catalog.report(key).gather(db, asked)
 
     agent, (asked, queue_name, work) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, key, by=by, now=desk.clock()))
     sheet: Sheet = await run_in_threadpool(work)
     voice = renderer_of(request).voice(agent.language)
     first, last = asked.period.first.isoformat(), asked.period.last.isoformat()

@@ -64,6 +64,8 @@ WORDS: dict[str, dict[str, str]] = {
         "sign_in_unknown": N_("Sign-in refused: nobody has this address"),
         "customer_added": N_("Made a customer's record"),
         "customer_changed": N_("Changed a customer's record"),
+        "api_token_changed": N_("Made or revoked a key for a program"),
+        "schedule_changed": N_("Changed who gets a report by mail"),
         "table_exported": N_("Took a table out as a file"),
         "parked_settled": N_("Decided what becomes of a mail that was set aside (no. %(number)s)"),
         "message_queued": N_("Wrote to the customer"),
