@@ -844,6 +844,7 @@ def _changed(verb: Callable[[Any], object], said: str) -> None:
 
     with _database() as database:
         Worker(database).connect()
+        database.info["is_command"] = True
         try:
             database.write_now(verb)
         except DeskError as error:

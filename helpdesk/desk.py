@@ -31,6 +31,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -44,7 +45,6 @@ from helpdesk import (
     preferences,
     pushes,
     recalls,
-    rules,
     saved_views,
     sla,
     surveys,
@@ -55,6 +55,7 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.rules import asking, book, waiting
 from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
@@ -135,9 +136,9 @@ class Desk:
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.database.info["rules"] = rules.Shelf()
-        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
-        self.database.after_commit.append(rules.after_commit)
+        self.database.info["rules"] = book.Shelf()
+        self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -533,6 +534,10 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                while await self.database.write(bulk.forget, now=self.clock()):
+                    pass
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
@@ -602,8 +607,8 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
-        while await self.database.read(rules.is_anything_due, now=self.clock()):
-            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+        while await self.database.read(waiting.is_anything_due, now=self.clock()):
+            if not await self.database.write(waiting.do_due, settings=self.settings, now=self.clock()):
                 break  # another process has them in hand
 
     async def _watch(self) -> None:
@@ -831,10 +836,11 @@ class Desk:
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
+        post_id = args[0] if name == "post_to_system" else None
         code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
 
         def give_up(db: Session) -> None:
-            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
 

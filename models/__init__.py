@@ -23,6 +23,7 @@ from models.customers import (
     Purchase,
     RemovedPoint,
 )
+from models.drafts import KeptDraft
 from models.events import Bookmark, Event
 from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
@@ -68,6 +69,7 @@ from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
+from models.settings_history import Invitation, Logo, SettingChange
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -159,9 +161,12 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "KeptDraft",
+    "Invitation",
     "KeyCount",
     "Lease",
     "LinkKind",
+    "Logo",
     "Login",
     "Macro",
     "Mailbox",
@@ -213,6 +218,7 @@ __all__ = [
     "SearchDoc",
     "SavedView",
     "SenderHour",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",

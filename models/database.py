@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -240,6 +240,24 @@ def hold_still(db: Session, row: SQLModel) -> None:
     """
     db.flush()
     db.refresh(row, with_for_update=True)
+
+
+def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any]:
+    """What a statement of columns that was built once answers, in a third of the time a session takes for it."""
+    if not db.info.get("is_reading"):
+        db.flush()
+    return db.connection().execute(statement, values).all()
+
+
+def rows(db: Session, kind: type[R], statement: sa.Executable, /, **values: Any) -> Sequence[R]:
+    """The same, read like rows of `kind`, by the same names. No session watches them: what is set on them is lost."""
+    return cast(Sequence[R], ask(db, statement, **values))
+
+
+def columns_of(kind: type[SQLModel], **instead: Any) -> "sa.Select[Any]":
+    """A statement of all columns of a table for `rows`; `instead` has what to read under a column's name."""
+    table: sa.Table = kind.__table__  # type: ignore[attr-defined]
+    return sa.select(*(instead[each.key].label(each.key) if each.key in instead else each for each in table.c))
 
 
 def insert(db: Session, row: R) -> R:

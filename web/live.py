@@ -25,6 +25,11 @@ EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
 SILENT: set[type[Fact]] = {
     facts.AgentChanged,  # the hub itself acts on it
+    facts.SettingChanged,  # what was set is told by a fact of its own
+    facts.SignedIn,
+    facts.SignedOut,
+    facts.SignInRefused,
+    facts.TableExported,
     facts.CustomerAdded,  # whoever makes a record is shown it; search follows
 }
 
@@ -76,6 +81,7 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
     touched.stale.setdefault("approvals", set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     # A new ticket is nobody's yet: of it the live view of other queues shows nothing.
     touched.stale.setdefault("board", set()).update(here if isinstance(fact, facts.TicketOpened) else {EVERYONE})
 
@@ -115,6 +121,7 @@ def _call(touched: Touched, fact: Any) -> None:
     here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
     for region in ("calls", "rail", "board"):
         touched.stale.setdefault(region, set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
 
 
 def _customer(touched: Touched, fact: Any) -> None:
@@ -169,6 +176,7 @@ def _wall(touched: Touched, _fact: Any) -> None:
 
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("board", set()).add(EVERYONE)
     if fact.by_id not in (None, fact.agent_id):
         touched.told.append((agent_topic(fact.agent_id), fact))
@@ -209,6 +217,7 @@ def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(EVERYONE)
     touched.stale.setdefault("me", set()).add(EVERYONE)
     touched.stale.setdefault("board", set()).add(EVERYONE)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
 

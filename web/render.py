@@ -21,7 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from lucide.jinja import lucide
 from markupsafe import Markup, escape
 
-from web import words
+from web import folding, words
+from web.folding import FoldingEnvironment
 from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
@@ -65,25 +66,21 @@ class Renderer:
 def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Environment:
     """What templates are drawn in. Desks of one process that are alike share it, and with it the compiled templates."""
     gettext = _lookup(_translations(lang))
-    environment = Environment(
+    environment = FoldingEnvironment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext, lambda one, many, n: gettext(one if n == 1 else many), newstyle=True
-    )
+    environment.settled = {
+        "_": folding.words(gettext),
+        "icon": icon,
+        "static": functools.partial(_static, version=version),
+        "word": functools.partial(words.sentence, gettext),
+    }
     environment.globals.update(
-        lang=lang,
-        desk_name=desk_name,
-        icon=icon,
-        static=functools.partial(_static, version=version),
-        word=functools.partial(words.sentence, gettext),
-        codes=words.codes,
-        shortcuts=SHORTCUTS,
+        environment.settled, lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
     )
     dates = _Dates(lang, zone, gettext)
     environment.filters.update(

@@ -21,7 +21,8 @@ LOCALE = WEB / "locale"
 NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Saturday
 METHODS = [
     ("templates/**.html", "jinja2"),
-    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render", "administration")),
+    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render", "administration",
+                                      "setting_words")),
 ]
 
 
@@ -215,7 +216,7 @@ def test_a_fragment_begins_with_its_own_element(renderer: Renderer) -> None:
         id=7, subject="届かない", state="open", customer_name="田中 花子", company="", snippet="", channel="mail",
         queue_id=1, queue_name="配送", confidence=0.9, is_triage=False, assignee_id=None, assignee_name="",
         last_contact_at=NOW, awaits_us=True, is_urgent=False, priority=2, created_at=NOW, due_at=None, due_kind="",
-        tags=(),
+        tags=(), has_draft=False,
     )  # fmt: skip
     html = renderer.fragment("tickets/_row.html", "ja", row=row, now=NOW, is_current=False)
     assert html.startswith('<li class="row" id="row-7"')
