@@ -120,6 +120,7 @@ def office(desk: OpenDesk) -> Floor:
         )
         desk._open.append(connection)
         floor.people.append(Watcher(agent_id, connection.__enter__(), own, state, is_supervisor))
+    floor.hears()  # what was made above may still be on its way to the first of them
     return floor
 
 
