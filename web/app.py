@@ -27,6 +27,7 @@ from web import (
     administration,
     agents,
     alarms,
+    api,
     assets,
     audit,
     blocked,
@@ -37,6 +38,7 @@ from web import (
     checklist_templates,
     checklists,
     customers,
+    dashboards,
     devices,
     domains,
     drafts,
@@ -58,9 +60,11 @@ from web import (
     promises,
     queues,
     recalls,
+    reporting,
     reports,
     rules,
     safety,
+    schedules,
     search,
     settings_history,
     similar,
@@ -194,6 +198,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/queues/walls", walls.every, methods=BOTH),
         Route("/queues/walls/{wall_id:id}/revoke", walls.revoke, methods=POST),
         Route("/wall", walls.wall),
+        Route("/wall/b/{secret}", dashboards.wall),
         Route("/wall/{secret}", walls.screen),
         Route("/reports/calls", reports.calls),
         Route("/reports/calls.csv", reports.file),
@@ -209,6 +214,25 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/reports/feedback.xlsx", feedback.file),
         Route("/reports/feedback/import", feedback.bring, methods=POST),
         Route("/reports/topics", topics.page, methods=BOTH),
+        Route("/reports/boards", dashboards.page),
+        Route("/reports/boards/new", dashboards.new, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}", dashboards.show),
+        Route("/reports/boards/{dashboard_id:id}/edit", dashboards.edit, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/delete", dashboards.delete, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/restore", dashboards.restore, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/share", dashboards.share, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/tiles", dashboards.add, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/tiles/{tile_id:id}", dashboards.tile, methods=POST),
+        Route("/reports/schedules", schedules.page),
+        Route("/reports/schedules/new", schedules.new, methods=BOTH),
+        Route("/reports/schedules/{schedule_id:id}", schedules.edit, methods=BOTH),
+        Route("/reports/schedules/{schedule_id:id}/switch", schedules.switch, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/now", schedules.now, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/delete", schedules.delete, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/restore", schedules.restore, methods=POST),
+        Route("/reports/schedules/mails/{mail_id:id}/again", schedules.again, methods=POST),
+        Route("/m/{token}", schedules.stop, methods=BOTH),
+        Route("/reports/{key}.{kind}", reporting.file),
         Route("/reports/topics/switch", topics.switch, methods=POST),
         Route("/queues/hands", queues.hands),
         Route("/queues/hands/{agent_id:id}/lower", queues.lower, methods=POST),
@@ -342,6 +366,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/hooks/twilio/key", hooks.twilio_key, methods=POST),
         Route("/hooks/twilio/left", hooks.twilio_news, methods=POST),
         Route("/hooks/twilio/recording", hooks.twilio_news, methods=POST),
+        Route("/hooks/twilio/sms", hooks.twilio_text, methods=POST),
+        Route("/hooks/twilio/sms/status", hooks.twilio_text_status, methods=POST),
         Route("/hooks/mail/{token}", hooks.mail, methods=POST),
         Route("/api/v1/cti/{token}", hooks.push, methods=BOTH),
         Route("/api/v1/cti/{token}/lookup", hooks.lookup),
@@ -349,6 +375,11 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/api/v1/cti/{token}/report", hooks.report, methods=POST),
         Route("/api/v1/cti/{token}/phonebridge/v3/callnotify", hooks.phonebridge, methods=POST),
         Route("/hooks/survey/{token}/stop", surveys.one_click, methods=POST),
+        Route("/hooks/report/{token}/stop", schedules.one_click, methods=POST),
+        Route("/admin/tokens", api.tokens, methods=BOTH),
+        Route("/admin/tokens/{token_id:id}/revoke", api.revoke, methods=POST),
+        Route("/api/v1/reports", api.reports),
+        Route("/api/v1/reports/{key}", api.report),
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
@@ -397,7 +428,7 @@ def create(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Desk(settings, clock=clock, works=works) as desk:
+        async with Desk(settings, clock=clock, works=works, speak=app.state.renderer.voice) as desk:
             app.state.desk = desk
             app.state.hub = Hub(desk, app.state.renderer, on_ready=on_ready)
             await app.state.hub.start()
@@ -420,6 +451,7 @@ def create(
     app.state.limiter = account.new_limiter()
     app.state.simulated = []
     app.state.used = {}
+    app.state.sheets = {}
     edge.install(app)
     return app
 

@@ -170,6 +170,19 @@ def _feedback(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
 
 
+def _dashboard(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("dashboards", set()).add(EVERYONE)
+    touched.stale.setdefault(f"dashboard-{fact.dashboard_id}", set()).add(EVERYONE)
+
+
+def _schedules(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("schedules", set()).add(SUPERVISORS)
+
+
+def _tokens(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("tokens", set()).add(SUPERVISORS)
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
@@ -328,6 +341,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
+    facts.DashboardChanged: _dashboard,
+    facts.ScheduleChanged: _schedules,
+    facts.ReportMailed: _schedules,
+    facts.ApiTokenChanged: _tokens,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,
