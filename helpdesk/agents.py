@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import queues
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import AgentChanged, AgentStateChanged, emit
+from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
 from models.database import ask
 
@@ -105,6 +105,7 @@ def change(
     most_calls: int | None = None,
     most_tickets: int | None = None,
     levels: Mapping[int, int] | None = None,
+    by: Agent | None = None,
 ) -> None:
     """Change what is given; `levels` maps the queues served to the turn in which the agent is asked there, 1 to 9.
 
@@ -131,16 +132,15 @@ def change(
     if is_active is not None:
         agent.is_active = is_active
     if password is not None or not agent.is_active:
-        sign_out_everywhere(db, agent, now=now)
-        set_state(db, agent.id, Presence.OFFLINE, now=now)
+        sign_out_everywhere(db, agent, by_id=by.id if by else None, now=now)
+        set_state(db, agent.id, Presence.OFFLINE, by_id=by.id if by else None, now=now)
     if queue_ids is not None:
-        db.execute(sa.delete(Membership).where(col(Membership.agent_id) == agent.id))
-        for queue_id in queue_ids:
-            db.add(Membership(queue_id=queue_id, agent_id=agent.id))
+        known = levels_of(db, agent)
+        _rank(db, agent, {queue_id: known.get(queue_id, 1) for queue_id in queue_ids})
     if levels is not None:
         _rank(db, agent, levels)
     db.flush()
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by.id if by else None, at=now))
 
 
 def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
@@ -158,18 +158,22 @@ def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
             db.add(Membership(queue_id=queue_id, agent_id=agent.id or 0, level=level))
 
 
-def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, now: datetime) -> None:
+def serve(
+    db: Session, queue: Queue, agent_ids: Iterable[int], *, by: Agent | None = None, now: datetime
+) -> None:
     """These agents serve the queue, and no others. Who joins or leaves hears other things from now on."""
     assert queue.id is not None
     known = set(db.exec(select(Agent.id).where(col(Agent.id).in_(list(agent_ids)))))
-    before = set(db.exec(select(Membership.agent_id).where(Membership.queue_id == queue.id)))
-    db.execute(sa.delete(Membership).where(col(Membership.queue_id) == queue.id,
-                                           col(Membership.agent_id).in_(before - known)))  # fmt: skip
+    members = db.exec(select(Membership).where(Membership.queue_id == queue.id)).all()
+    before = {each.agent_id for each in members}
+    for each in members:
+        if each.agent_id not in known:
+            db.delete(each)
     for agent_id in sorted(known - before):  # type: ignore[type-var]
         db.add(Membership(queue_id=queue.id, agent_id=agent_id or 0))
     db.flush()
     for agent_id in sorted(known ^ before):  # type: ignore[type-var]
-        emit(db, AgentChanged(agent_id=agent_id or 0, at=now))
+        emit(db, AgentChanged(agent_id=agent_id or 0, by_id=by.id if by else None, at=now))
 
 
 def everyone(db: Session) -> list[Agent]:
@@ -238,10 +242,17 @@ def sign_in(db: Session, agent: Agent, *, hours: int, now: datetime) -> str:
         )
     )
     db.execute(sa.delete(Login).where(col(Login.expires_at) < now))
+    emit(db, SignedIn(agent_id=agent.id, by_id=agent.id, at=now))
     current = state_of(db, agent.id)
     if current is None or current.state == Presence.OFFLINE:
         set_state(db, agent.id, Presence.AWAY, reason="", now=now)
     return token
+
+
+def refused(db: Session, email: str, *, now: datetime) -> None:
+    """Somebody tried to sign in with this address and was not let in."""
+    known = by_email(db, email)
+    emit(db, SignInRefused(agent_id=known.id if known else None, at=now))
 
 
 def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
@@ -273,6 +284,7 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
     if login is None:
         return
     agent_id = login.agent_id
+    emit(db, SignedOut(agent_id=agent_id, by_id=agent_id, at=now))
     db.execute(sa.delete(PushSubscription).where(col(PushSubscription.login_id) == login.id))
     db.delete(login)
     db.flush()
@@ -280,10 +292,12 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
         set_state(db, agent_id, Presence.OFFLINE, now=now)
 
 
-def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", now: datetime) -> None:
+def sign_out_everywhere(
+    db: Session, agent: Agent, *, but: str = "", by_id: int | None = None, now: datetime
+) -> None:
     """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
     assert agent.id is not None
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by_id, at=now))
     kept = db.exec(select(Login.id).where(Login.token_hash == token_hash(but))).first()
     ended = sa.delete(PushSubscription).where(col(PushSubscription.agent_id) == agent.id)
     db.execute(ended.where(col(PushSubscription.login_id).is_distinct_from(kept)) if kept else ended)

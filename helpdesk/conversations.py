@@ -6,6 +6,7 @@ Every part is one statement, however long the conversation.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ from helpdesk import (
     outgoing,
     preferences,
     queues,
-    rules,
     sla,
     surveys,
     tickets,
@@ -55,6 +55,7 @@ from helpdesk.events import (
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
+from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -126,6 +127,8 @@ TOLD = {
 }  # fmt: skip
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 _TOLD = looks.told(TOLD)
+FOLDED_MIN = 3
+"""Lines of bookkeeping between the first and the last of a run, from which on they fold."""
 PANEL_TICKETS = 10
 
 
@@ -207,6 +210,19 @@ class Entry:
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     ticket_id: int = 0  # where it was said, in a conversation of several tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What stands between the first and the last of a long run of facts. `id` stays while the run grows."""
+
+    entries: Sequence[Entry]
+    kind: Literal["fold"] = "fold"
+
+    @property
+    def id(self) -> int:
+        """That of its first fact."""
+        return self.entries[0].id
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +393,23 @@ class TicketView:
     duplicate: Duplicate | None
     clocks: Sequence[sla.Clock] = ()
     given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
+
+    @property
+    def parts(self) -> list[Entry | Fold]:
+        """The conversation as the page shows it: long runs of facts folded, but for the first and last of each."""
+        return folded(self.entries)
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry | Fold]:
+    """The same entries in the same order, the middle of each long run of facts as one `Fold`."""
+    made: list[Entry | Fold] = []
+    for is_fact, group in groupby(entries, key=lambda entry: entry.kind == "fact"):
+        run = list(group)
+        if is_fact and len(run) >= FOLDED_MIN + 2:
+            made += [run[0], Fold(run[1:-1]), run[-1]]
+        else:
+            made += run
+    return made
 
 
 def show(
@@ -559,7 +592,7 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    acted = rules.named(db, told)
+    acted = ran.named(db, told)
     answers = surveys.of_tickets(db, tickets.family(ticket.id)) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
@@ -779,6 +812,17 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
         facts |= {"why": bounces.plainly(told.state), "status": told.state}
     facts["by"] = names.agent(row.actor_id)
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
+
+
+def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]:
+    """What facts of any tickets say, each as its ticket's own history tells it."""
+    if not rows:
+        return []
+    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
+    names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
+    acted = ran.named(db, rows)
+    return [_acted(_fact(row, names, {}), acted) for row in rows]
 
 
 def _done(row: Event | None, names: Names) -> Done | None:

@@ -213,10 +213,15 @@ def change(db: Session, mailbox: Mailbox, form: Form, *, by: Agent, settings: Se
     before = (mailbox.host, mailbox.user, mailbox.folder)
     _fill(mailbox, form, settings=settings)
     if before != (mailbox.host, mailbox.user, mailbox.folder):
-        mailbox.uidvalidity, mailbox.last_uid, mailbox.looked_at = None, 0, None
-        mailbox.takes_from = form.takes_from or now
-        db.execute(sa.delete(Fetched).where(col(Fetched.mailbox_id) == mailbox.id))
+        begin_another(db, mailbox, takes_from=form.takes_from, now=now)
     _begin_anew(db, mailbox, by=by, now=now)
+
+
+def begin_another(db: Session, mailbox: Mailbox, *, takes_from: datetime | None = None, now: datetime) -> None:
+    """Its row names another account or folder: nothing is known of that yet, and what is older stays there."""
+    mailbox.uidvalidity, mailbox.last_uid, mailbox.looked_at = None, 0, None
+    mailbox.takes_from = takes_from or now
+    db.execute(sa.delete(Fetched).where(col(Fetched.mailbox_id) == mailbox.id))
 
 
 def pause(db: Session, mailbox: Mailbox, *, by: Agent, now: datetime) -> None:
