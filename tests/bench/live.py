@@ -25,7 +25,12 @@ from tests.bench.figures import percentile, say, tell
 from tests.bench.ring import Listeners
 
 TICKETS, HANDS, A_SECOND = 10_000, 8, 50
-ACTS = (("priority", {"priority": "4"}), ("resolve", {}), ("pend", {"until": "customer"}), ("note", {"body": "確認中"}))
+ACTS = (
+    ("priority", {"priority": "4"}),
+    ("resolve", {}),
+    ("pend", {"until": "customer"}),
+    ("priority", {"priority": "1"}),
+)
 """Each changes what the row of an open ticket of usual priority says."""
 
 
