@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -288,6 +288,7 @@ class CustomerChanged(Fact):
     ticket_ids: list[int]
     call_ids: list[int]
     agent_ids: list[int]  # on whose screens the calls are
+    what: list[str] = field(default_factory=list)  # names of what says something else now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -635,6 +636,41 @@ class PreferenceChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingChanged(Fact):
+    """A supervisor, or a command, changed settings; what they said and say, the row SettingChange tells. `what` is its
+    kind. Stated besides the facts of whatever was set."""
+
+    change_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(Fact):
+    """An agent began a login, in a browser."""
+
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Fact):
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInRefused(Fact):
+    """With the address of an agent and another password; or, with no agent, with an address nobody has."""
+
+    agent_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExported(Fact):
+    """Somebody took a table out of the desk as a file; `what` is its name."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SomethingParked(Fact):
     parked_id: int
 
@@ -819,7 +855,7 @@ def last_number(db: Session) -> int:
     """The number of the newest event; 0 before the first. Who only reads has one picture, and asks once."""
     known: int | None = db.info.get("read_number")
     if known is None:
-        known = db.scalar(_NEWEST) or 0
+        known = db.connection().execute(_NEWEST).scalar() or 0
         if db.info.get("is_reading"):
             db.info["read_number"] = known
     return known
@@ -827,13 +863,14 @@ def last_number(db: Session) -> int:
 
 @event.listens_for(Session, "before_commit")
 def _write_facts(db: Session) -> None:
-    from helpdesk import reactions
+    from helpdesk import reactions, settings_history
 
     if not db.info.get("facts"):
         return
     reactions.conclude(db)
-    facts: list[Fact] = db.info.pop("facts")
     db.flush()
+    settings_history.conclude(db)
+    facts: list[Fact] = db.info.pop("facts")
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     connection = db.connection()

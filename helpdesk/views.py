@@ -46,6 +46,7 @@ from models import (
     TicketState,
     TicketTag,
 )
+from models.database import ask
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
@@ -296,7 +297,7 @@ def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[i
     if not ids:
         return {}
     query = _rows_by_id(language, preferences.shown(db, "urgency"))
-    return {found[0]: _row(found) for found in db.execute(query, {"ids": ids, "agent_id": agent.id})}
+    return {found[0]: _row(found) for found in ask(db, query, ids=ids, agent_id=agent.id)}
 
 
 def _row(found: Any) -> Row:

@@ -69,6 +69,7 @@ from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
+from models.settings_history import Invitation, Logo, SettingChange
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -161,9 +162,11 @@ __all__ = [
     "InboundKind",
     "InboundState",
     "KeptDraft",
+    "Invitation",
     "KeyCount",
     "Lease",
     "LinkKind",
+    "Logo",
     "Login",
     "Macro",
     "Mailbox",
@@ -215,6 +218,7 @@ __all__ = [
     "SearchDoc",
     "SavedView",
     "SenderHour",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",

@@ -66,6 +66,10 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                N_("Business hours that count"), N_("When it is at risk"), N_("Time used, per cent"),
                N_("And somebody in particular"), N_("When it is overdue"))),
     )),
+    (N_("The desk"), (
+        Place("/admin/audit", "history", N_("Audit"), N_("Who did what, when, and what stood there before"),
+              (N_("What was done"), N_("By whom"), N_("Ticket number"))),
+    )),
     (N_("Mail"), (
         Place("/admin/mailboxes", "mail", N_("Mailboxes"), N_("Where mail is collected, and how replies are sent"),
               (N_("Mailbox name"), N_("E-mail address"), N_("Server"), N_("IMAP server"), N_("Port"),

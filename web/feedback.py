@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, feedback, queues, reports, topics
+from helpdesk import access, audit, feedback, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from models import Agent
@@ -83,6 +83,7 @@ async def file(request: Request) -> Response:
         return told, topics.looked_for(db, language=agent.language), asked
 
     agent, (said, looked, asked) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "feedback", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
     name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"

@@ -25,6 +25,11 @@ EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
 SILENT: set[type[Fact]] = {
     facts.AgentChanged,  # the hub itself acts on it
+    facts.SettingChanged,  # what was set is told by a fact of its own
+    facts.SignedIn,
+    facts.SignedOut,
+    facts.SignInRefused,
+    facts.TableExported,
     facts.CustomerAdded,  # whoever makes a record is shown it; search follows
 }
 

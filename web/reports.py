@@ -7,11 +7,11 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, queues, reports
+from helpdesk import access, audit, queues, reports
 from helpdesk.errors import Invalid, NotFound
 from models import Agent
 from web import exports, words
-from web.edge import desk_of, html, look, renderer_of, see
+from web.edge import act, desk_of, html, look, renderer_of, see
 
 
 async def calls(request: Request) -> Response:
@@ -46,6 +46,7 @@ async def file(request: Request) -> Response:
         return _report(request, db, agent)
 
     agent, (asked, report) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "calls", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "report", name) for name in ("line", "begin", "end")]
     heads += [words.sentence(gettext, "measure", column) for column in report.columns]

@@ -268,7 +268,7 @@ async def new_customer(request: Request) -> Response:
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""), found.language)
-        made = records.create(db, typed, region=desk.settings.region, now=now)
+        made = records.create(db, typed, region=desk.settings.region, by=agent, now=now)
         tickets.link_customer(db, found, made, by=agent, now=now)
 
     return await change(request, verb)

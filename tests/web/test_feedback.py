@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from helpdesk import drift, feedback
 from helpdesk.accuracy import Share
@@ -24,7 +25,7 @@ def give(desk: OpenDesk, *given: tuple[int | None, str], scale: Scale = Scale.ST
         at = desk.clock() - timedelta(days=days_ago)
         for score, comment in given:
             felt = "" if not comment else "negative" if (score or 0) < 3 else "positive"
-            number = len(db.query(Answer).all())
+            number = len(db.exec(select(Answer)).all())
             db.add(Answer(source=AnswerSource.PAGE, external_id=f"x{number}", scale=scale, score=score, at=at,
                           comment=comment, language="ja", sentiment=felt, changed_at=at))  # fmt: skip
             db.flush()

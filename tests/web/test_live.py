@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from helpdesk import checklists, fields, learning, links, splitting, tags, tickets, watchers
+from helpdesk import agents, checklists, fields, learning, links, splitting, tags, tickets, watchers
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
 from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
@@ -196,6 +196,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.as_(SATO).post("/reports/topics", data={"name": "店舗", "name_en": "Shop", "words": "店員"})
+    assert desk.as_(SATO).get("/reports/feedback.csv").status_code == 200
+    desk.write(signed)
     desk.write(worked_on)
     ruled(desk)
     promised(desk)
@@ -223,6 +225,14 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
     desk.write(lambda db: learning.ask(db, by=desk.agent(SATO), now=desk.clock()))
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
+
+
+def signed(db: Session) -> None:
+    """Somebody signs in beside the browser that is open, and out; and somebody is not let in."""
+    ben = agents.by_email(db, BEN.email)
+    assert ben is not None
+    agents.sign_out(db, agents.sign_in(db, ben, hours=1, now=MONDAY), now=MONDAY)
+    agents.refused(db, BEN.email, now=MONDAY)
 
 
 def ruled(desk: OpenDesk) -> None:

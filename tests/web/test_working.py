@@ -1,7 +1,6 @@
 """What an agent does with a ticket on its page, and takes back with one click."""
 
 import re
-import time
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from models import (
     TicketState,
 )
 from tests.cast import AIKO, AKIRA, BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Person, part, text_of
+from tests.patience import an_end
 
 
 @pytest.fixture
@@ -401,12 +401,10 @@ SLOW = ("(.*a){25}", "(a|x|x)+c", "([a-zA-Z]+)*\\d", "(x+x+)+y", "((a{0,99}){0,9
 
 
 @pytest.mark.parametrize("pattern", SLOW)
-def test_a_pattern_that_would_never_end_costs_a_tenth_of_a_second(desk: OpenDesk, pattern: str) -> None:
+def test_a_pattern_that_would_never_end_is_given_up(desk: OpenDesk, pattern: str) -> None:
     field = TicketField(key="x", name="x", name_en="x", kind=FieldKind.TEXT, pattern=pattern, created_at=MONDAY)
-    begun = time.process_time()
-    with pytest.raises(Exception, match="not_the_pattern"):
+    with an_end(), pytest.raises(Exception, match="not_the_pattern"):
         fields.clean(field, ["ax" * 490 + "!"])
-    assert time.process_time() - begun < 1.0
 
 
 def test_fields_are_reordered_and_switched_off_and_keep_what_was_said(desk: OpenDesk, ticket_id: int) -> None:
