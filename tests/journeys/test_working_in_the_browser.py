@@ -30,7 +30,7 @@ def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) 
     bar = aiko.locator("[data-bulk-offers]")
     expect(bar.locator("[data-bulk-count]")).to_have_text("2")
     height = bar.bounding_box()
-    assert height is not None and height["height"] < 60, "one line"
+    assert height is not None and height["height"] < 45, "one line"
     bar.get_by_text("変更…").click()
     bar.locator("#bulk-priority").select_option("4")
     bar.get_by_role("button", name="優先度").click()
