@@ -67,6 +67,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
                N_("And somebody in particular"), N_("When it is overdue"))),
     )),
     (N_("The desk"), (
+        Place("/admin/appearance", "palette", N_("Name and looks"), N_("Name, logo and colour of the desk"),
+              (N_("Name of the desk"), N_("Colour"), N_("Logo"))),
         Place("/admin/audit", "history", N_("Audit"), N_("Who did what, when, and what stood there before"),
               (N_("What was done"), N_("By whom"), N_("Ticket number"))),
     )),

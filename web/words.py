@@ -1296,6 +1296,9 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": N_("The call could not be placed."),
     },
     "error": {
+        "not_a_colour": N_("Please choose a colour, such as #3a56a5."),
+        "no_picture": N_("Please choose a PNG, JPEG or WebP picture."),
+        "picture_too_large": N_("The picture is too large: 200 kB and 2,000 pixels a side at most."),
         "setting_was_taken_back": N_("This change was taken back already."),
         "setting_moved_on": N_("Somebody has changed the same setting since. Please set it as it should be now."),
         "setting_stays": N_("What was made cannot be unmade: tickets may belong to it by now."),
