@@ -727,8 +727,10 @@ def run(settings: Settings) -> None:
     """Serve until stopped."""
     import uvicorn
 
+    from helpdesk.runtime import memory
     from web.app import create
 
+    memory.keep_few_pools()
     _must_listen(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for name in ("alembic", "mail.log"):  # the mail library logs addresses
@@ -758,10 +760,13 @@ def run(settings: Settings) -> None:
 
 def _settle() -> None:
     """What is loaded by now stays: the garbage collector need not walk through it again, with every call waiting."""
+    from helpdesk.runtime import memory
+
     gc.collect()
     gc.freeze()
     # Most of what mails and calls make ends without its help, in the very transaction: it looks at them less often.
     gc.set_threshold(10_000, 10, 10)
+    memory.give_back()  # what loading needed
 
 
 def _greet(settings: Settings, setup_code: str) -> None:

@@ -16,6 +16,7 @@ from helpdesk import queues
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
+from models.database import ask
 
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
@@ -31,6 +32,12 @@ _READY = (
     )
     .order_by(col(AgentState.started_at), col(Agent.id))
 )
+_SIGNED_IN = (
+    select(Agent)
+    .join(Login, col(Login.agent_id) == Agent.id)
+    .where(Login.token_hash == sa.bindparam("token_hash"), Login.expires_at > sa.bindparam("now"), Agent.is_active)
+)
+_STATE = select(AgentState).where(AgentState.agent_id == sa.bindparam("agent_id"), col(AgentState.ended_at).is_(None))
 _OF_AGENT = sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == sa.bindparam("agent_id"))
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
@@ -252,11 +259,7 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     """The agent a browser's token belongs to, or None when it ended or never was."""
     if not token:
         return None
-    return db.exec(
-        select(Agent)
-        .join(Login, col(Login.agent_id) == Agent.id)
-        .where(Login.token_hash == token_hash(token), Login.expires_at > now, Agent.is_active)
-    ).first()
+    return db.exec(_SIGNED_IN, params={"token_hash": token_hash(token), "now": now}).first()
 
 
 def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:
@@ -303,9 +306,7 @@ def sign_out_everywhere(
 
 def state_of(db: Session, agent_id: int) -> AgentState | None:
     """What the agent is doing now."""
-    return db.exec(
-        select(AgentState).where(AgentState.agent_id == agent_id, col(AgentState.ended_at).is_(None))
-    ).first()
+    return db.exec(_STATE, params={"agent_id": agent_id}).first()
 
 
 def set_state(
@@ -326,7 +327,11 @@ def set_state(
 
 def serves(db: Session, agent: Agent, queue_id: int) -> bool:
     """Whether the agent answers this queue. Supervisors may answer any."""
-    return agent.role == Role.SUPERVISOR or db.get(Membership, (queue_id, agent.id)) is not None
+    if agent.role == Role.SUPERVISOR:
+        return True
+    if db.info.get("is_reading"):
+        return queue_id in queue_ids(db, agent)
+    return db.get(Membership, (queue_id, agent.id)) is not None
 
 
 def serves_as_member(db: Session, agent: Agent, queue_id: int) -> bool:
@@ -342,7 +347,7 @@ def queue_ids(db: Session, agent: Agent) -> list[int]:
         return every
     known: dict[int | None, set[int]] = db.info.setdefault("served", {}) if db.info.get("is_reading") else {}
     if agent.id not in known:
-        known[agent.id] = set(db.scalars(_OF_AGENT, {"agent_id": agent.id}))
+        known[agent.id] = {row[0] for row in ask(db, _OF_AGENT, agent_id=agent.id)}
     return [queue_id for queue_id in every if queue_id in known[agent.id]]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -31,6 +32,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -55,6 +57,7 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
@@ -84,6 +87,8 @@ GATHER_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
+GIVE_BACK_EVERY = 30
+"""Times of tidying between two at which free memory goes back to the system: once a minute."""
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
@@ -534,6 +539,10 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                while await self.database.write(bulk.forget, now=self.clock()):
+                    pass
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
@@ -579,9 +588,11 @@ class Desk:
     async def _tidy(self) -> None:
         """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
         process has changed of what this one keeps at hand."""
-        while True:
+        for turn in count(1):
             await asyncio.sleep(TIDY_SECONDS)
             try:
+                if turn % GIVE_BACK_EVERY == 0:
+                    await asyncio.to_thread(memory.give_back)
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
                     await self.database.read(policies.refresh)

@@ -855,7 +855,7 @@ def last_number(db: Session) -> int:
     """The number of the newest event; 0 before the first. Who only reads has one picture, and asks once."""
     known: int | None = db.info.get("read_number")
     if known is None:
-        known = db.scalar(_NEWEST) or 0
+        known = db.connection().execute(_NEWEST).scalar() or 0
         if db.info.get("is_reading"):
             db.info["read_number"] = known
     return known

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     undo_seconds: int = Field(
         10, ge=0, le=60, description="How long a mail that was sent can be taken back before it leaves. 0: not at all."
     )
+    draft_keep_days: int = Field(
+        60, ge=1, description="How long what an agent has begun to write is kept after the last word."
+    )
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )

@@ -23,6 +23,7 @@ from models.customers import (
     Purchase,
     RemovedPoint,
 )
+from models.drafts import KeptDraft
 from models.events import Bookmark, Event
 from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
@@ -160,6 +161,7 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "KeptDraft",
     "Invitation",
     "KeyCount",
     "Lease",

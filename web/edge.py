@@ -184,7 +184,7 @@ def rail_facts(rail: views.Rail) -> dict[str, Any]:
         "urgent": rail.urgent,
         "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": rail.calls, "callbacks": rail.callbacks, "callbacks_overdue": rail.callbacks_overdue,
-        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread,
+        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread, "drafts": rail.drafts,
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/inbox?view=all", N_("All open"), ""),
     ("/inbox?view=resolved", N_("Resolved"), ""),
     ("/tickets/new", N_("New e-mail"), ""),
+    ("/drafts", N_("Drafts"), ""),
     ("/search", N_("Search"), ""),
     ("/views", N_("Saved views"), ""),
     ("/calls", N_("Calls"), ""),

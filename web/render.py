@@ -8,6 +8,7 @@ every code of the desk becomes a sentence in `web/words.py`.
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from lucide.jinja import lucide
 from markupsafe import Markup, escape
 
-from web import words
+from web import folding, words
+from web.folding import FoldingEnvironment
 from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
@@ -64,25 +66,21 @@ class Renderer:
 def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Environment:
     """What templates are drawn in. Desks of one process that are alike share it, and with it the compiled templates."""
     gettext = _lookup(_translations(lang))
-    environment = Environment(
+    environment = FoldingEnvironment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext, lambda one, many, n: gettext(one if n == 1 else many), newstyle=True
-    )
+    environment.settled = {
+        "_": folding.words(gettext),
+        "icon": icon,
+        "static": functools.partial(_static, version=version),
+        "word": functools.partial(words.sentence, gettext),
+    }
     environment.globals.update(
-        lang=lang,
-        desk_name=desk_name,
-        icon=icon,
-        static=functools.partial(_static, version=version),
-        word=functools.partial(words.sentence, gettext),
-        codes=words.codes,
-        shortcuts=SHORTCUTS,
+        environment.settled, lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
     )
     dates = _Dates(lang, zone, gettext)
     environment.filters.update(
@@ -111,11 +109,12 @@ class _Rows:
     """Rows of the list as they were drawn before. A row is drawn from its values alone, so equal values look alike: it
     is the same for everyone, on every page and in every frame, until a value or the words for its time change."""
 
-    MOST = 4_000
+    MOST = 1_000
 
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
         self._drawn: dict[Any, Markup] = {}
+        self._forgetting = threading.Lock()
 
     def __call__(self, row: Any, now: datetime, is_current: bool = False) -> Markup:
         due = row.due_at and left(row.due_at, now).values()
@@ -123,9 +122,11 @@ class _Rows:
         found = self._drawn.get(key)
         if found is None:
             template = self._environment.get_template("tickets/_row.html")
-            if len(self._drawn) >= self.MOST:
-                self._drawn.clear()
-            found = self._drawn[key] = Markup(template.render(row=row, now=now, is_current=is_current))
+            found = Markup(template.render(row=row, now=now, is_current=is_current))
+            with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
+                self._drawn[key] = found
+                if len(self._drawn) > self.MOST:
+                    del self._drawn[next(iter(self._drawn))]
         return found
 
 

@@ -1256,6 +1256,7 @@ WORDS: dict[str, dict[str, str]] = {
         "assigned": N_("Assigned to %(agent)s."),
         "unassigned": N_("Nobody is assigned now."),
         "moved": N_("Moved to %(queue)s."),
+        "draft_kept": N_("The draft is kept."),
         "moved_away": N_("Handed over. The ticket is no longer in your queues."),
         "resolved": N_("The ticket is resolved."),
         "reopened": N_("The ticket is open again."),

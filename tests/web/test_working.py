@@ -459,3 +459,21 @@ def test_messages_of_the_conversation_are_all_there_after_a_split_is_taken_back(
     does(desk, AIKO, "undo", event=offered(page)[1])
     assert [message.ticket_id for message in desk.read(lambda db: db.exec(select(Message)).all())] == [1, 1]
     assert desk.tickets()[1].merged_into_id == 1
+
+
+def test_the_middle_of_a_long_run_of_changes_folds_and_stays_readable(desk: OpenDesk, ticket_id: int) -> None:
+    for number in range(2):
+        does(desk, AIKO, "priority", priority=str(3 + number))
+    before = desk.as_(AIKO).get("/tickets/1").text
+    assert 'class="fold"' not in before, "a short run is shown as it is"
+    for number in range(6):
+        does(desk, AIKO, "tags", tag=f"タグ{number}")
+    page = desk.as_(AIKO).get("/tickets/1").text
+    folds = re.findall(r'<details class="fold".*?</details>', page, re.S)
+    every = re.findall(r'id="(fact-\d+)"', page)
+    hidden = re.findall(r'id="(fact-\d+)"', folds[0])
+    run = every[every.index(hidden[0]) - 1 :]
+    assert len(folds) == 1 and hidden == run[1:-1] and f"変更 {len(hidden)} 件" in text_of(folds[0])
+    fold = re.search(r'id="(fold-\d+)"', page)
+    does(desk, AIKO, "priority", priority="1")
+    assert fold is not None and fold[1] in desk.as_(AIKO).get("/tickets/1").text, "who has opened it keeps it open"
