@@ -42,7 +42,7 @@ EVIL = "https://evil.example.net"
 HUGE = 10**30
 FOR_ALL = {"/files/{token}", "/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}",
            "/wall/{secret}", "/s/{token}", "/s/{token}/stop", "/manifest.webmanifest", "/sw.js", "/offline",
-           "/static/desk.css", "/logo/{logo_id:id}", "/appearance.css", "/static/desk.js"}  # fmt: skip
+           "/static/desk.css", "/logo/{logo_id:id}", "/appearance.css", "/join/{token}", "/static/desk.js"}  # fmt: skip
 FOR_MACHINES = ("/hooks/", "/api/")
 
 
