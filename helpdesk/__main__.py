@@ -40,6 +40,8 @@ cases_app = typer.Typer(help="Solved cases, from which similar ones are offered.
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
 asterisk_app = typer.Typer(help="What an Asterisk says: written down, and played again.", no_args_is_help=True)
+reports_app = typer.Typer(help="Reports for other programs.", no_args_is_help=True)
+app.add_typer(reports_app, name="reports")
 app.add_typer(agents_app, name="agents")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(queues_app, name="queues")
@@ -638,6 +640,21 @@ def replay_asterisk(
         _refuse(f"{file}, port {port}: {error.strerror}", code=2)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@reports_app.command("grant")
+def grant_reports(
+    role: Annotated[str, typer.Argument(help="The role of the program, in small letters.")],
+    with_words: Annotated[bool, typer.Option(help="Also what people wrote: mails and comments.")] = False,
+) -> None:
+    """Print the SQL that lets a PostgreSQL role read the views for analysis, see docs/reports.md."""
+    from helpdesk.errors import Invalid
+    from helpdesk.reporting import grants
+
+    try:
+        typer.echo(grants.script(role, with_words=with_words), nl=False)
+    except Invalid:
+        _refuse(f"{role!r} is no name of a role; one is bi_reader.")
 
 
 def main() -> None:

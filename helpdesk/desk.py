@@ -46,9 +46,10 @@ from helpdesk import (
     preferences,
     pushes,
     recalls,
-    rules,
     saved_views,
+    schedules,
     sla,
+    sms,
     surveys,
     tickets,
     training,
@@ -57,6 +58,8 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.reporting.values import Voice
+from helpdesk.rules import asking, book, waiting
 from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
@@ -121,6 +124,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _speechless(language: str) -> Voice:
+    """For a desk without a face: codes as they are."""
+    return Voice(lambda _group, code, _facts: code, language, "UTC")
+
+
 class Desk:
     """Open it with `async with`. `clock` is replaced by tests that need another day."""
 
@@ -130,8 +138,11 @@ class Desk:
         *,
         clock: Callable[[], datetime] = now,
         works: bool = True,
+        speak: Callable[[str], Voice] | None = None,
     ) -> None:
         self.settings = settings
+        self.speak = speak or _speechless
+        """Says a report's words in a language; the face has them, and lends its voice."""
         self.clock = clock
         self.opened_at = clock()
         self.configured_name = settings.name
@@ -140,9 +151,9 @@ class Desk:
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.database.info["rules"] = rules.Shelf()
-        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
-        self.database.after_commit.append(rules.after_commit)
+        self.database.info["rules"] = book.Shelf()
+        self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -620,8 +631,8 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
-        while await self.database.read(rules.is_anything_due, now=self.clock()):
-            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+        while await self.database.read(waiting.is_anything_due, now=self.clock()):
+            if not await self.database.write(waiting.do_due, settings=self.settings, now=self.clock()):
                 break  # another process has them in hand
 
     async def _watch(self) -> None:
@@ -634,10 +645,12 @@ class Desk:
                 logger.exception("alarms could not be looked for; trying again")
 
     async def mail_agents(self) -> None:
-        """Mail those who have not read what they were told, as far as it is time."""
+        """Mail those who have not read what they were told, and the reports that are due, as far as it is time."""
         told: dict[str, Any] = {"settings": self.settings, "now": self.clock()}
         if found := await self.database.read(digests.due, **told):
             await self.database.write(digests.enqueue, found)
+        if await self.database.read(schedules.is_any_due, now=self.clock()):
+            await self.database.write(schedules.enqueue_due, now=self.clock())
 
     async def _mail_agents(self) -> None:
         """Every minute."""
@@ -729,6 +742,7 @@ class Desk:
         return {
             "send_mail": self._send_mail,
             "ask_customer": self._ask_customer,
+            "send_sms": self._send_sms,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -738,6 +752,8 @@ class Desk:
             "bulk": self._bulk,
             "send_push": self._send_push,
             "send_digest": self._send_digest,
+            "send_report": self._send_report,
+            "send_report_now": self._send_report_now,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -754,6 +770,12 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _send_sms(self, ask_id: int) -> None:
+        """Send a survey's short message; see helpdesk/sms.py."""
+        words = partial(surveys.sms_words, settings=self.settings)
+        sms.deliver(self.database, ask_id, words, settings=self.settings, now=self.clock())
+
     def _bulk(self, bulk_id: int) -> None:
         """Change many tickets, a batch at a time; see helpdesk/bulk.py."""
         while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
@@ -825,6 +847,19 @@ class Desk:
             self.postman.post(raw, sender=self.settings.mail_from, recipient=recipient)
             self.database.write_now(notifications.mailed, ids, now=self.clock())
 
+    def _send_report(self, mail_id: int) -> None:
+        """Mail a report to one recipient; see helpdesk/schedules.py."""
+        schedules.deliver(
+            self.database, self.postman, mail_id, settings=self.settings, speak=self.speak, now=self.clock()
+        )
+
+    def _send_report_now(self, schedule_id: int, agent_id: int, at: str) -> None:
+        """The same for whom it was asked by hand."""
+        schedules.deliver_now(
+            self.database, self.postman, schedule_id, agent_id, datetime.fromisoformat(at), settings=self.settings,
+            speak=self.speak,
+        )  # fmt: skip
+
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""
         training.run(self.means_to_train(), training_id)
@@ -849,11 +884,14 @@ class Desk:
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
+        post_id = args[0] if name == "post_to_system" else None
         code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
 
         def give_up(db: Session) -> None:
-            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
+            if name == "send_report":
+                schedules.given_up(db, args[0], error=code, now=self.clock())
 
         self.database.write_now(give_up)

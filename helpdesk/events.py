@@ -510,6 +510,39 @@ class FeedbackGiven(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DashboardChanged(Fact):
+    """`state` "made", "changed" or "deleted"; its tiles are part of it."""
+
+    dashboard_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleChanged(Fact):
+    """When a report is mailed to whom: `state` "made", "changed", "on", "off", "deleted", or "stopped" by a reader."""
+
+    schedule_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportMailed(Fact):
+    """A report left for one recipient ("sent"), or did not ("failed", "uncertain")."""
+
+    schedule_id: int
+    recipient_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiTokenChanged(Fact):
+    """The key of another program was "made" or "revoked"."""
+
+    token_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentNotified(Fact):
     """An agent is told something; `what` is the kind, see Notification."""
 

@@ -27,11 +27,11 @@ BYTES_MAX = 1_000_000
 COLUMNS = ("name", "reading", "email", "role", "languages", "queues", "level", "phone", "extension")
 HEADS = {
     "name": ("name", "氏名", "名前"), "reading": ("reading", "ふりがな", "フリガナ", "よみ"),
-    "email": ("e-mail", "email", "mail", "e-mail address", "メールアドレス", "メール"),
+    "email": ("e-mail", "メールアドレス", "email", "mail", "e-mail address", "メール"),
     "role": ("role", "権限", "役割"),
-    "languages": ("language", "languages", "言語", "応対言語", "応対できる言語"),
-    "queues": ("queue", "queues", "キュー", "担当キュー"), "level": ("level", "turn", "呼出順", "順番", "レベル"),
-    "phone": ("phone", "phone number", "電話番号"), "extension": ("extension", "内線", "内線番号"),
+    "languages": ("language", "応対言語", "languages", "言語", "応対できる言語"),
+    "queues": ("queues", "担当キュー", "queue", "キュー"), "level": ("turn", "呼出順", "level", "順番", "レベル"),
+    "phone": ("phone", "電話番号", "phone number"), "extension": ("extension", "内線", "内線番号"),
 }  # fmt: skip
 _MEANT = {unicodedata.normalize("NFKC", head).casefold(): name for name, heads in HEADS.items() for head in heads}
 _ROLES = {"agent": Role.AGENT, "オペレーター": Role.AGENT, "担当者": Role.AGENT, "supervisor": Role.SUPERVISOR,
@@ -175,7 +175,9 @@ def _levels(told: Mapping[str, str], known: Mapping[int, Queue], line: Line) -> 
     levels: dict[int, int] = {}
     parts: list[str] = []
     for whole in re.split("[、，,;；/／\n]", told["queues"]):  # a name of a queue may hold a space
-        parts += [whole] if _plain(_turn(whole)[0]) in named else whole.split()
+        name, level = _turn(whole)
+        is_one = _plain(name) in named and " " not in level.strip()
+        parts += [whole] if is_one else whole.split()
     for part in parts:
         name, level = _turn(part)
         queue_id, turn = named.get(_plain(name)), level.strip() or usual

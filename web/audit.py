@@ -11,8 +11,9 @@ from starlette.responses import Response, StreamingResponse
 
 from helpdesk import access, agents, audit
 from helpdesk.errors import Invalid
+from helpdesk.reporting import files
 from models import Agent
-from web import exports, setting_words, words
+from web import setting_words, words
 from web.edge import act, desk_of, html, look, renderer_of
 
 ASKED = ("what", "by", "ticket", "customer", "from", "to")
@@ -62,7 +63,7 @@ async def file(request: Request) -> Response:
     say = renderer_of(request).gettext(language)
     heads = [words.sentence(say, "audit_column", name) for name in words.codes("audit_column")]
     return StreamingResponse(
-        exports.csv_lines(heads, lines), media_type="text/csv; charset=utf-8",
+        files.csv_lines(heads, lines), media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="audit.csv"', "cache-control": "no-store"},
     )  # fmt: skip
 

@@ -125,7 +125,7 @@ async def edit(request: Request) -> Response:
 
 async def _save(request: Request, queue_id: int | None) -> Response:
     desk, form = desk_of(request), await request.form()
-    values = {name: str(form.get(name, ""))[:10_000] for name in FIELDS}
+    values = {name: str(form.get(name, ""))[:10_000].replace("\r\n", "\n") for name in FIELDS}
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 

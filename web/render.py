@@ -21,6 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from lucide.jinja import lucide
 from markupsafe import Markup, escape
 
+from helpdesk.reporting import drawing, paper
+from helpdesk.reporting.values import Voice, percent, said, seconds, written
 from web import folding, words
 from web.folding import FoldingEnvironment
 from web.shortcuts import SHORTCUTS
@@ -39,6 +41,7 @@ class Renderer:
         """`timezone` is an IANA name such as "Asia/Tokyo"; `static_version` goes into the address of each style and
         script, so that a browser may keep them for good and still meets a new version at once."""
         zone = ZoneInfo(timezone)
+        self._timezone = timezone
         self._environments = {lang: _environment(lang, zone, desk_name, static_version) for lang in LANGUAGES}
         self.static: Callable[[str], str] = functools.partial(_static, version=static_version)
         """The address of a style, a script or a picture."""
@@ -56,6 +59,10 @@ class Renderer:
         for environment in self._environments.values():
             for template in templates:
                 environment.get_template(template)
+
+    def voice(self, lang: str) -> Voice:
+        """Who says a report's words and writes its values; see helpdesk/reporting/values.py."""
+        return _voice(lang, self._timezone)
 
     def gettext(self, lang: str) -> Callable[[str], str]:
         """Translates one English sentence; what has no translation stays English."""
@@ -101,6 +108,12 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         marked=marked,
         initials=initials,
     )
+    voice = _voice(lang, str(zone))
+    environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
+    environment.globals["colours"] = drawing.classes
+    environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
+    environment.filters["said"] = lambda text: said(text, voice)
+    environment.filters["written"] = lambda value, kind: written(kind, value, voice)
     environment.globals["ticket_row"] = _Rows(environment, zone)
     return environment
 
@@ -139,6 +152,15 @@ def _translations(lang: str) -> dict[str, str]:
     with path.open("rb") as source:
         catalog = read_po(source, locale=lang)
     return {str(m.id if isinstance(m.id, str) else m.id[0]): _first(m.string) for m in catalog if m.id}
+
+
+def _voice(lang: str, timezone: str) -> Voice:
+    gettext = _lookup(_translations(lang))
+
+    def say(group: str, code: str, facts: Mapping[str, object] | None = None) -> str:
+        return words.sentence(gettext, group, code, dict(facts or {}))
+
+    return Voice(say, lang, timezone)
 
 
 def _first(string: Any) -> str:
@@ -214,13 +236,6 @@ def _time(at: datetime, text: str, title: str = "") -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(at.isoformat(), hint, text)
 
 
-def seconds(count: float | None) -> str:
-    """A length of time as m:ss, or h:mm:ss from an hour on. Nothing and less than nothing are 0:00."""
-    whole = max(0, int(count or 0))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
 SOON_MINUTES = 60
 """What is due sooner is said in another colour, and with words."""
 
@@ -262,13 +277,6 @@ def size(size_bytes: int) -> str:
         if amount < 999.95 or unit == "GB":
             break
     return f"{amount:.0f} {unit}" if unit == "kB" else f"{amount:.1f} {unit}"
-
-
-def percent(share: float | None) -> str:
-    """A share in [0, 1] as whole per cent. It never rounds up to a certainty that is not there."""
-    if share is None:
-        return ""
-    return f"{min(round(share * 100), 99) if share < 1 else 100} %"
 
 
 def yen(amount: int | None) -> str:

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, feedback, queues, surveys
+from helpdesk import access, feedback, queues, sms, surveys
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
@@ -165,6 +165,7 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
         told["values"] = {name: str(form.get(name, "")) for name in told["values"]}
     defaults = {language: surveys.WORDS[Scale.STARS, language] for language in ("ja", "en")}
     frame |= told | {"view": "surveys", "errors": errors or {}, "defaults": defaults, "will": will}
+    frame["sms_on"] = sms.is_on(desk_of(request).settings)
     return html(request, "surveys/form.html", frame["me"]["language"], status, **frame)
 
 
@@ -173,12 +174,13 @@ def _values(survey: Survey | None) -> dict[str, str]:
     if survey is None:
         fresh = surveys.Form(name="")
         return {
-            "name": "", "scale": fresh.scale, "after": fresh.after, "queue_id": "",
+            "name": "", "scale": fresh.scale, "after": fresh.after, "way": fresh.way, "queue_id": "",
             "delay_minutes": str(fresh.delay_minutes), "rest_days": str(fresh.rest_days), "question_ja": "",
             "question_en": "", "is_active": "",
         }  # fmt: skip
     return {
         "name": survey.name, "scale": survey.scale.value, "after": survey.after.value,
+        "way": survey.way.value,
         "queue_id": str(survey.queue_id or ""), "delay_minutes": str(survey.delay_minutes),
         "rest_days": str(survey.rest_days), "question_ja": survey.questions.get("ja", ""),
         "question_en": survey.questions.get("en", ""), "is_active": "yes" if survey.is_active else "",
@@ -196,7 +198,7 @@ def _typed(form: FormData) -> surveys.Form:
         return int(typed)
 
     return surveys.Form(
-        name=text("name"), scale=text("scale"), after=text("after"),
+        name=text("name"), scale=text("scale"), after=text("after"), way=text("way") or "mail",
         queue_id=number("queue_id") if text("queue_id") else None, delay_minutes=number("delay_minutes"),
         rest_days=number("rest_days"), questions={"ja": text("question_ja"), "en": text("question_en")},
         is_active=text("is_active") == "yes",

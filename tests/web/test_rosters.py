@@ -10,7 +10,7 @@ from tests.cast import AIKO, BEN, PASSWORD, PUBLIC_URL, SATO, OpenDesk, part, te
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 HEADS = "氏名,ふりがな,メールアドレス,権限,言語,担当キュー,呼出順,内線\n"
-EMI = "伊藤 恵美,いとう えみ,emi@desk.example.jp,オペレーター,日本語 英語,技術サポート:2、Returns,3,301\n"
+EMI = "伊藤 恵美,いとう えみ,emi@desk.example.jp,オペレーター,日本語 英語,技術サポート:2 Returns,3,301\n"
 AIKO_NOW = "山田 愛子,やまだ あいこ,aiko@desk.example.jp,オペレーター,ja,tech_support triage,,\n"
 NEW_PASSWORD = "staple battery horse"
 
@@ -58,7 +58,7 @@ def test_one_line_that_cannot_be_lets_nothing_happen_and_says_why(desk: OpenDesk
     told = text_of(part(page, "main"))
     for words in ("店長", "フランス語", "“倉庫”", "自分自身の権限は外せません", "前の行にもあります", "“99”"):
         assert words in told, words
-    assert re.search(r'name="take" value="1" disabled', page)
+    assert 'name="take"' not in page
     assert "取り込めない行があります" in take(desk, text, 422)
     assert desk.read(agents.by_email, "emi@desk.example.jp") is None
 
