@@ -218,7 +218,7 @@ def _parts(text: str) -> Sequence[str]:
 
 
 def _unguarded(text: str) -> str:
-    """Without the sign that keeps a spreadsheet from taking "+81..." for a sum, see web/exports.py."""
+    """Without the sign that keeps a spreadsheet from taking "+81..." for a sum, see helpdesk/reporting/files.py."""
     return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
 
 

@@ -13,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 
 from helpdesk import access, agents, audit, invitations, rosters
 from helpdesk.errors import Conflict, Invalid
+from helpdesk.reporting import files
 from models import Agent, Role
-from web import exports, words
+from web import words
 from web.edge import act, desk_of, html, look, one_of, see
 from web.settings_history import change
 
@@ -94,7 +95,7 @@ async def file(request: Request) -> Response:
     rows, language = await act(request, verb)
     heads = [rosters.HEADS[name][1 if language == "ja" else 0] for name in rosters.COLUMNS]
     return StreamingResponse(
-        exports.csv_lines(heads, rows), media_type="text/csv; charset=utf-8",
+        files.csv_lines(heads, rows), media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="agents.csv"', "cache-control": "no-store"},
     )  # fmt: skip
 
