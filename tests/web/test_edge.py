@@ -42,7 +42,8 @@ EVIL = "https://evil.example.net"
 HUGE = 10**30
 FOR_ALL = {"/files/{token}", "/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}",
            "/wall/{secret}", "/wall/b/{secret}", "/s/{token}", "/s/{token}/stop", "/m/{token}", "/manifest.webmanifest",
-           "/sw.js", "/offline", "/static/desk.css", "/static/desk.js"}  # fmt: skip
+           "/sw.js", "/offline", "/static/desk.css", "/static/desk.js", "/logo/{logo_id:id}", "/appearance.css",
+           "/join/{token}"}  # fmt: skip
 FOR_MACHINES = ("/hooks/", "/api/")
 
 
