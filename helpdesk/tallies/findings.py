@@ -215,7 +215,7 @@ def _levels(kind: str, name: str, days: Days, first: date, last: date, queue_id:
     if len(weeks) < FEWEST_WEEKS or sum(counts) < FEWEST:
         return []
     found = []
-    split, p = _best_split(counts)
+    split, p = best_split(counts)
     levels = [_median(counts)] * len(counts)
     before, after = _mean(counts[:split]), _mean(counts[split:])
     if p < SURE and before and after / before >= WORTH or before and after and before / after >= WORTH and p < SURE:
@@ -232,7 +232,7 @@ def _levels(kind: str, name: str, days: Days, first: date, last: date, queue_id:
     return found
 
 
-def _best_split(counts: Sequence[int]) -> tuple[int, float]:
+def best_split(counts: Sequence[int]) -> tuple[int, float]:
     """Before which week the level changed most, and how likely so much is by chance. One week that is far from the
     others moves no level: levels are compared by what lies between their quartiles."""
     best = (SIDE, 1.0)

@@ -227,7 +227,7 @@ def _name(draw: random.Random, known: _Known, number: int, day: date, slug: str,
     is_fault = slug == "tech_support" and day.isocalendar().week == 31 and draw.random() < 0.6
     if is_fault or (slug == "tech_support" and draw.random() < 0.03):
         write(TicketTag, ticket_id=number, tag_id=known.tags[FAULT])
-    often = 0.12 if day > LAST - timedelta(days=days // 2) else 0.06
+    often = 0.3 if day > LAST - timedelta(days=days // 2) else 0.15
     if slug == "shipping" and draw.random() < often:
         write(TicketTag, ticket_id=number, tag_id=known.tags[TOPIC])
     if slug == "general" and draw.random() < 0.08:
