@@ -66,6 +66,7 @@ from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.search import RecentSearch, SearchDoc
 from models.telephones import (
@@ -106,12 +107,12 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
-    "Assigning",
     "Answer",
     "AnswerSource",
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -132,8 +133,8 @@ __all__ = [
     "CannedUse",
     "CaseKey",
     "Channel",
-    "ChecklistTemplate",
     "ChecklistItem",
+    "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -143,6 +144,7 @@ __all__ = [
     "Direction",
     "DkimKey",
     "DomainCheck",
+    "DrawnBy",
     "Event",
     "Exchange",
     "ExchangeKind",
@@ -201,6 +203,9 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "Review",
+    "ReviewForm",
+    "ReviewPick",
     "Ringing",
     "Role",
     "Routing",
@@ -209,9 +214,9 @@ __all__ = [
     "RuleRun",
     "RuleWait",
     "RunEnd",
+    "SavedView",
     "Scale",
     "SearchDoc",
-    "SavedView",
     "SenderHour",
     "SolvedCase",
     "Survey",
@@ -221,8 +226,8 @@ __all__ = [
     "TicketLink",
     "TicketState",
     "TicketTag",
-    "Topic",
     "TicketWatcher",
+    "Topic",
     "Training",
     "TrainingState",
     "Turn",

@@ -199,6 +199,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.write(worked_on)
     ruled(desk)
     promised(desk)
+    reviewed(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -225,6 +226,14 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
 
 
+def reviewed(desk: OpenDesk) -> None:
+    """What Ben answered is reviewed, and he says something to it."""
+    desk.reply(BEN, 2, "お預かりしました。")
+    desk.as_(SATO).post("/reviews/by-hand", data={"ticket": "2"})
+    desk.as_(SATO).post("/reviews/1", data={"points-1": "4", "comment": "よくできました。"})
+    desk.as_(BEN).post("/reviews/1/answer", data={"reply": "ありがとうございます。"})
+
+
 def ruled(desk: OpenDesk) -> None:
     """A rule raises what is noted, which is taken back; a macro lowers it."""
     raises = {"name": "規則", "trigger": "noted", "acts-0-do": "prioritize", "acts-0-value": "4", "step": "save"}
@@ -241,7 +250,8 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/work"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/queues/work"), (SATO, "/reviews"), (BEN, "/reviews/mine"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
