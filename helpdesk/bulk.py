@@ -132,6 +132,26 @@ def undo(db: Session, act: BulkAct, *, now: datetime) -> None:
     _start(db, act, now=now)
 
 
+def forget(db: Session, *, now: datetime, limit: int = 1000) -> int:
+    """Let go of which tickets an act was done to, once it can no longer be taken back; its figures stay. At most
+    `limit` rows of one act at a time; returns how many."""
+    over = db.scalar(
+        sa.select(col(BulkAct.id))
+        .where(
+            col(BulkAct.ended_at) < now - UNDO,
+            col(BulkAct.state).not_in(_OPEN),
+            sa.exists().where(col(BulkItem.bulk_id) == BulkAct.id),
+        )
+        .order_by(col(BulkAct.id))
+        .limit(1)
+    )
+    if over is None:
+        return 0
+    ids = db.scalars(sa.select(col(BulkItem.ticket_id)).where(col(BulkItem.bulk_id) == over).limit(limit)).all()
+    db.execute(sa.delete(BulkItem).where(col(BulkItem.bulk_id) == over, col(BulkItem.ticket_id).in_(ids)))
+    return len(ids)
+
+
 def get(db: Session, agent: Agent, bulk_id: int) -> BulkAct:
     """One of the agent's own. Raises `NotFound`."""
     act = db.get(BulkAct, bulk_id)

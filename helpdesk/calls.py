@@ -42,7 +42,7 @@ from models import (
     Ticket,
     VisitEnd,
 )
-from models.database import hold_still
+from models.database import ask, hold_still
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
@@ -75,6 +75,18 @@ _OFFERED = (
     .order_by(col(CallOffer.agent_id))
 )
 _SHOWING = _OFFERED.where(col(CallOffer.ended_at).is_(None))
+_RINGING = select(CallOffer.call_id).where(
+    CallOffer.agent_id == sa.bindparam("agent_id"), col(CallOffer.ended_at).is_(None)
+)
+_LIVE = (
+    sa.select(col(Call.id))
+    .where(
+        sa.or_(
+            sa.and_(col(Call.agent_id) == sa.bindparam("agent_id"), col(Call.wrapped_up_at).is_(None)),
+            sa.and_(col(Call.state) != CallState.ENDED, col(Call.id).in_(_RINGING)),
+        )
+    )
+)
 _UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
 _TOLD = {"refused": Outcome.REJECTED, "voicemail": Outcome.VOICEMAIL, "callback": Outcome.MISSED}
 _GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
@@ -532,10 +544,8 @@ def is_busy(db: Session, agent_id: int) -> bool:
 
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
-    offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.id).in_(offered))
-    own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
-    live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
+    ids = [row[0] for row in ask(db, _LIVE, agent_id=agent.id)]
+    live = db.exec(select(Call).where(col(Call.id).in_(ids)).order_by(col(Call.id))).all() if ids else ()
     mine = [call for call in live if call.agent_id == agent.id]
     return [*mine[:MOST_OWN], *(call for call in live if call.agent_id != agent.id)]
 

@@ -149,8 +149,10 @@ def change(db: Session, reply: CannedReply, form: Form, *, files: Sequence[Attac
     """Change it, add `files` and drop those whose ids are in `without`. Raises as `create` does."""
     _check(db, form, reply)
     _fill(reply, form, by=by, now=now)
-    db.execute(sa.delete(CannedFile).where(col(CannedFile.canned_id) == reply.id,
-                                           col(CannedFile.id).in_(list(without))))  # fmt: skip
+    without = set(without)
+    for file in files_of(db, reply):
+        if file.id in without:
+            db.delete(file)
     _add_files(db, reply, files)
     _announce(db, reply, "changed", by=by, now=now)
 
@@ -165,6 +167,9 @@ def switch(db: Session, reply: CannedReply, is_on: bool, *, by: Agent, now: date
 def delete(db: Session, reply: CannedReply, *, by: Agent, now: datetime) -> None:
     """Forget it and its files. What was sent with it stays as it was sent."""
     _announce(db, reply, "deleted", by=by, now=now)
+    for file in files_of(db, reply):
+        db.delete(file)
+    db.flush()
     db.delete(reply)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -44,7 +46,9 @@ from helpdesk import (
     pushes,
     recalls,
     saved_views,
+    schedules,
     sla,
+    sms,
     surveys,
     tickets,
     training,
@@ -53,7 +57,9 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.reporting.values import Voice
 from helpdesk.rules import asking, book, waiting
+from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
@@ -83,6 +89,8 @@ GATHER_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
+GIVE_BACK_EVERY = 30
+"""Times of tidying between two at which free memory goes back to the system: once a minute."""
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
@@ -115,6 +123,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _speechless(language: str) -> Voice:
+    """For a desk without a face: codes as they are."""
+    return Voice(lambda _group, code, _facts: code, language, "UTC")
+
+
 class Desk:
     """Open it with `async with`. `clock` is replaced by tests that need another day."""
 
@@ -124,8 +137,11 @@ class Desk:
         *,
         clock: Callable[[], datetime] = now,
         works: bool = True,
+        speak: Callable[[str], Voice] | None = None,
     ) -> None:
         self.settings = settings
+        self.speak = speak or _speechless
+        """Says a report's words in a language; the face has them, and lends its voice."""
         self.clock = clock
         self.opened_at = clock()
         self.database = Database(settings.database)
@@ -529,6 +545,10 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                while await self.database.write(bulk.forget, now=self.clock()):
+                    pass
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
@@ -574,9 +594,11 @@ class Desk:
     async def _tidy(self) -> None:
         """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
         process has changed of what this one keeps at hand."""
-        while True:
+        for turn in count(1):
             await asyncio.sleep(TIDY_SECONDS)
             try:
+                if turn % GIVE_BACK_EVERY == 0:
+                    await asyncio.to_thread(memory.give_back)
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
                     await self.database.read(policies.refresh)
@@ -610,10 +632,12 @@ class Desk:
                 logger.exception("alarms could not be looked for; trying again")
 
     async def mail_agents(self) -> None:
-        """Mail those who have not read what they were told, as far as it is time."""
+        """Mail those who have not read what they were told, and the reports that are due, as far as it is time."""
         told: dict[str, Any] = {"settings": self.settings, "now": self.clock()}
         if found := await self.database.read(digests.due, **told):
             await self.database.write(digests.enqueue, found)
+        if await self.database.read(schedules.is_any_due, now=self.clock()):
+            await self.database.write(schedules.enqueue_due, now=self.clock())
 
     async def _mail_agents(self) -> None:
         """Every minute."""
@@ -705,6 +729,7 @@ class Desk:
         return {
             "send_mail": self._send_mail,
             "ask_customer": self._ask_customer,
+            "send_sms": self._send_sms,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -714,6 +739,8 @@ class Desk:
             "bulk": self._bulk,
             "send_push": self._send_push,
             "send_digest": self._send_digest,
+            "send_report": self._send_report,
+            "send_report_now": self._send_report_now,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -730,6 +757,12 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _send_sms(self, ask_id: int) -> None:
+        """Send a survey's short message; see helpdesk/sms.py."""
+        words = partial(surveys.sms_words, settings=self.settings)
+        sms.deliver(self.database, ask_id, words, settings=self.settings, now=self.clock())
+
     def _bulk(self, bulk_id: int) -> None:
         """Change many tickets, a batch at a time; see helpdesk/bulk.py."""
         while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
@@ -801,6 +834,19 @@ class Desk:
             self.postman.post(raw, sender=self.settings.mail_from, recipient=recipient)
             self.database.write_now(notifications.mailed, ids, now=self.clock())
 
+    def _send_report(self, mail_id: int) -> None:
+        """Mail a report to one recipient; see helpdesk/schedules.py."""
+        schedules.deliver(
+            self.database, self.postman, mail_id, settings=self.settings, speak=self.speak, now=self.clock()
+        )
+
+    def _send_report_now(self, schedule_id: int, agent_id: int, at: str) -> None:
+        """The same for whom it was asked by hand."""
+        schedules.deliver_now(
+            self.database, self.postman, schedule_id, agent_id, datetime.fromisoformat(at), settings=self.settings,
+            speak=self.speak,
+        )  # fmt: skip
+
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""
         training.run(self.means_to_train(), training_id)
@@ -832,5 +878,7 @@ class Desk:
             inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
+            if name == "send_report":
+                schedules.given_up(db, args[0], error=code, now=self.clock())
 
         self.database.write_now(give_up)

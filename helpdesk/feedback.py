@@ -50,6 +50,8 @@ QUOTE: Final = (8, 160)  # characters of a good quote
 SURE: Final = 0.05
 _Z: Final = 1.959964
 IMPORT_MOST: Final = 20_000  # lines of a file
+Place = tuple[datetime, int]
+"""Where a text stands among those of its source: its time and its row's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Said:
     ticket_id: int | None = None
     queue_id: int | None = None
     name: str = ""  # of the customer, to be masked
+    number: int = 0  # of its row among those of its source
 
     @property
     def is_satisfied(self) -> bool | None:
@@ -282,8 +285,23 @@ def collect(
     db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
 ) -> list[Said]:
     """The texts of a period, the newest first, at most `MOST` a source."""
-    said = [each for source in sources for each in _COLLECT[source](db, interval, queue_id)]
+    said = [each for source in sources for each in _COLLECT[source](db, interval, queue_id) if each.text.strip()]
     return sorted(said, key=lambda each: each.at, reverse=True)
+
+
+def every(
+    database: Database, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
+) -> Iterator[Said]:
+    """All texts of a period without a limit, source by source, the newest first. They are read some thousands at a
+    time, each time anew, so that neither the memory nor a reader of the database is held for long."""
+    for source in sources:
+        below: Place | None = None
+        while True:
+            found = database.read_now(lambda db: list(_COLLECT[source](db, interval, queue_id, below)))  # noqa: B023
+            yield from (each for each in found if each.text.strip())
+            if not found:
+                break
+            below = found[-1].at, found[-1].number
 
 
 def analyse(
@@ -319,7 +337,7 @@ def analyse(
     )  # fmt: skip
 
 
-def lines(said: Sequence[Said], asked: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[list[Any]]:
+def lines(said: Iterable[Said], asked: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
     looked = {key: words for key, (_, words) in asked.items()}
     for each in said:
@@ -384,20 +402,20 @@ def _answers(interval: Interval, queue_id: int | None) -> list[sa.ColumnElement[
     return [*here, col(Answer.queue_id) == queue_id] if queue_id is not None else here
 
 
-def _comments(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _comments(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     rows = db.execute(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
-        .where(*_answers(interval, queue_id), col(Answer.comment) != "")
+        .where(*_answers(interval, queue_id), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
     for row, name in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name)  # fmt: skip
+                   row.ticket_id, row.queue_id, name, row.id or 0)  # fmt: skip
 
 
-def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     if queue_id is not None:
@@ -406,37 +424,45 @@ def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         sa.select(
             sa.func.substr(Message.reply_text, 1, CUT), col(Routing.decided_at), col(Ticket.language),
             sa.func.coalesce(Impression.sentiment, ""), col(Ticket.id), col(Ticket.queue_id),
-            sa.func.coalesce(Customer.name, Message.sender_name),
+            sa.func.coalesce(Customer.name, Message.sender_name), col(Routing.id),
         )
         .select_from(Routing)
         .join(Ticket, col(Ticket.id) == Routing.ticket_id)
         .join(Message, col(Message.id) == Routing.message_id)
         .join(Impression, col(Impression.message_id) == Message.id, isouter=True)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
-        .where(*here, col(Routing.reason) != "by_agent")
+        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, language, sentiment, ticket_id, queue, name in rows:
-        if text.strip():
-            yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name)
+    for text, at, language, sentiment, ticket_id, queue, name, number in rows:
+        yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
+                   number=number)  # fmt: skip
 
 
-def _notes(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _notes(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
     if queue_id is not None:
         here.append(col(Call.queue_id) == queue_id)
     rows = db.execute(
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
-                  sa.func.coalesce(Customer.name, ""))
+                  sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
-        .where(*here)
+        .where(*here, *_below(Call.started_at, Call.id, below))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, ticket_id, queue, name in rows:
-        yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name)
+    for text, at, ticket_id, queue, name, number in rows:
+        yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name,
+                   number=number)  # fmt: skip
+
+
+def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[bool]]:
+    """What comes after a place, the newest first."""
+    if below is None:
+        return []
+    return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}

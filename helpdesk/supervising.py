@@ -124,13 +124,13 @@ def rows(db: Session, agent: Agent, asked: Asked, *, now: datetime) -> list[view
     """The tickets behind a figure, what is due first first, at most `LISTED`."""
     order = (col(Ticket.due_at).is_(None), col(Ticket.due_at), col(Ticket.created_at), col(Ticket.id))
     ids = db.scalars(sa.select(col(Ticket.id)).where(*_meaning(asked, now)).order_by(*order).limit(LISTED)).all()
-    return views.rows(db, [each for each in ids if each], agent.language)
+    return views.rows(db, [each for each in ids if each], agent, agent.language)
 
 
 def plan(db: Session, agent: Agent, ticket_ids: Sequence[int], to: str) -> list[Share]:
     """To whom each ticket would go: by the desk, to a colleague by number, or with "" back to its queue. Nothing is
     done. Raises `Invalid` for who is nobody."""
-    rows_of = {row.id: row for row in views.rows(db, list(ticket_ids)[:LISTED], agent.language)}
+    rows_of = {row.id: row for row in views.rows(db, list(ticket_ids)[:LISTED], agent, agent.language)}
     tickets = {each.id: each for each in db.exec(select(Ticket).where(col(Ticket.id).in_(rows_of)))}
     if to == DESK:
         order = list(rows_of)
@@ -241,7 +241,7 @@ def _lines(db: Session, agent: Agent, base: Asked, now: datetime) -> tuple[list[
     late = {each.id: each.due_at is not None and each.due_at <= now for each in tickets}
     return [
         Line(row, late[row.id], [(number, names.get(number, "")) for number in able[row.id][:TAKERS]])
-        for row in views.rows(db, [each.id or 0 for each in tickets], agent.language)
+        for row in views.rows(db, [each.id or 0 for each in tickets], agent, agent.language)
     ], total  # fmt: skip
 
 

@@ -48,6 +48,7 @@ async def sign_in(request: Request) -> Response:
     agent = await desk.database.read(agents.by_email, email)
     # argon2 takes its time on purpose; in a thread it takes nobody else's.
     if not await run_in_threadpool(agents.is_password, agent, password[:1000]) or agent is None:
+        await desk.database.write(agents.refused, email, now=desk.clock())
         return _sign_in_page(request, after, email=email, error="wrong_sign_in", status=422)
     return await _let_in(request, agent, after)
 
@@ -138,7 +139,7 @@ async def password(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> None:
         agents.change_password(agent, old=old, new=new)
         db.add(agent)
-        agents.sign_out_everywhere(db, agent, but=token_of(request), now=desk_of(request).clock())
+        agents.sign_out_everywhere(db, agent, but=token_of(request), by_id=agent.id, now=desk_of(request).clock())
 
     try:
         await act(request, verb)

@@ -13,6 +13,7 @@ from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked, Post, Rule
 from web.edge import act, desk_of, html, look
+from web.settings_history import change, saved
 
 SHOWN = 200
 
@@ -77,8 +78,8 @@ async def switch(request: Request) -> Response:
         access.supervisor(agent)
         preferences.set(db, name, value == "on", by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/guesses?notice=saved", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/guesses", change_id)
 
 
 def _parked(db: Session, agent: Agent) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, agents, queues
 from helpdesk.errors import Invalid
+from helpdesk.settings_history import Rehearsed
 from models import Agent
-from web.edge import act, desk_of, html, look
+from web.edge import desk_of, html, look
 from web.render import LANGUAGES
+from web.settings_history import change, saved
 
 LEVELS = range(1, 6)
 FIELDS = ("phone", "extension", "most_calls", "most_tickets")
@@ -64,17 +66,21 @@ async def _save(request: Request) -> Response:
             most_tickets=_whole(values["most_tickets"], "most_tickets", "not_a_number_of_tickets"),
             levels={queue_id: _whole(level, "levels", "not_a_level") for queue_id, level in values["levels"].items()
                     if queue_id in known},
-            now=desk.clock(),
+            by=agent, now=desk.clock(),
         )  # fmt: skip
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, values, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, values, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse("/admin/agents?notice=saved", 303)
+    return saved("/admin/agents", change_id)
 
 
-async def _form(request: Request, values: dict[str, Any] | None, errors: dict[str, str], status: int = 200) -> Response:
+async def _form(
+    request: Request, values: dict[str, Any] | None, errors: dict[str, str], status: int = 200, will: Any = None
+) -> Response:
     agent_id = request.path_params["agent_id"]
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -92,7 +98,7 @@ async def _form(request: Request, values: dict[str, Any] | None, errors: dict[st
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "agents", "errors": errors} | told
+    frame |= {"view": "agents", "errors": errors, "will": will} | told
     return html(request, "agents/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -27,7 +27,9 @@ from web import (
     administration,
     agents,
     alarms,
+    api,
     assets,
+    audit,
     blocked,
     bulk,
     calendars,
@@ -36,8 +38,10 @@ from web import (
     checklist_templates,
     checklists,
     customers,
+    dashboards,
     devices,
     domains,
+    drafts,
     edge,
     exchanges,
     feedback,
@@ -56,11 +60,14 @@ from web import (
     promises,
     queues,
     recalls,
+    reporting,
     reports,
     reviews,
     rules,
     safety,
+    schedules,
     search,
+    settings_history,
     similar,
     supervising,
     surveys,
@@ -133,6 +140,9 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/tickets/{ticket_id:id}/urgency", tickets.urgency, methods=POST),
         Route("/tickets/{ticket_id:id}/customer", tickets.customer, methods=POST),
         Route("/tickets/{ticket_id:id}/customer/new", tickets.new_customer, methods=POST),
+        Route("/drafts", drafts.page),
+        Route("/drafts/{place}", drafts.show),
+        Route("/drafts/{place}", drafts.change, methods=POST),
         Route("/messages/{message_id:id}/undo", outgoing.undo, methods=POST),
         Route("/messages/{message_id:id}/later", outgoing.later, methods=POST),
         Route("/messages/{message_id:id}/approve", safety.approve, methods=POST),
@@ -198,6 +208,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/queues/walls", walls.every, methods=BOTH),
         Route("/queues/walls/{wall_id:id}/revoke", walls.revoke, methods=POST),
         Route("/wall", walls.wall),
+        Route("/wall/b/{secret}", dashboards.wall),
         Route("/wall/{secret}", walls.screen),
         Route("/reports/calls", reports.calls),
         Route("/reports/calls.csv", reports.file),
@@ -213,6 +224,25 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/reports/feedback.xlsx", feedback.file),
         Route("/reports/feedback/import", feedback.bring, methods=POST),
         Route("/reports/topics", topics.page, methods=BOTH),
+        Route("/reports/boards", dashboards.page),
+        Route("/reports/boards/new", dashboards.new, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}", dashboards.show),
+        Route("/reports/boards/{dashboard_id:id}/edit", dashboards.edit, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/delete", dashboards.delete, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/restore", dashboards.restore, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/share", dashboards.share, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/tiles", dashboards.add, methods=POST),
+        Route("/reports/boards/{dashboard_id:id}/tiles/{tile_id:id}", dashboards.tile, methods=POST),
+        Route("/reports/schedules", schedules.page),
+        Route("/reports/schedules/new", schedules.new, methods=BOTH),
+        Route("/reports/schedules/{schedule_id:id}", schedules.edit, methods=BOTH),
+        Route("/reports/schedules/{schedule_id:id}/switch", schedules.switch, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/now", schedules.now, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/delete", schedules.delete, methods=POST),
+        Route("/reports/schedules/{schedule_id:id}/restore", schedules.restore, methods=POST),
+        Route("/reports/schedules/mails/{mail_id:id}/again", schedules.again, methods=POST),
+        Route("/m/{token}", schedules.stop, methods=BOTH),
+        Route("/reports/{key}.{kind}", reporting.file),
         Route("/reports/topics/switch", topics.switch, methods=POST),
         Route("/queues/hands", queues.hands),
         Route("/queues/hands/{agent_id:id}/lower", queues.lower, methods=POST),
@@ -232,6 +262,10 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/notifications/{notification_id:id}", notifications.follow),
         Route("/me/state", queues.state, methods=POST),
         Route("/admin", administration.page),
+        Route("/admin/audit", audit.page),
+        Route("/admin/audit.csv", audit.file),
+        Route("/admin/changes/{change_id:id}", settings_history.show),
+        Route("/admin/changes/{change_id:id}/undo", settings_history.undo, methods=POST),
         Route("/admin/queues", queues.every),
         Route("/admin/queues/new", queues.new, methods=BOTH),
         Route("/admin/queues/{queue_id:id}", queues.edit, methods=BOTH),
@@ -342,6 +376,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/hooks/twilio/key", hooks.twilio_key, methods=POST),
         Route("/hooks/twilio/left", hooks.twilio_news, methods=POST),
         Route("/hooks/twilio/recording", hooks.twilio_news, methods=POST),
+        Route("/hooks/twilio/sms", hooks.twilio_text, methods=POST),
+        Route("/hooks/twilio/sms/status", hooks.twilio_text_status, methods=POST),
         Route("/hooks/mail/{token}", hooks.mail, methods=POST),
         Route("/api/v1/cti/{token}", hooks.push, methods=BOTH),
         Route("/api/v1/cti/{token}/lookup", hooks.lookup),
@@ -349,6 +385,11 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/api/v1/cti/{token}/report", hooks.report, methods=POST),
         Route("/api/v1/cti/{token}/phonebridge/v3/callnotify", hooks.phonebridge, methods=POST),
         Route("/hooks/survey/{token}/stop", surveys.one_click, methods=POST),
+        Route("/hooks/report/{token}/stop", schedules.one_click, methods=POST),
+        Route("/admin/tokens", api.tokens, methods=BOTH),
+        Route("/admin/tokens/{token_id:id}/revoke", api.revoke, methods=POST),
+        Route("/api/v1/reports", api.reports),
+        Route("/api/v1/reports/{key}", api.report),
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
@@ -397,7 +438,7 @@ def create(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with Desk(settings, clock=clock, works=works) as desk:
+        async with Desk(settings, clock=clock, works=works, speak=app.state.renderer.voice) as desk:
             app.state.desk = desk
             app.state.hub = Hub(desk, app.state.renderer, on_ready=on_ready)
             await app.state.hub.start()
@@ -420,6 +461,7 @@ def create(
     app.state.limiter = account.new_limiter()
     app.state.simulated = []
     app.state.used = {}
+    app.state.sheets = {}
     edge.install(app)
     return app
 

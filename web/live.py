@@ -25,6 +25,11 @@ EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
 SILENT: set[type[Fact]] = {
     facts.AgentChanged,  # the hub itself acts on it
+    facts.SettingChanged,  # what was set is told by a fact of its own
+    facts.SignedIn,
+    facts.SignedOut,
+    facts.SignInRefused,
+    facts.TableExported,
     facts.CustomerAdded,  # whoever makes a record is shown it; search follows
 }
 
@@ -163,6 +168,19 @@ def _feedback(touched: Touched, fact: Any) -> None:
         touched.tickets.setdefault(fact.ticket_id, set())
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
+
+
+def _dashboard(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("dashboards", set()).add(EVERYONE)
+    touched.stale.setdefault(f"dashboard-{fact.dashboard_id}", set()).add(EVERYONE)
+
+
+def _schedules(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("schedules", set()).add(SUPERVISORS)
+
+
+def _tokens(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("tokens", set()).add(SUPERVISORS)
 
 
 def _wall(touched: Touched, _fact: Any) -> None:
@@ -330,6 +348,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
+    facts.DashboardChanged: _dashboard,
+    facts.ScheduleChanged: _schedules,
+    facts.ReportMailed: _schedules,
+    facts.ApiTokenChanged: _tokens,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,

@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, mailboxes, queues
 from helpdesk.errors import Invalid
 from helpdesk.mail import fetch
 from helpdesk.mailboxes import Form
 from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
-from web.edge import act, desk_of, html, look, see
+from web.edge import desk_of, html, look, see
+from web.settings_history import change, saved
 
 FIELDS = ("name", "address", "host", "port", "security", "user", "auth", "client_id", "token_url", "scope", "folder",
           "after", "move_to", "queue_id", "takes_reply_to", "takes_from", "smtp_host", "smtp_port", "smtp_security",
@@ -93,9 +94,9 @@ async def _do(request: Request, what: Any, notice: str) -> Response:
     def verb(db: Session, agent: Agent) -> None:
         what(db, mailboxes.get(db, mailbox_id), by=access.supervisor(agent), now=desk.clock())
 
-    await act(request, verb)
+    _, change_id = await change(request, verb)
     desk.collector.wake()
-    return RedirectResponse(f"/admin/mailboxes?notice={notice}", 303)
+    return saved("/admin/mailboxes", change_id, notice=notice)
 
 
 async def _save(request: Request, mailbox_id: int | None) -> Response:
@@ -112,11 +113,11 @@ async def _save(request: Request, mailbox_id: int | None) -> Response:
             mailboxes.change(db, mailboxes.get(db, mailbox_id), form, **told)
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
     except Invalid as error:
         return await _form(request, mailbox_id, values, {str(error.facts.get("field", "")): error.code}, 422)
     desk.collector.wake()
-    return RedirectResponse("/admin/mailboxes?notice=saved", 303)
+    return saved("/admin/mailboxes", change_id)
 
 
 async def _form(request: Request, mailbox_id: int | None, values: dict[str, str] | None, errors: dict[str, str],

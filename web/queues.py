@@ -6,14 +6,16 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, agents, board, calls, help_signs, queues, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role
 from web import call_rules, charts, giving, safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
+from web.settings_history import change, saved
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
 
@@ -143,19 +145,22 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             safety=told, calls=call_rules.read(rules) if rules else None,
             giving=giving.read(given) if given else None,
         )  # fmt: skip
-        agents.serve(db, queue, chosen, now=desk.clock())
+        agents.serve(db, queue, chosen, by=agent, now=desk.clock())
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, queue_id, values, chosen, {}, 200, told, rules, given, will=seen.shown)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
         return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules, given)
-    return RedirectResponse("/admin/queues?notice=saved", 303)
+    return saved("/admin/queues", change_id)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
                 errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None,
-                rules: dict[str, str] | None = None, given: dict[str, str] | None = None) -> Response:  # fmt: skip
+                rules: dict[str, str] | None = None, given: dict[str, str] | None = None,
+                will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -183,7 +188,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
         }  # fmt: skip
 
     frame, shown = await look(request, verb)
-    frame |= {"view": "every-queue", "errors": errors, "queue_id": queue_id} | shown
+    frame |= {"view": "every-queue", "errors": errors, "queue_id": queue_id, "will": will} | shown
     return html(request, "queues/form.html", frame["me"]["language"], status, **frame)
 
 

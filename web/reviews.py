@@ -8,12 +8,13 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, conversations
+from helpdesk import access, audit, conversations
 from helpdesk.errors import Invalid
+from helpdesk.reporting import files
 from helpdesk.reviews import drawing, figures, form, making
 from helpdesk.reviews.form import Criterion
 from models import Agent, Ticket
-from web import exports, words
+from web import words
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 HERE = "/reviews"
@@ -138,8 +139,9 @@ async def file(request: Request) -> Response:
         return [*first, *heads, comment, reply], [_spelled(row, gettext) for row in rows]
 
     _, (heads, rows) = await see(request, verb)
-    return StreamingResponse(exports.csv_lines(heads, rows), media_type="text/csv; charset=utf-8",
-                             headers={"content-disposition": f'attachment; filename="reviews-{days}.csv"'})  # fmt: skip
+    await act(request, lambda db, by: audit.exported(db, "reviews", by=by, now=now))
+    kept = {"content-disposition": f'attachment; filename="reviews-{days}.csv"', "cache-control": "no-store"}
+    return StreamingResponse(files.csv_lines(heads, rows), media_type=files.CSV, headers=kept)
 
 
 def _spelled(row: list[Any], gettext: Any) -> list[Any]:

@@ -110,7 +110,7 @@ function leave(form, id) {
 
 // What is laid in survives a reload with the draft it belongs to.
 function keep(form) {
-  if (!form.dataset.draft) return; // a new mail's words are not kept here, either
+  if (!form.dataset.draft || form.matches("[data-lays]")) return; // a new mail goes with its page
   const place = form.querySelector("[data-canned-laid]");
   const values = (selector) => [...place.querySelectorAll(selector)].map((input) => input.value);
   const laid = { ids: values("input[name=canned]"), files: values("input[name=canned_file]:checked") };

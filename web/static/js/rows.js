@@ -68,6 +68,8 @@ function change(list, id, html, shown, counts = true) {
     const moves = key(list, fresh) !== key(list, present);
     fresh.querySelector("a[aria-current]")?.removeAttribute("aria-current");
     if (present.querySelector("a[aria-current]")) fresh.querySelector("a")?.setAttribute("aria-current", "true");
+    const draft = present.querySelector(".row-draft"); // one's own, of which the desk tells nobody else
+    if (draft && !fresh.querySelector(".row-draft")) fresh.querySelector(".row-snippet")?.prepend(draft.cloneNode(true), " ");
     morph(present, fresh);
     if (moves) gently(list, () => settle(list, present));
     renewed(present);
