@@ -75,6 +75,16 @@ from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient
 from models.search import RecentSearch, SearchDoc
 from models.settings_history import Invitation, Logo, SettingChange
 from models.sms import Sms, SmsState
+from models.tallies import (
+    AgentDay,
+    AutomationDay,
+    CallDay,
+    CountedDay,
+    RoutingDay,
+    Stretch,
+    TagDay,
+    TicketDay,
+)
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -111,6 +121,7 @@ from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
+    "AgentDay",
     "AgentState",
     "Alarm",
     "ApiToken",
@@ -124,6 +135,7 @@ __all__ = [
     "Assigning",
     "Attachment",
     "AutomaticAnswer",
+    "AutomationDay",
     "BlockedCaller",
     "BoardAudience",
     "Bookmark",
@@ -133,6 +145,7 @@ __all__ = [
     "BulkState",
     "Calendar",
     "Call",
+    "CallDay",
     "CallFact",
     "CallOffer",
     "CallState",
@@ -147,6 +160,7 @@ __all__ = [
     "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
+    "CountedDay",
     "Customer",
     "CustomerChoice",
     "Dashboard",
@@ -228,6 +242,7 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "RoutingDay",
     "Rule",
     "RuleMail",
     "RuleRun",
@@ -241,9 +256,12 @@ __all__ = [
     "SmsState",
     "SettingChange",
     "SolvedCase",
+    "Stretch",
     "Survey",
     "Tag",
+    "TagDay",
     "Ticket",
+    "TicketDay",
     "TicketField",
     "TicketLink",
     "TicketState",

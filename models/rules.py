@@ -77,6 +77,7 @@ class RuleRun(Row, table=True):
     __table_args__ = (
         sa.Index("ix_rulerun_rule", "rule_id", "at"),
         sa.Index("ix_rulerun_ticket", "ticket_id", "at"),
+        sa.Index("ix_rulerun_at", "at"),  # what was done on a day
         sa.Index(
             "uq_rulerun_stretch",
             "rule_id",
@@ -118,7 +119,11 @@ class RuleWait(Row, table=True):
 class RuleMail(Row, table=True):
     """A rule wrote to this address. Counted before the next one does, whatever the headers say."""
 
-    __table_args__ = (sa.Index("ix_rulemail_key_at", "key", "at"), sa.Index("ix_rulemail_ticket", "ticket_id", "at"))
+    __table_args__ = (
+        sa.Index("ix_rulemail_key_at", "key", "at"),
+        sa.Index("ix_rulemail_ticket", "ticket_id", "at"),
+        sa.Index("ix_rulemail_at", "at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE")

@@ -26,6 +26,7 @@ FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 1024: 768, 390: 844}
 IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "work-in-hand", "review"}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "service"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -271,6 +272,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "surveys": (SUPERVISOR, "/admin/surveys"),
     "survey": (SUPERVISOR, "/admin/surveys/1"),
     "survey-answer": (SUPERVISOR, "/admin/surveys/1/preview"),
+    "service": (SUPERVISOR, "/reports/service?period=month"),
+    "service-behind": (SUPERVISOR, "/reports/service/rows?what=answered&period=month"),
     "report": (SUPERVISOR, "/reports/calls?period=month"),
     "report-agents": (SUPERVISOR, "/reports/calls?period=month&by=agent"),
     "alarms": (SUPERVISOR, "/queues/alarms"),
