@@ -72,8 +72,8 @@ from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
-from models.sms import Sms, SmsState
 from models.settings_history import Invitation, Logo, SettingChange
+from models.sms import Sms, SmsState
 from models.telephones import (
     BlockedCaller,
     Callback,
