@@ -24,7 +24,6 @@ from helpdesk import (
     outgoing,
     preferences,
     queues,
-    rules,
     sla,
     surveys,
     tickets,
@@ -56,6 +55,7 @@ from helpdesk.events import (
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
+from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -592,7 +592,7 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    acted = rules.named(db, told)
+    acted = ran.named(db, told)
     answers = surveys.of_tickets(db, tickets.family(ticket.id)) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
@@ -821,7 +821,7 @@ def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]
     staff = {each.id or 0: each for each in db.exec(select(Agent))}
     called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
     names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
-    acted = rules.named(db, rows)
+    acted = ran.named(db, rows)
     return [_acted(_fact(row, names, {}), acted) for row in rows]
 
 

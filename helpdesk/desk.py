@@ -45,7 +45,6 @@ from helpdesk import (
     preferences,
     pushes,
     recalls,
-    rules,
     saved_views,
     schedules,
     sla,
@@ -60,6 +59,7 @@ from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
 from helpdesk.reporting.values import Voice
+from helpdesk.rules import asking, book, waiting
 from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
@@ -148,9 +148,9 @@ class Desk:
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.database.info["rules"] = rules.Shelf()
-        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
-        self.database.after_commit.append(rules.after_commit)
+        self.database.info["rules"] = book.Shelf()
+        self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -619,8 +619,8 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
-        while await self.database.read(rules.is_anything_due, now=self.clock()):
-            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+        while await self.database.read(waiting.is_anything_due, now=self.clock()):
+            if not await self.database.write(waiting.do_due, settings=self.settings, now=self.clock()):
                 break  # another process has them in hand
 
     async def _watch(self) -> None:
@@ -891,10 +891,11 @@ class Desk:
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
+        post_id = args[0] if name == "post_to_system" else None
         code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
 
         def give_up(db: Session) -> None:
-            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
             if name == "send_report":

@@ -42,7 +42,6 @@ from helpdesk import (
     policies,
     queues,
     routing,
-    rules,
     saved_views,
     tags,
     tickets,
@@ -53,6 +52,7 @@ from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
+from helpdesk.rules import making
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -372,17 +372,17 @@ def _lay_down_rules(stage: _Stage) -> None:
         stage.db, None, name="返品の手順", items=listed, queue_id=stage.lines["returns"].id, **told
     )
     lay_on = {"do": "checklist", "value": steps.id}
-    refund = rules.Form(
+    refund = making.Form(
         name="返品・返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
         all_of=[{"what": "text", "is": "contains", "value": ["返金", "返品", "refund"]}],
     )  # fmt: skip
-    late = rules.Form(
+    late = making.Form(
         name="返信が遅れている問い合わせ", trigger="unanswered_for", after_minutes=240, in_hours=True,
         acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"},
               {"do": "prioritize", "value": "4"}],
     )  # fmt: skip
-    kept = [rules.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
-    rules.switch(stage.db, kept[0], True, **told)
+    kept = [making.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
+    making.switch(stage.db, kept[0], True, **told)
     taking = macros.Form(name="返品を引き受ける", queue_id=stage.lines["returns"].id,
                          acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
     macros.save(stage.db, None, taking, settings=stage.settings, **told)

@@ -6,7 +6,7 @@ the first does. What the rail counts is counted once for every number of the log
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -177,9 +177,8 @@ def answers(
 ) -> Page:  # fmt: skip
     """The rows of the tickets a filter finds."""
     found = filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
-    kept = _rows_of(db, found.ids, agent, language)
-    rows = [kept[ticket_id] for ticket_id in found.ids if ticket_id in kept]
-    return Page(rows, found.next_cursor, found.is_paused, found.paused_at, found.newest)
+    shown = rows(db, found.ids, agent, language)
+    return Page(shown, found.next_cursor, found.is_paused, found.paused_at, found.newest)
 
 
 def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | None:
@@ -291,6 +290,12 @@ _BUILT_IN: Mapping[str, Filter] = {
     "pending": Filter({"state": ("pending",)}),
     "resolved": Filter({"state": ("resolved",)}),
 }
+
+
+def rows(db: Session, ids: Sequence[int], agent: Agent, language: str) -> list[Row]:
+    """These tickets as a list shows them to this agent, in the order given; those that are not there are left out."""
+    kept = _rows_of(db, list(ids), agent, language)
+    return [kept[ticket_id] for ticket_id in ids if ticket_id in kept]
 
 
 def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[int, Row]:

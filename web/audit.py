@@ -63,7 +63,7 @@ async def file(request: Request) -> Response:
     say = renderer_of(request).gettext(language)
     heads = [words.sentence(say, "audit_column", name) for name in words.codes("audit_column")]
     return StreamingResponse(
-        files.csv_lines(heads, lines), media_type=files.CSV,
+        files.csv_lines(heads, lines), media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="audit.csv"', "cache-control": "no-store"},
     )  # fmt: skip
 

@@ -81,6 +81,7 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
     touched.stale.setdefault("approvals", set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     # A new ticket is nobody's yet: of it the live view of other queues shows nothing.
     touched.stale.setdefault("board", set()).update(here if isinstance(fact, facts.TicketOpened) else {EVERYONE})
 
@@ -120,6 +121,7 @@ def _call(touched: Touched, fact: Any) -> None:
     here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
     for region in ("calls", "rail", "board"):
         touched.stale.setdefault(region, set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
 
 
 def _customer(touched: Touched, fact: Any) -> None:
@@ -187,6 +189,7 @@ def _wall(touched: Touched, _fact: Any) -> None:
 
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("board", set()).add(EVERYONE)
     if fact.by_id not in (None, fact.agent_id):
         touched.told.append((agent_topic(fact.agent_id), fact))
@@ -227,6 +230,7 @@ def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(EVERYONE)
     touched.stale.setdefault("me", set()).add(EVERYONE)
     touched.stale.setdefault("board", set()).add(EVERYONE)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
 

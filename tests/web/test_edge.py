@@ -41,8 +41,8 @@ SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 EVIL = "https://evil.example.net"
 HUGE = 10**30
 FOR_ALL = {"/files/{token}", "/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}",
-           "/wall/{secret}", "/wall/b/{secret}", "/s/{token}", "/s/{token}/stop", "/m/{token}", "/manifest.webmanifest", "/sw.js", "/offline",
-           "/static/desk.css", "/static/desk.js"}  # fmt: skip
+           "/wall/{secret}", "/wall/b/{secret}", "/s/{token}", "/s/{token}/stop", "/m/{token}", "/manifest.webmanifest",
+           "/sw.js", "/offline", "/static/desk.css", "/static/desk.js"}  # fmt: skip
 FOR_MACHINES = ("/hooks/", "/api/")
 
 

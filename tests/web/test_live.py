@@ -228,6 +228,14 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
 
 
+def signed(db: Session) -> None:
+    """Somebody signs in beside the browser that is open, and out; and somebody is not let in."""
+    ben = agents.by_email(db, BEN.email)
+    assert ben is not None
+    agents.sign_out(db, agents.sign_in(db, ben, hours=1, now=MONDAY), now=MONDAY)
+    agents.refused(db, BEN.email, now=MONDAY)
+
+
 def reported(desk: OpenDesk) -> None:
     """A dashboard, a key for a program, and a report that could not be mailed."""
     desk.as_(SATO).post("/reports/boards/new", data={"name": "朝会", "audience": "everybody"})
@@ -239,14 +247,6 @@ def reported(desk: OpenDesk) -> None:
     assert desk.as_(SATO).post("/reports/schedules/new", data=schedule).status_code == 200
     desk.write(lambda db: schedules.enqueue_due(db, now=desk.clock() + timedelta(days=8)))
     desk.write(lambda db: schedules.given_up(db, 1, error="smtp_unreachable", now=desk.clock()))
-
-
-def signed(db: Session) -> None:
-    """Somebody signs in beside the browser that is open, and out; and somebody is not let in."""
-    ben = agents.by_email(db, BEN.email)
-    assert ben is not None
-    agents.sign_out(db, agents.sign_in(db, ben, hours=1, now=MONDAY), now=MONDAY)
-    agents.refused(db, BEN.email, now=MONDAY)
 
 
 def ruled(desk: OpenDesk) -> None:
@@ -265,7 +265,8 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"), (BEN, "/reports/boards"),
+    (SATO, "/callbacks"), (SATO, "/queues/work"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (BEN, "/reports/boards"),
     (SATO, "/reports/schedules"), (SATO, "/admin/tokens"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
