@@ -61,6 +61,7 @@ from models import (
     Ask,
     AskState,
     Call,
+    CannedReply,
     Customer,
     Direction,
     InboundKind,
@@ -386,6 +387,25 @@ def _lay_down_rules(stage: _Stage) -> None:
     taking = macros.Form(name="返品を引き受ける", queue_id=stage.lines["returns"].id,
                          acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
     macros.save(stage.db, None, taking, settings=stage.settings, **told)
+    laid = {reply.trigger: str(reply.id) for reply in stage.db.exec(select(CannedReply))}
+    for line, name, steps_name, todo, trigger in _MACROS:
+        acts: list[dict[str, Any]] = [{"do": "assign", "value": "me"}, {"do": "reply", "value": laid[trigger]}]
+        if todo:
+            queue_id, items = stage.lines[line].id, "\n".join(todo)
+            made = checklist_templates.save(stage.db, None, name=steps_name, items=items, queue_id=queue_id, **told)
+            acts.insert(1, {"do": "checklist", "value": made.id})
+        form = macros.Form(name=name, queue_id=stage.lines[line].id, acts=acts)
+        macros.save(stage.db, None, form, settings=stage.settings, **told)
+
+
+_MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
+    ("tech_support", "故障の受付", "故障の切り分け",
+     ("型番と製造番号を確認", "症状と発生時期を確認", "リセットの結果を確認", "保証の有無を確認"), "dengen"),
+    ("shipping", "未着の調査を始める", "未着の調査",
+     ("追跡番号を確認", "配送会社に照会", "お客様に結果を連絡"), "haisou"),
+    ("billing", "領収書をご案内", "", (), "ryoushu"),
+)  # fmt: skip
+"""Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
 
 
 def _compose_dashboard(stage: _Stage) -> None:

@@ -24,8 +24,7 @@ KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
 
 async def file(request: Request) -> Response:
     """A report as PDF, spreadsheet or comma-separated values, as its address asks."""
-    key, kind = request.path_params["key"], request.path_params["kind"]
-    desk = desk_of(request)
+    key, kind, desk = request.path_params["key"], request.path_params["kind"], desk_of(request)
 
     def verb(db: Session, agent: Agent) -> tuple[Asked, str, Any]:
         access.supervisor(agent)
