@@ -31,6 +31,7 @@ from helpdesk import (
     canned,
     checklist_templates,
     checklists,
+    dashboards,
     feedback,
     fields,
     hours,
@@ -210,6 +211,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _play([*stories, *days_off, _opinions(stage), _review(stage), _broken_mail(stage), _this_morning(stage)], until=now)
     _work_on(stage)
     _lay_down_rules(stage)
+    _compose_dashboard(stage)
     late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
     saved_views.save(
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
@@ -407,6 +409,15 @@ _MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
     ("billing", "領収書をご案内", "", (), "ryoushu"),
 )  # fmt: skip
 """Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
+
+
+def _compose_dashboard(stage: _Stage) -> None:
+    """What the supervisor looks at every morning, and everybody may."""
+    told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
+    board = dashboards.make(stage.db, name="朝の確認", audience="everybody", **told)
+    for part in ("calls.figure.offered", "calls.figure.service_level", "feedback.figure.csat", "feedback.figure.nps",
+                 "calls.chart.volume", "feedback.chart.csat", "topics.chart.topics", "calls.chart.week"):  # fmt: skip
+        dashboards.add(stage.db, board, part=part, asked={"period": "month"}, is_wide=False, **told)
 
 
 def _labeled(phones: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 1024: 768, 390: 844}
 IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "work-in-hand", "review"}
 IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "service"}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "dashboard"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -276,6 +277,11 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "service-behind": (SUPERVISOR, "/reports/service/rows?what=answered&period=month"),
     "report": (SUPERVISOR, "/reports/calls?period=month"),
     "report-agents": (SUPERVISOR, "/reports/calls?period=month&by=agent"),
+    "dashboards": (SUPERVISOR, "/reports/boards"),
+    "dashboard": (SUPERVISOR, whole("/reports/boards/1")),
+    "dashboard-edit": (SUPERVISOR, whole("/reports/boards/1?edit=yes")),
+    "new-schedule": (SUPERVISOR, whole("/reports/schedules/new")),
+    "tokens": (SUPERVISOR, "/admin/tokens"),
     "alarms": (SUPERVISOR, "/queues/alarms"),
     "walls": (SUPERVISOR, "/queues/walls"),
     "wall": (SUPERVISOR, "/wall"),

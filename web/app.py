@@ -232,6 +232,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/admin/surveys/new", surveys.new, methods=BOTH),
         Route("/admin/surveys/{survey_id:id}", surveys.edit, methods=BOTH),
         Route("/admin/surveys/{survey_id:id}/switch", surveys.switch, methods=POST),
+        Route("/admin/surveys/{survey_id:id}/send", surveys.send, methods=POST),
         Route("/admin/surveys/{survey_id:id}/preview", surveys.preview),
         Route("/reports/feedback", feedback.page),
         Route("/reports/feedback.csv", feedback.file),

@@ -92,6 +92,7 @@ WORDS: dict[str, dict[str, str]] = {
         "calls": N_("Report of calls"),
         "reviews": N_("Quality reviews"),
         "feedback": N_("Customer feedback"),
+        "topics": N_("Topics of the report"),
         "audit": N_("Audit"),
         "agents": N_("Agents"),
     },
@@ -1391,6 +1392,9 @@ WORDS: dict[str, dict[str, str]] = {
         "setting_is_secret": N_("Passwords and keys are not kept, so an earlier one cannot be put back."),
         "setting_in_the_way": N_("What stood there before belongs to something else by now, or needs what is gone."),
         "not_your_dashboard": N_("Only its owner can keep this dashboard to themselves."),
+        "survey_asks_by_itself": N_("This survey asks by itself. Choose “When I send it to a list” first."),
+        "survey_is_off": N_("Please start asking first."),
+        "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),
         "too_many_documents": N_("Too many documents are being made at once. Please try again in a minute."),
         "recipient_unknown": N_("Reports go to agents, or to addresses of the domains in DESK_REPORT_DOMAINS."),
@@ -1703,6 +1707,7 @@ WORDS: dict[str, dict[str, str]] = {
     "survey_after": {
         "resolved": N_("When a ticket is resolved"),
         "call": N_("When a call has ended"),
+        "list": N_("When I send it to a list"),
     },
     "survey_scale": {
         "stars": N_("Satisfaction, 1 to 5"),
@@ -1889,6 +1894,7 @@ WORDS: dict[str, dict[str, str]] = {
         "calls": N_("%(count)s calls, of which %(abandoned)s gave up while waiting."),
         "level": N_("%(now)s were answered in time."),
         "level_before": N_("%(now)s were answered in time, after %(before)s in the period before."),
+        "level_few": N_("%(now)s were answered in time over all days; each alone has few calls"),
         "busiest": N_("The busiest day was %(day)s with %(count)s calls"),
         "lowest": N_("The service level was lowest on %(day)s: %(share)s"),
         "hour": N_("Most calls come on %(weekday)s from %(hour)s o'clock (%(count)s)"),
