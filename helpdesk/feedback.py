@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 
 from classifiers import text as texts
 from classifiers import themes
-from helpdesk import drift, preferences, surveys
+from helpdesk import drift, preferences, surveys, topics
 from helpdesk.accuracy import Share
 from helpdesk.errors import Invalid
 from helpdesk.events import FeedbackGiven, emit
@@ -42,7 +42,7 @@ from models.database import Database
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read, the newest."""
-CUT: Final = 1_000  # characters of a text
+CUT: Final = topics.CUT
 LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
 SHOWN: Final = 3  # quotes of a topic
@@ -74,6 +74,7 @@ class Said:
     ticket_id: int | None = None
     queue_id: int | None = None
     name: str = ""  # of the customer, to be masked
+    ref: str = ""  # what it is kept as: "answer-7", "message-3", "call-12"
 
     @property
     def is_satisfied(self) -> bool | None:
@@ -289,7 +290,7 @@ def collect(
 def analyse(
     now: Sequence[Said],
     before: Sequence[Said],
-    asked: Mapping[str, tuple[str, Sequence[str]]],
+    asked: Mapping[str, topics.Sought],
 ) -> Analysis:
     """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`.
 
@@ -298,9 +299,9 @@ def analyse(
     """
     from classifiers.vectors import japanese
 
-    looked, vectors = {key: words for key, (_, words) in asked.items()}, japanese()
-    of_topic = _by_topic(now, looked)
-    earlier = _by_topic(before, looked)
+    vectors = japanese()
+    of_topic = _by_topic(now, asked)
+    earlier = _by_topic(before, asked)
     read_now = drift.words_of([("", each.text) for each in now], vectors=vectors)
     read_before = drift.words_of([("", each.text) for each in before], vectors=vectors)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
@@ -319,11 +320,11 @@ def analyse(
     )  # fmt: skip
 
 
-def lines(said: Sequence[Said], asked: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[list[Any]]:
+def lines(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
-    looked = {key: words for key, (_, words) in asked.items()}
-    for each in said:
-        about = [asked[key][0] for key in themes.about(each.text, looked)]
+    found = topics.about([each.text for each in said], asked)
+    for each, keys in zip(said, found, strict=True):
+        about = [asked[key].name for key in keys]
         score = "" if each.score is None else each.score
         yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, ", ".join(about),
                themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
@@ -394,7 +395,7 @@ def _comments(db: Session, interval: Interval, queue_id: int | None) -> Iterator
     )
     for row, name in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name)  # fmt: skip
+                   row.ticket_id, row.queue_id, name, f"answer-{row.id}")  # fmt: skip
 
 
 def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
@@ -406,7 +407,7 @@ def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         sa.select(
             sa.func.substr(Message.reply_text, 1, CUT), col(Routing.decided_at), col(Ticket.language),
             sa.func.coalesce(Impression.sentiment, ""), col(Ticket.id), col(Ticket.queue_id),
-            sa.func.coalesce(Customer.name, Message.sender_name),
+            sa.func.coalesce(Customer.name, Message.sender_name), col(Message.id),
         )
         .select_from(Routing)
         .join(Ticket, col(Ticket.id) == Routing.ticket_id)
@@ -417,9 +418,10 @@ def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, language, sentiment, ticket_id, queue, name in rows:
+    for text, at, language, sentiment, ticket_id, queue, name, number in rows:
         if text.strip():
-            yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name)
+            yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
+                       ref=f"message-{number}")  # fmt: skip
 
 
 def _notes(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
@@ -429,14 +431,15 @@ def _notes(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         here.append(col(Call.queue_id) == queue_id)
     rows = db.execute(
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
-                  sa.func.coalesce(Customer.name, ""))
+                  sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .where(*here)
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, ticket_id, queue, name in rows:
-        yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name)
+    for text, at, ticket_id, queue, name, number in rows:
+        yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name,
+                   ref=f"call-{number}")  # fmt: skip
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
@@ -445,10 +448,10 @@ _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
 # --- counting --------------------------------------------------------------------------------------------------------
 
 
-def _by_topic(said: Sequence[Said], looked: themes.Topics) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {key: [] for key in looked}
-    for at, each in enumerate(said):
-        for key in themes.about(each.text, looked):
+def _by_topic(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {key: [] for key in asked}
+    for at, keys in enumerate(topics.about([each.text for each in said], asked)):
+        for key in keys:
             places[key].append(at)
     return places
 
@@ -456,7 +459,7 @@ def _by_topic(said: Sequence[Said], looked: themes.Topics) -> dict[str, list[int
 def _matters(
     now: Sequence[Said],
     before: Sequence[Said],
-    asked: Mapping[str, tuple[str, Sequence[str]]],
+    asked: Mapping[str, topics.Sought],
     of_topic: Mapping[str, Sequence[int]],
     earlier: Mapping[str, Sequence[int]],
 ) -> list[Matter]:
@@ -475,16 +478,16 @@ def _matters(
         drivers[key] = ours, rest, p
     sure, lower = _sure(changes), _sure({key: p for key, (_, _, p) in drivers.items()})
     found = []
-    for key, (name, words) in asked.items():
+    for key, each in asked.items():
         places = of_topic[key]
         if len(places) < LEAST:
             continue
         ours, rest, p = drivers[key]
         of = [now[at] for at in places]
         found.append(Matter(
-            key, name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key], key in sure,
-            _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
-            key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, words),
+            key, each.name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key],
+            key in sure, _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
+            key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, each.words),
         ))  # fmt: skip
     return sorted(found, key=lambda matter: (-matter.now.held, matter.key))
 

@@ -99,6 +99,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.topic_marks import TopicMark
 from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 from models.watchers import TicketWatcher
 
@@ -222,6 +223,7 @@ __all__ = [
     "TicketState",
     "TicketTag",
     "Topic",
+    "TopicMark",
     "TicketWatcher",
     "Training",
     "TrainingState",
