@@ -57,6 +57,7 @@ MUSIC: Final = "https://com.twilio.sounds.music.s3.amazonaws.com/MARKOVICHAMP-Bo
 """What Twilio itself plays to who waits."""
 LONGEST_MESSAGE_SECONDS: Final = 180
 
+SMS_STATUS_PATH: Final = "/hooks/twilio/sms/status"
 MOST_TARGETS: Final = 10
 """How many nouns one `<Dial>` rings at once; Twilio refuses an eleventh."""
 
@@ -315,6 +316,47 @@ def instruct(account: Account, call_sid: str, twiml: str) -> None:
         raise Unreachable(told) from refusal
     except (RequestException, ValueError) as silence:  # no answer, or one that is not Twilio's JSON
         raise Unreachable(f"Twilio did not answer: {type(silence).__name__}") from silence
+
+
+def text(account: Account, *, sender: str, to: str, words: str) -> str:
+    """Send a short message; `sender` is a number of ours or a messaging service ("MG..."). Returns its SID.
+
+    Raises `Unreachable` when it certainly did not leave: no connection came about, or Twilio said "later". Raises
+    `Rejected` with Twilio's code when it said no, and `Rejected("perhaps_sent")` when no answer came: it knows no way
+    to send the same message only once, so that is for a person to decide.
+    """
+    from requests.exceptions import ConnectionError as NoConnection
+    from requests.exceptions import ReadTimeout
+    from twilio.rest import Client
+
+    client = Client(account.sid, account.token, http_client=_Http(account.base_url))
+    by = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
+    try:
+        made = client.messages.create(to=to, body=words, status_callback=_at(account.public_url, SMS_STATUS_PATH), **by)
+    except TwilioException as refusal:
+        status = getattr(refusal, "status", 0)
+        if 400 <= status < 500 and status not in (408, 429):
+            raise Rejected(str(getattr(refusal, "code", "") or status)) from refusal
+        if status in (429, 503):
+            raise Unreachable(f"Twilio answered {status}") from refusal
+        raise Rejected("perhaps_sent") from refusal
+    except ReadTimeout as silence:
+        raise Rejected("perhaps_sent") from silence
+    except NoConnection as silence:
+        raise Unreachable(f"Twilio did not answer: {type(silence).__name__}") from silence
+    except (RequestException, ValueError) as silence:
+        raise Rejected("perhaps_sent") from silence
+    return str(made.sid)
+
+
+def say_in_text(words: str) -> str:
+    """The answer to a short message: words back, or nothing."""
+    from twilio.twiml.messaging_response import MessagingResponse
+
+    answer = MessagingResponse()
+    if words:
+        answer.message(words)
+    return str(answer)
 
 
 class _Http(TwilioHttpClient):  # type: ignore[misc]  # their package carries no types

@@ -40,6 +40,8 @@ cases_app = typer.Typer(help="Solved cases, from which similar ones are offered.
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
 simulate_app = typer.Typer(help="Play the customer at a running desk, through its real doors.", no_args_is_help=True)
 asterisk_app = typer.Typer(help="What an Asterisk says: written down, and played again.", no_args_is_help=True)
+reports_app = typer.Typer(help="Reports for other programs.", no_args_is_help=True)
+app.add_typer(reports_app, name="reports")
 app.add_typer(agents_app, name="agents")
 app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(queues_app, name="queues")
@@ -640,6 +642,21 @@ def replay_asterisk(
         raise typer.Exit(130) from None
 
 
+@reports_app.command("grant")
+def grant_reports(
+    role: Annotated[str, typer.Argument(help="The role of the program, in small letters.")],
+    with_words: Annotated[bool, typer.Option(help="Also what people wrote: mails and comments.")] = False,
+) -> None:
+    """Print the SQL that lets a PostgreSQL role read the views for analysis, see docs/reports.md."""
+    from helpdesk.errors import Invalid
+    from helpdesk.reporting import grants
+
+    try:
+        typer.echo(grants.script(role, with_words=with_words), nl=False)
+    except Invalid:
+        _refuse(f"{role!r} is no name of a role; one is bi_reader.")
+
+
 def main() -> None:
     """The entrance of the `helpdesk` command."""
     app()
@@ -727,8 +744,10 @@ def run(settings: Settings) -> None:
     """Serve until stopped."""
     import uvicorn
 
+    from helpdesk.runtime import memory
     from web.app import create
 
+    memory.keep_few_pools()
     _must_listen(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     for name in ("alembic", "mail.log"):  # the mail library logs addresses
@@ -758,10 +777,13 @@ def run(settings: Settings) -> None:
 
 def _settle() -> None:
     """What is loaded by now stays: the garbage collector need not walk through it again, with every call waiting."""
+    from helpdesk.runtime import memory
+
     gc.collect()
     gc.freeze()
     # Most of what mails and calls make ends without its help, in the very transaction: it looks at them less often.
     gc.set_threshold(10_000, 10, 10)
+    memory.give_back()  # what loading needed
 
 
 def _greet(settings: Settings, setup_code: str) -> None:
@@ -839,6 +861,7 @@ def _changed(verb: Callable[[Any], object], said: str) -> None:
 
     with _database() as database:
         Worker(database).connect()
+        database.info["is_command"] = True
         try:
             database.write_now(verb)
         except DeskError as error:

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     agents,
+    assigning,
     canned,
     checklist_templates,
     checklists,
@@ -59,7 +60,7 @@ from models import (
 MOST = 12
 """Acts of one rule or macro."""
 NOTE_MAX = 4000
-NOBODY, ME = "nobody", "me"
+NOBODY, ME, DESK = "nobody", "me", "desk"
 POSTED = ("ticket", "subject", "state", "queue", "assignee", "channel", "language", "customer", "text")
 """What of a ticket may be told another system; the number and the queue always are."""
 
@@ -197,7 +198,7 @@ def _move_back(doing: Doing, did: Told) -> None:
 
 
 def _agent(db: Session, value: Any, _: Settings) -> int | str:
-    if value in (NOBODY, ME):
+    if value in (NOBODY, ME, DESK):
         return str(value)
     found = agents.get(db, _number(value))
     if not found.is_active:
@@ -206,6 +207,10 @@ def _agent(db: Session, value: Any, _: Settings) -> int | str:
 
 
 def _assign(doing: Doing, value: int | str) -> Told | None:
+    if value == DESK:
+        was = doing.ticket.assignee_id
+        given = assigning.give(doing.db, doing.ticket, by=doing.by, now=doing.now)
+        return {"from": was, "to": given} if given is not None else None
     to = None if value == NOBODY else doing.by if value == ME else agents.get(doing.db, int(value))
     if doing.ticket.assignee_id == (to.id if to else None):
         return None
@@ -395,7 +400,7 @@ def _watch_off(doing: Doing, did: Told) -> None:
 
 
 def _somebody(db: Session, value: Any, settings: Settings) -> int | str:
-    if value == NOBODY:
+    if value in (NOBODY, DESK):
         raise Invalid("unknown_choice")
     return _agent(db, value, settings)
 
@@ -568,7 +573,7 @@ ACTS: dict[str, Act] = {
 def choices(db: Session, *, language: str, user: str) -> dict[str, list[tuple[str, str]]]:
     """What may be chosen for acts of the kind "choice": pairs of value and name. `user` as in `checked`."""
     staff = [(str(each.id), each.name) for each in agents.everyone(db) if each.is_active]
-    special = [(NOBODY, "")] + ([(ME, "")] if user == "macro" else [])
+    special = [(NOBODY, ""), (DESK, "")] + ([(ME, "")] if user == "macro" else [])
     words = list(db.exec(select(Tag).order_by(col(Tag.name))))
     lists = db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
     replies = db.exec(select(CannedReply).where(col(CannedReply.is_active)).order_by(col(CannedReply.title)))

@@ -14,8 +14,9 @@ from sqlmodel import Session, col, select
 
 from helpdesk import queues
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import AgentChanged, AgentStateChanged, emit
+from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
+from models.database import ask
 
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
@@ -31,6 +32,12 @@ _READY = (
     )
     .order_by(col(AgentState.started_at), col(Agent.id))
 )
+_SIGNED_IN = (
+    select(Agent)
+    .join(Login, col(Login.agent_id) == Agent.id)
+    .where(Login.token_hash == sa.bindparam("token_hash"), Login.expires_at > sa.bindparam("now"), Agent.is_active)
+)
+_STATE = select(AgentState).where(AgentState.agent_id == sa.bindparam("agent_id"), col(AgentState.ended_at).is_(None))
 _OF_AGENT = sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == sa.bindparam("agent_id"))
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
@@ -51,6 +58,7 @@ def create(
     phone: str = "",
     extension: str = "",
     queue_ids: Iterable[int] = (),
+    by: Agent | None = None,
 ) -> Agent:
     """Give somebody an account. Raises `Invalid` with the field, or `Conflict("taken")` for a known address."""
     email = email.strip().lower()
@@ -78,7 +86,7 @@ def create(
         db.add(Membership(queue_id=queue_id, agent_id=agent.id))
     db.add(AgentState(agent_id=agent.id, state=Presence.OFFLINE, started_at=now))
     db.flush()
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by.id if by else None, at=now))
     return agent
 
 
@@ -88,6 +96,7 @@ def change(
     *,
     now: datetime,
     name: str | None = None,
+    reading: str | None = None,
     role: Role | None = None,
     phone: str | None = None,
     extension: str | None = None,
@@ -98,12 +107,17 @@ def change(
     most_calls: int | None = None,
     most_tickets: int | None = None,
     levels: Mapping[int, int] | None = None,
+    by: Agent | None = None,
 ) -> None:
     """Change what is given; `levels` maps the queues served to the turn in which the agent is asked there, 1 to 9.
 
-    Whoever may no longer sign in, or has a new password, is signed out. Raises `Invalid` with the field.
+    Whoever may no longer sign in, or has a new password, is signed out. Raises `Invalid` with the field; "own_role"
+    where supervisors would lock themselves out.
     """
     assert agent.id is not None
+    if by is not None and by.id == agent.id and (role == Role.AGENT != agent.role or is_active is False):
+        raise Invalid("own_role", field="role" if is_active is not False else "is_active")
+    agent.reading = agent.reading if reading is None else reading
     agent.name, agent.role = name or agent.name, role or agent.role
     agent.phone = agent.phone if phone is None else phone
     agent.extension = agent.extension if extension is None else extension
@@ -123,17 +137,16 @@ def change(
         agent.password_hash = hash_password(password)
     if is_active is not None:
         agent.is_active = is_active
-    if password is not None or not agent.is_active:
-        sign_out_everywhere(db, agent, now=now)
-        set_state(db, agent.id, Presence.OFFLINE, now=now)
+    if password is not None or is_active is False:
+        sign_out_everywhere(db, agent, by_id=by.id if by else None, now=now)
+        set_state(db, agent.id, Presence.OFFLINE, by_id=by.id if by else None, now=now)
     if queue_ids is not None:
-        db.execute(sa.delete(Membership).where(col(Membership.agent_id) == agent.id))
-        for queue_id in queue_ids:
-            db.add(Membership(queue_id=queue_id, agent_id=agent.id))
+        known = levels_of(db, agent)
+        _rank(db, agent, {queue_id: known.get(queue_id, 1) for queue_id in queue_ids})
     if levels is not None:
         _rank(db, agent, levels)
     db.flush()
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by.id if by else None, at=now))
 
 
 def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
@@ -151,18 +164,22 @@ def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
             db.add(Membership(queue_id=queue_id, agent_id=agent.id or 0, level=level))
 
 
-def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, now: datetime) -> None:
+def serve(
+    db: Session, queue: Queue, agent_ids: Iterable[int], *, by: Agent | None = None, now: datetime
+) -> None:
     """These agents serve the queue, and no others. Who joins or leaves hears other things from now on."""
     assert queue.id is not None
     known = set(db.exec(select(Agent.id).where(col(Agent.id).in_(list(agent_ids)))))
-    before = set(db.exec(select(Membership.agent_id).where(Membership.queue_id == queue.id)))
-    db.execute(sa.delete(Membership).where(col(Membership.queue_id) == queue.id,
-                                           col(Membership.agent_id).in_(before - known)))  # fmt: skip
+    members = db.exec(select(Membership).where(Membership.queue_id == queue.id)).all()
+    before = {each.agent_id for each in members}
+    for each in members:
+        if each.agent_id not in known:
+            db.delete(each)
     for agent_id in sorted(known - before):  # type: ignore[type-var]
         db.add(Membership(queue_id=queue.id, agent_id=agent_id or 0))
     db.flush()
     for agent_id in sorted(known ^ before):  # type: ignore[type-var]
-        emit(db, AgentChanged(agent_id=agent_id or 0, at=now))
+        emit(db, AgentChanged(agent_id=agent_id or 0, by_id=by.id if by else None, at=now))
 
 
 def everyone(db: Session) -> list[Agent]:
@@ -231,21 +248,24 @@ def sign_in(db: Session, agent: Agent, *, hours: int, now: datetime) -> str:
         )
     )
     db.execute(sa.delete(Login).where(col(Login.expires_at) < now))
+    emit(db, SignedIn(agent_id=agent.id, by_id=agent.id, at=now))
     current = state_of(db, agent.id)
     if current is None or current.state == Presence.OFFLINE:
         set_state(db, agent.id, Presence.AWAY, reason="", now=now)
     return token
 
 
+def refused(db: Session, email: str, *, now: datetime) -> None:
+    """Somebody tried to sign in with this address and was not let in."""
+    known = by_email(db, email)
+    emit(db, SignInRefused(agent_id=known.id if known else None, at=now))
+
+
 def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     """The agent a browser's token belongs to, or None when it ended or never was."""
     if not token:
         return None
-    return db.exec(
-        select(Agent)
-        .join(Login, col(Login.agent_id) == Agent.id)
-        .where(Login.token_hash == token_hash(token), Login.expires_at > now, Agent.is_active)
-    ).first()
+    return db.exec(_SIGNED_IN, params={"token_hash": token_hash(token), "now": now}).first()
 
 
 def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:
@@ -270,6 +290,7 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
     if login is None:
         return
     agent_id = login.agent_id
+    emit(db, SignedOut(agent_id=agent_id, by_id=agent_id, at=now))
     db.execute(sa.delete(PushSubscription).where(col(PushSubscription.login_id) == login.id))
     db.delete(login)
     db.flush()
@@ -277,10 +298,12 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
         set_state(db, agent_id, Presence.OFFLINE, now=now)
 
 
-def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", now: datetime) -> None:
+def sign_out_everywhere(
+    db: Session, agent: Agent, *, but: str = "", by_id: int | None = None, now: datetime
+) -> None:
     """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
     assert agent.id is not None
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by_id, at=now))
     kept = db.exec(select(Login.id).where(Login.token_hash == token_hash(but))).first()
     ended = sa.delete(PushSubscription).where(col(PushSubscription.agent_id) == agent.id)
     db.execute(ended.where(col(PushSubscription.login_id).is_distinct_from(kept)) if kept else ended)
@@ -289,9 +312,7 @@ def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", now: dateti
 
 def state_of(db: Session, agent_id: int) -> AgentState | None:
     """What the agent is doing now."""
-    return db.exec(
-        select(AgentState).where(AgentState.agent_id == agent_id, col(AgentState.ended_at).is_(None))
-    ).first()
+    return db.exec(_STATE, params={"agent_id": agent_id}).first()
 
 
 def set_state(
@@ -312,7 +333,11 @@ def set_state(
 
 def serves(db: Session, agent: Agent, queue_id: int) -> bool:
     """Whether the agent answers this queue. Supervisors may answer any."""
-    return agent.role == Role.SUPERVISOR or db.get(Membership, (queue_id, agent.id)) is not None
+    if agent.role == Role.SUPERVISOR:
+        return True
+    if db.info.get("is_reading"):
+        return queue_id in queue_ids(db, agent)
+    return db.get(Membership, (queue_id, agent.id)) is not None
 
 
 def serves_as_member(db: Session, agent: Agent, queue_id: int) -> bool:
@@ -328,7 +353,7 @@ def queue_ids(db: Session, agent: Agent) -> list[int]:
         return every
     known: dict[int | None, set[int]] = db.info.setdefault("served", {}) if db.info.get("is_reading") else {}
     if agent.id not in known:
-        known[agent.id] = set(db.scalars(_OF_AGENT, {"agent_id": agent.id}))
+        known[agent.id] = {row[0] for row in ask(db, _OF_AGENT, agent_id=agent.id)}
     return [queue_id for queue_id in every if queue_id in known[agent.id]]
 
 

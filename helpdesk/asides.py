@@ -18,6 +18,7 @@ from helpdesk.fields import Asked
 from models import (
     Agent,
     ChecklistItem,
+    KeptDraft,
     LinkKind,
     Tag,
     Ticket,
@@ -26,6 +27,7 @@ from models import (
     TicketTag,
     TicketWatcher,
 )
+from models.database import ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Aside:
     fields: Sequence[Asked] = ()
     distinct: frozenset[int] = frozenset()  # tickets somebody said are not about the same matter
     called: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    has_draft: bool = False  # the viewer has begun to write, or has thrown that away
 
     @property
     def done_count(self) -> int:
@@ -75,14 +78,13 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
     """What stands beside a ticket for this agent."""
     assert ticket.id is not None
     found: dict[str, list[Any]] = {}
-    for row in db.execute(_everything(), {"ticket_id": ticket.id}):
+    for row in ask(db, _everything(), ticket_id=ticket.id, agent_id=agent.id):
         found.setdefault(row[0], []).append(row)
     asked = fields.of(db, ticket)
     items = sorted(found.get("item", ()), key=lambda row: (row.number, row.id))
     called = {("tag", row.id): row.text for row in found.get("tag", ())}
     called |= {("item", row.id): row.text for row in items}
     called |= {("field", each.id): each.called(language) for each in asked}
-    called |= {("agent", agent_id): each.name for agent_id, each in staff.items()}
     linked = _links(db, ticket.id, found.get("link", ()), agent)
     return Aside(
         sorted(((row.id, row.text) for row in found.get("tag", ())), key=lambda pair: tags.key_of(pair[1])),
@@ -96,14 +98,18 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
         asked,
         frozenset(each.other_id for each in linked if each.reason == "distinct"),
         called,
+        "draft" in found,
     )
 
 
-def names(db: Session, aside: Aside, wanted: set[tuple[str, int]], *, language: str) -> Mapping[tuple[str, int], str]:
+def names(
+    db: Session, aside: Aside | None, wanted: set[tuple[str, int]], *, language: str
+) -> Mapping[tuple[str, int], str]:
     """What tags, items and fields are called, those included that are not there any more."""
-    missing = wanted - aside.called.keys()
+    known = aside.called if aside else {}
+    missing = wanted - known.keys()
     if not missing:
-        return aside.called
+        return known
     ids = {kind: [number for each, number in missing if each == kind] for kind in ("tag", "item", "field")}
     name = TicketField.name_en if language == "en" else TicketField.name
     asked = [
@@ -116,8 +122,8 @@ def names(db: Session, aside: Aside, wanted: set[tuple[str, int]], *, language: 
         if ids[kind]
     ]
     if not asked:
-        return aside.called
-    return {**aside.called, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
+        return known
+    return {**known, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
 
 
 def _links(db: Session, ticket_id: int, rows: Sequence[Any], agent: Agent) -> list[LinkView]:
@@ -172,4 +178,8 @@ def _everything() -> sa.CompoundSelect[Any]:
             other=col(ChecklistItem.done_by_id), at=col(ChecklistItem.done_at),
             code=sa.case((col(ChecklistItem.removed_at).is_not(None), "removed"), else_=""),
         ).where(col(ChecklistItem.ticket_id) == ticket_id),
+        columns("draft", col(KeptDraft.id)).where(
+            col(KeptDraft.ticket_id) == ticket_id,
+            col(KeptDraft.agent_id) == sa.bindparam("agent_id", type_=sa.Integer),
+        ),
     )  # fmt: skip

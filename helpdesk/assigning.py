@@ -123,16 +123,22 @@ def speakers(hands: Sequence[Hand], queue: Queue, language: str) -> list[Hand]:
     return [each for each in members if language in each.languages] or members
 
 
-def choose(hands: Sequence[Hand], queue: Queue, language: str, *, but: int | None = None) -> Hand | None:
-    """Who is given a ticket of this queue in this language; None when it must wait. `but` handed it back."""
-    able = [each for each in speakers(hands, queue, language) if may(each, queue) and each.agent_id != but]
+def choose(hands: Sequence[Hand], queue: Queue, language: str, *, but: Collection[int | None] = ()) -> Hand | None:
+    """Who is given a ticket of this queue in this language; None when it must wait. `but` are passed over, such as who
+    handed it back."""
+    return next(iter(_able(hands, queue, language, but)), None)
+
+
+def _able(hands: Sequence[Hand], queue: Queue, language: str, but: Collection[int | None]) -> list[Hand]:
+    """Who may be given it, whose turn it is first."""
+    found = [each for each in speakers(hands, queue, language) if may(each, queue) and each.agent_id not in but]
 
     def turn(each: Hand) -> tuple[int, ...]:
         level, last = each.members[queue.id or 0]
         busy = each.load if queue.assigning == Assigning.LEAST_BUSY else 0
         return level, busy, last, each.agent_id
 
-    return min(able, key=turn, default=None)
+    return sorted(found, key=turn)
 
 
 def conclude(db: Session, told: Sequence[Fact]) -> None:
@@ -145,9 +151,7 @@ def conclude(db: Session, told: Sequence[Fact]) -> None:
 
 def deal(db: Session, *, now: datetime) -> int:
     """Give what waits to who may take it, what is due first first. Returns how many were given."""
-    db.flush()
-    if db.get_bind().dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    _hold(db)
     giving = {queue.id or 0: queue for queue in queues.everyone(db) if queue.assigning != Assigning.MANUAL}
     if not giving or db.execute(_ANY, {"queue_ids": list(giving)}).first() is None:
         return 0
@@ -162,7 +166,7 @@ def deal(db: Session, *, now: datetime) -> int:
         before = given
         for ticket in waiting:
             queue = giving[ticket.queue_id]
-            if (hand := choose(hands, queue, ticket.language, but=backs.get(ticket.id or 0))) is None:
+            if (hand := choose(hands, queue, ticket.language, but=(backs.get(ticket.id or 0),))) is None:
                 stuck.add(ticket.id or 0)
                 continue
             _give(db, ticket, hand, queue, hands, now=now)
@@ -170,14 +174,47 @@ def deal(db: Session, *, now: datetime) -> int:
             given += 1
         if given == before:
             break
-    for (queue_id, agent_id), turn in turns.items():
-        db.execute(
-            sa.update(Membership)
-            .where(col(Membership.queue_id) == queue_id, col(Membership.agent_id) == agent_id)
-            .values(turn=turn)
-            .execution_options(synchronize_session=False)
-        )
+    _write_turns(db, turns)
     return given
+
+
+def give(db: Session, ticket: Ticket, *, by: Agent | None, now: datetime) -> int | None:
+    """Give one ticket to who may take it now, as its queue would; of a queue whose tickets agents take themselves, in
+    turn. Whoever has it is passed over, and so is who handed it back. The agent's id, None where there is nobody."""
+    _hold(db)
+    queue, hands, before = db.get_one(Queue, ticket.queue_id), _hands(db, [ticket.queue_id]), ticket.assignee_id
+    but = (before, _handed_back(db, [ticket]).get(ticket.id or 0))
+    if (hand := choose(hands, queue, ticket.language, but=but)) is None:
+        return None
+    _give(db, ticket, hand, queue, hands, by=by, before=before, now=now)
+    _write_turns(db, {(ticket.queue_id, hand.agent_id): hand.members[ticket.queue_id][1]})
+    return hand.agent_id
+
+
+def able(db: Session, waiting: Sequence[Ticket]) -> list[list[int]]:
+    """Who could be given each of these tickets now, were it the only one: agents' ids, whoever the desk would choose
+    first. Whoever has it is left out."""
+    served = {queue.id or 0: queue for queue in queues.everyone(db)}
+    hands = _hands(db, sorted({ticket.queue_id for ticket in waiting}))
+    return [[each.agent_id for each in _able(hands, served[ticket.queue_id], ticket.language, (ticket.assignee_id,))]
+            for ticket in waiting]  # fmt: skip
+
+
+def shares(db: Session, waiting: Sequence[Ticket]) -> list[int | None]:
+    """To whom each of these tickets would go if the desk gave them out now one after the other: agents' ids, None where
+    nobody would be left who may take it. Nothing is done."""
+    db.flush()
+    served = {queue.id or 0: queue for queue in queues.everyone(db)}
+    hands = _hands(db, sorted({ticket.queue_id for ticket in waiting}))
+    backs = _handed_back(db, waiting)
+    found: list[int | None] = []
+    for ticket in waiting:
+        but = (ticket.assignee_id, backs.get(ticket.id or 0))
+        hand = choose(hands, served[ticket.queue_id], ticket.language, but=but)
+        if hand is not None:
+            _count(hand, ticket.queue_id, hands)
+        found.append(hand.agent_id if hand else None)
+    return found
 
 
 def is_any_waiting(db: Session, *, now: datetime) -> bool:
@@ -189,7 +226,7 @@ def is_any_waiting(db: Session, *, now: datetime) -> bool:
     wanted = _wanted(hands, giving)
     waiting = _waiting(db, wanted, but=(), most=BATCH, locks=False) if wanted else []
     backs = _handed_back(db, waiting)
-    return any(choose(hands, giving[each.queue_id], each.language, but=backs.get(each.id or 0)) for each in waiting)
+    return any(choose(hands, giving[each.queue_id], each.language, but=(backs.get(each.id or 0),)) for each in waiting)
 
 
 def is_any_left(db: Session, *, now: datetime) -> bool:
@@ -212,14 +249,37 @@ def take_back(db: Session, *, now: datetime) -> int:
     return len(left)
 
 
-def _give(db: Session, ticket: Ticket, hand: Hand, queue: Queue, hands: Sequence[Hand], *, now: datetime) -> None:
+def _hold(db: Session) -> None:
+    db.flush()
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+
+def _give(db: Session, ticket: Ticket, hand: Hand, queue: Queue, hands: Sequence[Hand], *, by: Agent | None = None,
+          before: int | None = None, now: datetime) -> None:  # fmt: skip
     assert ticket.id is not None
-    last = max(each.members[ticket.queue_id][1] for each in hands if ticket.queue_id in each.members)
-    hand.members[ticket.queue_id] = (hand.members[ticket.queue_id][0], last + 1)
-    hand.load += 1
+    _count(hand, ticket.queue_id, hands)
     ticket.assignee_id = hand.agent_id
-    emit(db, TicketAssigned(ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=hand.agent_id, from_agent_id=None,
-                            reason=queue.assigning.value, at=now))  # fmt: skip
+    manner = Assigning.ROUND_ROBIN if queue.assigning == Assigning.MANUAL else queue.assigning
+    emit(db, TicketAssigned(ticket_id=ticket.id, queue_id=ticket.queue_id, agent_id=hand.agent_id, from_agent_id=before,
+                            reason=manner.value, by_id=by.id if by else None, at=now))  # fmt: skip
+
+
+def _count(hand: Hand, queue_id: int, hands: Sequence[Hand]) -> None:
+    """They have one more, and were the last whose turn it was."""
+    last = max(each.members[queue_id][1] for each in hands if queue_id in each.members)
+    hand.members[queue_id] = (hand.members[queue_id][0], last + 1)
+    hand.load += 1
+
+
+def _write_turns(db: Session, turns: dict[tuple[int, int], int]) -> None:
+    for (queue_id, agent_id), turn in turns.items():
+        db.execute(
+            sa.update(Membership)
+            .where(col(Membership.queue_id) == queue_id, col(Membership.agent_id) == agent_id)
+            .values(turn=turn)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _hands(db: Session, queue_ids: Sequence[int]) -> list[Hand]:

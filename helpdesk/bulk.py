@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import access, agents, changes, queues, routing, tags, tickets
+from helpdesk import access, agents, assigning, changes, queues, routing, tags, tickets
 from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
 from helpdesk.events import BulkActChanged, emit, one_act, recall
 from helpdesk.runtime import work
@@ -29,6 +29,8 @@ BATCH = 25
 TOLD = 100
 """Refusals a page lists."""
 UNDO = timedelta(hours=1)
+DESK = "desk"
+"""To assign to this: the desk gives each to who may take it."""
 _AROUND = 200
 """Events of a ticket that its undo looks through."""
 _OPEN = (BulkState.RUNNING, BulkState.UNDOING)
@@ -130,6 +132,26 @@ def undo(db: Session, act: BulkAct, *, now: datetime) -> None:
     _start(db, act, now=now)
 
 
+def forget(db: Session, *, now: datetime, limit: int = 1000) -> int:
+    """Let go of which tickets an act was done to, once it can no longer be taken back; its figures stay. At most
+    `limit` rows of one act at a time; returns how many."""
+    over = db.scalar(
+        sa.select(col(BulkAct.id))
+        .where(
+            col(BulkAct.ended_at) < now - UNDO,
+            col(BulkAct.state).not_in(_OPEN),
+            sa.exists().where(col(BulkItem.bulk_id) == BulkAct.id),
+        )
+        .order_by(col(BulkAct.id))
+        .limit(1)
+    )
+    if over is None:
+        return 0
+    ids = db.scalars(sa.select(col(BulkItem.ticket_id)).where(col(BulkItem.bulk_id) == over).limit(limit)).all()
+    db.execute(sa.delete(BulkItem).where(col(BulkItem.bulk_id) == over, col(BulkItem.ticket_id).in_(ids)))
+    return len(ids)
+
+
 def get(db: Session, agent: Agent, bulk_id: int) -> BulkAct:
     """One of the agent's own. Raises `NotFound`."""
     act = db.get(BulkAct, bulk_id)
@@ -218,7 +240,7 @@ def _tried(change: Callable[[], object]) -> str:
 
 def _value_name(db: Session, act: BulkAct, language: str) -> str:
     """What the value is called."""
-    if act.what == "assign" and act.value:
+    if act.what == "assign" and act.value not in ("", DESK):
         return agents.get(db, int(act.value)).name
     if act.what == "move":
         return queues.get(db, int(act.value)).called(language)
@@ -247,6 +269,10 @@ def _no_value(_db: Session, _by: Agent, value: str) -> None:
 
 
 def _assign(db: Session, ticket: Ticket, value: str, by: Agent, now: datetime) -> None:
+    if value == DESK:
+        if assigning.give(db, ticket, by=by, now=now) is None:
+            raise Conflict("nobody_free", ticket_id=ticket.id)
+        return
     tickets.assign(db, ticket, agents.get(db, int(value)) if value else None, by=by, now=now)
 
 
@@ -263,7 +289,7 @@ def _one_of(*values: str) -> Callable[[Session, Agent, str], None]:
 
 
 ACTS: Mapping[str, _Act] = {
-    "assign": _Act(lambda db, by, value: agents.get(db, _number(value)) if value else None, _assign),
+    "assign": _Act(lambda db, by, value: agents.get(db, _number(value)) if value not in ("", DESK) else None, _assign),
     "move": _Act(
         lambda db, by, value: queues.get(db, _number(value)),
         lambda db, ticket, value, by, now: routing.move(db, ticket, queues.get(db, int(value)), by=by, now=now),

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, fields, help_signs, intake, offering, queues, routing, stays, tickets
+from helpdesk import agents, fields, help_signs, intake, offering, queues, recalls, routing, stays, tickets
 from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
@@ -42,7 +42,7 @@ from models import (
     Ticket,
     VisitEnd,
 )
-from models.database import hold_still
+from models.database import ask, hold_still
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
@@ -75,6 +75,18 @@ _OFFERED = (
     .order_by(col(CallOffer.agent_id))
 )
 _SHOWING = _OFFERED.where(col(CallOffer.ended_at).is_(None))
+_RINGING = select(CallOffer.call_id).where(
+    CallOffer.agent_id == sa.bindparam("agent_id"), col(CallOffer.ended_at).is_(None)
+)
+_LIVE = (
+    sa.select(col(Call.id))
+    .where(
+        sa.or_(
+            sa.and_(col(Call.agent_id) == sa.bindparam("agent_id"), col(Call.wrapped_up_at).is_(None)),
+            sa.and_(col(Call.state) != CallState.ENDED, col(Call.id).in_(_RINGING)),
+        )
+    )
+)
 _UNANSWERED = {"voicemail": Outcome.VOICEMAIL, "rejected": Outcome.REJECTED, "blocked": Outcome.REJECTED}
 _TOLD = {"refused": Outcome.REJECTED, "voicemail": Outcome.VOICEMAIL, "callback": Outcome.MISSED}
 _GAVE_UP = {"cancel", "normalClearing", ""}  # the caller hung up; anything else ended the call for the caller
@@ -165,7 +177,7 @@ def record(
     if event.unsaid and call.number_typed:
         event = replace(event, withheld=False)  # a telephone that rings for it, of which no more is told
     before = (call.state, call.agent_id, call.ticket_id)
-    if event.withheld and not is_new and not call.is_withheld:
+    if is_concealed := (event.withheld and not is_new and not call.is_withheld):
         _conceal(db, call, now=now)
     with db.no_autoflush:  # what is learned step by step is written once
         queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
@@ -173,6 +185,8 @@ def record(
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     stay = _remember(db, call, event, now=now)
+    if is_concealed:
+        _say(db, call, CallChanged, what="withheld", now=now)
     if event.kind == "silence":
         _fall_silent(db, call, event.agents, now=now)
     elif call.state == CallState.RINGING and call.direction == "in":
@@ -532,10 +546,8 @@ def is_busy(db: Session, agent_id: int) -> bool:
 
 def live_for(db: Session, agent: Agent) -> list[Call]:
     """What the agent's screen shows: calls offered and still ringing, and the agent's own until wrapped up."""
-    offered = select(CallOffer.call_id).where(CallOffer.agent_id == agent.id, col(CallOffer.ended_at).is_(None))
-    ringing = sa.and_(col(Call.state) != CallState.ENDED, col(Call.id).in_(offered))
-    own = sa.and_(col(Call.agent_id) == agent.id, col(Call.wrapped_up_at).is_(None))
-    live = db.exec(select(Call).where(sa.or_(own, ringing)).order_by(col(Call.id))).all()
+    ids = [row[0] for row in ask(db, _LIVE, agent_id=agent.id)]
+    live = db.exec(select(Call).where(col(Call.id).in_(ids)).order_by(col(Call.id))).all() if ids else ()
     mine = [call for call in live if call.agent_id == agent.id]
     return [*mine[:MOST_OWN], *(call for call in live if call.agent_id != agent.id)]
 
@@ -664,11 +676,17 @@ def _take_ticket_along(db: Session, call: Call, to: Queue, *, now: datetime) -> 
 
 def _conceal(db: Session, call: Call, *, now: datetime) -> None:
     """What was told of this call before named a caller who withholds the number: nobody is known by it any more."""
-    ticket, subject = _ticket_of(db, call), subject_of(call)
+    ticket, subject, number, customer_id = _ticket_of(db, call), subject_of(call), call.number, call.customer_id
     call.number, call.number_typed = "", ""
-    if choices.last_of(db, call.id) is not None:
-        return  # an agent said who it is
-    call.customer_id = None
+    choice = choices.last_of(db, call.id)
+    call.customer_id = choice.customer_id if choice else None  # as an agent said
+    db.flush()
+    choices.forget_numbers(db, call.id)
+    recalls.forget(db, number, customer_id, now=now)
+    if choice is not None:
+        if ticket is not None and ticket.subject == subject:
+            ticket.subject = subject_of(call)
+        return
     if ticket is not None and _holds_only(db, ticket, call):
         ticket.subject = subject_of(call) if ticket.subject == subject else ticket.subject
         tickets.unlink_customer(db, ticket, by=None, now=now)

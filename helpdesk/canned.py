@@ -155,8 +155,10 @@ def change(db: Session, reply: CannedReply, form: Form, *, files: Sequence[Attac
     """Change it, add `files` and drop those whose ids are in `without`. Raises as `create` does."""
     _check(db, form, reply)
     _fill(reply, form, by=by, now=now)
-    db.execute(sa.delete(CannedFile).where(col(CannedFile.canned_id) == reply.id,
-                                           col(CannedFile.id).in_(list(without))))  # fmt: skip
+    without = set(without)
+    for file in files_of(db, reply):
+        if file.id in without:
+            db.delete(file)
     _add_files(db, reply, files)
     _announce(db, reply, "changed", by=by, now=now)
 
@@ -171,6 +173,9 @@ def switch(db: Session, reply: CannedReply, is_on: bool, *, by: Agent, now: date
 def delete(db: Session, reply: CannedReply, *, by: Agent, now: datetime) -> None:
     """Forget it and its files. What was sent with it stays as it was sent."""
     _announce(db, reply, "deleted", by=by, now=now)
+    for file in files_of(db, reply):
+        db.delete(file)
+    db.flush()
     db.delete(reply)
 
 
@@ -228,8 +233,8 @@ def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, ticket: Ticket
 
 def suggested(db: Session, agent: Agent, ticket: Ticket, *, settings: Settings, now: datetime) -> list[Offer]:
     """Those that may fit this ticket, the likeliest first: what solved tickets like it were answered with counts most,
-    then what was sent in its queue and language in the last half year. Without a gap where there is a choice; at most
-    three, none where nothing was ever sent."""
+    then what was sent in its queue and language in the last half year, then what its queue has used most. Without a gap
+    where there is a choice; at most three, none where nothing was ever sent."""
     from helpdesk import preferences, similar
 
     is_asked = ticket.id is not None and preferences.shown(db, "similar")
@@ -245,6 +250,10 @@ def suggested(db: Session, agent: Agent, ticket: Ticket, *, settings: Settings, 
         .group_by(col(CannedUse.canned_id)).order_by(worth.desc(), col(CannedUse.canned_id)).limit(20)
     )  # fmt: skip
     found = {canned_id: float(value) for canned_id, value in db.execute(rows)}
+    if len(found) < SUGGESTED:
+        used = select(CannedReply).where(CannedReply.queue_id == ticket.queue_id, CannedReply.uses > 0)
+        for reply in db.exec(used.order_by(col(CannedReply.uses).desc()).limit(SUGGESTED)):
+            found.setdefault(reply.id or 0, 0.0)
     if not found:
         return []
     seen = [reply for reply in db.exec(select(CannedReply).where(col(CannedReply.id).in_(found), _seen(db, agent)))]

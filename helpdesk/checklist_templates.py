@@ -6,8 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import kept
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import ChecklistTemplateChanged, emit
 from models import Agent, ChecklistTemplate, Queue
 
 ITEMS_MAX = 30
@@ -27,12 +27,6 @@ def everyone(db: Session, *, language: str) -> list[Row]:
     queues = {each.id: each.called(language) for each in db.exec(select(Queue))}
     order = (col(ChecklistTemplate.uses).desc(), col(ChecklistTemplate.id))
     return [Row(each, queues.get(each.queue_id, "")) for each in db.exec(rows.order_by(*order))]
-
-
-def deleted(db: Session) -> list[ChecklistTemplate]:
-    """Those that can be brought back, last deleted first."""
-    rows = select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_not(None))
-    return list(db.exec(rows.order_by(col(ChecklistTemplate.deleted_at).desc()).limit(20)))
 
 
 def get(db: Session, template_id: int) -> ChecklistTemplate:
@@ -70,30 +64,5 @@ def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: s
     template.changed_by_id, template.changed_at = by.id, now
     db.add(template)
     db.flush()
-    _say(db, template, "made" if is_new else "changed", by=by, now=now)
+    kept.say(db, template, "made" if is_new else "changed", by=by, now=now)
     return template
-
-
-def switch(db: Session, template: ChecklistTemplate, is_on: bool, *, by: Agent, now: datetime) -> None:
-    """Offer it, or no longer. The same again changes nothing."""
-    if template.is_active != is_on:
-        template.is_active = is_on
-        _say(db, template, "on" if is_on else "off", by=by, now=now)
-
-
-def delete(db: Session, template: ChecklistTemplate, *, by: Agent, now: datetime) -> None:
-    """Take it away; it can be brought back. What was laid onto tickets stays there."""
-    if template.deleted_at is None:
-        template.deleted_at = now
-        _say(db, template, "deleted", by=by, now=now)
-
-
-def restore(db: Session, template: ChecklistTemplate, *, by: Agent, now: datetime) -> None:
-    """Bring it back."""
-    if template.deleted_at is not None:
-        template.deleted_at = None
-        _say(db, template, "restored", by=by, now=now)
-
-
-def _say(db: Session, template: ChecklistTemplate, state: str, *, by: Agent, now: datetime) -> None:
-    emit(db, ChecklistTemplateChanged(template_id=template.id or 0, state=state, by_id=by.id, at=now))

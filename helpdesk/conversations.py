@@ -6,6 +6,7 @@ Every part is one statement, however long the conversation.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,18 +15,15 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     agents,
-    approvals,
     asides,
     changes,
     duplicates,
-    impressions,
+    looks,
     mentions,
     merging,
     outgoing,
     preferences,
     queues,
-    routing,
-    rules,
     sla,
     surveys,
     tickets,
@@ -57,10 +55,10 @@ from helpdesk.events import (
 from helpdesk.mail import bounces
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
+from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
 from models import (
     Agent,
-    AgentState,
     Answer,
     Attachment,
     Call,
@@ -69,19 +67,17 @@ from models import (
     Direction,
     Event,
     Impression,
-    Membership,
     Message,
     MessageKind,
     MessageState,
     Note,
-    Presence,
     Purchase,
     Queue,
-    Role,
     Routing,
     Ticket,
     TicketState,
 )
+from models.database import ask, columns_of, rows
 
 # Built once: the card of a ringing call shows both.
 _TICKETS = {
@@ -101,6 +97,12 @@ _TICKETS = {
     .limit(sa.bindparam("most"))
     for language, name in (("ja", Queue.name), ("en", Queue.name_en))
 }
+_PURCHASES = (
+    columns_of(Purchase)
+    .where(col(Purchase.customer_id) == sa.bindparam("customer_id"))
+    .order_by(col(Purchase.ordered_at).desc())
+    .limit(10)
+)
 _BRIEFS = sa.select(
     col(Customer.id),
     col(Customer.name),
@@ -124,9 +126,10 @@ TOLD = {
     "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
 }  # fmt: skip
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
-ENTRIES_MAX = 500
+_TOLD = looks.told(TOLD)
+FOLDED_MIN = 3
+"""Lines of bookkeeping between the first and the last of a run, from which on they fold."""
 PANEL_TICKETS = 10
-PANEL_PURCHASES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,19 @@ class Entry:
     fact: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     ticket_id: int = 0  # where it was said, in a conversation of several tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What stands between the first and the last of a long run of facts. `id` stays while the run grows."""
+
+    entries: Sequence[Entry]
+    kind: Literal["fold"] = "fold"
+
+    @property
+    def id(self) -> int:
+        """That of its first fact."""
+        return self.entries[0].id
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +378,7 @@ class TicketView:
     entries: Sequence[Entry]
     customer: CustomerPanel | None
     candidates: Sequence[CustomerBrief]
-    agents: Sequence[dict[str, Any]]
+    agents: Sequence[looks.Assignable]
     queues: Sequence[dict[str, Any]]
     reply: ReplyForm
     can: frozenset[str]
@@ -377,6 +393,23 @@ class TicketView:
     duplicate: Duplicate | None
     clocks: Sequence[sla.Clock] = ()
     given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
+
+    @property
+    def parts(self) -> list[Entry | Fold]:
+        """The conversation as the page shows it: long runs of facts folded, but for the first and last of each."""
+        return folded(self.entries)
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry | Fold]:
+    """The same entries in the same order, the middle of each long run of facts as one `Fold`."""
+    made: list[Entry | Fold] = []
+    for is_fact, group in groupby(entries, key=lambda entry: entry.kind == "fact"):
+        run = list(group)
+        if is_fact and len(run) >= FOLDED_MIN + 2:
+            made += [run[0], Fold(run[1:-1]), run[-1]]
+        else:
+            made += run
+    return made
 
 
 def show(
@@ -393,11 +426,11 @@ def show(
     assert ticket.id is not None
     every_queue = queues.everyone(db)
     queue_names = {queue.id or 0: queue.called(language) for queue in every_queue}
-    staff, assignable = _staff(db, ticket)
-    decisions = routing.history(db, ticket.id)
+    staff = looks.staff(db)
+    decisions = looks.decisions(db, ticket.id)
     here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
-    messages = _messages(db, ticket, agent)
-    is_all = len(messages) < ENTRIES_MAX
+    messages = looks.messages(db, ticket.id, agent_id=agent.id or 0)
+    is_all = len(messages) < looks.MOST
     last = _last_received(messages) if is_all else tickets.last_received(db, ticket.id)
     assignee = staff.get(ticket.assignee_id or 0)
     can = {"note", "assign", "move", "link_customer", "reply", "work"}
@@ -407,12 +440,12 @@ def show(
     can.add("merge")
     if ticket.merged_into_id is not None:  # its conversation goes on elsewhere
         can = {"unmerge"}
-    guessed, shown = impressions.all_of(db, ticket.id), preferences.all_shown(db)
+    guessed, shown = looks.impressions(db, ticket.id), preferences.all_shown(db)
     beside = panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None
     reachable = {point["value"]: point["unreachable"] for point in beside.addresses} if beside else {}
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     aside = asides.of(db, ticket, agent=agent, staff=staff, language=language)
-    told = _told(db, ticket)
+    told = looks.facts(db, ticket.id, _TOLD)
     called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
     entries = _entries(db, ticket, messages, decisions, feelings, names, told, last)
@@ -433,7 +466,7 @@ def show(
         entries,
         beside,
         [] if ticket.customer_id else _candidates(db, ticket, last),
-        assignable,
+        looks.assignable(db, ticket.queue_id),
         [{"id": queue.id, "name": queue.called(language)} for queue in every_queue],
         reply_form(db, ticket, agent=agent, settings=settings, asked=asked, last=last, reachable=reachable,
                    said=messages if is_all else None),
@@ -469,12 +502,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
     if customer is None:
         return None
     points = unreachable.points_of(db, customer_id)
-    purchases = db.exec(
-        select(Purchase)
-        .where(Purchase.customer_id == customer_id)
-        .order_by(col(Purchase.ordered_at).desc())
-        .limit(PANEL_PURCHASES)
-    ).all()
+    purchases = rows(db, Purchase, _PURCHASES, customer_id=customer_id)
     own = tickets_of(db, customer_id, language=language, limit=3 * PANEL_TICKETS)
     others = [brief for brief in own if brief.id != but]
     return CustomerPanel(
@@ -485,10 +513,10 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         customer.language,
         customer.caution,
         customer.note,
-        [_point(point) for point, _ in points if point.kind == "phone"],
+        [_point(point) for point in points if point.kind == "phone"],
         [
-            _point(point) | {"unreachable": _why(status) if status is not None else None}
-            for point, status in points
+            _point(point) | {"unreachable": _why(point.status) if point.status is not None else None}
+            for point in points
             if point.kind == "email"
         ],
         purchases,
@@ -499,14 +527,14 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
 
 def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> list[TicketBrief]:
     """A customer's tickets, newest contact first."""
-    rows = db.execute(_TICKETS["en" if language == "en" else "ja"], {"customer_id": customer_id, "most": limit}).all()
-    shown = preferences.all_shown(db) if rows else ()
+    found = ask(db, _TICKETS["en" if language == "en" else "ja"], customer_id=customer_id, most=limit)
+    shown = preferences.all_shown(db) if found else ()
     return [
         TicketBrief(
             number, subject, state, queue, at, "urgency" in shown and urgent, feels if "sentiment" in shown else "",
             snippet,
         )
-        for number, subject, state, queue, at, urgent, feels, snippet in rows
+        for number, subject, state, queue, at, urgent, feels, snippet in found
     ]
 
 
@@ -551,9 +579,9 @@ def _entries(
     last: Message | None,
 ) -> list[Entry]:
     assert ticket.id is not None
-    here, staff = tickets.family(ticket.id), names.staff
+    staff = names.staff
     files: dict[int, list[File]] = {}
-    for row in db.exec(select(Attachment).where(col(Attachment.message_id).in_([message.id for message in messages]))):
+    for row in looks.files(db, ticket.id) if messages else ():
         files.setdefault(row.message_id, []).append(_file(row))
     marks = {
         decision.message_id: [
@@ -564,10 +592,8 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    notes = db.exec(select(Note).where(col(Note.ticket_id).in_(here)).order_by(col(Note.id)).limit(ENTRIES_MAX))
-    called = db.exec(select(Call).where(col(Call.ticket_id).in_(here)).order_by(col(Call.id)).limit(ENTRIES_MAX))
-    acted = rules.named(db, told)
-    answers = surveys.of_tickets(db, here) if any(row.fact == ANSWERED for row in told) else ()
+    acted = ran.named(db, told)
+    answers = surveys.of_tickets(db, tickets.family(ticket.id)) if any(row.fact == ANSWERED for row in told) else ()
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -581,8 +607,8 @@ def _entries(
             )
             for message in messages
         ),
-        *(_note(note, staff) for note in notes),
-        *(_call(call, staff) for call in called),
+        *(_note(note, staff) for note in looks.notes(db, ticket.id)),
+        *(_call(call, staff) for call in looks.calls(db, ticket.id)),
         *(
             _acted(_fact(row, names, reached), acted)
             for row in told
@@ -594,27 +620,10 @@ def _entries(
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
 
 
-def _messages(db: Session, ticket: Ticket, agent: Agent) -> Sequence[Message]:
-    """All its mail that this agent is shown, oldest first."""
-    # What was taken back was never said; what was not approved goes back to its author alone.
-    is_said = col(Message.state) != MessageState.WITHDRAWN
-    is_returned = sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == agent.id)
-    here = col(Message.ticket_id).in_(tickets.family(ticket.id or 0))
-    rows = select(Message).where(here, sa.or_(is_said, is_returned))
-    return db.exec(rows.order_by(col(Message.id)).limit(ENTRIES_MAX)).all()
-
-
 def _last_received(messages: Sequence[Message]) -> Message | None:
     """The newest of the customer's side, as `tickets.last_received` finds it."""
     theirs = (each for each in reversed(messages) if each.direction == Direction.IN and not each.is_from_stranger)
     return next(theirs, None)
-
-
-def _told(db: Session, ticket: Ticket) -> Sequence[Event]:
-    """The facts its history shows, oldest first; of a very long one the newest."""
-    here = tickets.family(ticket.id or 0)
-    rows = select(Event).where(col(Event.ticket_id).in_(here), col(Event.fact).in_(TOLD))
-    return list(reversed(db.exec(rows.order_by(col(Event.id).desc()).limit(ENTRIES_MAX)).all()))
 
 
 def pictures(db: Session, message: Message) -> dict[str, Attachment]:
@@ -805,6 +814,17 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
     return Entry(kind="fact", id=row.id or 0, at=row.at, fact=code, facts=facts, ticket_id=row.ticket_id or 0)
 
 
+def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]:
+    """What facts of any tickets say, each as its ticket's own history tells it."""
+    if not rows:
+        return []
+    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
+    names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
+    acted = ran.named(db, rows)
+    return [_acted(_fact(row, names, {}), acted) for row in rows]
+
+
 def _done(row: Event | None, names: Names) -> Done | None:
     if row is None:
         return None
@@ -835,7 +855,7 @@ def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:
 
 
 def _routing(
-    decisions: Sequence[Routing], names: dict[int, str], every_queue: Sequence[Queue], staff: dict[int, Agent]
+    decisions: Sequence[Routing], names: dict[int, str], every_queue: Sequence[Queue], staff: Mapping[int, Agent]
 ) -> RoutingView | None:
     if not decisions:
         return None
@@ -864,7 +884,7 @@ def _feeling(impression: Impression) -> Feeling | None:
     return Feeling(impression.sentiment, impression.sentiment_confidence, impression.sentiment_because)
 
 
-def _urgency(impression: Impression, staff: dict[int, Agent]) -> UrgencyView | None:
+def _urgency(impression: Impression, staff: Mapping[int, Agent]) -> UrgencyView | None:
     if not impression.is_urgent:
         return None
     denied_by = staff.get(impression.denied_by_id or 0)
@@ -894,31 +914,6 @@ def _candidates(db: Session, ticket: Ticket, last: Message | None) -> list[Custo
         return briefs(db, matching.by_address(db, contact_points.email_key(last.sender_address)).candidates)
     call = db.exec(select(Call).where(Call.ticket_id == ticket.id, Call.number != "").limit(1)).first()
     return briefs(db, matching.by_phone(db, call.number).candidates) if call else []
-
-
-def _staff(db: Session, ticket: Ticket) -> tuple[dict[int, Agent], list[dict[str, Any]]]:
-    """Everybody who works or worked here, by id; and those of them the ticket can be given to."""
-    here, now = col(Membership.queue_id) == ticket.queue_id, col(AgentState.ended_at).is_(None)
-    everybody = db.exec(
-        select(Agent, Membership.queue_id, AgentState.state)
-        .join(Membership, sa.and_(here, col(Membership.agent_id) == Agent.id), isouter=True)
-        .join(AgentState, sa.and_(now, col(AgentState.agent_id) == Agent.id), isouter=True)
-        .order_by(col(Agent.id))
-    ).all()
-    members = {agent.id for agent, queue_id, _ in everybody if queue_id}
-    states = {agent.id: Presence(state) for agent, _, state in everybody if state}
-    assignable = [
-        {
-            "id": agent.id,
-            "name": agent.name,
-            "reading": agent.reading,
-            "serves": agent.id in members,
-            "state": states.get(agent.id or 0, Presence.OFFLINE).value,
-        }
-        for agent, _, _ in everybody
-        if agent.is_active and (agent.id in members or agent.role == Role.SUPERVISOR)
-    ]
-    return {agent.id or 0: agent for agent, _, _ in everybody}, assignable
 
 
 def reply_form(
@@ -1040,5 +1035,5 @@ def _why(status: str) -> dict[str, str]:
     return {"why": bounces.plainly(status), "status": status}
 
 
-def _point(point: ContactPoint) -> dict[str, str]:
+def _point(point: Any) -> dict[str, str]:
     return {"value": point.value, "label": point.label, "source": point.source.value}

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    appearance,
     assigning,
     bulk,
     callbacks,
@@ -30,6 +32,7 @@ from helpdesk import (
     cases,
     deliveries,
     digests,
+    drafts,
     exchange_log,
     exchanges,
     hours,
@@ -43,9 +46,10 @@ from helpdesk import (
     preferences,
     pushes,
     recalls,
-    rules,
     saved_views,
+    schedules,
     sla,
+    sms,
     surveys,
     tickets,
     training,
@@ -54,6 +58,9 @@ from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import Fact
 from helpdesk.mail import backstops, fetch, listen, receive
+from helpdesk.reporting.values import Voice
+from helpdesk.rules import asking, book, waiting
+from helpdesk.runtime import memory
 from helpdesk.runtime.bus import Bus
 from helpdesk.runtime.work import NotYet, Worker
 from helpdesk.settings import Settings
@@ -83,6 +90,8 @@ GATHER_SECONDS = 0.1
 SWEEP_SECONDS = 5.0
 DOORS_SECONDS = 2.0
 TIDY_SECONDS = 2.0
+GIVE_BACK_EVERY = 30
+"""Times of tidying between two at which free memory goes back to the system: once a minute."""
 NIGHT_SECONDS = 60.0
 CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
@@ -115,6 +124,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _speechless(language: str) -> Voice:
+    """For a desk without a face: codes as they are."""
+    return Voice(lambda _group, code, _facts: code, language, "UTC")
+
+
 class Desk:
     """Open it with `async with`. `clock` is replaced by tests that need another day."""
 
@@ -124,16 +138,22 @@ class Desk:
         *,
         clock: Callable[[], datetime] = now,
         works: bool = True,
+        speak: Callable[[str], Voice] | None = None,
     ) -> None:
         self.settings = settings
+        self.speak = speak or _speechless
+        """Says a report's words in a language; the face has them, and lends its voice."""
         self.clock = clock
         self.opened_at = clock()
+        self.configured_name = settings.name
+        """What the desk is called where no supervisor chose another name; `settings.name` is what it is called."""
+        self.look = appearance.Look(settings.name)
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
-        self.database.info["rules"] = rules.Shelf()
-        self.database.before_commit.append(lambda db: rules.settle(db, settings=self.settings, now=self.clock()))
-        self.database.after_commit.append(rules.after_commit)
+        self.database.info["rules"] = book.Shelf()
+        self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
+        self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
         self.guesses: frozenset[str] = frozenset()  # what can be guessed besides the queue, once it is loaded
         self.corpus: Path | None = None
@@ -179,6 +199,7 @@ class Desk:
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
         self.opened_at = self.clock()
+        self._wear(self.database.read_now(appearance.current, name=self.configured_name))
         self.worker.connect()
         self._loop = asyncio.get_running_loop()
         self.database.before_commit.append(self._note_push)
@@ -529,6 +550,10 @@ class Desk:
                         pass
                 await self.database.write(backstops.forget, now=self.clock())
                 await self.database.write(saved_views.forget_deleted, now=self.clock())
+                while await self.database.write(bulk.forget, now=self.clock()):
+                    pass
+                before = self.clock() - timedelta(days=self.settings.draft_keep_days)
+                await self.database.write(drafts.forget, before=before, now=self.clock())
                 before = self.clock() - timedelta(days=self.settings.exchange_log_days)
                 while await self.database.write(exchange_log.forget, before=before):
                     pass
@@ -574,14 +599,24 @@ class Desk:
     async def _tidy(self) -> None:
         """Every two seconds: what a commit would otherwise have to do, with a caller waiting for it; and what another
         process has changed of what this one keeps at hand."""
-        while True:
+        for turn in count(1):
             await asyncio.sleep(TIDY_SECONDS)
             try:
+                if turn % GIVE_BACK_EVERY == 0:
+                    await asyncio.to_thread(memory.give_back)
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
                     await self.database.read(policies.refresh)
+                    await self.look_again()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def look_again(self) -> None:
+        """Somebody may have chosen another name, picture or colour."""
+        self._wear(await self.database.read(appearance.current, name=self.configured_name))
+
+    def _wear(self, look: appearance.Look) -> None:
+        self.look, self.settings.name = look, look.name
 
     async def look_out(self) -> None:
         """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
@@ -596,8 +631,8 @@ class Desk:
         for is_news, say in looks:
             if await self.database.read(is_news, now=self.clock()):
                 await self.database.write(say, now=self.clock())
-        while await self.database.read(rules.is_anything_due, now=self.clock()):
-            if not await self.database.write(rules.do_due, settings=self.settings, now=self.clock()):
+        while await self.database.read(waiting.is_anything_due, now=self.clock()):
+            if not await self.database.write(waiting.do_due, settings=self.settings, now=self.clock()):
                 break  # another process has them in hand
 
     async def _watch(self) -> None:
@@ -610,10 +645,12 @@ class Desk:
                 logger.exception("alarms could not be looked for; trying again")
 
     async def mail_agents(self) -> None:
-        """Mail those who have not read what they were told, as far as it is time."""
+        """Mail those who have not read what they were told, and the reports that are due, as far as it is time."""
         told: dict[str, Any] = {"settings": self.settings, "now": self.clock()}
         if found := await self.database.read(digests.due, **told):
             await self.database.write(digests.enqueue, found)
+        if await self.database.read(schedules.is_any_due, now=self.clock()):
+            await self.database.write(schedules.enqueue_due, now=self.clock())
 
     async def _mail_agents(self) -> None:
         """Every minute."""
@@ -705,6 +742,7 @@ class Desk:
         return {
             "send_mail": self._send_mail,
             "ask_customer": self._ask_customer,
+            "send_sms": self._send_sms,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -714,6 +752,8 @@ class Desk:
             "bulk": self._bulk,
             "send_push": self._send_push,
             "send_digest": self._send_digest,
+            "send_report": self._send_report,
+            "send_report_now": self._send_report_now,
             "train_router": self._train_router,
             "train_nightly": self._train_nightly,
             "recount_promises": self._recount_promises,
@@ -730,6 +770,12 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _send_sms(self, ask_id: int) -> None:
+        """Send a survey's short message; see helpdesk/sms.py."""
+        words = partial(surveys.sms_words, settings=self.settings)
+        sms.deliver(self.database, ask_id, words, settings=self.settings, now=self.clock())
+
     def _bulk(self, bulk_id: int) -> None:
         """Change many tickets, a batch at a time; see helpdesk/bulk.py."""
         while self.database.write_now(bulk.go_on, bulk_id, now=self.clock()):
@@ -801,6 +847,19 @@ class Desk:
             self.postman.post(raw, sender=self.settings.mail_from, recipient=recipient)
             self.database.write_now(notifications.mailed, ids, now=self.clock())
 
+    def _send_report(self, mail_id: int) -> None:
+        """Mail a report to one recipient; see helpdesk/schedules.py."""
+        schedules.deliver(
+            self.database, self.postman, mail_id, settings=self.settings, speak=self.speak, now=self.clock()
+        )
+
+    def _send_report_now(self, schedule_id: int, agent_id: int, at: str) -> None:
+        """The same for whom it was asked by hand."""
+        schedules.deliver_now(
+            self.database, self.postman, schedule_id, agent_id, datetime.fromisoformat(at), settings=self.settings,
+            speak=self.speak,
+        )  # fmt: skip
+
     def _train_router(self, training_id: int) -> None:
         """Learn from the desk's own outcomes; see helpdesk/training.py."""
         training.run(self.means_to_train(), training_id)
@@ -825,11 +884,14 @@ class Desk:
     def _gave_up(self, name: str, args: list[Any], error: Exception) -> None:
         """Park it, and in the same transaction let its message say that it did not leave: a replay begins there."""
         message_id = args[0] if name == "send_mail" else None
+        post_id = args[0] if name == "post_to_system" else None
         code = str(error) if isinstance(error, Rejected | Unreachable) else "unexpected"
 
         def give_up(db: Session) -> None:
-            inbox.park_work(db, name, error, message_id=message_id, now=self.clock())
+            inbox.park_work(db, name, error, message_id=message_id, post_id=post_id, now=self.clock())
             if message_id is not None:
                 deliveries.given_up(db, message_id, error=code, now=self.clock())
+            if name == "send_report":
+                schedules.given_up(db, args[0], error=code, now=self.clock())
 
         self.database.write_now(give_up)

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -288,6 +288,7 @@ class CustomerChanged(Fact):
     ticket_ids: list[int]
     call_ids: list[int]
     agent_ids: list[int]  # on whose screens the calls are
+    what: list[str] = field(default_factory=list)  # names of what says something else now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -510,6 +511,39 @@ class FeedbackGiven(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DashboardChanged(Fact):
+    """`state` "made", "changed" or "deleted"; its tiles are part of it."""
+
+    dashboard_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleChanged(Fact):
+    """When a report is mailed to whom: `state` "made", "changed", "on", "off", "deleted", or "stopped" by a reader."""
+
+    schedule_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportMailed(Fact):
+    """A report left for one recipient ("sent"), or did not ("failed", "uncertain")."""
+
+    schedule_id: int
+    recipient_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiTokenChanged(Fact):
+    """The key of another program was "made" or "revoked"."""
+
+    token_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentNotified(Fact):
     """An agent is told something; `what` is the kind, see Notification."""
 
@@ -633,6 +667,41 @@ class PreferenceChanged(Fact):
 
     what: str
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingChanged(Fact):
+    """A supervisor, or a command, changed settings; what they said and say, the row SettingChange tells. `what` is its
+    kind. Stated besides the facts of whatever was set."""
+
+    change_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(Fact):
+    """An agent began a login, in a browser."""
+
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Fact):
+    agent_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInRefused(Fact):
+    """With the address of an agent and another password; or, with no agent, with an address nobody has."""
+
+    agent_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExported(Fact):
+    """Somebody took a table out of the desk as a file; `what` is its name."""
+
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -820,7 +889,7 @@ def last_number(db: Session) -> int:
     """The number of the newest event; 0 before the first. Who only reads has one picture, and asks once."""
     known: int | None = db.info.get("read_number")
     if known is None:
-        known = db.scalar(_NEWEST) or 0
+        known = db.connection().execute(_NEWEST).scalar() or 0
         if db.info.get("is_reading"):
             db.info["read_number"] = known
     return known
@@ -828,13 +897,14 @@ def last_number(db: Session) -> int:
 
 @event.listens_for(Session, "before_commit")
 def _write_facts(db: Session) -> None:
-    from helpdesk import reactions
+    from helpdesk import reactions, settings_history
 
     if not db.info.get("facts"):
         return
     reactions.conclude(db)
-    facts: list[Fact] = db.info.pop("facts")
     db.flush()
+    settings_history.conclude(db)
+    facts: list[Fact] = db.info.pop("facts")
     if db.get_bind().dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     connection = db.connection()

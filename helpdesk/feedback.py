@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,8 @@ QUOTE: Final = (8, 160)  # characters of a good quote
 SURE: Final = 0.05
 _Z: Final = 1.959964
 IMPORT_MOST: Final = 20_000  # lines of a file
+Place = tuple[datetime, int]
+"""Where a text stands among those of its source: its time and its row's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Said:
     ticket_id: int | None = None
     queue_id: int | None = None
     name: str = ""  # of the customer, to be masked
+    number: int = 0  # of its row among those of its source
     ref: str = ""  # what it is kept as: "answer-7", "message-3", "call-12"
 
     @property
@@ -283,8 +287,23 @@ def collect(
     db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
 ) -> list[Said]:
     """The texts of a period, the newest first, at most `MOST` a source."""
-    said = [each for source in sources for each in _COLLECT[source](db, interval, queue_id)]
+    said = [each for source in sources for each in _COLLECT[source](db, interval, queue_id) if each.text.strip()]
     return sorted(said, key=lambda each: each.at, reverse=True)
+
+
+def every(
+    database: Database, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
+) -> Iterator[Said]:
+    """All texts of a period without a limit, source by source, the newest first. They are read some thousands at a
+    time, each time anew, so that neither the memory nor a reader of the database is held for long."""
+    for source in sources:
+        below: Place | None = None
+        while True:
+            found = database.read_now(lambda db: list(_COLLECT[source](db, interval, queue_id, below)))  # noqa: B023
+            yield from (each for each in found if each.text.strip())
+            if not found:
+                break
+            below = found[-1].at, found[-1].number
 
 
 def analyse(
@@ -320,14 +339,15 @@ def analyse(
     )  # fmt: skip
 
 
-def lines(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
+def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
-    found = topics.about([each.text for each in said], asked)
-    for each, keys in zip(said, found, strict=True):
-        about = [asked[key].name for key in keys]
-        score = "" if each.score is None else each.score
-        yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, ", ".join(about),
-               themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
+    rest = iter(said)
+    while some := list(islice(rest, 500)):
+        for each, keys in zip(some, topics.about([one.text for one in some], asked), strict=True):
+            score = "" if each.score is None else each.score
+            about = ", ".join(asked[key].name for key in keys)
+            yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, about,
+                   themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
 
 
 def masked(said: Said) -> str:
@@ -385,20 +405,20 @@ def _answers(interval: Interval, queue_id: int | None) -> list[sa.ColumnElement[
     return [*here, col(Answer.queue_id) == queue_id] if queue_id is not None else here
 
 
-def _comments(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _comments(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     rows = db.execute(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
-        .where(*_answers(interval, queue_id), col(Answer.comment) != "")
+        .where(*_answers(interval, queue_id), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
     for row, name in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name, f"answer-{row.id}")  # fmt: skip
+                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}")  # fmt: skip
 
 
-def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     if queue_id is not None:
@@ -407,24 +427,23 @@ def _mails(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         sa.select(
             sa.func.substr(Message.reply_text, 1, CUT), col(Routing.decided_at), col(Ticket.language),
             sa.func.coalesce(Impression.sentiment, ""), col(Ticket.id), col(Ticket.queue_id),
-            sa.func.coalesce(Customer.name, Message.sender_name), col(Message.id),
+            sa.func.coalesce(Customer.name, Message.sender_name), col(Routing.id), col(Message.id),
         )
         .select_from(Routing)
         .join(Ticket, col(Ticket.id) == Routing.ticket_id)
         .join(Message, col(Message.id) == Routing.message_id)
         .join(Impression, col(Impression.message_id) == Message.id, isouter=True)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
-        .where(*here, col(Routing.reason) != "by_agent")
+        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, language, sentiment, ticket_id, queue, name, number in rows:
-        if text.strip():
-            yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
-                       ref=f"message-{number}")  # fmt: skip
+    for text, at, language, sentiment, ticket_id, queue, name, number, message_id in rows:
+        yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
+                   number=number, ref=f"message-{message_id}")  # fmt: skip
 
 
-def _notes(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Said]:
+def _notes(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
     if queue_id is not None:
@@ -433,13 +452,20 @@ def _notes(db: Session, interval: Interval, queue_id: int | None) -> Iterator[Sa
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
                   sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
-        .where(*here)
+        .where(*here, *_below(Call.started_at, Call.id, below))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
     for text, at, ticket_id, queue, name, number in rows:
         yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name,
-                   ref=f"call-{number}")  # fmt: skip
+                   number=number, ref=f"call-{number}")  # fmt: skip
+
+
+def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[bool]]:
+    """What comes after a place, the newest first."""
+    if below is None:
+        return []
+    return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import FieldChanged, FieldSet, emit
 from models import Agent, FieldChange, FieldKind, FieldValue, Ticket, TicketField
-from models.database import hold_still
+from models.database import ask, columns_of, hold_still
 
 if TYPE_CHECKING:
     import regex
@@ -35,6 +35,16 @@ DIGITS_MAX = 18
 _NUMERALS = frozenset("0123456789.+-")
 _TRIED = ("", "0", "a" * 60, "0" * 60, "ア" * 60, "a1-" * 20 + "!", " " * 60, "a@" * 30)
 """What a new pattern is tried with: the repetitions that slow ones are slow at."""
+_HERE = sa.and_(
+    col(FieldValue.field_id) == col(TicketField.id), col(FieldValue.ticket_id) == sa.bindparam("ticket_id")
+)
+_SAID = (
+    columns_of(TicketField)
+    .add_columns(col(FieldValue.value))
+    .outerjoin_from(TicketField, FieldValue, _HERE)
+    .where(col(TicketField.is_active))
+    .order_by(col(TicketField.position), col(TicketField.id), col(FieldValue.value))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +116,11 @@ def by_key(db: Session, key: str) -> TicketField:
 
 def of(db: Session, ticket: Ticket) -> list[Asked]:
     """Every field in use with what this ticket says in it, in their order; one statement."""
-    here = sa.and_(col(FieldValue.field_id) == col(TicketField.id), col(FieldValue.ticket_id) == ticket.id)
-    rows = db.exec(
-        select(TicketField, FieldValue.value)
-        .join(FieldValue, here, isouter=True)
-        .where(col(TicketField.is_active))
-        .order_by(col(TicketField.position), col(TicketField.id), col(FieldValue.value))
-    ).all()
     values: dict[str, list[str]] = {}
     found: dict[str, TicketField] = {}
-    for field, value in rows:
-        found[field.key] = field
-        values.setdefault(field.key, []).extend([value] if value is not None else [])
+    for row in ask(db, _SAID, ticket_id=ticket.id):
+        found[row.key] = cast(TicketField, row)
+        values.setdefault(row.key, []).extend([row.value] if row.value is not None else [])
     return [
         Asked(
             field.id or 0, field.key, field.name, field.name_en, field.kind.value, field.choices, field.hint,

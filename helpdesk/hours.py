@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CalendarChanged, emit
-from models import Agent, Calendar, Queue
+from models import Agent, Calendar, Policy, Queue
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FARTHEST = 400
@@ -213,6 +213,8 @@ def delete(db: Session, calendar: Calendar, *, by: Agent, now: datetime) -> None
     emit(db, CalendarChanged(calendar_id=calendar.id or 0, by_id=by.id, at=now))
     for queue in db.exec(select(Queue).where(Queue.calendar_id == calendar.id)):
         queue.calendar_id = None
+    for policy in db.exec(select(Policy).where(Policy.calendar_id == calendar.id)):
+        policy.calendar_id = None
     db.flush()
     db.delete(calendar)
 

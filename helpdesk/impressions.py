@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from classifiers import Reason
 from classifiers import text as texts
@@ -183,12 +183,6 @@ def judge(db: Session, ticket: Ticket, impression_id: int, *, urgent: bool, by: 
             at=now,
         ),
     )
-
-
-def all_of(db: Session, ticket_id: int, *, limit: int = 500) -> list[Impression]:
-    """What was guessed of a ticket's newest texts, oldest first."""
-    newest = select(Impression).where(Impression.ticket_id == ticket_id).order_by(col(Impression.id).desc())
-    return list(db.exec(newest.limit(limit)))[::-1]
 
 
 def measured() -> list[Measured]:

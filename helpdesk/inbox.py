@@ -241,14 +241,16 @@ def failed(db: Session, inbound_id: int, error: Exception, *, now: datetime) -> 
     return True
 
 
-def park_work(db: Session, work: str, error: Exception, *, message_id: int | None = None, now: datetime) -> None:
-    """Due work was given up."""
+def park_work(db: Session, work: str, error: Exception, *, message_id: int | None = None, post_id: int | None = None,
+              now: datetime) -> None:  # fmt: skip
+    """Due work was given up; where it is to send a message, or a post to another system, that can be done again."""
     parked = Parked(
         kind=ParkedKind.WORK,
         source=work,
         error=getattr(error, "code", str(error))[:200] or work,
         detail=place_of(error),
         message_id=message_id,
+        post_id=post_id,
         work=work,
         parked_at=now,
     )
@@ -266,6 +268,15 @@ def replay(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
         _try_again(db, other, by=by, now=now)
 
 
+def replay_posts(db: Session, *, by: Agent, now: datetime) -> int:
+    """Put every post to another system that was given up back in line, the oldest first; how many."""
+    waiting = select(Parked).where(col(Parked.post_id).is_not(None), col(Parked.settled_at).is_(None))
+    rows = db.exec(waiting.order_by(col(Parked.id)).with_for_update()).all()
+    for parked in rows:
+        replay(db, parked, by=by, now=now)
+    return len(rows)
+
+
 def _try_again(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:
     if parked.inbound_id is not None and (inbound := db.get(Inbound, parked.inbound_id)):
         inbound.state, inbound.outcome, inbound.attempts, inbound.read_at = InboundState.WAITING, "", 0, None
@@ -275,6 +286,10 @@ def _try_again(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None
 
         if message := db.get(Message, parked.message_id):
             outgoing.retry(db, message, by=by, now=now)
+    elif parked.post_id is not None:
+        from helpdesk import posts
+
+        posts.again(db, parked.post_id, turn=parked.id or 0)
 
 
 def dismiss(db: Session, parked: Parked, *, by: Agent, now: datetime) -> None:

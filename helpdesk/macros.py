@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import acts, canned
+from helpdesk import acts, canned, kept
 from helpdesk.errors import Invalid, NotAllowed, NotFound
-from helpdesk.events import MacroChanged, MacroRan, emit, one_act
+from helpdesk.events import MacroRan, emit, one_act
 from helpdesk.settings import Settings
 from models import Agent, CannedReply, Macro, Queue, Role, RuleRun, Ticket
 from models.database import hold_still
@@ -97,8 +97,7 @@ def stale(db: Session, *, settings: Settings, now: datetime) -> list[Stale]:
 
 def deleted(db: Session, agent: Agent) -> list[Macro]:
     """Those the agent can bring back, last deleted first."""
-    rows = select(Macro).where(col(Macro.deleted_at).is_not(None)).order_by(col(Macro.deleted_at).desc()).limit(50)
-    return [each for each in db.exec(rows) if _may_change(agent, each)]
+    return [each for each in kept.deleted(db, Macro, limit=50) if _may_change(agent, each)]
 
 
 def get(db: Session, agent: Agent, macro_id: int) -> Macro:
@@ -127,38 +126,17 @@ def save(db: Session, macro: Macro | None, form: Form, *, by: Agent, settings: S
         raise NotAllowed("not_allowed", agent_id=by.id)
     if form.queue_id is not None and db.get(Queue, form.queue_id) is None:
         raise Invalid("unknown_choice", field="queue_id")
-    kept = acts.checked(db, form.acts, "macro", settings=settings)
-    if sum(each["do"] == "reply" for each in kept) > 1:
+    checked = acts.checked(db, form.acts, "macro", settings=settings)
+    if sum(each["do"] == "reply" for each in checked) > 1:
         raise Invalid("one_reply_only", field="acts")
     is_new = macro is None
     macro = macro or Macro(name="", changed_at=now, created_at=now)
-    macro.name, macro.queue_id, macro.acts = " ".join(form.name.split())[:NAME_MAX], form.queue_id, kept
+    macro.name, macro.queue_id, macro.acts = " ".join(form.name.split())[:NAME_MAX], form.queue_id, checked
     macro.owner_id, macro.changed_by_id, macro.changed_at = by.id if form.is_own else None, by.id, now
     db.add(macro)
     db.flush()
-    _say(db, macro, "made" if is_new else "changed", by=by, now=now)
+    kept.say(db, macro, "made" if is_new else "changed", by=by, now=now)
     return macro
-
-
-def switch(db: Session, macro: Macro, is_on: bool, *, by: Agent, now: datetime) -> None:
-    """Offer it, or no longer. The same again changes nothing."""
-    if macro.is_active != is_on:
-        macro.is_active = is_on
-        _say(db, macro, "on" if is_on else "off", by=by, now=now)
-
-
-def delete(db: Session, macro: Macro, *, by: Agent, now: datetime) -> None:
-    """Take it away; it can be brought back."""
-    if macro.deleted_at is None:
-        macro.deleted_at = now
-        _say(db, macro, "deleted", by=by, now=now)
-
-
-def restore(db: Session, macro: Macro, *, by: Agent, now: datetime) -> None:
-    """Bring it back."""
-    if macro.deleted_at is not None:
-        macro.deleted_at = None
-        _say(db, macro, "restored", by=by, now=now)
 
 
 def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Settings, now: datetime) -> Done:
@@ -177,14 +155,14 @@ def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Sett
     macro.uses, macro.last_used_at = macro.uses + 1, now
     if not did:
         return Done(None, draft)
-    kept = RuleRun(macro_id=macro.id, ticket_id=ticket.id or 0, did=did, by_id=by.id, at=now)
-    db.add(kept)
+    run = RuleRun(macro_id=macro.id, ticket_id=ticket.id or 0, did=did, by_id=by.id, at=now)
+    db.add(run)
     db.flush()
-    emit(db, MacroRan(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, macro_id=macro.id or 0, run_id=kept.id or 0,
+    emit(db, MacroRan(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, macro_id=macro.id or 0, run_id=run.id or 0,
                       by_id=by.id, at=now))  # fmt: skip
     facts = db.info["facts"]
     facts.insert(before, facts.pop())  # what it did is the newest that the agent did, and offered to be taken back
-    return Done(kept, draft)
+    return Done(run, draft)
 
 
 def last_run(db: Session, ticket_id: int, agent: Agent) -> RuleRun | None:
@@ -198,9 +176,3 @@ def last_run(db: Session, ticket_id: int, agent: Agent) -> RuleRun | None:
 
 def _may_change(agent: Agent, macro: Macro) -> bool:
     return macro.owner_id == agent.id or (macro.owner_id is None and agent.role == Role.SUPERVISOR)
-
-
-def _say(db: Session, macro: Macro, state: str, *, by: Agent, now: datetime) -> None:
-    emit(db, MacroChanged(macro_id=macro.id or 0, state=state, by_id=by.id, at=now))
-
-

@@ -36,12 +36,14 @@ from models import (
     ParkedKind,
     Queue,
 )
+from models.database import ask
 
 ATTEMPTS = 5
 """A mail that the server does not hand over this often is given up, and a supervisor told."""
 OVERLAP = timedelta(days=3)
 """When a server numbers its mails anew, mail this much older than the last look is looked at again."""
 
+_ADDRESSES = sa.select(col(Mailbox.address), col(Mailbox.smtp_host) != "")
 _TRACES = re.compile(
     rb"^(?:delivered-to|x-original-to|envelope-to|to|cc)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE
 )
@@ -160,9 +162,15 @@ def sending(db: Session, address: str) -> Mailbox | None:
     return db.exec(own.order_by(col(Mailbox.id)).limit(1)).first()
 
 
-def any_sends(db: Session) -> bool:
-    """Whether any mailbox has a server by which mail leaves."""
-    return db.exec(select(Mailbox.id).where(Mailbox.smtp_host != "").limit(1)).first() is not None
+def ways_out(db: Session) -> dict[str, bool]:
+    """Whether mail leaves by a server of a mailbox's own, by each one's address. Who only reads asks once."""
+    found: dict[str, bool] | None = db.info.get("ways_out")
+    if found is None:
+        told = ask(db, _ADDRESSES)
+        found = {address: any(own and each == address for each, own in told) for address, _ in told}
+        if db.info.get("is_reading"):
+            db.info["ways_out"] = found
+    return found
 
 
 def sends_by_token(access: Access) -> bool:
@@ -205,10 +213,15 @@ def change(db: Session, mailbox: Mailbox, form: Form, *, by: Agent, settings: Se
     before = (mailbox.host, mailbox.user, mailbox.folder)
     _fill(mailbox, form, settings=settings)
     if before != (mailbox.host, mailbox.user, mailbox.folder):
-        mailbox.uidvalidity, mailbox.last_uid, mailbox.looked_at = None, 0, None
-        mailbox.takes_from = form.takes_from or now
-        db.execute(sa.delete(Fetched).where(col(Fetched.mailbox_id) == mailbox.id))
+        begin_another(db, mailbox, takes_from=form.takes_from, now=now)
     _begin_anew(db, mailbox, by=by, now=now)
+
+
+def begin_another(db: Session, mailbox: Mailbox, *, takes_from: datetime | None = None, now: datetime) -> None:
+    """Its row names another account or folder: nothing is known of that yet, and what is older stays there."""
+    mailbox.uidvalidity, mailbox.last_uid, mailbox.looked_at = None, 0, None
+    mailbox.takes_from = takes_from or now
+    db.execute(sa.delete(Fetched).where(col(Fetched.mailbox_id) == mailbox.id))
 
 
 def pause(db: Session, mailbox: Mailbox, *, by: Agent, now: datetime) -> None:

@@ -46,7 +46,6 @@ from models import (
     DeliveryState,
     Direction,
     Event,
-    Mailbox,
     Message,
     MessageKind,
     MessageState,
@@ -354,7 +353,7 @@ def everyone(db: Session, message: Message, settings: Settings) -> tuple[list[st
 def ours(db: Session, settings: Settings) -> set[str]:
     """The desk's own addresses, in small letters."""
     own = [queue.address for queue in queues.everyone(db)]
-    known = [*own, *db.exec(select(Mailbox.address)), settings.mail_from]
+    known = [*own, *mailboxes.ways_out(db), settings.mail_from]
     return {address.lower() for address in known if address} | set(settings.mail_addresses)
 
 
@@ -385,7 +384,8 @@ def can_send(db: Session, settings: Settings, *, address: str = "") -> bool:
     any mailbox."""
     if settings.smtp_url.get_secret_value():
         return True
-    return mailboxes.sending(db, address) is not None if address else mailboxes.any_sends(db)
+    own = mailboxes.ways_out(db)
+    return own.get(address.lower(), False) if address else any(own.values())
 
 
 def is_scheduled(message: Message) -> bool:

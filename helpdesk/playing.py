@@ -62,11 +62,13 @@ class Report:
     seen: dict[str, Seen] = field(default_factory=dict)
     rung: int = 0
     shown: int = 0  # rings that reached somebody
+    over: int = 0  # that reached nobody, and whose caller had hung up before the desk had taken in the ring
 
     def told(self) -> Iterable[dict[str, Any]]:
         """One record for the telephone systems' side, then one an agent and event."""
         yield {
             "said": dict(self.said), "refused": len(self.refused), "calls_rung": self.rung, "calls_shown": self.shown,
+            "calls_over_before": self.over,
             **_spread("answer_ms", self.answers),
         }  # fmt: skip
         for email, seen in self.seen.items():
@@ -105,6 +107,7 @@ class _Player:
         self._unnamed: list[str] = []  # calls without a number that have not been seen yet
         self._ids: dict[str, str] = {}  # the desk's id of a call -> its name here
         self._said_at: dict[tuple[str, str], float] = {}  # (call, event) -> when its telling began
+        self._taken_at: dict[str, float] = {}  # call -> when its ring was first answered
 
     async def play(self, steps: Sequence[Step], accounts: Mapping[str, str], *, rings_off: bool) -> Report:
         sockets = [await self._watch(email, password) for email, password in accounts.items()]
@@ -131,7 +134,10 @@ class _Player:
             await socket.close()
         await asyncio.gather(*listening)
         self._pool.shutdown()
-        self._report.shown = len({call for call in self._ids.values() if call in self._rings})
+        seen = {call for call in self._ids.values() if call in self._rings}
+        self._report.shown = len(seen)
+        self._report.over = sum(self._said_at.get((call, "hangup"), taken) < taken
+                                for call, taken in self._taken_at.items() if call not in seen)  # fmt: skip
         return self._report
 
     async def _settle(self) -> None:
@@ -157,6 +163,8 @@ class _Player:
             self._report.refused.append(f"{step.event} of {step.call}: {error}")
         else:
             self._report.answers.append((time.monotonic() - began) * 1000)
+            if step.event in {"ring", "queued"}:
+                self._taken_at.setdefault(step.call, time.monotonic())
 
     def _post(self, step: Step) -> None:
         ring = self._rings.get(step.call, step)

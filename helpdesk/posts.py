@@ -45,6 +45,14 @@ def make(db: Session, ticket: Ticket, told: dict[str, Any], *, rule_id: int | No
     return row
 
 
+def again(db: Session, post_id: int, *, turn: int) -> None:
+    """Put a post that was given up back in line, once for each `turn`. It comes under the id it always had, signed
+    anew."""
+    row = db.get(Post, post_id)
+    if row is not None and row.sent_at is None:
+        work.enqueue(db, "post_to_system", post_id, key=f"post:{post_id}:again:{turn}")
+
+
 def deliver(database: Database, post_id: int, *, settings: Settings, clock: Callable[[], datetime]) -> None:
     """Post it, unless that was done. Raises `Unreachable` for what may pass and `Rejected` for what will not."""
     row = database.read_now(lambda db: db.get(Post, post_id))
@@ -56,16 +64,17 @@ def deliver(database: Database, post_id: int, *, settings: Settings, clock: Call
         "Content-Type": "application/json", "User-Agent": "Madoguchi", "X-Desk-Post": str(row.id), "X-Desk-Time": at,
         "X-Desk-Signature": signature(seals.unseal(row.secret, settings=settings), at, body),
     }  # fmt: skip
+    status = 0
     try:
         status = _send(row.url, body, headers, may_be_private=settings.rules_reach_private)
         if status in PASSING or status >= 500:
-            raise Unreachable(f"post_answered_{status}")
+            raise Unreachable("post_answered_passing")
         if not 200 <= status < 300:
             raise Rejected("post_refused")
     except (Unreachable, Rejected) as error:
-        database.write_now(_noted, post_id, str(error), None)
+        database.write_now(_noted, post_id, status, str(error), None)
         raise
-    database.write_now(_noted, post_id, "", clock())
+    database.write_now(_noted, post_id, status, "", clock())
 
 
 def signature(secret: str, at: str, body: bytes) -> str:
@@ -73,10 +82,10 @@ def signature(secret: str, at: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _noted(db: Session, post_id: int, error: str, sent_at: datetime | None) -> None:
+def _noted(db: Session, post_id: int, status: int, error: str, sent_at: datetime | None) -> None:
     row = db.get(Post, post_id)
     assert row is not None
-    row.error, row.sent_at = error[:200], sent_at
+    row.status, row.error, row.sent_at = status, error[:200], sent_at
 
 
 def _body(db: Session, ticket: Ticket, fields: list[str], rule_id: int | None, fact: str,

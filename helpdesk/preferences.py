@@ -13,11 +13,12 @@ from sqlmodel import Session, col
 from helpdesk.errors import Invalid
 from helpdesk.events import PreferenceChanged, emit
 from models import Agent, Preference
+from models.database import ask
 
 GUESSES = ("urgency", "sentiment", "language", "similar")
 
 _CHOSEN = sa.select(col(Preference.name), col(Preference.value)).where(
-    col(Preference.name).in_([f"show_{name}" for name in GUESSES])
+    sa.or_(*(col(Preference.name) == f"show_{name}" for name in GUESSES))
 )
 
 
@@ -30,7 +31,7 @@ def all_shown(db: Session) -> frozenset[str]:
     """Those of `GUESSES` that are made and shown. Asked once a transaction, however often it is needed."""
     found = db.info.get("guesses_shown")
     if found is None:
-        chosen = {name: value for name, value in db.execute(_CHOSEN)}
+        chosen = {name: value for name, value in ask(db, _CHOSEN)}
         found = frozenset(name for name in GUESSES if chosen.get(_row(name), True))
         db.info["guesses_shown"] = found
     return found

@@ -102,6 +102,12 @@ def react(db: Session, fact: Fact) -> None:
 
 
 def conclude(db: Session) -> None:
-    """The transaction is about to commit: do what follows from all it stated together."""
-    sla.conclude(db, tuple(db.info["facts"]))
-    assigning.conclude(db, tuple(db.info["facts"]))
+    """The transaction is about to commit: do what follows from all it stated together. Asked again, it is about what
+    was stated since."""
+    facts: list[Fact] = db.info["facts"]
+    of_these, begun = db.info.get("concluded", (None, 0))
+    begun = begun if of_these is facts else 0
+    if begun < len(facts):
+        sla.conclude(db, tuple(facts[begun:]))
+        assigning.conclude(db, tuple(facts[begun:]))
+        db.info["concluded"] = facts, len(facts)

@@ -12,7 +12,7 @@ from helpdesk.errors import Invalid
 from helpdesk.measures import Calls, Interval, Work
 from models import Agent
 
-PERIODS = ("today", "yesterday", "week", "month", "days")
+PERIODS = ("today", "yesterday", "week", "month", "last_week", "last_month", "days")
 WAYS = ("queue", "agent", "day", "half_hour")
 MOST_DAYS = {"queue": 400, "agent": 400, "day": 400, "half_hour": 31}
 CALLS = (
@@ -75,6 +75,12 @@ def period(name: str, first: str, last: str, *, now: datetime, timezone: str) ->
     today = now.astimezone(ZoneInfo(timezone)).date()
     if name not in PERIODS:
         raise Invalid("not_a_period", field="period")
+    if name == "last_week":  # Monday to Sunday
+        monday = today - timedelta(days=today.weekday() + 7)
+        return Period(name, monday, monday + timedelta(days=6))
+    if name == "last_month":
+        until = today.replace(day=1) - timedelta(days=1)
+        return Period(name, until.replace(day=1), until)
     if name != "days":
         until = today - timedelta(days=1) if name == "yesterday" else today
         return Period(name, until - timedelta(days={"week": 6, "month": 29}.get(name, 0)), until)

@@ -41,7 +41,6 @@ from helpdesk import (
     policies,
     queues,
     routing,
-    rules,
     saved_views,
     tags,
     tickets,
@@ -52,6 +51,7 @@ from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
+from helpdesk.rules import making
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -60,6 +60,7 @@ from models import (
     Ask,
     AskState,
     Call,
+    CannedReply,
     Customer,
     Direction,
     InboundKind,
@@ -370,20 +371,39 @@ def _lay_down_rules(stage: _Stage) -> None:
         stage.db, None, name="返品の手順", items=listed, queue_id=stage.lines["returns"].id, **told
     )
     lay_on = {"do": "checklist", "value": steps.id}
-    refund = rules.Form(
+    refund = making.Form(
         name="返品・返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
         all_of=[{"what": "text", "is": "contains", "value": ["返金", "返品", "refund"]}],
     )  # fmt: skip
-    late = rules.Form(
+    late = making.Form(
         name="返信が遅れている問い合わせ", trigger="unanswered_for", after_minutes=240, in_hours=True,
         acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"},
               {"do": "prioritize", "value": "4"}],
     )  # fmt: skip
-    kept = [rules.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
-    rules.switch(stage.db, kept[0], True, **told)
+    kept = [making.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
+    making.switch(stage.db, kept[0], True, **told)
     taking = macros.Form(name="返品を引き受ける", queue_id=stage.lines["returns"].id,
                          acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
     macros.save(stage.db, None, taking, settings=stage.settings, **told)
+    laid = {reply.trigger: str(reply.id) for reply in stage.db.exec(select(CannedReply))}
+    for line, name, steps_name, todo, trigger in _MACROS:
+        acts: list[dict[str, Any]] = [{"do": "assign", "value": "me"}, {"do": "reply", "value": laid[trigger]}]
+        if todo:
+            queue_id, items = stage.lines[line].id, "\n".join(todo)
+            made = checklist_templates.save(stage.db, None, name=steps_name, items=items, queue_id=queue_id, **told)
+            acts.insert(1, {"do": "checklist", "value": made.id})
+        form = macros.Form(name=name, queue_id=stage.lines[line].id, acts=acts)
+        macros.save(stage.db, None, form, settings=stage.settings, **told)
+
+
+_MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
+    ("tech_support", "故障の受付", "故障の切り分け",
+     ("型番と製造番号を確認", "症状と発生時期を確認", "リセットの結果を確認", "保証の有無を確認"), "dengen"),
+    ("shipping", "未着の調査を始める", "未着の調査",
+     ("追跡番号を確認", "配送会社に照会", "お客様に結果を連絡"), "haisou"),
+    ("billing", "領収書をご案内", "", (), "ryoushu"),
+)  # fmt: skip
+"""Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
 
 
 def _labeled(phones: str) -> dict[str, str]:

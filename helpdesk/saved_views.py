@@ -6,6 +6,7 @@ that was deleted can be taken back for `KEPT`.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -15,7 +16,7 @@ from helpdesk import agents, filters
 from helpdesk.errors import Invalid, NotAllowed, NotFound
 from helpdesk.events import ViewChanged, emit
 from helpdesk.filters import Filter
-from models import Agent, Role, SavedView, ViewAudience
+from models import Agent, Membership, Role, SavedView, ViewAudience
 
 NAME_MAX = 60
 MOST = 50
@@ -25,18 +26,29 @@ COLUMNS = ("snippet", "queue", "assignee", "tags", "confidence", "created", "com
 """What a row can show besides its customer, subject, state, priority and due time."""
 USUAL = ("snippet", "queue", "assignee", "tags", "confidence", "company")
 
+_AGENT: Any = sa.bindparam("agent_id")
+_OWN = col(SavedView.owner_id) == _AGENT
+_SERVED = col(SavedView.queue_id).in_(sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == _AGENT))
+_OF = {
+    role: sa.select(SavedView)
+    .where(
+        col(SavedView.deleted_at).is_(None),
+        sa.or_(
+            _OWN,
+            col(SavedView.audience) == ViewAudience.EVERYBODY,
+            sa.and_(col(SavedView.audience) == ViewAudience.QUEUE, is_served),
+        ),
+    )
+    .order_by(sa.case((_OWN, 0), else_=1), col(SavedView.position), col(SavedView.id))
+    for role, is_served in ((Role.AGENT, _SERVED), (Role.SUPERVISOR, sa.true()))
+}
+
 
 def of(db: Session, agent: Agent) -> list[SavedView]:
     """The agent's own, then those shared with them, each in their order. Asked once a transaction."""
     found: dict[int | None, list[SavedView]] = db.info.setdefault("saved_views", {})
     if agent.id not in found:
-        own = col(SavedView.owner_id) == agent.id
-        query = (
-            sa.select(SavedView)
-            .where(col(SavedView.deleted_at).is_(None), sa.or_(own, _shared(db, agent)))
-            .order_by(sa.case((own, 0), else_=1), col(SavedView.position), col(SavedView.id))
-        )
-        found[agent.id] = list(db.scalars(query))
+        found[agent.id] = list(db.scalars(_OF[agent.role], {"agent_id": agent.id}))
     return found[agent.id]
 
 
@@ -153,14 +165,6 @@ def forget_deleted(db: Session, *, now: datetime) -> None:
 def _must_change(by: Agent, view: SavedView) -> None:
     if not may_change(by, view):
         raise NotAllowed("not_allowed", view_id=view.id)
-
-
-def _shared(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
-    everybody = col(SavedView.audience) == ViewAudience.EVERYBODY
-    if agent.role == Role.SUPERVISOR:
-        return sa.or_(everybody, col(SavedView.audience) == ViewAudience.QUEUE)
-    is_served = col(SavedView.queue_id).in_(agents.queue_ids(db, agent))
-    return sa.or_(everybody, sa.and_(col(SavedView.audience) == ViewAudience.QUEUE, is_served))
 
 
 def _say(db: Session, view: SavedView, what: str, *, by: Agent, now: datetime) -> None:

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     undo_seconds: int = Field(
         10, ge=0, le=60, description="How long a mail that was sent can be taken back before it leaves. 0: not at all."
     )
+    draft_keep_days: int = Field(
+        60, ge=1, description="How long what an agent has begun to write is kept after the last word."
+    )
     mail_poll_seconds: int = Field(
         60, ge=1, description="How often a mailbox is looked into whose server cannot tell of new mail (IDLE)."
     )
@@ -112,6 +115,11 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr = Field(SecretStr(""), description="Proves Twilio's callbacks.")
     twilio_auth_token_old: SecretStr = Field(SecretStr(""), description="Still accepted while tokens are rotated.")
     twilio_base_url: str = Field("", description="Another address for Twilio's REST interface, for tests.")
+    sms_from: str = Field(
+        "", description='Twilio number, or messaging service ("MG..."), that surveys are sent from by SMS. Empty: none.'
+    )
+    sms_segments_per_day: int = Field(200, ge=0, description="SMS parts a day that are paid for at most.")
+    sms_hours: str = Field("09:00-20:00", description="When SMS are sent, on the desk's clock; later ones wait.")
     ring_seconds: int = Field(25, ge=5, le=600, description="How long agents' telephones ring before an apology.")
     push_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
         default_factory=dict,
@@ -135,6 +143,10 @@ class Settings(BaseSettings):
         ],
         description="Hosts of push services that browsers may name, with a comma between. Empty: nothing is pushed.",
     )
+    report_domains: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Domains to whose addresses reports may be mailed, with a comma between. Agents need none.",
+    )
     login_hours: int = Field(12, ge=1, description="A sign-in ends after this many hours without use.")
     reopen_days: int = Field(14, ge=0, description="A reply to a ticket resolved longer ago opens a new one.")
     open_ticket_days: int = Field(14, ge=0, description="A call joins an open ticket that moved this recently.")
@@ -145,7 +157,7 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(False, description="Sample company, demonstration sign-ins and the Try it page.")
 
-    @field_validator("mail_addresses", "mail_own_peers", "push_services", mode="before")
+    @field_validator("mail_addresses", "mail_own_peers", "push_services", "report_domains", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip().lower() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -193,6 +205,14 @@ class Settings(BaseSettings):
     def _time_of_day(cls, value: str) -> str:
         if value and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
             raise ValueError("write a time of day such as 03:30, or leave it empty")
+        return value
+
+    @field_validator("sms_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        clock = r"(?:[01]\d|2[0-3]):[0-5]\d"
+        if not re.fullmatch(f"{clock}-{clock}", value) or value[:5] >= value[6:]:
+            raise ValueError("write two times of one day such as 09:00-20:00")
         return value
 
     @field_validator("language")

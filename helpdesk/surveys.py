@@ -18,7 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, seals, unreachable
+from helpdesk import outgoing, seals, sms, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CallEnded, FeedbackGiven, SurveyChanged, TicketResolved, emit
@@ -30,6 +30,7 @@ from models import (
     AnswerSource,
     Ask,
     AskedAfter,
+    AskedBy,
     AskState,
     Call,
     ContactPoint,
@@ -82,6 +83,10 @@ STARS: Final = {
     "ja": {5: "とても満足", 4: "満足", 3: "どちらともいえない", 2: "不満", 1: "とても不満"},
     "en": {5: "Very satisfied", 4: "Satisfied", 3: "Neither", 2: "Dissatisfied", 1: "Very dissatisfied"},
 }
+SMS_WORDS: Final = {
+    "ja": "{desk}：対応はいかがでしたか。1回の操作で回答できます。\n{link}\n配信停止は「停止」と返信",
+    "en": "{desk}: how did we do? One click is all it takes.\n{link}\nReply STOP to opt out",
+}
 STOP: Final = {"ja": "今後アンケートを受け取らない", "en": "Do not ask me again"}
 
 
@@ -92,6 +97,7 @@ class Form:
     name: str
     scale: str = Scale.STARS.value
     after: str = AskedAfter.RESOLVED.value
+    way: str = AskedBy.MAIL.value
     queue_id: int | None = None
     delay_minutes: int = 60
     rest_days: int = 30
@@ -130,6 +136,7 @@ class Opened:
     comment: str
     is_answered: bool
     is_stopped: bool
+    by_sms: bool = False
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -172,10 +179,15 @@ def ask(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> None:
     survey, ticket = db.get(Survey, row.survey_id), db.get(Ticket, row.ticket_id) if row.ticket_id else None
     if row.state != AskState.WAITING or survey is None or ticket is None:
         return
-    to = _address(db, row, ticket)
-    row.key = contact_points.email_key(to) if to else ""
-    if reason := _why_not(db, survey, row, ticket, to, settings=settings, now=now):
+    to = _address(db, row, ticket) if survey.way != AskedBy.SMS else ""
+    number = _mobile(db, row) if survey.way == AskedBy.SMS or (survey.way == AskedBy.EITHER and not to) else None
+    row.key = number if number is not None else contact_points.email_key(to) if to else ""
+    if reason := _why_not(db, survey, row, ticket, to, number, settings=settings, now=now):
         row.state, row.reason = AskState.LEFT_OUT, reason
+        return
+    if number is not None:
+        row.state, row.sent_at = AskState.SENT, now
+        work.enqueue(db, "send_sms", row.id, key=f"sms:{row.id}")
         return
     name, _ = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     message = outgoing.automatic(
@@ -183,6 +195,12 @@ def ask(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> None:
         subject=_filled(SUBJECTS[_spoken(row.language)], {"ticket": str(ticket.id)}), settings=settings, now=now,
     )  # fmt: skip
     row.state, row.sent_at, row.message_id = AskState.SENT, now, message.id
+
+
+def sms_words(db: Session, row: Ask, *, settings: Settings) -> str:
+    """The short message of an ask: who asks, where to answer, how to end it."""
+    link = f"{settings.public_url.rstrip('/')}/s/{_token(row.id or 0, settings)}"
+    return _filled(SMS_WORDS[_spoken(row.language)], {"desk": settings.name[:20], "link": link})
 
 
 def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str) -> str:
@@ -231,7 +249,7 @@ def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Ope
     return Opened(
         survey.scale, row.language, question(survey, ticket, row.language, desk=desk),
         said.score if said else None, said.comment if said else "", said is not None,
-        bool(row.key) and db.get(OptOut, row.key) is not None,
+        bool(row.key) and db.get(OptOut, row.key) is not None, row.key.startswith("+"),
     )  # fmt: skip
 
 
@@ -417,9 +435,20 @@ def _address(db: Session, row: Ask, ticket: Ticket) -> str:
     return db.exec(theirs.limit(1)).first() or ""
 
 
+def _mobile(db: Session, row: Ask) -> str:
+    """The number the customer called from, or the customer's own first one, that can be written to; "" for none."""
+    called = db.get(Call, int(row.about.removeprefix("call:"))) if row.about.startswith("call:") else None
+    theirs = select(ContactPoint.key).where(
+        ContactPoint.customer_id == row.customer_id, ContactPoint.kind == PointKind.PHONE
+    )
+    known = db.exec(theirs.order_by(col(ContactPoint.id))).all() if row.customer_id else []
+    return next((each for each in (called.number if called else "", *known) if each and sms.is_mobile(each)), "")
+
+
 def _why_not(
-    db: Session, survey: Survey, row: Ask, ticket: Ticket, to: str, *, settings: Settings, now: datetime
-) -> str:
+    db: Session, survey: Survey, row: Ask, ticket: Ticket, to: str, number: str | None, *, settings: Settings,
+    now: datetime
+) -> str:  # fmt: skip
     """Why this customer is not asked, as a code; "" where nothing speaks against it."""
     if not survey.is_active:
         return "switched_off"
@@ -427,18 +456,22 @@ def _why_not(
         return "reopened"
     if row.about.startswith("ticket:") and not _somebody_answered(db, ticket):
         return "nobody_answered"
-    if not to or not outgoing.is_address(to):
+    if number is None and (not to or not outgoing.is_address(to)):
         return "no_address"
-    if outgoing.plain(to) in outgoing.ours(db, settings):
+    if number is None and outgoing.plain(to) in outgoing.ours(db, settings):
         return "machine"
+    if number is not None and (reason := sms.why_not(db, number, settings, now=now)):
+        return reason
     if db.get(OptOut, row.key) is not None:
         return "opted_out"
-    if unreachable.of(db, [to]):
+    if number is None and unreachable.of(db, [to]):
         return "unreachable"
     since = now - timedelta(days=survey.rest_days)
     lately = select(Ask.id).where(Ask.key == row.key, col(Ask.sent_at) > since).limit(1)
     if db.exec(lately).first() is not None:
         return "asked_lately"
+    if number is not None:
+        return ""
     _, address = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     return "" if outgoing.can_send(db, settings, address=address) else "no_server"
 
@@ -490,6 +523,9 @@ def _fill(db: Session, survey: Survey, form: Form) -> None:
     if not 0 <= form.rest_days <= REST_MAX:
         raise Invalid("out_of_range", field="rest_days")
     asked = {language: words.strip()[:QUESTION_MAX] for language, words in (form.questions or {}).items()}
+    if form.way not in list(AskedBy):
+        raise Invalid("unknown_choice", field="way")
+    survey.way = AskedBy(form.way)
     survey.name, survey.scale, survey.after = name, Scale(form.scale), AskedAfter(form.after)
     survey.queue_id, survey.delay_minutes, survey.rest_days = form.queue_id, form.delay_minutes, form.rest_days
     survey.questions = {language: words for language, words in asked.items() if language in ("ja", "en") and words}

@@ -291,9 +291,17 @@ def unlink_customer(db: Session, ticket: Ticket, *, by: Agent | None, now: datet
 
 def family(ticket_id: int) -> sa.Select[Any]:
     """The ids of this ticket and of all that were merged into it, however far; for use in `in_`, in one statement."""
-    own = sa.select(sa.cast(sa.literal(ticket_id), sa.Integer).label("id")).cte("family", recursive=True)
+    return _family_of(sa.literal(ticket_id))
+
+
+def _family_of(ticket_id: Any) -> sa.Select[Any]:
+    own = sa.select(sa.cast(ticket_id, sa.Integer).label("id")).cte("family", recursive=True)
     merged = sa.select(col(Ticket.id)).join(own, col(Ticket.merged_into_id) == own.c.id)
     return sa.select(own.union(merged).c.id)
+
+
+FAMILY = _family_of(sa.bindparam("ticket_id"))
+"""The same for statements that are built once, of :ticket_id."""
 
 
 def last_received(db: Session, ticket_id: int) -> Message | None:

@@ -1,8 +1,9 @@
 """Addresses our mail came back from for good: marked once, shown where somebody is about to write there, and cleared
 by whoever knows better."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,8 +12,17 @@ from sqlmodel import Session, col, select
 from helpdesk.customers import contact_points, records
 from helpdesk.events import AddressCleared, emit
 from models import Agent, ContactPoint, Customer, PointKind, Ticket, UnreachableAddress
+from models.database import ask, columns_of
 
 _TABLE: sa.Table = UnreachableAddress.__table__  # type: ignore[attr-defined]
+_LOST = sa.and_(col(ContactPoint.kind) == PointKind.EMAIL, col(UnreachableAddress.key) == col(ContactPoint.key))
+_POINTS = (
+    columns_of(ContactPoint)
+    .add_columns(col(UnreachableAddress.status))
+    .outerjoin_from(ContactPoint, UnreachableAddress, _LOST)
+    .where(col(ContactPoint.customer_id) == sa.bindparam("customer_id"))
+    .order_by(col(ContactPoint.id))
+)
 
 
 def mark(db: Session, address: str, *, status: str, message_id: int, now: datetime) -> None:
@@ -45,16 +55,10 @@ def of(db: Session, addresses: Collection[str]) -> dict[str, str]:
     return {keys[row.key]: row.status for row in rows}
 
 
-def points_of(db: Session, customer_id: int) -> list[tuple[ContactPoint, str | None]]:
-    """A customer's numbers and addresses in the order they became known, with the status their mail came back with."""
-    lost = sa.and_(col(ContactPoint.kind) == PointKind.EMAIL, col(UnreachableAddress.key) == col(ContactPoint.key))
-    points = (
-        select(ContactPoint, UnreachableAddress.status)
-        .join(UnreachableAddress, lost, isouter=True)
-        .where(ContactPoint.customer_id == customer_id)
-        .order_by(col(ContactPoint.id))
-    )
-    return [(point, status) for point, status in db.exec(points)]
+def points_of(db: Session, customer_id: int) -> Sequence[Any]:
+    """A customer's numbers and addresses in the order they became known, each with the `status` its mail came back
+    with, None where none did. To be read, see `models.database.ask`."""
+    return ask(db, _POINTS, customer_id=customer_id)
 
 
 def _tell(db: Session, key: str, *, by: Agent | None, now: datetime) -> None:

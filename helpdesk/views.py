@@ -6,7 +6,7 @@ the first does. What the rail counts is counted once for every number of the log
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +20,7 @@ from helpdesk import (
     agents,
     approvals,
     calls,
+    drafts,
     filters,
     inbox,
     notifications,
@@ -31,7 +32,21 @@ from helpdesk import (
 from helpdesk.errors import NotFound
 from helpdesk.events import last_number
 from helpdesk.filters import Count, Filter
-from models import Agent, Customer, Direction, Message, Queue, Role, SavedView, Tag, Ticket, TicketState, TicketTag
+from models import (
+    Agent,
+    Customer,
+    Direction,
+    KeptDraft,
+    Message,
+    Queue,
+    Role,
+    SavedView,
+    Tag,
+    Ticket,
+    TicketState,
+    TicketTag,
+)
+from models.database import Remembered
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
@@ -56,6 +71,15 @@ _TAGS = (
     .where(col(TicketTag.ticket_id) == Ticket.id)
     .correlate(Ticket)
     .scalar_subquery()
+)
+_DRAFT = (
+    sa.exists()
+    .where(
+        col(KeptDraft.ticket_id) == Ticket.id,
+        col(KeptDraft.agent_id) == sa.bindparam("agent_id"),
+        col(KeptDraft.thrown_at).is_(None),
+    )
+    .correlate(Ticket)
 )
 
 
@@ -84,6 +108,7 @@ class Row:
     due_at: datetime | None
     due_kind: str
     tags: tuple[str, ...] = ()
+    has_draft: bool = False  # of whoever asks; never in what everybody is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +146,7 @@ class Rail:
     callbacks_overdue: int  # and of these, whom longer than was promised
     parked: int  # what waits for a supervisor; 0 for others
     unread: int  # what the agent was told and has not read
+    drafts: int  # what the agent has begun to write
     saved: list[dict[str, Any]]  # {"id", "name", "is_shared", "count": a Count}
 
 
@@ -151,9 +177,8 @@ def answers(
 ) -> Page:  # fmt: skip
     """The rows of the tickets a filter finds."""
     found = filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
-    kept = _rows_of(db, found.ids, language)
-    rows = [kept[ticket_id] for ticket_id in found.ids if ticket_id in kept]
-    return Page(rows, found.next_cursor, found.is_paused, found.paused_at, found.newest)
+    shown = rows(db, found.ids, agent, language)
+    return Page(shown, found.next_cursor, found.is_paused, found.paused_at, found.newest)
 
 
 def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | None:
@@ -165,8 +190,9 @@ def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | No
 
 def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     """One ticket as the list shows it, for a live update."""
-    found = db.execute(_one_row(language, preferences.shown(db, "urgency")), {"ticket_id": ticket_id}).first()
-    return _row(found) if found else None
+    query = _one_row(language, preferences.shown(db, "urgency"))
+    found = db.execute(query, {"ticket_id": ticket_id, "agent_id": 0}).first()
+    return _row(*found) if found else None
 
 
 def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
@@ -174,7 +200,7 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
     counted, others = _counted(db, agent, now)
-    awaiting, ringing, parked, to_call, overdue, unread = others
+    awaiting, ringing, parked, to_call, overdue, unread, begun = others
     return Rail(
         [
             {
@@ -195,6 +221,7 @@ def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
         overdue,
         parked if agent.role == Role.SUPERVISOR else 0,
         unread,
+        begun,
         [
             {"id": saved.id, "name": saved.name, "is_shared": saved.owner_id != agent.id,
              "count": counted[f"saved-{saved.id}"]}
@@ -240,6 +267,7 @@ def _others(db: Session, agent: Agent, now: datetime) -> tuple[int, ...]:
                 recalls.open_query(ids).scalar_subquery(),
                 recalls.open_query(ids, due_by=now).scalar_subquery(),
                 notifications.unread_query(agent).scalar_subquery(),
+                drafts.count_query(agent).scalar_subquery(),
             )
         ).one()
     )
@@ -264,22 +292,29 @@ _BUILT_IN: Mapping[str, Filter] = {
 }
 
 
-def _rows_of(db: Session, ids: list[int], language: str) -> dict[int, Row]:
+def rows(db: Session, ids: Sequence[int], agent: Agent, language: str) -> list[Row]:
+    """These tickets as a list shows them to this agent, in the order given; those that are not there are left out."""
+    kept = _rows_of(db, list(ids), agent, language)
+    return [kept[ticket_id] for ticket_id in ids if ticket_id in kept]
+
+
+def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[int, Row]:
     if not ids:
         return {}
-    query = _rows_by_id(language, preferences.shown(db, "urgency"))
-    return {found[0]: _row(found) for found in db.execute(query, {"ids": ids})}
+    known = _rows_by_id(language, preferences.shown(db, "urgency"))
+    return {row.id: row for row in known.all(db, ids=ids, agent_id=agent.id)}
 
 
-def _row(found: Any) -> Row:
-    tags = found[-1]
-    values: list[Any] = [*found[:-1], tuple(sorted(tags.split(_BETWEEN))) if tags else ()]
+def _row(*found: Any) -> Row:
+    *values, tags, has_draft = found
+    values += [tuple(sorted(tags.split(_BETWEEN))) if tags else (), bool(has_draft)]
     return Row(*values)
 
 
 @lru_cache
-def _rows_by_id(language: str, shows_urgency: bool) -> sa.Select[Any]:
-    return _rows(language, shows_urgency).where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
+def _rows_by_id(language: str, shows_urgency: bool) -> Remembered[Row]:
+    rows = _rows(language, shows_urgency).where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
+    return Remembered(rows, _row)
 
 
 @lru_cache
@@ -313,6 +348,7 @@ def _rows(language: str, shows_urgency: bool) -> sa.Select[Any]:
             col(Ticket.due_at),
             col(Ticket.due_kind),
             _TAGS,
+            _DRAFT,
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)

@@ -1,6 +1,7 @@
 """The nouns: rows and constraints, no decisions."""
 
 from models.agents import Agent, AgentState, Login, Presence, Role
+from models.api_tokens import ApiToken
 from models.boards import Alarm, WallLink
 from models.calls import (
     Call,
@@ -23,8 +24,10 @@ from models.customers import (
     Purchase,
     RemovedPoint,
 )
+from models.dashboards import BoardAudience, Dashboard, Tile, TileKind
+from models.drafts import KeptDraft
 from models.events import Bookmark, Event
-from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskState, OptOut, Scale, Survey, Topic
+from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskedBy, AskState, OptOut, Scale, Survey, Topic
 from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -67,7 +70,10 @@ from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
+from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
+from models.settings_history import Invitation, Logo, SettingChange
+from models.sms import Sms, SmsState
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -107,6 +113,8 @@ __all__ = [
     "Agent",
     "AgentState",
     "Alarm",
+    "ApiToken",
+    "AskedBy",
     "Assigning",
     "Answer",
     "AnswerSource",
@@ -116,6 +124,7 @@ __all__ = [
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
+    "BoardAudience",
     "Bookmark",
     "BulkAct",
     "BulkItem",
@@ -139,12 +148,14 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "CustomerChoice",
+    "Dashboard",
     "Delivery",
     "DeliveryState",
     "Direction",
     "DkimKey",
     "DomainCheck",
     "Event",
+    "Every",
     "Exchange",
     "ExchangeKind",
     "ExchangeLog",
@@ -160,9 +171,12 @@ __all__ = [
     "Inbound",
     "InboundKind",
     "InboundState",
+    "KeptDraft",
+    "Invitation",
     "KeyCount",
     "Lease",
     "LinkKind",
+    "Logo",
     "Login",
     "Macro",
     "Mailbox",
@@ -202,6 +216,10 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "ReportMail",
+    "ReportMailState",
+    "ReportRecipient",
+    "ReportSchedule",
     "Ringing",
     "Role",
     "Routing",
@@ -214,6 +232,9 @@ __all__ = [
     "SearchDoc",
     "SavedView",
     "SenderHour",
+    "Sms",
+    "SmsState",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",
@@ -222,6 +243,8 @@ __all__ = [
     "TicketLink",
     "TicketState",
     "TicketTag",
+    "Tile",
+    "TileKind",
     "Topic",
     "TopicMark",
     "TicketWatcher",

@@ -39,6 +39,7 @@ class WallLink(Row, table=True):
     name: str  # where the screen hangs
     token_hash: str = Field(unique=True)
     language: str = "ja"
+    dashboard_id: int | None = points_to("dashboard.id", default=None, ondelete="CASCADE", index=True)  # None: live
     made_by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
     created_at: datetime
     revoked_at: datetime | None = None

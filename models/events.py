@@ -25,6 +25,14 @@ class Event(Row, table=True):
             sqlite_where=sa.text("ticket_id IS NOT NULL"),
             postgresql_where=sa.text("ticket_id IS NOT NULL"),
         ),
+        # What is of no ticket and no call: settings, accounts, records. Few beside the rest, and asked for by kind.
+        sa.Index(
+            "ix_event_apart",
+            "fact",
+            "id",
+            sqlite_where=sa.text("ticket_id IS NULL AND call_id IS NULL"),
+            postgresql_where=sa.text("ticket_id IS NULL AND call_id IS NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

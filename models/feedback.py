@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -17,6 +18,13 @@ class Scale(StrEnum):
 class AskedAfter(StrEnum):
     RESOLVED = "resolved"  # a ticket is resolved
     CALL = "call"  # a call that was answered has ended
+    LIST = "list"  # a supervisor chooses whom
+
+
+class AskedBy(StrEnum):
+    MAIL = "mail"
+    SMS = "sms"
+    EITHER = "either"  # by mail, or by SMS where no address is known
 
 
 class Survey(Row, table=True):
@@ -26,10 +34,12 @@ class Survey(Row, table=True):
     name: str  # for supervisors
     scale: Scale = choice(Scale, Scale.STARS)
     after: AskedAfter = choice(AskedAfter, AskedAfter.RESOLVED)
+    way: AskedBy = choice(AskedBy, AskedBy.MAIL)
     queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
     delay_minutes: int = 60
     rest_days: int = 30  # for which somebody who was asked anything is asked nothing more
     questions: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's
+    fields: list[dict[str, Any]] = json_column(default_factory=list)  # further questions, see helpdesk/surveys.py
     is_active: bool = False
     created_at: datetime
     changed_at: datetime
@@ -58,7 +68,7 @@ class Ask(Row, table=True):
     customer_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
     queue_id: int = points_to("queue.id", ondelete="CASCADE", index=True)
     agent_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)  # whose answer it was
-    key: str = exact(default="")  # of the address, see contact_points.email_key
+    key: str = exact(default="")  # of the address, see contact_points.email_key; or the telephone number, E.164
     language: str = "ja"
     state: AskState = choice(AskState, AskState.WAITING)
     reason: str = ""
@@ -93,6 +103,7 @@ class Answer(Row, table=True):
     scale: Scale = choice(Scale, Scale.STARS)
     score: int | None = None
     comment: str = ""
+    more: dict[str, str] = json_column(default_factory=dict)  # further answers, by the key of their question
     language: str = ""  # of the comment
     sentiment: str = ""  # guessed: "positive", "neutral", "negative"; "" where there is no comment
     sentiment_confidence: float = 0.0

@@ -32,6 +32,7 @@ class Parked(Row, table=True):
     detail: str = ""  # for the engineer: exception and place, without bodies
     inbound_id: int | None = points_to("inbound.id", default=None, ondelete="CASCADE", index=True)
     message_id: int | None = points_to("message.id", default=None, ondelete="CASCADE", index=True)
+    post_id: int | None = points_to("post.id", default=None, ondelete="CASCADE", index=True)
     within_id: int | None = points_to("parked.id", default=None, ondelete="CASCADE", index=True)  # one line for many
     work: str = ""  # name of the failed work
     parked_at: datetime

@@ -17,7 +17,7 @@ class Rule(Row, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    trigger: str  # the fact it answers, or the time that passed: see helpdesk/rules.py
+    trigger: str  # the fact it answers, or the time that passed: see helpdesk/rules/triggers.py
     after_minutes: int = 0  # of a rule that waits
     in_hours: bool = False  # those minutes are counted in the queue's business hours
     all_of: list[dict[str, Any]] = json_column(default_factory=list)  # {"what", "is", "value"}; every one must hold
@@ -137,5 +137,5 @@ class Post(Row, table=True):
     body: dict[str, Any] = json_column(default_factory=dict)
     made_at: datetime
     sent_at: datetime | None = None
-    status: int = 0  # what the last answer was
+    status: int = 0  # what the last answer was; 0 where there was none
     error: str = ""

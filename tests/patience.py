@@ -5,7 +5,8 @@ measured for a machine that does ten other things, since a test that fails for w
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 PATIENCE_SECONDS = 60.0
@@ -18,3 +19,17 @@ def until(holds: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> Any
         assert time.monotonic() < end, f"it did not come true within {seconds:.0f} s"
         time.sleep(0.01)
     return answer
+
+
+@contextmanager
+def an_end() -> Iterator[None]:
+    """The block comes to an end: what it needs of the processor is below a minute.
+
+    For input made to keep a program busy for minutes or for ever, and whose honest cost is a second at most. No
+    measurement of speed, which `make bench` does on a machine that does nothing else: a test that asks for few seconds
+    fails for the neighbour's work, for a collection of garbage, for a clock that ticks coarsely.
+    """
+    worked, began = time.thread_time(), time.monotonic()
+    yield
+    spent = min(time.thread_time() - worked, time.monotonic() - began)  # some machines' clock of the processor leaps
+    assert spent < PATIENCE_SECONDS, f"{spent:.0f} s of the processor"

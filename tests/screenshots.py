@@ -272,6 +272,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "accuracy": (SUPERVISOR, whole("/queues/accuracy?days=90")),
     "accuracy-preview": (SUPERVISOR, "/queues/accuracy?days=90&language=ja&queue=&at=75#points-ja"),
     "accuracy-answers": (SUPERVISOR, "/queues/accuracy/answers?days=90&said=returns&was=returns"),
+    "work-in-hand": (SUPERVISOR, whole("/queues/work")),
+    "work-list": (SUPERVISOR, "/queues/work/list?how=open&agent=1"),
     "every-queue": (SUPERVISOR, "/admin/queues"),
     "queue-form": (SUPERVISOR, whole("/admin/queues/2")),
     "agents": (SUPERVISOR, "/admin/agents"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, accuracy, confirmed, drift, learning, queues
 from helpdesk.accuracy import FEW, LANGUAGES, Preview, Report
@@ -21,6 +21,7 @@ from helpdesk.errors import Invalid, NotFound
 from models import Agent
 from web import charts
 from web.edge import act, desk_of, html, look, see
+from web.settings_history import change, saved
 
 PERIODS = (7, 30, 90, 365)  # days
 USUAL = 30
@@ -92,8 +93,8 @@ async def threshold(request: Request) -> Response:
         for queue in chosen:
             learning.set_threshold(db, queue, language, value, by=agent, now=now)
 
-    await act(request, verb)
-    return _back(form.get("days"), "saved", f"points-{language}")
+    _, change_id = await change(request, verb)
+    return _back(form.get("days"), "saved", f"points-{language}", change_id)
 
 
 async def learn(request: Request) -> Response:
@@ -125,9 +126,9 @@ def _days(request: Request) -> int:
     return int(asked) if asked in map(str, PERIODS) else USUAL
 
 
-def _back(days: Any, notice: str, part: str) -> Response:
+def _back(days: Any, notice: str, part: str, change_id: int | None = None) -> Response:
     kept = days if days in map(str, PERIODS) else USUAL
-    return RedirectResponse(f"{HERE}?days={kept}&notice={notice}#{part}", 303)
+    return saved(f"{HERE}?days={kept}", change_id, notice=notice, part=part)
 
 
 def _hundredths(typed: str) -> float | None:

@@ -1,6 +1,7 @@
 """What supervisors alone see: what failed, to be tried again or set aside; and which guesses are shown."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -10,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
-from models import Agent, Inbound, Parked
+from models import Agent, Inbound, Parked, Post, Rule
 from web.edge import act, desk_of, html, look
+from web.settings_history import change, saved
 
 SHOWN = 200
 
@@ -28,6 +30,18 @@ async def replay(request: Request) -> Response:
     await act(request, lambda db, agent: inbox.replay(db, access.parked(db, agent, parked_id), by=agent,
                                                       now=desk.clock()))  # fmt: skip
     desk.settle()
+    return RedirectResponse("/admin/parked?notice=replayed", 303)
+
+
+async def replay_posts(request: Request) -> Response:
+    """Tell other systems again, all at once, what they could not be told."""
+    desk = desk_of(request)
+
+    def verb(db: Session, agent: Agent) -> int:
+        access.supervisor(agent)
+        return inbox.replay_posts(db, by=agent, now=desk.clock())
+
+    await act(request, verb)
     return RedirectResponse("/admin/parked?notice=replayed", 303)
 
 
@@ -64,8 +78,8 @@ async def switch(request: Request) -> Response:
         access.supervisor(agent)
         preferences.set(db, name, value == "on", by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/guesses?notice=saved", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/guesses", change_id)
 
 
 def _parked(db: Session, agent: Agent) -> dict[str, Any]:
@@ -80,12 +94,15 @@ def _parked(db: Session, agent: Agent) -> dict[str, Any]:
     asked = sa.select(col(Parked.within_id), sa.func.count()).where(col(Parked.within_id).in_(lines))
     more = {line: count for line, count in db.execute(asked.group_by(col(Parked.within_id)))}
     return {
+        "posts": sum(found.post_id is not None for found, _ in waits),
         "rows": [_row(db, *found, more) for found in waits],
         "resolved": [_row(db, *found, more) for found in settled],
     }
 
 
 def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, int]) -> dict[str, Any]:
+    post = db.get(Post, parked.post_id) if parked.post_id else None
+    rule = db.get(Rule, post.rule_id) if post and post.rule_id else None
     return {
         "id": parked.id, "kind": parked.kind.value, "error": parked.error, "more": more.get(parked.id, 0),
         "source": ledger.called(db, parked.source) or parked.source, "detail": parked.detail,
@@ -93,5 +110,9 @@ def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, i
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
         "mail_url": f"/admin/mail/{parked.inbound_id}" if parked.inbound_id and parked.kind == "mail" else "",
         # Of a mail that was too large for its mailbox only the head is here: it is fetched anew, not read again.
-        "can_replay": (parked.inbound_id is not None and parked.error != "too_large") or parked.message_id is not None,
+        "can_replay": (parked.inbound_id is not None and parked.error != "too_large") or parked.message_id is not None
+                      or post is not None,
+        "post": post and {"host": urlsplit(post.url).netloc, "ticket_id": post.ticket_id, "status": post.status,
+                          "rule_id": rule.id if rule and rule.deleted_at is None else None,
+                          "rule": rule.name if rule else ""},
     }  # fmt: skip

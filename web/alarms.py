@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, alarms, queues
 from helpdesk.errors import Invalid
 from models import Agent
-from web.edge import act, desk_of, html, look
+from web.edge import desk_of, html, look
+from web.settings_history import change, saved
 
 
 async def page(request: Request) -> Response:
@@ -28,10 +29,10 @@ async def thresholds(request: Request) -> Response:
         alarms.set_thresholds(db, queues.get(db, queue_id), typed, by=agent, now=now)
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
     except Invalid as error:
         return await _page(request, queue_id, typed, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse("/queues/alarms?notice=saved", 303)
+    return saved("/queues/alarms", change_id)
 
 
 async def _page(request: Request, queue_id: int | None = None, typed: dict[str, str] | None = None,

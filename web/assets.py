@@ -17,9 +17,10 @@ from starlette.responses import Response
 
 SHEETS = (
     "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
-    "work", "numbers", "similar", "safety", "pop", "table", "board", "accuracy", "form", "mailbox", "canned",
-    "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
-    "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings",
+    "work", "numbers", "similar", "safety", "pop", "table", "board", "workload", "accuracy", "form", "mailbox",
+    "canned", "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
+    "drawing", "dashboards",
+    "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings", "administration",
 )  # fmt: skip
 """Those whose order counts. Others in the folder follow by name, and last comes how paper looks."""
 ALONE = ("offline",)

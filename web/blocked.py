@@ -2,12 +2,13 @@
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, blocked
 from helpdesk.errors import Invalid
 from models import Agent
-from web.edge import act, desk_of, html, look
+from web import settings_history
+from web.edge import desk_of, html, look
 
 
 async def page(request: Request) -> Response:
@@ -29,11 +30,11 @@ async def change(request: Request) -> Response:
                           now=desk.clock())  # fmt: skip
 
     try:
-        await act(request, verb)
+        _, change_id = await settings_history.change(request, verb)
     except Invalid as error:
         return await _page(request, error.code, number, 422)
     is_back = back.isdecimal() and len(back) <= 9
-    return RedirectResponse(f"/customers/{back}?notice=saved" if is_back else "/admin/blocked?notice=saved", 303)
+    return settings_history.saved(f"/customers/{back}" if is_back else "/admin/blocked", change_id)
 
 
 async def _page(request: Request, error: str = "", typed: str = "", status: int = 200) -> Response:

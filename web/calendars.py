@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, hours, queues
 from helpdesk.errors import Invalid
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Calendar
-from web.edge import act, desk_of, html, look
+from web.edge import desk_of, html, look
+from web.settings_history import change, saved
 
 AHEAD = 14
 USUAL = {day: "09:00-18:00" for day in hours.WEEK[:5]}
@@ -64,8 +66,8 @@ async def delete(request: Request) -> Response:
         access.supervisor(agent)
         hours.delete(db, hours.get(db, calendar_id), by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/calendars?notice=calendar_deleted", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/calendars", change_id, notice="calendar_deleted")
 
 
 async def _save(request: Request, calendar_id: int | None) -> Response:
@@ -83,14 +85,16 @@ async def _save(request: Request, calendar_id: int | None) -> Response:
         return kept.id or 0
 
     try:
-        saved = await act(request, verb)
+        kept_id, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, calendar_id, values, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, calendar_id, values, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse(f"/admin/calendars/{saved}?notice=saved", 303)
+    return saved(f"/admin/calendars/{kept_id}", change_id)
 
 
 async def _form(request: Request, calendar_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
-                status: int = 200) -> Response:  # fmt: skip
+                status: int = 200, will: Any = None) -> Response:  # fmt: skip
     now = desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -102,7 +106,7 @@ async def _form(request: Request, calendar_id: int | None, values: dict[str, str
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "calendars", "errors": errors, "calendar_id": calendar_id} | told
+    frame |= {"view": "calendars", "errors": errors, "calendar_id": calendar_id, "will": will} | told
     return html(request, "calendars/form.html", frame["me"]["language"], status, **frame)
 
 

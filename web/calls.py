@@ -125,7 +125,7 @@ async def new_customer(request: Request) -> Response:
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
         # The number is learned with the choice, and with it taken back.
         typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""))
-        made = records.create(db, typed, region=desk.settings.region, now=desk.clock())
+        made = records.create(db, typed, region=desk.settings.region, by=agent, now=desk.clock())
         calls.choose_customer(db, call, made, by=agent, now=desk.clock())
 
     return await _change(request, verb)

@@ -11,14 +11,15 @@ from typing import Any
 from sqlmodel import Session
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, agents, canned, queues, tickets
 from helpdesk.canned import Form
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.mail import attachments
 from models import Agent, Attachment, Ticket
-from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
+from web.edge import desk_of, fragment, html, look, see, wants_fragment
+from web.settings_history import change, saved
 
 ABOUT = ("queue_id", "customer_id")
 """What the address of a new mail says of it."""
@@ -46,8 +47,11 @@ async def offers(request: Request) -> Response:
         found = access.ticket(db, agent, ticket_id)
         listed = canned.offers(db, agent, found, language=agent.language, typed=typed, settings=desk.settings,
                                now=desk.clock())  # fmt: skip
-        return {"here": ticket_id, "home": f"/tickets/{ticket_id}", "about": {}, "place": f"compose-{ticket_id}",
-                "subject": found.subject, "offers": listed, "q": typed,
+        fitting = canned.suggested(db, agent, found, settings=desk.settings, now=desk.clock()) if not typed else []
+        fit = [each.id for each in fitting]
+        listed.sort(key=lambda each: fit.index(each.id) if each.id in fit else len(fit))
+        return {"fit": fit, "here": ticket_id, "home": f"/tickets/{ticket_id}", "about": {},
+                "place": f"compose-{ticket_id}", "subject": found.subject, "offers": listed, "q": typed,
                 "language": "en" if found.language == "en" else "ja", "gap_marks": canned.gap_marks()}  # fmt: skip
 
     return await _offered(request, verb)
@@ -62,7 +66,7 @@ async def first_offers(request: Request) -> Response:
         listed = canned.offers(db, agent, unborn, language=agent.language, typed=typed, settings=desk.settings,
                                now=desk.clock())  # fmt: skip
         about = {name: value for name in ABOUT if (value := request.query_params.get(name, "")).isdecimal()}
-        return {"here": 0, "home": "/tickets/new", "about": about, "place": "f-body", "subject": "",
+        return {"fit": [], "here": 0, "home": "/tickets/new", "about": about, "place": "f-body", "subject": "",
                 "offers": listed, "q": typed, "language": "en" if unborn.language == "en" else "ja",
                 "gap_marks": canned.gap_marks()}  # fmt: skip
 
@@ -159,8 +163,8 @@ async def switch(request: Request) -> Response:
             raise Invalid("unknown_choice", field="value")
         canned.switch(db, found, value == "on", by=agent, now=desk.clock())
 
-    await act(request, verb)
-    return RedirectResponse("/admin/canned?notice=saved", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/canned", change_id)
 
 
 async def delete(request: Request) -> Response:
@@ -171,8 +175,8 @@ async def delete(request: Request) -> Response:
         access.supervisor(agent)
         canned.delete(db, canned.get(db, canned_id), by=agent, now=desk.clock())
 
-    await act(request, verb)
-    return RedirectResponse("/admin/canned?notice=canned_deleted", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/canned", change_id, notice="canned_deleted")
 
 
 async def _save(request: Request, canned_id: int | None) -> Response:
@@ -204,11 +208,11 @@ async def _save(request: Request, canned_id: int | None) -> Response:
             canned.change(db, reply, told, files=files, without=without, by=agent, now=desk.clock())
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
     except (Invalid, Conflict) as error:
         return await _form(request, canned_id, values, {str(error.facts.get("field", "")): error.code}, 422,
                            facts=error.facts)  # fmt: skip
-    return RedirectResponse("/admin/canned?notice=saved", 303)
+    return saved("/admin/canned", change_id)
 
 
 async def _form(request: Request, canned_id: int | None, values: dict[str, str] | None, errors: dict[str, str],

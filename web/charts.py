@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from helpdesk.accuracy import Bin, Point, QueueFigures
-from helpdesk.feedback import Slot
 from helpdesk.measures import Calls
-from web.render import percent
+from helpdesk.reporting.values import percent
 
 WIDTH, HEIGHT = 520, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 26, 30, 42
@@ -41,18 +40,6 @@ class _Frame:
             w=self.width, h=HEIGHT, label=label, grid=self._grid(), mid=(LEFT + self.width - RIGHT) / 2,
             foot=HEIGHT - 6, x=x, y=y, parts=Markup("").join(parts),
         )  # fmt: skip
-
-    def levels(self) -> Markup:
-        """Lines of equal share alone, for a drawing whose other axis is time."""
-        lines = []
-        for step in range(6):
-            up = self.least + (1 - self.least) * step / 5
-            lines.append(_line(self.x(0), self.y(up), self.x(1), self.y(up), "chart-grid"))
-            lines.append(
-                Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="end" dominant-baseline="middle">{}</text>')
-                .format(LEFT - 6, self.y(up), percent(round(up, 2)))
-            )  # fmt: skip
-        return Markup("").join(lines)
 
     def _grid(self) -> Markup:
         lines = []
@@ -118,36 +105,6 @@ def bars(counts: Sequence[int], *, label: str) -> Markup:
     width = len(counts) * (wide + 2)
     frame = '<svg class="chart-bars" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
     return Markup(frame + "{drawn}</svg>").format(w=width, h=high, label=label, drawn=Markup("").join(drawn))
-
-
-def satisfaction(slots: Sequence[Slot], *, label: str) -> Markup:
-    """The share of satisfied customers over time: a dot a day or week with its 95 % interval, larger the more
-    answered; days on which nobody did stay empty."""
-    frame = _Frame(width=720)
-    most = max((slot.csat.of for slot in slots), default=1) or 1
-    told = [(frame.x((place + 0.5) / len(slots)), slot) for place, slot in enumerate(slots) if slot.csat.of]
-    parts = [Markup('<polyline class="chart-curve" points="{}"/>').format(
-        " ".join(f"{x},{frame.y(slot.csat.value or 0)}" for x, slot in told))]  # fmt: skip
-    for x, slot in told:
-        low, high = slot.csat.interval
-        parts.append(_line(x, frame.y(low), x, frame.y(high), "chart-whisker"))
-        said = f"{_days(slot)}: {percent(slot.csat.value)}, n = {slot.csat.of:,}"
-        size = round(3 + 4 * math.sqrt(slot.csat.of / most), 1)
-        kind = "chart-few" if slot.csat.is_few else "chart-dot"
-        parts.append(_dot(x, frame.y(slot.csat.value or 0), size, said, kind))
-    ticks = [slots[place] for place in sorted({0, len(slots) // 2, len(slots) - 1})] if slots else []
-    for slot in ticks:
-        x = frame.x((slots.index(slot) + 0.5) / len(slots))
-        parts.append(Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            x, HEIGHT - BOTTOM + 16, f"{slot.first.month}/{slot.first.day}"))  # fmt: skip
-    return Markup(
-        '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">{grid}{parts}</svg>'
-    ).format(w=720, h=HEIGHT, label=label, grid=frame.levels(), parts=Markup("").join(parts))  # fmt: skip
-
-
-def _days(slot: Slot) -> str:
-    begin = f"{slot.first.year}/{slot.first.month:02}/{slot.first.day:02}"
-    return begin if slot.first == slot.last else f"{begin} – {slot.last.month:02}/{slot.last.day:02}"
 
 
 def trend(told: Sequence[Calls], *, label: str) -> Markup:

@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, checklist_templates, queues
+from helpdesk import kept as keeping
 from helpdesk.errors import Invalid
-from models import Agent
-from web.edge import act, desk_of, html, look, one_of
+from models import Agent, ChecklistTemplate
+from web import kept
+from web.edge import act, desk_of, html, look
 
 NAMES = ("name", "queue_id", "items")
 
@@ -20,7 +22,7 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         return {"rows": checklist_templates.everyone(db, language=agent.language),
-                "deleted": checklist_templates.deleted(db)}  # fmt: skip
+                "deleted": keeping.deleted(db, ChecklistTemplate)}  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= told | {"view": "checklist-templates"}
@@ -38,36 +40,15 @@ async def edit(request: Request) -> Response:
     return await (_form(request, template_id, None, {}) if request.method == "GET" else _save(request, template_id))
 
 
-async def switch(request: Request) -> Response:
-    """Offer it, or no longer."""
-    value = str((await request.form()).get("value", ""))
-    return await _change(
-        request, "saved",
-        lambda db, row, by, now: checklist_templates.switch(
-            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
+async def turn(request: Request) -> Response:
+    """Offer it, or no longer; take it away, and bring it back."""
+    template_id = request.path_params["template_id"]
 
-
-async def delete(request: Request) -> Response:
-    """Take it away."""
-    return await _change(request, "template_deleted",
-                         lambda db, row, by, now: checklist_templates.delete(db, row, by=by, now=now))  # fmt: skip
-
-
-async def restore(request: Request) -> Response:
-    """Bring it back."""
-    return await _change(request, "restored",
-                         lambda db, row, by, now: checklist_templates.restore(db, row, by=by, now=now))  # fmt: skip
-
-
-async def _change(request: Request, notice: str, verb: Any) -> Response:
-    template_id, now = request.path_params["template_id"], desk_of(request).clock()
-
-    def run(db: Session, agent: Agent) -> None:
+    def find(db: Session, agent: Agent) -> ChecklistTemplate:
         access.supervisor(agent)
-        verb(db, checklist_templates.get(db, template_id), agent, now)
+        return checklist_templates.get(db, template_id)
 
-    await act(request, run)
-    return RedirectResponse(f"/admin/checklists?notice={notice}", 303)
+    return await kept.turn(request, find, "/admin/checklists", deleted="template_deleted", restored="restored")
 
 
 async def _save(request: Request, template_id: int | None) -> Response:
@@ -79,8 +60,8 @@ async def _save(request: Request, template_id: int | None) -> Response:
         access.supervisor(agent)
         if queue and (not queue.isascii() or not queue.isdecimal() or len(queue) > 9):
             raise Invalid("unknown_choice", field="queue_id")
-        kept = checklist_templates.get(db, template_id) if template_id else None
-        checklist_templates.save(db, kept, name=values["name"], items=values["items"],
+        template = checklist_templates.get(db, template_id) if template_id else None
+        checklist_templates.save(db, template, name=values["name"], items=values["items"],
                                  queue_id=int(queue) if queue else None, by=agent, now=now)  # fmt: skip
 
     try:
@@ -94,11 +75,10 @@ async def _form(request: Request, template_id: int | None, values: dict[str, str
                 status: int = 200) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        kept = checklist_templates.get(db, template_id) if template_id else None
         shown = values
         if shown is None:
-            assert kept is not None
-            shown = {"name": kept.name, "queue_id": str(kept.queue_id or ""), "items": "\n".join(kept.items)}
+            row = checklist_templates.get(db, template_id or 0)
+            shown = {"name": row.name, "queue_id": str(row.queue_id or ""), "items": "\n".join(row.items)}
         return {"values": shown, "queues": [
             {"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)]}  # fmt: skip
 

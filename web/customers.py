@@ -146,7 +146,7 @@ async def new(request: Request) -> Response:
     desk, values = desk_of(request), await _values(request)
 
     def verb(db: Session, agent: Agent) -> int:
-        made = numbers.create(db, _typed(values), region=desk.settings.region, now=desk.clock())
+        made = numbers.create(db, _typed(values), region=desk.settings.region, by=agent, now=desk.clock())
         assert made.id is not None
         return made.id
 

@@ -26,7 +26,7 @@ from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
-from models import Agent, Presence
+from models import Agent, Presence, Role
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -153,8 +153,16 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
+        "undo_id": _undoable(agent, request),
         "view": request.query_params.get("view", ""),
     }
+
+
+def _undoable(agent: Agent, request: Request) -> int | None:
+    """The change of settings that was just saved, for whoever may take it back."""
+    number = request.query_params.get("change", "")
+    is_one = agent.role == Role.SUPERVISOR and number.isascii() and number.isdecimal() and len(number) < 10
+    return int(number) if is_one else None
 
 
 def me(db: Session, agent: Agent) -> dict[str, Any]:
@@ -176,14 +184,17 @@ def rail_facts(rail: views.Rail) -> dict[str, Any]:
         "urgent": rail.urgent,
         "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
         "calls_waiting": rail.calls, "callbacks": rail.callbacks, "callbacks_overdue": rail.callbacks_overdue,
-        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread,
+        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread, "drafts": rail.drafts,
     }  # fmt: skip
 
 
 def desk_facts(request: HTTPConnection) -> dict[str, Any]:
-    """The desk's name and kind."""
-    settings = desk_of(request).settings
-    return {"name": settings.name, "is_demo": settings.demo, "version": request.app.state.version}
+    """The desk's name, kind and looks; `picture` and `style` are addresses, "" where it looks as it came."""
+    desk = desk_of(request)
+    picture = f"/logo/{desk.look.logo_id}" if desk.look.logo_id else ""
+    style = f"/appearance.css?v={desk.look.accent[1:]}" if desk.look.accent else ""
+    return {"name": desk.settings.name, "is_demo": desk.settings.demo, "version": request.app.state.version,
+            "picture": picture, "style": style}  # fmt: skip
 
 
 def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:
@@ -202,7 +213,7 @@ def back(request: Request, default: str, *, notice: str = "") -> RedirectRespons
     referer = urlsplit(request.headers.get("referer", ""))
     ours = referer.netloc == request.headers.get("host", "") and re.match(r"/(?!/)", referer.path)
     path = referer.path if ours else default
-    query = [(k, v) for k, v in _pairs(referer.query) if k not in ("notice", "canned")] if ours else []
+    query = [(k, v) for k, v in _pairs(referer.query) if k not in ("notice", "canned", "change")] if ours else []
     if notice:
         query.append(("notice", notice))
     return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)

@@ -19,7 +19,8 @@ from helpdesk.exchange_trials import Seen
 from helpdesk.exchanges import Form
 from models import Agent, Exchange, ExchangeKind
 from web import hooks
-from web.edge import act, desk_of, html, look, see
+from web.edge import desk_of, html, look, see
+from web.settings_history import change, saved
 
 LONGEST = 20_000
 KINDS = tuple(kind.value for kind in ExchangeKind)
@@ -81,11 +82,11 @@ async def mapping(request: Request) -> Response:
         exchanges.map_names(db, exchange, names | {"values": words}, by=access.supervisor(agent), now=desk.clock())
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
     except Invalid as error:
         return await _show(request, errors={"mapping": error.code}, status=422)
     desk.doors_changed()
-    return RedirectResponse(f"/admin/exchanges/{exchange_id}?notice=saved#mapping", 303)
+    return saved(f"/admin/exchanges/{exchange_id}", change_id, part="mapping")
 
 
 async def attempt(request: Request) -> Response:
@@ -172,10 +173,10 @@ async def _do(request: Request, what: Any, notice: str, *, back: str | None = No
     def verb(db: Session, agent: Agent) -> None:
         what(db, exchanges.get(db, exchange_id), by=access.supervisor(agent), now=desk.clock(), **more)
 
-    await act(request, verb)
+    _, change_id = await change(request, verb)
     desk.doors_changed()
     where = f"/{exchange_id}" if back is None else back
-    return RedirectResponse(f"/admin/exchanges{where}?notice={notice}", 303)
+    return saved(f"/admin/exchanges{where}", change_id, notice=notice)
 
 
 async def _save(request: Request, exchange_id: int | None) -> Response:
@@ -192,12 +193,12 @@ async def _save(request: Request, exchange_id: int | None) -> Response:
         return exchange_id
 
     try:
-        made = await act(request, verb)
+        made, change_id = await change(request, verb)
     except Invalid as error:
         errors = {str(error.facts.get("field", "")): error.code}
         return await _form(request, exchange_id, kind, form | {"secret": ""}, errors, 422)
     desk.doors_changed()
-    return RedirectResponse(f"/admin/exchanges/{made}?notice=saved", 303)
+    return saved(f"/admin/exchanges/{made}", change_id)
 
 
 def _form_of(typed: Mapping[str, str], kind: str, *, name: str = "") -> Form:

@@ -13,11 +13,13 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, feedback, queues, reports, topics
+from helpdesk import access, audit, feedback, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
+from helpdesk.reporting import feedback as feedback_sheets
+from helpdesk.reporting import files
 from models import Agent
-from web import charts, exports, words
+from web import words
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
@@ -30,12 +32,9 @@ async def page(request: Request) -> Response:
     """A period beside the one before it; with `behind`, the sentences of one number."""
     query, desk = request.query_params, desk_of(request)
     errors: dict[str, str] = {}
-    language = ""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        nonlocal language
         access.supervisor(agent)
-        language = agent.language
         told: dict[str, Any] = {
             "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None}
         try:
@@ -61,10 +60,10 @@ async def page(request: Request) -> Response:
         told["found"] = await run_in_threadpool(
             feedback.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
         )
+        title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
+        told["chart"] = feedback_sheets.trend(told["trend"], title)
+        told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
         told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
-        gettext = renderer_of(request).gettext(language)
-        told["chart"] = charts.satisfaction(told["trend"], label=words.sentence(gettext, "feedback_name", "trend"))
-        told["differs"] = feedback.differ(told["marks"].csat, told["marks_before"].csat)
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue")}
     chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}
     kept = "&".join(f"{name}={value}" for name, value in chosen.items() if value)
@@ -79,24 +78,25 @@ async def file(request: Request) -> Response:
     """Every text of the period with its topics and feeling, names and numbers masked, as CSV or a spreadsheet."""
     kind = request.url.path.rpartition(".")[2]
 
-    def verb(db: Session, agent: Agent) -> tuple[list[feedback.Said], dict[str, Any], reports.Period]:
+    def verb(db: Session, agent: Agent) -> tuple[Any, dict[str, Any], reports.Period]:
         access.supervisor(agent)
         asked = _period(request)
         now, _, queue_id, sources = _asked(request, db, asked)
-        told = feedback.collect(db, now, sources=sources, queue_id=queue_id)
-        return told, topics.looked_for(db, language=agent.language), asked
+        return (now, sources, queue_id), topics.looked_for(db, language=agent.language), asked
 
-    agent, (said, looked, asked) = await see(request, verb)
+    agent, ((now, sources, queue_id), looked, asked) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "feedback", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
     name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"
+    said = feedback.every(desk_of(request).database, now, sources=sources, queue_id=queue_id)
     rows = feedback.lines(said, looked)
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
-        return StreamingResponse(exports.csv_lines(heads, rows), media_type="text/csv; charset=utf-8", headers=kept)
-    content = await run_in_threadpool(exports.spreadsheet, heads, rows, widths=WIDTHS)
-    return Response(content, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                    headers=kept)  # fmt: skip
+        return StreamingResponse(files.csv_lines(heads, rows), media_type=files.CSV, headers=kept)
+    title = words.sentence(gettext, "report_title", "feedback")
+    pieces = files.spreadsheet_pieces([files.Leaf(title, heads, rows, WIDTHS)])
+    return StreamingResponse(pieces, media_type=files.XLSX, headers=kept)
 
 
 async def correct(request: Request) -> Response:

@@ -10,14 +10,16 @@ from typing import Any
 from sqlmodel import Session
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, agents, fields, queues
 from helpdesk.errors import Invalid
 from helpdesk.events import one_act
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Channel, FieldKind, TicketField
 from web import tickets
 from web.edge import act, back, desk_of, html, look
+from web.settings_history import change, saved, still
 
 DESCRIBED = ("name", "name_en", "key", "kind", "choices", "pattern", "hint")
 
@@ -103,8 +105,8 @@ async def arrange(request: Request) -> Response:
         else:
             raise Invalid("unknown_choice", field="do")
 
-    await act(request, verb)
-    return back(request, "/admin/fields")
+    _, change_id = await change(request, verb)
+    return still(request, "/admin/fields", change_id)
 
 
 async def _save(request: Request, field_id: int | None) -> Response:
@@ -120,16 +122,19 @@ async def _save(request: Request, field_id: int | None) -> Response:
         else:
             fields.change(db, fields.get(db, field_id), told, by=agent, now=desk.clock())
 
+    values = typed | {"is_required": told.is_required, "conditions": _by_what(conditions)}
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, field_id, values, will=seen.shown)
     except Invalid as error:
-        values = typed | {"is_required": told.is_required, "conditions": _by_what(conditions)}
         return await _form(request, field_id, values, {str(error.facts.get("field", "")): error.code})
-    return RedirectResponse("/admin/fields?notice=saved", 303)
+    return saved("/admin/fields", change_id)
 
 
 async def _form(
-    request: Request, field_id: int | None, values: dict[str, Any] | None = None, errors: dict[str, str] | None = None
+    request: Request, field_id: int | None, values: dict[str, Any] | None = None, errors: dict[str, str] | None = None,
+    will: Any = None,
 ) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
@@ -150,7 +155,7 @@ async def _form(
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= told | {"view": "fields", "field_id": field_id, "errors": errors or {}}
+    frame |= told | {"view": "fields", "field_id": field_id, "errors": errors or {}, "will": will}
     return html(request, "fields/form.html", frame["me"]["language"], 422 if errors else 200, **frame)
 
 

@@ -22,7 +22,7 @@ import cti.phonebridge
 import cti.push
 import cti.twilio
 from cti import Unproven
-from helpdesk import callbacks, contacts, exchange_log, exchanges
+from helpdesk import callbacks, contacts, exchange_log, exchanges, sms
 from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, Rejected
 from helpdesk.mail import posted
@@ -255,14 +255,50 @@ async def _hear_and_answer(request: Request) -> Response:
     return _twiml(await desk.database.read(callbacks.voice_answer, call_key, settings=desk.settings))
 
 
+async def twilio_text(request: Request) -> Response:
+    """Somebody wrote to our number: stop and start are obeyed, whatever else it says is kept nowhere."""
+    desk, body = desk_of(request), await _proven(request)
+    if body is None:
+        return _refused()
+    form = cti.twilio.form(body)
+    answer = await desk.database.write(
+        sms.heard, form.get("From", ""), form.get("Body", ""), region=desk.settings.region, now=desk.clock()
+    )
+    return _twiml(cti.twilio.say_in_text(answer))
+
+
+async def twilio_text_status(request: Request) -> Response:
+    """What became of a short message of ours."""
+    desk, body = desk_of(request), await _proven(request)
+    if body is None:
+        return _refused()
+    form = cti.twilio.form(body)
+    sid, state, code = (form.get(name, "") for name in ("MessageSid", "MessageStatus", "ErrorCode"))
+    await desk.database.write(sms.status, sid[:64], state, code, now=desk.clock())
+    return _twiml(cti.twilio.nothing())
+
+
 async def _hear_twilio(request: Request) -> dict[str, str] | None:
     """Prove, store and read a callback. Returns its form; None when it is not Twilio's."""
-    desk = desk_of(request)
+    desk, body = desk_of(request), await _proven(request)
+    if body is None:
+        return None
+    path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+    body = cti.twilio.concealed(body)
+    form = cti.twilio.form(body)
+    events = cti.twilio.read(form, path=path)
+    key = _key([f"{path}:{event.event_id}" for event in events], body)
+    await desk.keep_callback(InboundKind.TWILIO, "twilio", key, body, {"path": path})
+    return form
+
+
+async def _proven(request: Request) -> bytes | None:
+    """The body of a callback that Twilio signed; None for any other."""
     body = await _body(request)
     if body is None:
         return None
     path, query = request.scope["raw_path"].decode("latin-1").partition("?")[0], request.url.query
-    settings = desk.settings
+    settings = desk_of(request).settings
     tokens = [settings.twilio_auth_token.get_secret_value(), settings.twilio_auth_token_old.get_secret_value()]
     try:
         cti.twilio.prove(
@@ -274,12 +310,7 @@ async def _hear_twilio(request: Request) -> dict[str, str] | None:
     except Unproven as error:
         logger.warning("refused a callback at %s: %s", path, error)
         return None
-    body = cti.twilio.concealed(body)
-    form = cti.twilio.form(body)
-    events = cti.twilio.read(form, path=path)
-    key = _key([f"{path}:{event.event_id}" for event in events], body)
-    await desk.keep_callback(InboundKind.TWILIO, "twilio", key, body, {"path": path})
-    return form
+    return body
 
 
 async def _body(request: Request, *, limit: int = BODY_MAX) -> bytes | None:

@@ -45,6 +45,9 @@ SEEN_SECONDS = 30.0
 """How often it is written down whose pages are open, so that calls go to nobody who has left."""
 CHECK_SECONDS = 15.0
 """How long a line may go on to say that it looks at a ticket until it is looked up whether it still may."""
+GATHER_SECONDS = 1.0
+"""How long a line that was just told that a region is stale is not told so again, unless there is more to say: its page
+fetches no region more often."""
 SAID_MAX, SAID_MOST = 200, 12
 """Characters of a page's word, and words in a second; what is more is not heard."""
 HERE = "tickets/_here.html"
@@ -71,6 +74,20 @@ class Line:
     checked: float = 0.0  # when that was last looked up (monotonic)
     said: float = 0.0  # since when its words are counted (monotonic)
     words: int = 0
+    told: set[str] = field(default_factory=set)  # regions that were said to be stale since `told_at` (monotonic)
+    told_at: float = 0.0
+    owed: dict[str, None] = field(default_factory=dict)  # regions that went stale again, which is yet to be said
+
+    def may_wait(self, regions: Iterable[str], now: float) -> bool:
+        """Whether it was told of all these regions a moment ago, so that it may hear the same a little later."""
+        return now - self.told_at < GATHER_SECONDS and self.told.issuperset(regions)
+
+    def has_heard(self, regions: Iterable[str], now: float) -> None:
+        """It is told of these regions now."""
+        if now - self.told_at >= GATHER_SECONDS:
+            self.told_at, self.told = now, set()
+        self.told.update(regions)
+        self.owed.clear()
 
     def put(self, item: str | int) -> None:
         """Text to send, or a number to close with; never before what was missed, or its number would hide that."""
@@ -110,6 +127,7 @@ class Hub:
         self._presence = Presence()
         self._process = secrets.token_hex(6)
         self._minding: asyncio.Task[None] | None = None
+        self._paying: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Begin to follow the log from where it is now."""
@@ -127,6 +145,8 @@ class Hub:
         self._desk.database.before_commit.remove(self._draw)
         self._desk.database.after_commit.remove(self._hand_over)
         self._desk.bus.on_aside.remove(self._hear_aside)
+        if self._paying is not None:
+            self._paying.cancel()
         for task in filter(None, (self._follower, self._warming, self._minding)):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -177,6 +197,7 @@ class Hub:
         """
         while await self._pass_on():
             pass
+        self._pay()
         for line in self._lines:
             line.put(json.dumps({"n": self._number, "do": []}))
 
@@ -185,6 +206,7 @@ class Hub:
         misses nothing."""
         own = [line for line in self._lines if line.agent_id == agent_id]
         if own:
+            self._pay()
             max(own, key=lambda line: line.since).put(json.dumps({"n": self._number, "do": [{"open": path}]}))
         return bool(own)
 
@@ -275,14 +297,43 @@ class Hub:
         return len(told) == BATCH
 
     def _send_out(self, ops: list[Op]) -> None:
-        """Give every line what it hears of these; what is the same for many is encoded once."""
-        texts: dict[tuple[int, ...], str] = {}
+        """Give every line what it hears of these; what is the same for many is encoded once.
+
+        After every step of a call everybody's board is stale. A line that has just heard so, and of which nothing else
+        is to be said, is told at the end of the second, or with whatever comes before. Its number stays behind till
+        then, so that a break in between loses nothing.
+        """
+        texts: dict[tuple[int | str, ...], str] = {}
+        now = time.monotonic()
         for line in self._lines:
             mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
-            if mine:
-                if mine not in texts:
-                    texts[mine] = _encode(self._number, [ops[index] for index in mine])
-                line.put(texts[mine])
+            if not mine:
+                continue
+            stale = {region: None for index in mine for region in ops[index].do.get("stale", ())}
+            if all("stale" in ops[index].do for index in mine) and line.may_wait(stale, now):
+                line.owed |= stale
+                if self._paying is None and self._loop is not None:
+                    self._paying = self._loop.call_later(GATHER_SECONDS, self._pay)
+                continue
+            more = tuple(region for region in line.owed if region not in stale)
+            line.has_heard((*stale, *more), now)
+            if (*mine, *more) not in texts:
+                texts[*mine, *more] = _encode(self._number, [*(ops[index] for index in mine), *map(_stale, more)])
+            line.put(texts[*mine, *more])
+
+    def _pay(self) -> None:
+        """Tell every line what was left for later."""
+        if self._paying is not None:
+            self._paying.cancel()
+            self._paying = None
+        texts: dict[tuple[str, ...], str] = {}
+        now = time.monotonic()
+        for line in self._lines:
+            if owed := tuple(line.owed):
+                line.has_heard(owed, now)
+                if owed not in texts:
+                    texts[owed] = _encode(self._number, map(_stale, owed))
+                line.put(texts[owed])
 
     def _listening(self) -> None:
         """Who listens has changed."""
@@ -407,6 +458,8 @@ class Hub:
 
     def _show_here(self, ticket_ids: set[int], line: Line | None = None) -> None:
         """Tell those who have these tickets open who else has; and the other processes of a line of ours."""
+        if ticket_ids:
+            self._pay()
         for ticket_id in ticket_ids:
             lines = [each for each in self._lines if each.at == ticket_id]
             people = self._presence.at(ticket_id)
@@ -482,6 +535,10 @@ def topics_of(db: Session, agent: Agent) -> frozenset[str]:
 
 def _about_call(told: Iterable[Fact], call_id: int) -> list[Fact]:
     return [fact for fact in told if getattr(fact, "call_id", None) == call_id]
+
+
+def _stale(region: str) -> Op:
+    return Op(frozenset(), None, {"stale": [region]})
 
 
 def _hears(line: Line, op: Op) -> bool:

@@ -25,6 +25,11 @@ EVERYONE = "everyone"
 CARD, ROW, TOLD = "calls/_card.html", "tickets/_row.html", "queues/_told.html"
 SILENT: set[type[Fact]] = {
     facts.AgentChanged,  # the hub itself acts on it
+    facts.SettingChanged,  # what was set is told by a fact of its own
+    facts.SignedIn,
+    facts.SignedOut,
+    facts.SignInRefused,
+    facts.TableExported,
     facts.CustomerAdded,  # whoever makes a record is shown it; search follows
 }
 
@@ -76,6 +81,7 @@ def _ticket(touched: Touched, fact: Any) -> None:
     touched.tickets.setdefault(fact.ticket_id, set()).update(here)
     touched.stale.setdefault("rail", set()).update(here)
     touched.stale.setdefault("approvals", set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     # A new ticket is nobody's yet: of it the live view of other queues shows nothing.
     touched.stale.setdefault("board", set()).update(here if isinstance(fact, facts.TicketOpened) else {EVERYONE})
 
@@ -115,6 +121,7 @@ def _call(touched: Touched, fact: Any) -> None:
     here = {queue_topic(fact.queue_id), *(agent_topic(agent_id) for agent_id in fact.agent_ids)}
     for region in ("calls", "rail", "board"):
         touched.stale.setdefault(region, set()).update(here)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
 
 
 def _customer(touched: Touched, fact: Any) -> None:
@@ -163,12 +170,26 @@ def _feedback(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
 
 
+def _dashboard(touched: Touched, fact: Any) -> None:
+    touched.stale.setdefault("dashboards", set()).add(EVERYONE)
+    touched.stale.setdefault(f"dashboard-{fact.dashboard_id}", set()).add(EVERYONE)
+
+
+def _schedules(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("schedules", set()).add(SUPERVISORS)
+
+
+def _tokens(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("tokens", set()).add(SUPERVISORS)
+
+
 def _wall(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("walls", set()).add(SUPERVISORS)
 
 
 def _state(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("me", set()).add(agent_topic(fact.agent_id))
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("board", set()).add(EVERYONE)
     if fact.by_id not in (None, fact.agent_id):
         touched.told.append((agent_topic(fact.agent_id), fact))
@@ -209,6 +230,7 @@ def _queue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("rail", set()).add(EVERYONE)
     touched.stale.setdefault("me", set()).add(EVERYONE)
     touched.stale.setdefault("board", set()).add(EVERYONE)
+    touched.stale.setdefault("workload", set()).add(SUPERVISORS)
     touched.stale.setdefault("accuracy", set()).add(SUPERVISORS)
 
 
@@ -319,6 +341,10 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
+    facts.DashboardChanged: _dashboard,
+    facts.ScheduleChanged: _schedules,
+    facts.ReportMailed: _schedules,
+    facts.ApiTokenChanged: _tokens,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,
     facts.PromiseChanged: _ticket,

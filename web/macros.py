@@ -10,9 +10,9 @@ from helpdesk import access, canned, macros, queues, terms
 from helpdesk.errors import Invalid, NotAllowed
 from helpdesk.macros import Form
 from models import Agent, Role
-from web import builder
+from web import builder, kept
 from web.builder import Draft
-from web.edge import act, desk_of, fragment, html, look, one_of, see, wants_fragment
+from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 from web.rules import choices, speaker
 
 PLAIN = ("name", "queue_id")
@@ -94,29 +94,11 @@ async def edit(request: Request) -> Response:
     return await (_form(request, macro_id, None, {}) if request.method == "GET" else _save(request, macro_id))
 
 
-async def switch(request: Request) -> Response:
-    """Offer it, or no longer."""
-    value = str((await request.form()).get("value", ""))
-    return await _change(
-        request, "saved",
-        lambda db, row, by, now: macros.switch(
-            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
-
-
-async def delete(request: Request) -> Response:
-    """Take it away."""
-    return await _change(request, "macro_deleted", lambda db, row, by, now: macros.delete(db, row, by=by, now=now))
-
-
-async def restore(request: Request) -> Response:
-    """Bring it back."""
-    return await _change(request, "restored", lambda db, row, by, now: macros.restore(db, row, by=by, now=now))
-
-
-async def _change(request: Request, notice: str, verb: Any) -> Response:
-    macro_id, now = request.path_params["macro_id"], desk_of(request).clock()
-    await act(request, lambda db, agent: verb(db, macros.get(db, agent, macro_id), agent, now))
-    return RedirectResponse(f"/admin/macros?notice={notice}", 303)
+async def turn(request: Request) -> Response:
+    """Offer it, or no longer; take it away, and bring it back."""
+    macro_id = request.path_params["macro_id"]
+    return await kept.turn(request, lambda db, agent: macros.get(db, agent, macro_id), "/admin/macros",
+                           deleted="macro_deleted", restored="restored")  # fmt: skip
 
 
 async def _save(request: Request, macro_id: int | None) -> Response:
@@ -128,8 +110,8 @@ async def _save(request: Request, macro_id: int | None) -> Response:
         return await _form(request, macro_id, draft, {})
 
     def verb(db: Session, agent: Agent) -> None:
-        kept = macros.get(db, agent, macro_id) if macro_id else None
-        macros.save(db, kept, _typed(draft, agent), by=agent, settings=desk.settings, now=desk.clock())
+        macro = macros.get(db, agent, macro_id) if macro_id else None
+        macros.save(db, macro, _typed(draft, agent), by=agent, settings=desk.settings, now=desk.clock())
 
     try:
         await act(request, verb)

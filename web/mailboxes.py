@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, mailboxes, queues
 from helpdesk.errors import Invalid
 from helpdesk.mail import fetch
 from helpdesk.mailboxes import Form
 from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
-from web.edge import act, desk_of, html, look, see
+from web.edge import desk_of, html, look, see
+from web.settings_history import change, saved
 
 FIELDS = ("name", "address", "host", "port", "security", "user", "auth", "client_id", "token_url", "scope", "folder",
           "after", "move_to", "queue_id", "takes_reply_to", "takes_from", "smtp_host", "smtp_port", "smtp_security",
@@ -40,7 +41,7 @@ async def page(request: Request) -> Response:
 async def new(request: Request) -> Response:
     """An empty form, or a new mailbox."""
     if request.method == "GET":
-        return await _form(request, None, EMPTY, {})
+        return await _form(request, None, EMPTY | await _for_queue(request), {})
     return await _save(request, None)
 
 
@@ -93,9 +94,9 @@ async def _do(request: Request, what: Any, notice: str) -> Response:
     def verb(db: Session, agent: Agent) -> None:
         what(db, mailboxes.get(db, mailbox_id), by=access.supervisor(agent), now=desk.clock())
 
-    await act(request, verb)
+    _, change_id = await change(request, verb)
     desk.collector.wake()
-    return RedirectResponse(f"/admin/mailboxes?notice={notice}", 303)
+    return saved("/admin/mailboxes", change_id, notice=notice)
 
 
 async def _save(request: Request, mailbox_id: int | None) -> Response:
@@ -112,11 +113,14 @@ async def _save(request: Request, mailbox_id: int | None) -> Response:
             mailboxes.change(db, mailboxes.get(db, mailbox_id), form, **told)
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
     except Invalid as error:
         return await _form(request, mailbox_id, values, {str(error.facts.get("field", "")): error.code}, 422)
     desk.collector.wake()
-    return RedirectResponse("/admin/mailboxes?notice=saved", 303)
+    guided = str((await request.form()).get("guided", ""))
+    if mailbox_id is None and guided.isdecimal() and len(guided) < 10:
+        return saved(f"/admin/queues/{guided}/guide", change_id, part="words")
+    return saved("/admin/mailboxes", change_id)
 
 
 async def _form(request: Request, mailbox_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
@@ -139,10 +143,21 @@ async def _form(request: Request, mailbox_id: int | None, values: dict[str, str]
     return html(request, "mailboxes/form.html", frame["me"]["language"], status, **frame)
 
 
+async def _for_queue(request: Request) -> dict[str, str]:
+    """What is known of a mailbox where a queue asks for one."""
+    typed = request.query_params.get("queue", "")
+    if not (typed.isdecimal() and len(typed) < 10):
+        return {}
+    _, queue = await see(request, lambda db, agent: queues.get(db, int(typed)))
+    address = queue.address or ""
+    return {"name": queue.name, "address": address, "user": address, "queue_id": typed, "guided": typed}
+
+
 async def _values(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What was typed, the secrets apart from what may be shown again."""
     form = await request.form()
     values = {name: str(form.get(name, ""))[:LONGEST] for name in FIELDS}
+    values["guided"] = str(form.get("guided", ""))[:10]
     values |= {name: EMPTY[name] for name in ("smtp_port", "smtp_security") if not values[name]}
     names = {"secret": "refresh_token" if values["auth"] == "xoauth2" else "secret", "client_secret": "client_secret",
              "smtp_secret": "smtp_secret"}  # fmt: skip

@@ -4,6 +4,7 @@ One form has all the modes. Each has recipient fields of its own, so that it wor
 the fields of the mode that was chosen.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, merging, outgoing, queues, reply_locks, safety
+from helpdesk import access, agents, conversations, drafts, merging, outgoing, queues, reply_locks, safety
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
@@ -41,7 +42,7 @@ async def reply(request: Request) -> Response:
     # Asked before anything is unpacked: whoever may not reply leaves no file here.
     author, _ = await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        files = await _files(request, form, asking.kept_of(request, form, author, ticket_id))
+        files = await files_of(request, form, asking.kept_of(request, form, author, ticket_id))
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
         laid = canned.laid(form)
@@ -61,6 +62,7 @@ async def reply(request: Request) -> Response:
         safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))
         outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
         reply_locks.release(db, found, by=agent, now=now)
+        drafts.drop(db, agent, f"reply-{ticket_id}")
 
     try:
         await act(request, write)
@@ -76,7 +78,7 @@ async def new(request: Request) -> Response:
         return await _form(request, {name: request.query_params.get(name, "") for name in FIELDS}, {})
     author, _ = await see(request, lambda db, agent: None)
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
-        files = await _files(request, form, asking.kept_of(request, form, author, 0))
+        files = await files_of(request, form, asking.kept_of(request, form, author, 0))
         typed = {name: str(form.get(name, ""))[:200_000] for name in FIELDS}
         confirmed = str(form.get("confirmed", ""))
         laid = canned.laid(form)
@@ -97,6 +99,7 @@ async def new(request: Request) -> Response:
         message = outgoing.begin(
             db, draft, queue=queue, customer=customer, by=agent, settings=desk.settings, now=desk.clock()
         )
+        drafts.drop(db, agent, f"new-{customer.id}" if customer is not None else "new")
         return message.ticket_id
 
     try:
@@ -149,10 +152,10 @@ def asked_query(request: Request) -> str:
 
 
 def typed_again(
-    request: Request, db: Session, agent: Agent, shown: conversations.TicketView, again: asking.Again
+    request: Request, db: Session, agent: Agent, shown: conversations.TicketView, typed: Mapping[str, str]
 ) -> conversations.TicketView:
-    """The ticket with what was typed in its box, where the mail was halted."""
-    typed, found = again.typed, access.ticket(db, agent, shown.id)
+    """The ticket with what was typed in its box: of a mail that was halted, or of a draft."""
+    found = access.ticket(db, agent, shown.id)
     mode = typed.get("mode") if typed.get("mode") in MODES else shown.reply.mode
     about, taken_back = (int(value) if (value := typed.get(name, "")).isdecimal() else 0 for name in ("about", "again"))
     asked = Asked(forward=about) if mode == "forward" else Asked(reply=about)
@@ -186,7 +189,7 @@ def _draft(
     )  # fmt: skip
 
 
-async def _files(request: Request, form: FormData, kept: list[Attachment]) -> list[Attachment]:
+async def files_of(request: Request, form: FormData, kept: list[Attachment]) -> list[Attachment]:
     """What the desk has kept of this mail, and the uploads, stored, with no message yet."""
     desk = desk_of(request)
     uploads = [file for file in form.getlist("attachments") if isinstance(file, UploadFile) and file.filename]
@@ -225,15 +228,26 @@ async def _form(
         if customer is not None and not shown["to"] and not errors:
             points = records.points_of(db, customer.id or 0)
             shown["to"] = next((point.value for point in points if point.kind == "email"), "")
-        settings = desk_of(request).settings
+        settings, now = desk_of(request).settings, desk_of(request).clock()
+        place = f"new-{customer.id}" if customer is not None else "new"
+        begun, beside = drafts.held(db, agent, place), panel
+        draft = begun if begun is not None and begun.thrown_at is None else None
+        if draft is not None and request.method == "GET":
+            shown |= {name: str(draft.told[name]) for name in FIELDS if name in draft.told and not values.get(name)}
+            shown["body"] = draft.text
+            beside = replace(panel, kept=asking.kept_views(request, drafts.files_of(draft), agent, 0))
         chosen = canned.asked_first(request, db, agent) if request.method == "GET" else None
         if chosen is not None:
-            shown["body"] = chosen.text
+            shown["body"] = f"{shown['body']}\n\n{chosen.text}" if shown.get("body") else chosen.text
         about = {name: shown[name] for name in canned.ABOUT if shown.get(name, "").isdecimal()}
         return {
             "canned": chosen,
             "canned_at": "/tickets/new/canned" + (f"?{urlencode(about)}" if about else ""),
             "values": shown,
+            "place": place,
+            "begun": draft,
+            "panel": beside,
+            "thrown_place": place if begun is not None and drafts.can_be_back(begun, now=now) else "",
             "customer": {"id": customer.id, "name": customer.name} if customer is not None else None,
             "queues": [
                 {"id": queue.id, "name": queue.called(agent.language), "sender": queue.address or settings.mail_from}
@@ -243,7 +257,7 @@ async def _form(
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "", "errors": errors, "panel": panel, "ticket": {"id": 0}} | told
+    frame |= {"view": "", "errors": errors, "ticket": {"id": 0}} | told
     return html(request, "tickets/new.html", frame["me"]["language"], status, **frame)
 
 

@@ -31,6 +31,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/inbox?view=all", N_("All open"), ""),
     ("/inbox?view=resolved", N_("Resolved"), ""),
     ("/tickets/new", N_("New e-mail"), ""),
+    ("/drafts", N_("Drafts"), ""),
     ("/search", N_("Search"), ""),
     ("/views", N_("Saved views"), ""),
     ("/calls", N_("Calls"), ""),
@@ -42,6 +43,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/account", N_("My settings"), ""),
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
+    ("/reports/boards", N_("Dashboards"), ""),
     ("/admin", N_("Administration"), Role.SUPERVISOR),
     *((place.path, place.name, Role.SUPERVISOR) for place in administration.places()),
 )

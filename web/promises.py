@@ -6,12 +6,14 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, agents, hours, policies, queues
 from helpdesk.errors import Invalid
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Channel, Policy, PromiseKind
-from web.edge import act, desk_of, html, look, one_of
+from web.edge import desk_of, html, look, one_of
+from web.settings_history import change, saved
 from web.words import codes
 
 LENGTHS = tuple(f"{kind.value}_minutes" for kind in policies.KINDS)
@@ -59,8 +61,8 @@ async def switch(request: Request) -> Response:
         is_on = one_of(str(form.get("value", "")), ("on", "off"), field="value") == "on"
         policies.switch(db, policy, is_on, by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/promises", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/promises", change_id)
 
 
 async def move(request: Request) -> Response:
@@ -72,8 +74,8 @@ async def move(request: Request) -> Response:
         policy = policies.get(db, request.path_params["policy_id"])
         policies.move(db, policy, STEPS[one_of(str(form.get("value", "")), STEPS, field="value")], by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/promises", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/promises", change_id)
 
 
 async def _save(request: Request, policy_id: int | None) -> Response:
@@ -86,14 +88,16 @@ async def _save(request: Request, policy_id: int | None) -> Response:
         policies.save(db, policies.get(db, policy_id) if policy_id else None, _read(values), by=agent, now=now)
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, policy_id, values, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, policy_id, values, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse("/admin/promises?notice=saved", 303)
+    return saved("/admin/promises", change_id)
 
 
 async def _form(request: Request, policy_id: int | None, values: dict[str, Any] | None, errors: dict[str, str],
-                status: int = 200) -> Response:  # fmt: skip
+                status: int = 200, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         shown = values if values is not None else _typed_as(_form_of(policies.get(db, policy_id or 0)))
@@ -106,7 +110,7 @@ async def _form(request: Request, policy_id: int | None, values: dict[str, Any] 
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "promises", "errors": errors, "policy_id": policy_id} | told
+    frame |= {"view": "promises", "errors": errors, "policy_id": policy_id, "will": will} | told
     return html(request, "promises/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -6,14 +6,16 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from helpdesk import access, agents, board, calls, help_signs, queues, receipts, views
+from helpdesk import access, agents, board, calls, help_signs, queues, readiness, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role
 from web import call_rules, charts, giving, safety
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
+from web.settings_history import change, saved
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
 
@@ -93,6 +95,8 @@ async def every(request: Request) -> Response:
         counts, served = queues.counts(db), agents.served_by(db)
         rows = [
             {
+                "lacks": not queue.is_triage and any(
+                    each.stops for each in readiness.lacks(db, queue, labels=labels, settings=desk.settings)),
                 "id": queue.id, "slug": queue.slug, "name": queue.called(agent.language), "phone": queue.phone,
                 "address": queue.address, "keywords": queue.keywords, "is_triage": queue.is_triage,
                 "is_known": queue.slug in labels, "agents": served.get(queue.id or 0, []),
@@ -121,7 +125,7 @@ async def edit(request: Request) -> Response:
 
 async def _save(request: Request, queue_id: int | None) -> Response:
     desk, form = desk_of(request), await request.form()
-    values = {name: str(form.get(name, ""))[:10_000] for name in FIELDS}
+    values = {name: str(form.get(name, ""))[:10_000].replace("\r\n", "\n") for name in FIELDS}
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 
@@ -143,19 +147,22 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             safety=told, calls=call_rules.read(rules) if rules else None,
             giving=giving.read(given) if given else None,
         )  # fmt: skip
-        agents.serve(db, queue, chosen, now=desk.clock())
+        agents.serve(db, queue, chosen, by=agent, now=desk.clock())
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, queue_id, values, chosen, {}, 200, told, rules, given, will=seen.shown)
     except (Invalid, Conflict) as error:
         field = str(error.facts.get("field", ""))
         return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules, given)
-    return RedirectResponse("/admin/queues?notice=saved", 303)
+    return saved("/admin/queues", change_id)
 
 
 async def _form(request: Request, queue_id: int | None, values: dict[str, str] | None, chosen: list[int],
                 errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None,
-                rules: dict[str, str] | None = None, given: dict[str, str] | None = None) -> Response:  # fmt: skip
+                rules: dict[str, str] | None = None, given: dict[str, str] | None = None,
+                will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -183,7 +190,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
         }  # fmt: skip
 
     frame, shown = await look(request, verb)
-    frame |= {"view": "every-queue", "errors": errors, "queue_id": queue_id} | shown
+    frame |= {"view": "every-queue", "errors": errors, "queue_id": queue_id, "will": will} | shown
     return html(request, "queues/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -8,6 +8,7 @@ every code of the desk becomes a sentence in `web/words.py`.
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from lucide.jinja import lucide
 from markupsafe import Markup, escape
 
-from web import words
+from helpdesk.reporting import drawing, paper
+from helpdesk.reporting.values import Voice, percent, said, seconds, written
+from web import folding, words
+from web.folding import FoldingEnvironment
+from web.keeping import Keeping
 from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
@@ -37,6 +42,7 @@ class Renderer:
         """`timezone` is an IANA name such as "Asia/Tokyo"; `static_version` goes into the address of each style and
         script, so that a browser may keep them for good and still meets a new version at once."""
         zone = ZoneInfo(timezone)
+        self._timezone = timezone
         self._environments = {lang: _environment(lang, zone, desk_name, static_version) for lang in LANGUAGES}
         self.static: Callable[[str], str] = functools.partial(_static, version=static_version)
         """The address of a style, a script or a picture."""
@@ -55,6 +61,10 @@ class Renderer:
             for template in templates:
                 environment.get_template(template)
 
+    def voice(self, lang: str) -> Voice:
+        """Who says a report's words and writes its values; see helpdesk/reporting/values.py."""
+        return _voice(lang, self._timezone)
+
     def gettext(self, lang: str) -> Callable[[str], str]:
         """Translates one English sentence; what has no translation stays English."""
         return _lookup(_translations(lang))
@@ -64,25 +74,23 @@ class Renderer:
 def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Environment:
     """What templates are drawn in. Desks of one process that are alike share it, and with it the compiled templates."""
     gettext = _lookup(_translations(lang))
-    environment = Environment(
+    environment = FoldingEnvironment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
+        extensions=[Keeping],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext, lambda one, many, n: gettext(one if n == 1 else many), newstyle=True
-    )
+    environment.extensions[Keeping.identifier].zone = zone  # type: ignore[attr-defined]
+    environment.settled = {
+        "_": folding.words(gettext),
+        "icon": icon,
+        "static": functools.partial(_static, version=version),
+        "word": functools.partial(words.sentence, gettext),
+    }
     environment.globals.update(
-        lang=lang,
-        desk_name=desk_name,
-        icon=icon,
-        static=functools.partial(_static, version=version),
-        word=functools.partial(words.sentence, gettext),
-        codes=words.codes,
-        shortcuts=SHORTCUTS,
+        environment.settled, lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
     )
     dates = _Dates(lang, zone, gettext)
     environment.filters.update(
@@ -103,6 +111,12 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         marked=marked,
         initials=initials,
     )
+    voice = _voice(lang, str(zone))
+    environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
+    environment.globals["colours"] = drawing.classes
+    environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
+    environment.filters["said"] = lambda text: said(text, voice)
+    environment.filters["written"] = lambda value, kind: written(kind, value, voice)
     environment.globals["ticket_row"] = _Rows(environment, zone)
     return environment
 
@@ -111,11 +125,12 @@ class _Rows:
     """Rows of the list as they were drawn before. A row is drawn from its values alone, so equal values look alike: it
     is the same for everyone, on every page and in every frame, until a value or the words for its time change."""
 
-    MOST = 4_000
+    MOST = 1_000
 
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
         self._drawn: dict[Any, Markup] = {}
+        self._forgetting = threading.Lock()
 
     def __call__(self, row: Any, now: datetime, is_current: bool = False) -> Markup:
         due = row.due_at and left(row.due_at, now).values()
@@ -123,9 +138,11 @@ class _Rows:
         found = self._drawn.get(key)
         if found is None:
             template = self._environment.get_template("tickets/_row.html")
-            if len(self._drawn) >= self.MOST:
-                self._drawn.clear()
-            found = self._drawn[key] = Markup(template.render(row=row, now=now, is_current=is_current))
+            found = Markup(template.render(row=row, now=now, is_current=is_current))
+            with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
+                self._drawn[key] = found
+                if len(self._drawn) > self.MOST:
+                    del self._drawn[next(iter(self._drawn))]
         return found
 
 
@@ -138,6 +155,15 @@ def _translations(lang: str) -> dict[str, str]:
     with path.open("rb") as source:
         catalog = read_po(source, locale=lang)
     return {str(m.id if isinstance(m.id, str) else m.id[0]): _first(m.string) for m in catalog if m.id}
+
+
+def _voice(lang: str, timezone: str) -> Voice:
+    gettext = _lookup(_translations(lang))
+
+    def say(group: str, code: str, facts: Mapping[str, object] | None = None) -> str:
+        return words.sentence(gettext, group, code, dict(facts or {}))
+
+    return Voice(say, lang, timezone)
 
 
 def _first(string: Any) -> str:
@@ -213,13 +239,6 @@ def _time(at: datetime, text: str, title: str = "") -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(at.isoformat(), hint, text)
 
 
-def seconds(count: float | None) -> str:
-    """A length of time as m:ss, or h:mm:ss from an hour on. Nothing and less than nothing are 0:00."""
-    whole = max(0, int(count or 0))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
 SOON_MINUTES = 60
 """What is due sooner is said in another colour, and with words."""
 
@@ -261,13 +280,6 @@ def size(size_bytes: int) -> str:
         if amount < 999.95 or unit == "GB":
             break
     return f"{amount:.0f} {unit}" if unit == "kB" else f"{amount:.1f} {unit}"
-
-
-def percent(share: float | None) -> str:
-    """A share in [0, 1] as whole per cent. It never rounds up to a certainty that is not there."""
-    if share is None:
-        return ""
-    return f"{min(round(share * 100), 99) if share < 1 else 100} %"
 
 
 def yen(amount: int | None) -> str:

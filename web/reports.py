@@ -7,11 +7,14 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, queues, reports
-from helpdesk.errors import Invalid, NotFound
+from helpdesk import access, audit, queues, reports
+from helpdesk.errors import Invalid
+from helpdesk.reporting import calls as call_sheets
+from helpdesk.reporting import catalog, files
+from helpdesk.reporting.values import Sheet
 from models import Agent
-from web import exports, words
-from web.edge import desk_of, html, look, renderer_of, see
+from web import words
+from web.edge import act, desk_of, html, look, renderer_of, see
 
 
 async def calls(request: Request) -> Response:
@@ -21,12 +24,16 @@ async def calls(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         asked: reports.Period | None = None
+        report: reports.Report | None
+        sheet: Sheet | None
         try:
-            asked, report = _report(request, db, agent)
+            of = _asked(request, db, agent)
+            asked, report = of.period, call_sheets.lines(db, of)
+            sheet = call_sheets.sheet_of(db, of, report)
         except Invalid as error:
             errors[str(error.facts.get("field", ""))] = error.code
-            report = None
-        return {"report": report, "asked": asked,
+            report, sheet = None, None
+        return {"report": report, "asked": asked, "sheet": sheet,
                 "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)]}  # fmt: skip
 
     frame, told = await look(request, verb)
@@ -43,29 +50,22 @@ async def file(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> tuple[reports.Period, reports.Report]:
         access.supervisor(agent)
-        return _report(request, db, agent)
+        of = _asked(request, db, agent)
+        return of.period, call_sheets.lines(db, of)
 
     agent, (asked, report) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, "calls", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "report", name) for name in ("line", "begin", "end")]
     heads += [words.sentence(gettext, "measure", column) for column in report.columns]
     name = f"calls-{asked.first.isoformat()}-{asked.last.isoformat()}.csv"
     return StreamingResponse(
-        exports.csv_lines(heads, reports.table(report)), media_type="text/csv; charset=utf-8",
+        files.csv_lines(heads, reports.table(report)), media_type="text/csv; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
     )  # fmt: skip
 
 
-def _report(request: Request, db: Session, agent: Agent) -> tuple[reports.Period, reports.Report]:
-    query, desk = request.query_params, desk_of(request)
-    timezone, now = desk.settings.timezone, desk.clock()
-    asked = reports.period(query.get("period", "today"), query.get("from", ""), query.get("to", ""), now=now,
-                           timezone=timezone)  # fmt: skip
-    queue_id = None
-    if typed := query.get("queue", ""):
-        if not typed.isdecimal() or len(typed) > 9:
-            raise NotFound("not_found")
-        queue_id = queues.get(db, int(typed)).id
-    report = reports.calls(db, asked, query.get("by", "queue"), queue_id=queue_id, language=agent.language,
-                           timezone=timezone, now=now)  # fmt: skip
-    return asked, report
+def _asked(request: Request, db: Session, agent: Agent) -> catalog.Asked:
+    desk = desk_of(request)
+    return catalog.asked(db, "calls", request.query_params, language=agent.language, period="today",
+                         timezone=desk.settings.timezone, now=desk.clock())  # fmt: skip

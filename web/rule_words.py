@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from helpdesk import acts
-from helpdesk.rules import WAITS
+from helpdesk.rules.triggers import WAITS
 from models import TicketField
 from web import words
 
@@ -110,6 +110,8 @@ class Speaker:
             return self._say("act_does", "field", what=self.called(code), value=self._joined("or_value", named))
         if code == "assign" and value == acts.NOBODY:
             return self._say("act_does", "unassign")
+        if code == "assign" and value == acts.DESK:
+            return self._say("act_does", "assign_desk")
         if value == acts.ME:
             return self._say("act_does", f"{code}_me")
         if code == "pend":
@@ -143,7 +145,7 @@ class Speaker:
 
     def code(self, what: str, code: str) -> str:
         """What a code without a name of its own is called."""
-        if code in (acts.NOBODY, acts.ME):
+        if code in (acts.NOBODY, acts.ME, acts.DESK):
             return self._say("rule_sentence", code)
         if what.startswith("field:"):
             return self._say("operator", code)

@@ -1,5 +1,6 @@
 """Rules as supervisors make them: the list in the order in which they are asked, a form, a trial, and what they did."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import Session
@@ -7,11 +8,14 @@ from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, acts, rules, seals, terms
+from helpdesk import access, acts, seals, terms
+from helpdesk import kept as keeping
 from helpdesk.errors import Invalid, Rejected
-from helpdesk.rules import Form
+from helpdesk.rules import history as ran
+from helpdesk.rules import making, trials, triggers
+from helpdesk.rules.making import Form
 from models import Agent, Rule
-from web import builder
+from web import builder, kept
 from web.builder import Draft
 from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
@@ -34,8 +38,9 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         says = speaker(request, db, agent.language)
-        rows = rules.everyone(db, settings=desk.settings, now=desk.clock())
-        return {"rows": [{"row": row, "says": says.rule(row.rule)} for row in rows], "deleted": rules.deleted(db)}
+        rows = making.everyone(db, settings=desk.settings, now=desk.clock())
+        return {"rows": [{"row": row, "says": says.rule(row.rule)} for row in rows], 
+                "deleted": keeping.deleted(db, Rule)}  # fmt: skip
 
     frame, told = await look(request, verb)
     return html(request, "rules/page.html", frame["me"]["language"], **(frame | told | {"view": "rules"}))
@@ -60,13 +65,13 @@ async def trial(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        rule = rules.get(db, rule_id)
+        rule = making.get(db, rule_id)
         says = speaker(request, db, agent.language)
         return {"rule": rule, "says": says.rule(rule), "does": says.acts(rule.acts, "rule"),
-                "tried": rules.trial(db, rule, now=now)}  # fmt: skip
+                "tried": trials.trial(db, rule, now=now)}  # fmt: skip
 
     frame, told = await look(request, verb)
-    told |= {"view": "rules", "days": rules.TRIAL_DAYS}
+    told |= {"view": "rules", "days": trials.DAYS}
     return html(request, "rules/trial.html", frame["me"]["language"], **(frame | told))
 
 
@@ -78,7 +83,7 @@ async def history(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        rows = rules.runs(db, rule_id, before=before, limit=SHOWN + 1)
+        rows = ran.runs(db, rule_id, before=before, limit=SHOWN + 1)
         says = {user: speaker(request, db, agent.language, user=user) for user in ("rule", "macro")}
         shown = []
         for row in rows[:SHOWN]:
@@ -87,7 +92,7 @@ async def history(request: Request) -> Response:
             shown.append({"row": row, "did": [_done(says[user], each) for each in row.run.did],
                           "is_there": source is None or source.deleted_at is None})  # fmt: skip
         return {"rows": shown, "next": rows[SHOWN - 1].run.id if len(rows) > SHOWN else None,
-                "rule": rules.get(db, rule_id) if rule_id else None}  # fmt: skip
+                "rule": making.get(db, rule_id) if rule_id else None}  # fmt: skip
 
     frame, told = await look(request, verb)
     return html(request, "rules/history.html", frame["me"]["language"], **(frame | told | {"view": "rules"}))
@@ -98,55 +103,44 @@ async def undo(request: Request) -> Response:
     run_id, desk = request.path_params["run_id"], desk_of(request)
 
     def verb(db: Session, agent: Agent) -> int:
-        row = rules.get_run(db, run_id)
+        row = ran.get_run(db, run_id)
         access.ticket(db, agent, row.ticket_id)
         if row.by_id != agent.id:
             access.supervisor(agent)
-        rules.undo(db, row, by=agent, settings=desk.settings, now=desk.clock())
+        ran.undo(db, row, by=agent, settings=desk.settings, now=desk.clock())
         return row.ticket_id
 
     ticket_id = await act(request, verb)
     return back(request, f"/tickets/{ticket_id}", notice="run_taken_back")
 
 
-async def switch(request: Request) -> Response:
-    """Let it run, or no longer."""
-    value = str((await request.form()).get("value", ""))
-    return await _change(
-        request, "saved",
-        lambda db, row, by, now: rules.switch(
-            db, row, one_of(value, ("on", "off"), field="value") == "on", by=by, now=now))  # fmt: skip
+async def turn(request: Request) -> Response:
+    """Let it run, or no longer; take it away, and bring it back."""
+    return await kept.turn(request, _find(request), "/admin/rules", deleted="rule_deleted", restored="rule_restored",
+                           verbs=making)  # fmt: skip
 
 
 async def move(request: Request) -> Response:
     """Ask it earlier, or later."""
-    value = str((await request.form()).get("to", ""))
-    places = {"up": -1, "down": 1}
-    return await _change(
-        request, "saved",
-        lambda db, rule, by, now: rules.move(
-            db, rule, places[one_of(value, places, field="to")], by=by, now=now))  # fmt: skip
+    value, now = str((await request.form()).get("to", "")), desk_of(request).clock()
+    find, places = _find(request), {"up": -1, "down": 1}
+
+    def verb(db: Session, agent: Agent) -> None:
+        rule = find(db, agent)
+        making.move(db, rule, places[one_of(value, places, field="to")], by=agent, now=now)
+
+    await act(request, verb)
+    return RedirectResponse("/admin/rules?notice=saved", 303)
 
 
-async def delete(request: Request) -> Response:
-    """Take it away."""
-    return await _change(request, "rule_deleted", lambda db, rule, by, now: rules.delete(db, rule, by=by, now=now))
+def _find(request: Request) -> Callable[[Session, Agent], Rule]:
+    rule_id = request.path_params["rule_id"]
 
-
-async def restore(request: Request) -> Response:
-    """Bring it back."""
-    return await _change(request, "rule_restored", lambda db, rule, by, now: rules.restore(db, rule, by=by, now=now))
-
-
-async def _change(request: Request, notice: str, verb: Any) -> Response:
-    rule_id, now = request.path_params["rule_id"], desk_of(request).clock()
-
-    def run(db: Session, agent: Agent) -> None:
+    def find(db: Session, agent: Agent) -> Rule:
         access.supervisor(agent)
-        verb(db, rules.get(db, rule_id), agent, now)
+        return making.get(db, rule_id)
 
-    await act(request, run)
-    return RedirectResponse(f"/admin/rules?notice={notice}", 303)
+    return find
 
 
 async def _save(request: Request, rule_id: int | None) -> Response:
@@ -158,8 +152,8 @@ async def _save(request: Request, rule_id: int | None) -> Response:
 
     def verb(db: Session, agent: Agent) -> int:
         access.supervisor(agent)
-        kept = rules.get(db, rule_id) if rule_id else None
-        return rules.save(db, kept, _typed(draft), by=agent, settings=desk.settings, now=desk.clock()).id or 0
+        rule = making.get(db, rule_id) if rule_id else None
+        return making.save(db, rule, _typed(draft), by=agent, settings=desk.settings, now=desk.clock()).id or 0
 
     try:
         saved = await act(request, verb)
@@ -197,14 +191,14 @@ async def _form(request: Request, rule_id: int | None, draft: Draft | None, erro
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        rule = rules.get(db, rule_id) if rule_id else None
+        rule = making.get(db, rule_id) if rule_id else None
         shown = draft
         if shown is None:
             assert rule is not None
             shown = _drawn(rule)
         says = {language: speaker(request, db, language) for language in ("ja", "en")}
         return {
-            "draft": shown, "rule": rule, "triggers": rules.triggers(), "waits": list(rules.WAITS),
+            "draft": shown, "rule": rule, "triggers": triggers.triggers(), "waits": list(triggers.WAITS),
             "meaning": [(language, says[language].rule(rule)) for language in ("ja", "en")] if rule else [],
             "secrets": _secrets(rule, request) if rule else [],
         } | choices(db, agent.language, "rule")  # fmt: skip

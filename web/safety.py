@@ -140,12 +140,7 @@ def again(
 ) -> Again:  # fmt: skip
     """What the box shows of a mail that was halted; the files it came with are not asked for again. The answer is 409
     where a colleague writes, 422 where the author is asked something."""
-    settings = desk_of(request).settings
-    kept = [
-        Kept(kept_files.keep(file, agent_id=agent.id or 0, ticket_id=ticket_id, settings=settings), file.name,
-             file.size_bytes)
-        for file in files
-    ]  # fmt: skip
+    kept = kept_views(request, files, agent, ticket_id)
     outside = frozenset(
         address for concern in halted.concerns if concern.code != "recipients" for address in concern.addresses
     )
@@ -153,6 +148,16 @@ def again(
     panel = Panel(halted.concerns, halted.confirmation, kept, outside, canned, typed.get("later", ""), is_grave)
     is_locked = any(concern.code == "reply_locked" for concern in halted.concerns)
     return Again(panel, typed, 409 if is_locked else 422)
+
+
+def kept_views(request: Request, files: Sequence[Attachment], agent: Agent, ticket_id: int) -> list[Kept]:
+    """Files that lie with the desk, as a form names them."""
+    settings = desk_of(request).settings
+    return [
+        Kept(kept_files.keep(file, agent_id=agent.id or 0, ticket_id=ticket_id, settings=settings), file.name,
+             file.size_bytes)
+        for file in files
+    ]  # fmt: skip
 
 
 def beside(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:

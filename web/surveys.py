@@ -8,10 +8,12 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, feedback, queues, surveys
+from helpdesk import access, feedback, queues, sms, surveys
 from helpdesk.errors import Invalid
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
-from web.edge import act, back, desk_facts, desk_of, html, look, see, wants_fragment
+from web.edge import desk_facts, desk_of, html, look, see, wants_fragment
+from web.settings_history import change, saved, still
 
 # --- the customer's side --------------------------------------------------------------------------------------------
 
@@ -117,8 +119,8 @@ async def switch(request: Request) -> Response:
         access.supervisor(agent)
         surveys.switch(db, surveys.get(db, request.path_params["survey_id"]), is_active, by=agent, now=now)
 
-    await act(request, verb)
-    return back(request, "/admin/surveys", notice="saved")
+    _, change_id = await change(request, verb)
+    return still(request, "/admin/surveys", change_id)
 
 
 async def preview(request: Request) -> Response:
@@ -141,15 +143,17 @@ async def preview(request: Request) -> Response:
 
 async def _saved(request: Request, survey_id: int | None, form: FormData, verb: Any) -> Response:
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, survey_id, form=form, will=seen.shown)
     except Invalid as error:
         return await _form(request, survey_id, form=form,
                            errors={str(error.facts.get("field", "")): error.code}, status=422)  # fmt: skip
-    return RedirectResponse("/admin/surveys?notice=saved", 303)
+    return saved("/admin/surveys", change_id)
 
 
 async def _form(request: Request, survey_id: int | None, *, form: FormData | None = None,
-                errors: dict[str, str] | None = None, status: int = 200) -> Response:  # fmt: skip
+                errors: dict[str, str] | None = None, status: int = 200, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         survey = surveys.get(db, survey_id) if survey_id else None
@@ -160,8 +164,9 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
     if form is not None:
         told["values"] = {name: str(form.get(name, "")) for name in told["values"]}
     defaults = {language: surveys.WORDS[Scale.STARS, language] for language in ("ja", "en")}
-    return html(request, "surveys/form.html", frame["me"]["language"], status,
-                **(frame | told | {"view": "surveys", "errors": errors or {}, "defaults": defaults}))  # fmt: skip
+    frame |= told | {"view": "surveys", "errors": errors or {}, "defaults": defaults, "will": will}
+    frame["sms_on"] = sms.is_on(desk_of(request).settings)
+    return html(request, "surveys/form.html", frame["me"]["language"], status, **frame)
 
 
 def _values(survey: Survey | None) -> dict[str, str]:
@@ -169,12 +174,13 @@ def _values(survey: Survey | None) -> dict[str, str]:
     if survey is None:
         fresh = surveys.Form(name="")
         return {
-            "name": "", "scale": fresh.scale, "after": fresh.after, "queue_id": "",
+            "name": "", "scale": fresh.scale, "after": fresh.after, "way": fresh.way, "queue_id": "",
             "delay_minutes": str(fresh.delay_minutes), "rest_days": str(fresh.rest_days), "question_ja": "",
             "question_en": "", "is_active": "",
         }  # fmt: skip
     return {
         "name": survey.name, "scale": survey.scale.value, "after": survey.after.value,
+        "way": survey.way.value,
         "queue_id": str(survey.queue_id or ""), "delay_minutes": str(survey.delay_minutes),
         "rest_days": str(survey.rest_days), "question_ja": survey.questions.get("ja", ""),
         "question_en": survey.questions.get("en", ""), "is_active": "yes" if survey.is_active else "",
@@ -192,7 +198,7 @@ def _typed(form: FormData) -> surveys.Form:
         return int(typed)
 
     return surveys.Form(
-        name=text("name"), scale=text("scale"), after=text("after"),
+        name=text("name"), scale=text("scale"), after=text("after"), way=text("way") or "mail",
         queue_id=number("queue_id") if text("queue_id") else None, delay_minutes=number("delay_minutes"),
         rest_days=number("rest_days"), questions={"ja": text("question_ja"), "en": text("question_en")},
         is_active=text("is_active") == "yes",

@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from helpdesk import access, tags
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, Ticket
-from web.edge import act, back, desk_of, html, look, see
+from web import settings_history
+from web.edge import desk_of, html, look, see
 from web.tickets import change, number
 
 
@@ -62,8 +63,8 @@ async def edit(request: Request) -> Response:
         else:
             tags.rename(db, tag, form.get("name", ""), by=agent, now=now)
 
-    await act(request, verb)
-    return back(request, "/admin/tags")
+    _, change_id = await settings_history.change(request, verb)
+    return settings_history.still(request, "/admin/tags", change_id)
 
 
 async def making(request: Request) -> Response:
@@ -75,5 +76,5 @@ async def making(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> None:
         tags.let_agents_make(db, value == "on", by=access.supervisor(agent), now=desk.clock())
 
-    await act(request, verb)
-    return back(request, "/admin/tags")
+    _, change_id = await settings_history.change(request, verb)
+    return settings_history.still(request, "/admin/tags", change_id)

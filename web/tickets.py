@@ -30,11 +30,12 @@ from helpdesk import (
     views,
     watchers,
 )
+from helpdesk import drafts as kept_drafts
 from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, SavedView, Ticket
-from web import bulk, canned, outgoing, safety, similar, words
+from web import bulk, canned, drafts, outgoing, safety, similar, words
 from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
 
 DEFAULT_VIEW = "all"
@@ -68,9 +69,8 @@ async def ticket(request: Request) -> Response:
 async def region(request: Request) -> Response:
     """The ticket alone, as the page includes it."""
     ticket_id = request.path_params["ticket_id"]
-    agent, (view, frame) = await see(request, lambda db, agent: (_view(request, db, agent, ticket_id),
-                                                                   _small(request, db, agent, ticket_id)))  # fmt: skip
-    return fragment(request, "tickets/_ticket.html", agent.language, ticket=view, **frame)
+    agent, frame = await see(request, lambda db, agent: _small(request, db, agent, ticket_id))
+    return fragment(request, "tickets/_ticket.html", agent.language, **frame)
 
 
 async def reply(request: Request) -> Response:
@@ -86,6 +86,7 @@ async def note(request: Request) -> Response:
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         tickets.note(db, found, form.get("body", ""), by=agent, now=now)
+        kept_drafts.drop(db, agent, f"note-{found.id}")
 
     return await change(request, verb)
 
@@ -267,7 +268,7 @@ async def new_customer(request: Request) -> Response:
 
     def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
         typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""), found.language)
-        made = records.create(db, typed, region=desk.settings.region, now=now)
+        made = records.create(db, typed, region=desk.settings.region, by=agent, now=now)
         tickets.link_customer(db, found, made, by=agent, now=now)
 
     return await change(request, verb)
@@ -297,10 +298,15 @@ async def page(
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None
         beside = safety.beside(request, db, agent, ticket_id) if ticket_id is not None else {}
+        beside["drafts"] = drafts.NOTHING
+        laid = chosen.text if chosen else draft
         if again is not None and shown is not None:
-            shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again), again.panel
+            shown, beside["panel"] = outgoing.typed_again(request, db, agent, shown, again.typed), again.panel
+        elif shown is not None:
+            shown, beside["panel"], beside["drafts"] = drafts.beside(request, db, agent, shown, laid)
+            laid = "" if beside["drafts"].reply else laid  # it stands below the draft
         left = _left(request, db, agent) if ticket_id is None else None
-        return beside | {"ticket": shown, "left": left, "draft": chosen.text if chosen else draft, "canned": chosen,
+        return beside | {"ticket": shown, "left": left, "draft": laid, "canned": chosen,
                 "asked": outgoing.asked_query(request), "rows": listed.rows, "next_cursor": listed.next_cursor,
                 "is_paused": listed.is_paused, "paused_at": listed.paused_at, "newest": listed.newest,
                 "sort": order, "after": cursor,
@@ -339,9 +345,11 @@ def _view(request: Request, db: Session, agent: Agent, ticket_id: int) -> conver
 
 
 def _small(request: Request, db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
-    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request),
+    shown, panel, kept = drafts.beside(request, db, agent, _view(request, db, agent, ticket_id))
+    told = {"now": desk_of(request).clock(), "view": "", "asked": outgoing.asked_query(request), "ticket": shown,
             "can_dial": dialing.can_dial(db, agent)}  # fmt: skip
-    return told | _forms(request) | {"refused": None} | safety.beside(request, db, agent, ticket_id)
+    beside = safety.beside(request, db, agent, ticket_id) | {"panel": panel, "drafts": kept}
+    return told | _forms(request) | {"refused": None} | beside
 
 
 def _forms(request: Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from helpdesk import access, topics
 from helpdesk.errors import Invalid
 from models import Agent
 from web.edge import act, desk_of, html, look, one_of
+from web.settings_history import change, saved
 
 NAMES = ("key", "name", "name_en", "words")
 
@@ -27,10 +28,10 @@ async def page(request: Request) -> Response:
                            by=agent, now=now)  # fmt: skip
 
     try:
-        key = await act(request, verb)
+        key, change_id = await change(request, verb)
     except Invalid as error:
         return await _page(request, typed=typed, errors={str(error.facts.get("field", "")): error.code}, status=422)
-    return RedirectResponse(f"/reports/topics?notice=saved#{key}", 303)
+    return saved("/reports/topics", change_id, part=key)
 
 
 async def switch(request: Request) -> Response:
@@ -42,8 +43,8 @@ async def switch(request: Request) -> Response:
         is_on = one_of(str(form.get("to", "")), ("on", "off"), field="to") == "on"
         topics.switch(db, str(form.get("key", "")), is_on, by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/reports/topics?notice=saved", 303)
+    _, change_id = await change(request, verb)
+    return saved("/reports/topics", change_id)
 
 
 async def merge(request: Request) -> Response:

@@ -28,6 +28,9 @@ from models import (
 SHOWN_MOST = 50
 """Of a customer's tickets so many are drawn anew at once when the record is edited: older ones stand on no list."""
 
+WRITTEN = ("name", "reading", "company", "language", "caution", "note")
+"""What stands in a record besides numbers and addresses."""
+
 _SEVERAL = select(Customer).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
 
 
@@ -53,7 +56,8 @@ def load(db: Session, customer_ids: Collection[int]) -> None:
 
 
 def create(
-    db: Session, form: Form, *, region: str, now: datetime, source: PointSource = PointSource.PROFILE
+    db: Session, form: Form, *, region: str, now: datetime, source: PointSource = PointSource.PROFILE,
+    by: Agent | None = None,
 ) -> Customer:
     """A new record. Raises `Invalid` with the field that cannot be understood."""
     points = _check(form, region)
@@ -65,15 +69,19 @@ def create(
         db.add(new_point(customer, kind, key, value, source, form.labels.get(value, ""), now))
     db.flush()
     assert customer.id is not None
-    emit(db, CustomerAdded(customer_id=customer.id, at=now))
+    emit(db, CustomerAdded(customer_id=customer.id, by_id=by.id if by else None, at=now))
     return customer
 
 
 def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: str, now: datetime) -> None:
     """Rewrite the record; numbers and addresses that stay keep how they are known."""
     points = _check(form, region)
+    before = {name: getattr(customer, name) for name in WRITTEN}
     _fill(customer, form)
+    what = [name for name, said in before.items() if getattr(customer, name) != said]
     there = {(point.kind, point.key): point for point in points_of(db, customer.id)}
+    if there.keys() != {(kind, key) for kind, key, _ in points}:
+        what.append("contact_points")
     for kind, key, value in points:
         if (known := there.pop((kind, key), None)) is None:
             place(db, new_point(customer, kind, key, value, PointSource.PROFILE, form.labels.get(value, ""), now))
@@ -84,11 +92,13 @@ def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: st
     for gone in there.values():
         take_off(db, gone, by=by, now=now)
     db.flush()
-    say_changed(db, customer, by=by, now=now)
+    say_changed(db, customer, what=what, by=by, now=now)
 
 
-def say_changed(db: Session, customer: Customer, *, by: Agent | None, now: datetime) -> None:
-    """Tell every screen that shows something of this customer."""
+def say_changed(
+    db: Session, customer: Customer, *, what: Sequence[str] = (), by: Agent | None, now: datetime
+) -> None:
+    """Tell every screen that shows something of this customer; `what` are the names of what was rewritten."""
     newest = (
         select(Ticket.id)
         .where(Ticket.customer_id == customer.id)
@@ -110,6 +120,7 @@ def say_changed(db: Session, customer: Customer, *, by: Agent | None, now: datet
             ticket_ids=[found for found in db.exec(newest) if found is not None],
             call_ids=call_ids,
             agent_ids=sorted(set(db.scalars(shown.union(taken)))),
+            what=list(what),
             by_id=by.id if by else None,
             at=now,
         ),

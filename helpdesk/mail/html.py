@@ -65,7 +65,7 @@ _STYLES = set(
     " border-spacing list-style-type direction display visibility".split()
 )
 _REMOTE = "x-remote-image:"
-_WAITING = ' data-remote-src="'
+REMOTE_MARK = ' data-remote-src="'
 _CID = re.compile(r' src="cid:([^"]{1,600})"')
 _PICTURE = re.compile(r"image/(png|jpe?g|pjpeg|gif|webp|bmp)")
 _NUMBER_ATTRIBUTES = {"colspan", "rowspan", "span", "border", "cellpadding", "cellspacing", "start", "value"}
@@ -89,12 +89,12 @@ def sanitize(html: str) -> str:
     stay in `src`. Links keep http, https, mailto and tel, open apart and tell nobody where they were followed from.
     """
     clean = _cleaner().clean(html)
-    return clean.replace(f' src="{_REMOTE}', _WAITING)
+    return clean.replace(f' src="{_REMOTE}', REMOTE_MARK)
 
 
 def has_remote_images(clean: str) -> bool:
     """Whether a sanitized page has images that wait for a click."""
-    return _WAITING in clean
+    return REMOTE_MARK in clean
 
 
 def for_frame(clean: str, *, pictures: Mapping[str, tuple[str, bytes]], remote: bool) -> str:
@@ -113,7 +113,7 @@ def for_frame(clean: str, *, pictures: Mapping[str, tuple[str, bytes]], remote: 
         return f' src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}"'
 
     page = _CID.sub(embedded, clean)
-    return page.replace(_WAITING, ' src="') if remote else page
+    return page.replace(REMOTE_MARK, ' src="') if remote else page
 
 
 def to_text(html: str) -> str:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import combinations
 from typing import Final
 
 from helpdesk.customers.contact_points import OLD_TO_NEW
@@ -18,6 +19,8 @@ VERSION: Final = 1
 """Of the terms. Raise it when what is below changes: desks then make their index anew by themselves."""
 LONGEST_TERM: Final = 40
 """Characters of a word that are looked at. Longer ones are keys and encoded files, told apart by their beginning."""
+MOST_SPELLINGS: Final = 12
+"""Ways in which one word is asked for."""
 
 
 def fold(text: str) -> str:
@@ -109,11 +112,24 @@ def spellings(word: str) -> list[str]:
 
     サーバー and サーバ are one, as the rule for technical words has it: from three characters on, so that キー and
     コピー stay what they are. At the word's own end it is left out, for what is kept begins with what is asked for;
-    before something else both ways are asked for.
+    before something else both ways are asked for. So are they inside a word that is put together of others:
+    プリンタドライバ is プリンタードライバー, at two such places at most.
     """
+    if _HALF_WIDE.search(word):
+        word = unicodedata.normalize("NFKC", word)
     word = _LONG_AT_THE_END.sub(r"\1", word)
     ways = [word, _LONG_BEFORE.sub(r"\1", word), _SHORT_BEFORE.sub(r"\1ー", word)]
-    return list(dict.fromkeys(ways))
+    ways += [way for each in ways[:2] for way in _put_together(each)]
+    return list(dict.fromkeys(ways))[:MOST_SPELLINGS]
+
+
+def _put_together(word: str) -> list[str]:
+    """The word with long marks where parts of it may end that are written without one. A part has three characters or
+    more and ends in a sound of the rows ア or イ, as those do whose mark is left out; ン and ッ begin none."""
+    places = [found.end() for found in _PART.finditer(word)][:4]
+    one = [word[:at] + "ー" + word[at:] for at in places]
+    two = [word[:at] + "ー" + word[at:by] + "ー" + word[by:] for at, by in combinations(places, 2) if by - at >= 3]
+    return one + two
 
 
 # --- Letters ---------------------------------------------------------------------------------------------------------
@@ -164,11 +180,19 @@ _PAIRED: Final = (
 _RUNS: Final = re.compile(f"(?P<pairs>[{_PAIRED}]+)|(?P<word>[^\\W_{_PAIRED}]+)")
 _LONG_AT_THE_END: Final = re.compile("((?:^|[^ァ-ヺー])[ァ-ヺー]{3,}?)[ー−]+$")
 _LONG_BEFORE: Final = re.compile("((?<![ァ-ヺー])[ァ-ヺ][ァ-ヺー]{2,}?)ー(?=[^ー])")
+_HALF_WIDE: Final = re.compile("[\uff66-\uff9f]")
+_PART: Final = re.compile(
+    "(?<=[ァ-ヺー]{2})[アカガサザタダナハバパマヤラワァャイキギシジチヂニビピミリィ](?=[ァ-ヺ][ァ-ヺー])"
+    "(?![ァィゥェォッャュョヮン]|イ[^ン])"
+)
+"""Where a part of a word in katakana may end; what follows may begin another."""
 _SHORT_BEFORE: Final = re.compile("((?<![ァ-ヺー])[ァ-ヺ][ァ-ヺー]+[ァ-ヺ])(?=[^ァ-ヺー])")
 
 
 def _one_by_one(text: str) -> str:
     """All of `fold` that looks at one character with its marks and no further."""
+    if _PLAIN.fullmatch(text):  # most of what people write here
+        return text.lower().translate(_TABLE)
     text = unicodedata.normalize("NFKC", text).lower()
     text = _ACCENTED.sub(lambda found: unicodedata.normalize("NFKD", found[0])[0], text)
     text = unicodedata.normalize("NFKC", text).translate(_TABLE)

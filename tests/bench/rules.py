@@ -11,9 +11,12 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import agents, queues, rules, tickets
+from helpdesk import agents, queues, tickets
 from helpdesk.__main__ import prepare
 from helpdesk.events import MessageReceived, emit
+from helpdesk.rules import making
+from helpdesk.rules.asking import settle
+from helpdesk.rules.book import Shelf
 from helpdesk.settings import Settings
 from models import Agent, Channel, Direction, Message, MessageState, Role, Ticket
 from models.database import Database
@@ -55,7 +58,7 @@ def _rules(db: Session, count: int, settings: Settings) -> None:
     by: Agent = agents.create(db, name="佐藤 健", email="sato@example.jp", password="a long password", queue_ids=[],
                               role=Role.SUPERVISOR, language="ja", now=NOW)  # fmt: skip
     for number in range(count):
-        form = rules.Form(
+        form = making.Form(
             name=f"規則 {number}", trigger="customer_wrote", acts=[{"do": "resolve"}],
             all_of=[
                 {"what": "language", "is": "is", "value": ["ja"]},
@@ -66,19 +69,19 @@ def _rules(db: Session, count: int, settings: Settings) -> None:
                 {"what": "text", "is": "contains", "value": [f"ない言葉{number}"]},  # and so it does nothing
             ],
         )  # fmt: skip
-        rules.switch(db, rules.save(db, None, form, by=by, settings=settings, now=NOW), True, by=by, now=NOW)
+        making.switch(db, making.save(db, None, form, by=by, settings=settings, now=NOW), True, by=by, now=NOW)
 
 
 def _facts(database: Database, settings: Settings, ticket_id: int, message_id: int, count: int) -> list[float]:
     """Milliseconds of the processor for each fact, its transaction included."""
-    database.info.setdefault("rules", rules.Shelf())
+    database.info.setdefault("rules", Shelf())
     found: list[float] = []
 
     def state(db: Session, at: datetime) -> None:
         began = time.thread_time()
         ticket: Any = db.get(Ticket, ticket_id)
         emit(db, MessageReceived(ticket_id=ticket_id, queue_id=ticket.queue_id, message_id=message_id, at=at))
-        rules.settle(db, settings=settings, now=at)
+        settle(db, settings=settings, now=at)
         found.append((time.thread_time() - began) * 1000)
 
     for number in range(count + 10):

@@ -9,7 +9,20 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from helpdesk import agents, assigning, policies, queues, tickets
-from models import Agent, Assigning, Channel, Event, Membership, Notification, Queue, Ticket, TicketState
+from helpdesk.rules import making
+from models import (
+    Agent,
+    Assigning,
+    Channel,
+    Event,
+    Membership,
+    Notification,
+    Presence,
+    Queue,
+    RuleRun,
+    Ticket,
+    TicketState,
+)
 from models.database import Database
 from tests.cast import AIKO, AKIRA, BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
 
@@ -272,3 +285,84 @@ def test_what_does_not_wait_for_us_is_given_to_nobody(desk: OpenDesk) -> None:
     assert assignees(desk) == ["-", "-"]
     desk.mail(TANAKA, subject="Re: 返品 [#1]", to=RETURNS_ADDRESS)
     assert len([each for each in assignees(desk) if each == "ben"]) == 1
+
+
+def rule(desk: OpenDesk, trigger: str, *acts: Any, **more: Any) -> None:
+    """A rule of Sato's, switched on; `acts` are pairs of code and value."""
+    form = making.Form(name=trigger, trigger=trigger, acts=[{"do": do, "value": value} for do, value in acts], **more)
+
+    def verb(db: Any) -> None:
+        made = making.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
+        making.switch(db, made, True, by=desk.agent(SATO), now=desk.clock())
+
+    desk.write(verb)
+
+
+def test_a_rule_answers_what_the_desk_gave_out_in_the_same_transaction(desk: OpenDesk) -> None:
+    serve(desk, AIKO)
+    gives(desk, Assigning.ROUND_ROBIN)
+    rule(desk, "assigned", ("note", "{agent}が担当します"), ("prioritize", 3))
+    desk.ready(AIKO)
+    mails(desk, 1)
+    assert assignees(desk) == ["aik"]
+    told = desk.read(
+        lambda db: [row.fact for row in db.exec(select(Event).where(Event.ticket_id == 1).order_by(Event.id))]
+    )
+    assert told.count("ticket_assigned") == told.count("rule_ran") == 1
+    assert told.index("ticket_assigned") < told.index("ticket_prioritized") < told.index("rule_ran")
+    desk.write(lambda db: agents.set_state(db, desk.agent(AIKO).id, Presence.OFFLINE, now=desk.clock()))
+    mails(desk, 1)
+    desk.ready(AIKO)  # what waited is given because somebody came, and the rule hears of that, too
+    assert desk.count(RuleRun) == 2
+
+
+def test_what_a_rule_takes_off_and_the_desk_gives_again_comes_to_an_end(desk: OpenDesk) -> None:
+    serve(desk, AIKO, AKIRA, BEN, languages=["ja"])
+    gives(desk, Assigning.ROUND_ROBIN)
+    rule(desk, "assigned", ("assign", "nobody"))
+    rule(desk, "unassigned", ("assign", "desk"))
+    desk.ready(AIKO, AKIRA, BEN)
+    mails(desk, 1)
+    assert assignees(desk)[0] != "-"
+    assert desk.count(RuleRun) == 2  # each of the two once, and then the desk has its way
+    desk.client.portal.call(desk.app.state.desk.look_out)  # type: ignore[union-attr]
+    assert desk.count(RuleRun) == 2
+
+
+def test_a_promise_broken_by_a_late_answer_is_heard_by_rules(desk: OpenDesk) -> None:
+    form = policies.Form(name="標準", first_response_minutes=10)
+    desk.write(lambda db: policies.save(db, None, form, by=None, now=desk.clock()))
+    rule(desk, "breached", ("note", "遅れました"))
+    mails(desk, 1)
+    desk.clock.advance(minutes=30)  # nobody has looked at the clock meanwhile
+    desk.reply(BEN, 1, "遅くなりました。")
+    assert desk.count(RuleRun) == 1
+
+
+def test_a_rule_gives_by_the_desk_what_its_queue_leaves_to_the_agents(desk: OpenDesk) -> None:
+    serve(desk, AIKO, AKIRA, most_tickets=1)
+    rule(desk, "opened", ("assign", "desk"))
+    mails(desk, 1)
+    assert assignees(desk) == ["-"] and desk.count(RuleRun) == 0  # nobody is there
+    desk.ready(AIKO, AKIRA)
+    mails(desk, 3)
+    assert assignees(desk) == ["-", "aik", "aki", "-"]
+    page = text_of(desk.as_(SATO).get("/admin/rules").text)
+    assert "手の空いている人に自動で割り当てる" in page
+    run = desk.read(lambda db: db.exec(select(RuleRun).order_by(RuleRun.id)).first())
+    assert desk.as_(SATO).post(f"/admin/rules/runs/{run.id}/undo").status_code == 200
+    assert assignees(desk) == ["-", "-", "aki", "-"]
+
+
+def test_many_tickets_of_one_agent_are_given_to_others_by_the_desk_and_taken_back(desk: OpenDesk) -> None:
+    serve(desk, AIKO, AKIRA, BEN, languages=["ja"], most_tickets=2)
+    mails(desk, 4)
+    for number in (1, 2, 3, 4):
+        desk.as_(SATO).post(f"/tickets/{number}/assign", data={"agent_id": desk.agent(BEN).id})
+    desk.ready(AIKO)
+    told = {"view": "all", "ticket": ["1", "2", "3", "4"], "what": "assign", "assign": "desk"}
+    assert desk.as_(SATO).post("/bulk", data=told).status_code == 200
+    assert assignees(desk) == ["aik", "aik", "ben", "ben"]
+    assert "割り当てられる人がいません" in text_of(desk.as_(SATO).get("/bulk/1").text)
+    assert desk.as_(SATO).post("/bulk/1/undo").status_code == 200
+    assert assignees(desk) == ["ben"] * 4

@@ -58,12 +58,14 @@ def test_what_is_played_arrives_is_seen_by_the_right_agents_and_can_be_played_ag
         Step(30, "hangup", "c", cause="cancel"),
         Step(40, "hangup", "a", cause="normalClearing", door="twilio"),
         Step(40, "transfer", "b", agents=(AKIRA.email,)),
+        Step(50, "hangup", "d", cause="cancel"),
+        Step(60, "ring", "d", "+818005557004", cast.TECH_NUMBER),  # on a bad line this comes second
     ]
     report = playing.play(settings_of(desk), steps, speed=20, accounts=STAFF, exchange=EXCHANGE)
 
-    assert report.refused == [] and report.rung == report.shown == 3
-    assert report.said == {"ring": 3, "answer": 2, "transfer": 1, "hangup": 3}  # b is rung off at the end
-    assert len(report.answers) == 9 and all(milliseconds > 0 for milliseconds in report.answers)
+    assert report.refused == [] and (report.rung, report.shown, report.over) == (4, 3, 1)
+    assert report.said == {"ring": 4, "answer": 2, "transfer": 1, "hangup": 4}  # b is rung off at the end
+    assert len(report.answers) == 11 and all(milliseconds > 0 for milliseconds in report.answers)
     aiko, ben = report.seen[AIKO.email], report.seen[BEN.email]
     assert aiko.cards == 2 and ben.cards == 1
     assert len(aiko.milliseconds["ring"]) == 2 and len(ben.milliseconds["ring"]) == 1
@@ -72,7 +74,7 @@ def test_what_is_played_arrives_is_seen_by_the_right_agents_and_can_be_played_ag
     assert told[0]["calls_shown"] == 3 and {record.get("agent") for record in told[1:]} == set(STAFF)
 
     calls = calls_of(desk)
-    assert [call.state for call in calls] == [CallState.ENDED] * 3
+    assert [call.state for call in calls] == [CallState.ENDED] * 4
     assert {call.outcome for call in calls} == {Outcome.ANSWERED, Outcome.ABANDONED}
     assert all(call.wrapped_up_at for call in calls if call.agent_id)
 
@@ -83,12 +85,12 @@ def test_what_is_played_arrives_is_seen_by_the_right_agents_and_can_be_played_ag
     database.close()
     lines = list(scenarios.write(taken))
     assert not any(known in "".join(lines) for known in ("8005557", "@", "555001"))
-    assert {step.caller for step in taken} == {"", "anonymous", "+818000000001", "+818000000002"}
-    assert [step.event for step in taken].count("ring") == 3
+    assert {step.caller for step in taken} == {"", "anonymous", *(f"+81800000000{number}" for number in (1, 2, 3))}
+    assert [step.event for step in taken].count("ring") == 4
     again = list(scenarios.fitted(scenarios.read(lines), lines=LINES, agents=list(STAFF)))
     report = playing.play(settings_of(desk), again, speed=100, accounts={}, exchange=EXCHANGE)
     assert report.refused == []
-    repeated = calls_of(desk)[3:]
+    repeated = calls_of(desk)[4:]
     assert [call.outcome for call in repeated] == [call.outcome for call in calls]
     assert [call.is_withheld for call in repeated] == [call.is_withheld for call in calls]
 

@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from helpdesk import acts, rules, terms
+from helpdesk import acts, terms
 from helpdesk.errors import Conflict
-from helpdesk.rules import Form
+from helpdesk.rules import history, making, trials
+from helpdesk.rules.making import Form
+from helpdesk.rules.triggers import WAITS
 from models import Callback, CannedReply, Event, MessageState, Note, Rule, RuleRun, RuleWait, RunEnd, Ticket
 from tests.cast import (
     AIKO,
@@ -30,9 +32,9 @@ def rule(desk: OpenDesk, trigger: str, *acts: Any, is_on: bool = True, **more: A
     form = Form(name=f"規則 {trigger}", trigger=trigger, acts=told, **more)
 
     def verb(db: Any) -> int:
-        kept = rules.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
+        kept = making.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
         if is_on:
-            rules.switch(db, kept, True, by=desk.agent(SATO), now=desk.clock())
+            making.switch(db, kept, True, by=desk.agent(SATO), now=desk.clock())
         return kept.id or 0
 
     number: int = desk.write(verb)
@@ -135,7 +137,7 @@ def test_rules_are_asked_in_order_and_one_may_be_the_last(desk: OpenDesk) -> Non
     first = rule(desk, "opened", ("note", "一"), stops=True)
     rule(desk, "opened", ("note", "二"))
     desk.mail()
-    desk.write(lambda db: rules.move(db, rules.get(db, first), 1, by=desk.agent(SATO), now=desk.clock()))
+    desk.write(lambda db: making.move(db, making.get(db, first), 1, by=desk.agent(SATO), now=desk.clock()))
     desk.mail()
     assert (notes(desk, 1), notes(desk, 2)) == (["一"], ["二", "一"])
 
@@ -179,7 +181,7 @@ def test_no_set_of_rules_runs_for_ever(desk: OpenDesk) -> None:
             ("move", desk.queue("tech_support").id)]  # fmt: skip
     for number in range(24):
         trigger = chance.choice([*immediate, "unanswered_for", "resolved_for", "unsolved_for"])
-        more: dict[str, Any] = {"after_minutes": chance.randint(1, 90)} if trigger in rules.WAITS else {}
+        more: dict[str, Any] = {"after_minutes": chance.randint(1, 90)} if trigger in WAITS else {}
         rule(desk, trigger, *chance.sample(does, 2), stops=number % 7 == 0, **more)
     desk.mail(to=RETURNS_ADDRESS)
     for _ in range(40):
@@ -257,7 +259,7 @@ def test_a_trial_says_what_would_have_been_met_and_does_nothing(desk: OpenDesk) 
     number = rule(desk, "opened", ("resolve", None), is_on=False, all_of=[term("text", "contains", ["返金"])])
     slow = rule(desk, "unanswered_for", ("resolve", None), is_on=False, after_minutes=60)
     for rule_id, met in ((number, [1]), (slow, [1, 2])):
-        tried = desk.read(lambda db, rule_id=rule_id: rules.trial(db, rules.get(db, rule_id), now=desk.clock()))
+        tried = desk.read(lambda db, rule_id=rule_id: trials.trial(db, making.get(db, rule_id), now=desk.clock()))
         assert sorted(each.id for each, _ in tried.tickets) == met and tried.matched == len(met)
     assert runs(desk, None) == [] and ticket(desk).state == "open"
 
@@ -269,7 +271,7 @@ def test_what_a_rule_did_can_be_taken_back_unless_somebody_said_otherwise_since(
     desk.mail("二人目 <second@example.com>", to=RETURNS_ADDRESS)
 
     def undo(run_id: int) -> None:
-        desk.write(lambda db: rules.undo(db, rules.get_run(db, run_id), by=sato, settings=desk.settings,
+        desk.write(lambda db: history.undo(db, history.get_run(db, run_id), by=sato, settings=desk.settings,
                                          now=desk.clock()))  # fmt: skip
 
     undo(1)
@@ -310,16 +312,16 @@ def test_what_names_what_is_gone_is_shown_as_broken(desk: OpenDesk) -> None:
     desk.as_(SATO).post("/admin/canned/new", data={"title": "受付", "text": "承りました。"})
     rule(desk, "customer_wrote", ("reply", 1))
     desk.as_(SATO).post("/admin/canned/1/delete")
-    row = desk.read(lambda db: rules.everyone(db, settings=desk.settings, now=desk.clock()))[0]
+    row = desk.read(lambda db: making.everyone(db, settings=desk.settings, now=desk.clock()))[0]
     assert row.is_broken
 
 
 def test_a_deleted_rule_can_be_brought_back_and_is_off_then(desk: OpenDesk) -> None:
     number = rule(desk, "opened", ("note", "x"))
     sato, now = desk.agent(SATO), desk.clock()
-    desk.write(lambda db: rules.delete(db, rules.get(db, number), by=sato, now=now))
+    desk.write(lambda db: making.delete(db, making.get(db, number), by=sato, now=now))
     desk.mail()
-    desk.write(lambda db: rules.restore(db, rules.get(db, number), by=sato, now=now))
+    desk.write(lambda db: making.restore(db, making.get(db, number), by=sato, now=now))
     desk.mail()
     assert desk.read(lambda db: db.get(Rule, number)).deleted_at is None and runs(desk, None) == []
 

@@ -13,6 +13,7 @@ from tests.cast import DESK_ADDRESS, Clock, OpenDesk
 from tests.conftest import open_desk
 from tests.hostile import KINDS, PARKED, REFUSED, SET_ASIDE, TICKET, Kind
 from tests.hostile.ways import MAX_BYTES
+from tests.patience import PATIENCE_SECONDS, an_end
 
 READ = [one for one in KINDS if one.outcome != REFUSED]
 
@@ -24,7 +25,8 @@ def test_there_are_enough_kinds_and_each_has_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("one", READ, ids=lambda one: one.name)
 def test_the_reader_understands_of_it_what_was_written_down(one: Kind) -> None:
-    email = parse.read(one.raw())
+    with an_end():
+        email = parse.read(one.raw(), seconds=PATIENCE_SECONDS)
     assert not any(problem.startswith("reader_failed") for problem in email.problems)
     assert "time_cut" not in email.problems
     if one.outcome == PARKED:

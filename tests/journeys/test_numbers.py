@@ -68,7 +68,6 @@ def edits(desk: OpenDesk, whose: Person, number: str, do: str, by: Person = AIKO
 ORDER = [PointSource.VERIFIED, PointSource.PROFILE, PointSource.LEARNED, PointSource.TICKET, PointSource.GUESSED]
 
 
-@SQLITE
 def test_the_strongest_kind_of_knowledge_speaks_first(desk: OpenDesk) -> None:
     calls = 0
     for at, stronger in enumerate(ORDER):
@@ -81,7 +80,6 @@ def test_the_strongest_kind_of_knowledge_speaks_first(desk: OpenDesk) -> None:
     assert rings(desk, "CA-last", "+81355559999") == (None, "company")
 
 
-@SQLITE
 def test_two_who_are_known_equally_well_are_asked_about(desk: OpenDesk) -> None:
     for source in ORDER:
         knows(desk, TANAKA, LINE, source)
@@ -221,7 +219,6 @@ def test_what_is_not_surely_the_writers_own_is_not_guessed(desk: OpenDesk, line:
     assert [each.source for each in desk.points_of(TANAKA)] == [PointSource.PROFILE] * 2
 
 
-@SQLITE
 def test_a_number_many_carry_and_a_strangers_signature_guess_nothing(desk: OpenDesk) -> None:
     people_of(desk, "", company_lines.SHARED_BY, LINE)
     desk.mail(TANAKA, subject="保証", body=SIGNED)

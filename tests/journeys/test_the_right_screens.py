@@ -11,9 +11,10 @@ from sqlmodel import select
 from helpdesk import agents
 from models import Agent, Membership, Presence, Queue, Ringing, Role
 from tests.cast import PUBLIC_URL, OpenDesk, text_of
+from web import hub
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-pytestmark = [pytest.mark.slow, SQLITE]
+pytestmark = pytest.mark.slow
 
 QUEUES, STAFF = 8, 200
 STATES = (Presence.READY, Presence.AWAY, Presence.READY, Presence.BUSY, Presence.READY, Presence.WRAP_UP)
@@ -31,11 +32,12 @@ class Watcher:
     is_supervisor: bool
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    def hear(self) -> None:
-        """Everything up to the mark that `marked` sets behind it."""
+    def hear(self, number: int) -> None:
+        """Everything up to the event of this number. An empty frame says "up to here", as one does every 20 seconds."""
         self.frames.clear()
-        while (frame := self.socket.receive_json())["do"]:
-            self.frames.append(frame)
+        while (frame := self.socket.receive_json())["do"] or frame["n"] < number:
+            if frame["do"]:
+                self.frames.append(frame)
 
     @property
     def did(self) -> Counter[str]:
@@ -60,12 +62,12 @@ class Floor:
     queues: list[Queue]
     people: list[Watcher]
 
-    def hears(self, said: Any) -> None:
-        """A telephone system says something, and everybody hears what is theirs."""
-        assert said.status_code == 200, said.text
+    def hears(self, *said: Any) -> None:
+        """Telephone systems say something, and everybody hears what is theirs."""
+        assert {each.status_code for each in said} <= {200}
         self.desk.client.portal.call(self.desk.app.state.hub.tell_number)  # type: ignore[union-attr]
         for each in self.people:
-            each.hear()
+            each.hear(self.desk.number())
 
     def ready_in(self, queue: Queue) -> list[Watcher]:
         """Who may be rung for a call of this queue."""
@@ -118,6 +120,7 @@ def office(desk: OpenDesk) -> Floor:
         )
         desk._open.append(connection)
         floor.people.append(Watcher(agent_id, connection.__enter__(), own, state, is_supervisor))
+    floor.hears()  # what was made above may still be on its way to the first of them
     return floor
 
 
@@ -174,3 +177,26 @@ def test_whom_the_exchange_itself_rings_sees_the_call_and_nobody_else(office: Fl
     assert [each for each in office.people if each.did["drop"]] == named
     for each in office.outside(queue):
         assert each in named or each.did["frames"] == 0
+
+
+@SQLITE
+def test_of_many_steps_in_a_moment_screens_they_do_not_concern_are_told_once_at_once_and_once_more(
+    office: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step of a call makes everybody's live view another one, which a page fetches once a second at most."""
+    monkeypatch.setattr(hub, "GATHER_SECONDS", 3600.0)
+    exchange, queue = office.desk.exchange, office.queues[0]
+    others = office.outside(queue)
+    steps: list[Any] = []
+    for number, each in enumerate(office.ready_in(queue)[:5]):
+        about = {"call_id": f"c-{number}", "user": [str(1000 + office.people.index(each))]}
+        steps.append(exchange.says(event="ring", direction="in", from_=CALLER.format(number), to=queue.phone, **about))
+        steps.append(exchange.says(event="answer", **about))
+        steps.append(exchange.says(event="hangup", call_id=f"c-{number}", cause="normalClearing"))
+    office.hears(*steps)
+    assert len(steps) == 15 and len(others) > 100
+    assert {json.dumps([frame["do"] for frame in each.frames]) for each in others} == {
+        json.dumps([[{"stale": ["board"]}]] * 2)
+    }
+    numbers = {tuple(frame["n"] for frame in each.frames) for each in others}
+    assert len(numbers) == 1 and max(numbers)[1] == office.desk.number()

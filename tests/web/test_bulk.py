@@ -167,3 +167,17 @@ def test_the_work_is_enqueued_with_the_act_and_once(desk: OpenDesk) -> None:
     assert [key for key in keys if re.match("bulk:", key)] == ["bulk:1:running"]
     rows = desk.read(lambda db: db.exec(select(Ticket.id).where(col(Ticket.state) == "resolved")).all())
     assert rows == [] and desk.clock() < MONDAY + timedelta(hours=1)
+
+
+def test_what_can_no_longer_be_taken_back_is_let_go_of_and_its_figures_stay(desk: OpenDesk) -> None:
+    ids = open_tickets(desk, count=3)
+    do(desk, AIKO, "resolve", ids=ids)
+
+    def forget(limit: int = 2) -> int:
+        return desk.write(lambda db: bulk.forget(db, now=desk.clock(), limit=limit))  # type: ignore[no-any-return]
+
+    desk.clock.advance(minutes=59)
+    assert forget() == 0 and desk.count(BulkItem) == 3
+    desk.clock.advance(minutes=2)
+    assert [forget(), forget(), forget()] == [2, 1, 0] and desk.count(BulkItem) == 0
+    assert "3件中3件完了" in text_of(desk.as_(AIKO).get("/bulk/1").text)

@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from helpdesk import checklists, fields, learning, links, splitting, tags, tickets, watchers
+from helpdesk import agents, checklists, fields, learning, links, schedules, splitting, tags, tickets, watchers
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
 from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
@@ -196,7 +196,10 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.as_(SATO).post("/reports/topics", data={"name": "店舗", "name_en": "Shop", "words": "店員"})
+    assert desk.as_(SATO).get("/reports/feedback.csv").status_code == 200
+    desk.write(signed)
     desk.write(worked_on)
+    reported(desk)
     ruled(desk)
     promised(desk)
     desk.write(unreachable_asterisk)
@@ -225,6 +228,27 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
 
 
+def signed(db: Session) -> None:
+    """Somebody signs in beside the browser that is open, and out; and somebody is not let in."""
+    ben = agents.by_email(db, BEN.email)
+    assert ben is not None
+    agents.sign_out(db, agents.sign_in(db, ben, hours=1, now=MONDAY), now=MONDAY)
+    agents.refused(db, BEN.email, now=MONDAY)
+
+
+def reported(desk: OpenDesk) -> None:
+    """A dashboard, a key for a program, and a report that could not be mailed."""
+    desk.as_(SATO).post("/reports/boards/new", data={"name": "朝会", "audience": "everybody"})
+    desk.as_(SATO).post("/reports/boards/1/tiles", data={"part": "calls.figure.offered", "period": "today"})
+    desk.as_(SATO).post("/admin/tokens", data={"name": "BI"})
+    schedule = {"name": "週報", "report": "calls", "period": "last_week", "every": "week", "weekday": "0", "day": "1",
+                "at": "08:00", "timezone": "Asia/Tokyo", "formats": ["xlsx"],
+                "agents": [desk.agent(SATO).id]}  # fmt: skip
+    assert desk.as_(SATO).post("/reports/schedules/new", data=schedule).status_code == 200
+    desk.write(lambda db: schedules.enqueue_due(db, now=desk.clock() + timedelta(days=8)))
+    desk.write(lambda db: schedules.given_up(db, 1, error="smtp_unreachable", now=desk.clock()))
+
+
 def ruled(desk: OpenDesk) -> None:
     """A rule raises what is noted, which is taken back; a macro lowers it."""
     raises = {"name": "規則", "trigger": "noted", "acts-0-do": "prioritize", "acts-0-value": "4", "step": "save"}
@@ -241,7 +265,9 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/callbacks"), (SATO, "/queues/work"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (BEN, "/reports/boards"),
+    (SATO, "/reports/schedules"), (SATO, "/admin/tokens"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),

@@ -1,6 +1,7 @@
 """What the reader sees of times, numbers, names and letters, and that both languages are complete."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from babel.messages.pofile import read_po
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from helpdesk.views import Row
 from web import assets, palette, render, shortcuts, words
 from web.render import Renderer
 
@@ -19,7 +21,8 @@ LOCALE = WEB / "locale"
 NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Saturday
 METHODS = [
     ("templates/**.html", "jinja2"),
-    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render", "administration")),
+    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render", "administration",
+                                      "setting_words")),
 ]
 
 
@@ -213,7 +216,7 @@ def test_a_fragment_begins_with_its_own_element(renderer: Renderer) -> None:
         id=7, subject="届かない", state="open", customer_name="田中 花子", company="", snippet="", channel="mail",
         queue_id=1, queue_name="配送", confidence=0.9, is_triage=False, assignee_id=None, assignee_name="",
         last_contact_at=NOW, awaits_us=True, is_urgent=False, priority=2, created_at=NOW, due_at=None, due_kind="",
-        tags=(),
+        tags=(), has_draft=False,
     )  # fmt: skip
     html = renderer.fragment("tickets/_row.html", "ja", row=row, now=NOW, is_current=False)
     assert html.startswith('<li class="row" id="row-7"')
@@ -303,7 +306,8 @@ def test_scripts_speak_only_phrases_the_page_brings() -> None:
 def collected() -> set[str]:
     """The sentences pybabel finds when it follows `locale/babel.cfg`."""
     keywords = {"_": None, "N_": None, "gettext": None}
-    found = extract_from_dir(str(WEB), METHODS, {"templates/**.html": {"encoding": "utf-8"}}, keywords=keywords)
+    options = {"templates/**.html": {"encoding": "utf-8", "extensions": "web.keeping.Keeping"}}
+    found = extract_from_dir(str(WEB), METHODS, options, keywords=keywords)
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
 
@@ -354,3 +358,20 @@ def test_what_nobody_in_particular_did_has_a_sentence_without_a_name(renderer: R
 def test_what_has_no_translation_stays_english(renderer: Renderer) -> None:
     assert renderer.gettext("ja")("Never translated") == "Never translated"
     assert renderer.gettext("en")("Saved.") == "Saved."
+
+
+def test_rows_that_were_drawn_are_kept_up_to_a_number_the_newest_of_them(
+    renderer: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = renderer._environments["ja"].globals["ticket_row"]
+    monkeypatch.setattr(type(drawn), "MOST", 3)
+    monkeypatch.setattr(drawn, "_drawn", {})
+    first = Row(id=1, subject="返品", state="open", customer_name="田中 美咲", company="", snippet="", channel="mail",
+                queue_id=1, queue_name="返品", confidence=None, is_triage=False, assignee_id=None, assignee_name="",
+                last_contact_at=NOW, awaits_us=True, is_urgent=False, priority=2, created_at=NOW, due_at=None,
+                due_kind="")  # fmt: skip
+    shown = {number: drawn(replace(first, id=number), now=NOW) for number in range(1, 6)}
+    assert len(set(shown.values())) == 5
+    assert [row.id for row, *_ in drawn._drawn] == [3, 4, 5]
+    assert drawn(replace(first, id=4), now=NOW) is shown[4] and drawn(replace(first, id=1), now=NOW) == shown[1]
+    assert [row.id for row, *_ in drawn._drawn] == [4, 5, 1]

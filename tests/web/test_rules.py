@@ -10,16 +10,18 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
-from helpdesk import rules
 from helpdesk.errors import Rejected, Unreachable
+from helpdesk.rules import making
 from models import (
     ChecklistItem,
     ChecklistTemplate,
     FieldKind,
     Macro,
     Note,
+    Parked,
     Post,
     Rule,
     RuleRun,
@@ -65,9 +67,9 @@ def a_rule(desk: OpenDesk, *acts: dict[str, Any], trigger: str = "opened", is_on
     """A rule, made by the page's own verb."""
 
     def verb(db: Any) -> int:
-        form = rules.Form(name="規則", trigger=trigger, acts=list(acts), **more)
-        kept = rules.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
-        rules.switch(db, kept, is_on, by=desk.agent(SATO), now=desk.clock())
+        form = making.Form(name="規則", trigger=trigger, acts=list(acts), **more)
+        kept = making.save(db, None, form, by=desk.agent(SATO), settings=desk.settings, now=desk.clock())
+        making.switch(db, kept, is_on, by=desk.agent(SATO), now=desk.clock())
         return kept.id or 0
 
     number: int = desk.write(verb)
@@ -315,6 +317,45 @@ def test_another_system_is_told_once_signed_and_no_redirect_is_followed(desk: Op
         with pytest.raises(Rejected, match="address_is_private"):
             post(2)
         assert len(Other.heard) == 3 and desk.read(lambda db: db.get(Post, 2)).sent_at is None
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_another_system_could_not_be_told_is_set_aside_and_told_again(desk: OpenDesk) -> None:
+    desk.settings.rules_reach_private = True
+    Other.heard, Other.answer = [], 403
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    Thread(target=server.serve_forever, daemon=True).start()
+    jobs, inside = desk.app.state.desk.jobs(), desk.app.state.desk
+
+    def give_up(post_id: int) -> None:
+        with pytest.raises(Rejected) as refused:
+            jobs["post_to_system"](post_id)
+        inside._gave_up("post_to_system", [post_id], refused.value)
+
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/hook"
+        a_rule(desk, {"do": "post", "value": {"url": url, "fields": []}})
+        for number in (1, 2, 3):
+            desk.mail(to=RETURNS_ADDRESS)
+            give_up(number)
+        page = desk.as_(SATO).get("/admin/parked")
+        assert text_of(page.text).count("相手のシステムに拒否されました。") == 3 and "HTTP 403" in page.text
+        Other.answer = 200
+        desk.as_(SATO).post("/admin/parked/2/replay")
+        assert desk.as_(AIKO).post("/admin/parked/posts/replay").status_code == 403
+        desk.as_(SATO).post("/admin/parked/posts/replay")
+        table = "workflow_status" if desk.database.is_sqlite else "dbos.workflow_status"
+        due = desk.read(lambda db: db.scalars(sa.text(f"SELECT workflow_uuid FROM {table}")).all())
+        again = sorted(int(key.split(":")[1]) for key in due if ":again:" in key)
+        assert again == [1, 2, 3]
+        for post_id in again:
+            jobs["post_to_system"](post_id)
+        assert [headers["X-Desk-Post"] for headers, _ in Other.heard[3:]] == ["1", "2", "3"]
+        assert desk.read(lambda db: [row.status for row in db.exec(select(Post))]) == [200] * 3
+        assert "まとめて再送" not in desk.as_(SATO).get("/admin/parked").text
+        assert desk.read(lambda db: {row.settlement for row in db.exec(select(Parked))}) == {"replayed"}
     finally:
         server.shutdown()
         server.server_close()

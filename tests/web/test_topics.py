@@ -28,7 +28,7 @@ def test_what_came_along_can_be_worded_anew_and_rests_without_being_lost(desk: O
     desk.as_(SATO).post("/reports/topics", data=changed)
     assert "ウェブ" in page(desk, "?period=today") and "サイト/アプリ" not in page(desk, "?period=today")
     listed = desk.as_(SATO).get("/reports/topics").text
-    key = next(f"t{row.id}" for row in desk.read(lambda db: db.query(Topic).all()) if row.name == "ウェブ")
+    key = next(f"t{row.id}" for row in desk.read(lambda db: db.exec(select(Topic)).all()) if row.name == "ウェブ")
     assert f'id="{key}"' in listed
     for to, is_there in (("off", False), ("on", True)):
         desk.as_(SATO).post("/reports/topics/switch", data={"key": key, "to": to})

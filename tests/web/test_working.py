@@ -1,7 +1,6 @@
 """What an agent does with a ticket on its page, and takes back with one click."""
 
 import re
-import time
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from models import (
     TicketState,
 )
 from tests.cast import AIKO, AKIRA, BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Person, part, text_of
+from tests.patience import an_end
 
 
 @pytest.fixture
@@ -401,12 +401,10 @@ SLOW = ("(.*a){25}", "(a|x|x)+c", "([a-zA-Z]+)*\\d", "(x+x+)+y", "((a{0,99}){0,9
 
 
 @pytest.mark.parametrize("pattern", SLOW)
-def test_a_pattern_that_would_never_end_costs_a_tenth_of_a_second(desk: OpenDesk, pattern: str) -> None:
+def test_a_pattern_that_would_never_end_is_given_up(desk: OpenDesk, pattern: str) -> None:
     field = TicketField(key="x", name="x", name_en="x", kind=FieldKind.TEXT, pattern=pattern, created_at=MONDAY)
-    begun = time.process_time()
-    with pytest.raises(Exception, match="not_the_pattern"):
+    with an_end(), pytest.raises(Exception, match="not_the_pattern"):
         fields.clean(field, ["ax" * 490 + "!"])
-    assert time.process_time() - begun < 1.0
 
 
 def test_fields_are_reordered_and_switched_off_and_keep_what_was_said(desk: OpenDesk, ticket_id: int) -> None:
@@ -461,3 +459,21 @@ def test_messages_of_the_conversation_are_all_there_after_a_split_is_taken_back(
     does(desk, AIKO, "undo", event=offered(page)[1])
     assert [message.ticket_id for message in desk.read(lambda db: db.exec(select(Message)).all())] == [1, 1]
     assert desk.tickets()[1].merged_into_id == 1
+
+
+def test_the_middle_of_a_long_run_of_changes_folds_and_stays_readable(desk: OpenDesk, ticket_id: int) -> None:
+    for number in range(2):
+        does(desk, AIKO, "priority", priority=str(3 + number))
+    before = desk.as_(AIKO).get("/tickets/1").text
+    assert 'class="fold"' not in before, "a short run is shown as it is"
+    for number in range(6):
+        does(desk, AIKO, "tags", tag=f"タグ{number}")
+    page = desk.as_(AIKO).get("/tickets/1").text
+    folds = re.findall(r'<details class="fold".*?</details>', page, re.S)
+    every = re.findall(r'id="(fact-\d+)"', page)
+    hidden = re.findall(r'id="(fact-\d+)"', folds[0])
+    run = every[every.index(hidden[0]) - 1 :]
+    assert len(folds) == 1 and hidden == run[1:-1] and f"変更 {len(hidden)} 件" in text_of(folds[0])
+    fold = re.search(r'id="(fold-\d+)"', page)
+    does(desk, AIKO, "priority", priority="1")
+    assert fold is not None and fold[1] in desk.as_(AIKO).get("/tickets/1").text, "who has opened it keeps it open"

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import random
 import re
-import time
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +17,7 @@ from helpdesk.errors import Rejected
 from helpdesk.mail import dkim
 from models import DkimKey
 from tests.cast import AIKO, MONDAY, OpenDesk, text_of
+from tests.patience import an_end
 from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -164,11 +164,11 @@ def test_no_line_of_the_signature_is_too_long_to_travel() -> None:
     assert len(head) > 3 and max(map(len, head)) <= 78
 
 
-def test_a_large_attachment_is_signed_in_little_time() -> None:
+def test_a_large_attachment_is_signed() -> None:
     body = b"\r\n".join([base64.b64encode(b"\xff" * 57)] * 100_000)
-    began = time.process_time()
-    signed(b"From: a@desk.example.jp\r\n\r\n" + body)
-    assert time.process_time() - began < 1
+    with an_end():
+        mail = signed(b"From: a@desk.example.jp\r\n\r\n" + body)
+    assert body in mail
 
 
 def test_a_new_key_has_2048_bits_and_signs_what_its_record_verifies() -> None:

@@ -78,11 +78,20 @@ def test_two_words_stay_two(one: str, other: str) -> None:
         ("プリンタの", ["プリンタの", "プリンターの"]),
         ("電源", ["電源"]),
         ("サーバーエラー", ["サーバーエラ", "サーバエラ"]),
+        ("ｻｰﾊﾞｰ", ["サーバ"]),
+        ("プリンタドライバ", ["プリンタドライバ", "プリンタードライバ"]),
+        ("プリンタードライバー", ["プリンタードライバ", "プリンタドライバ"]),
+        ("カメラ", ["カメラ"]),
         ("A-1", ["A-1"]),
     ],
 )
 def test_the_long_mark_at_the_end_may_be_left_out(typed: str, ways: list[str]) -> None:
     assert letters.spellings(typed) == ways
+
+
+def test_a_word_of_three_parts_is_asked_for_with_marks_at_two_of_them_and_in_bounded_ways() -> None:
+    assert "ユーザーサーバーエラ" in letters.spellings("ユーザサーバエラー")
+    assert len(letters.spellings("マルチメディアプレイヤコントローラドライバアダプタ")) <= letters.MOST_SPELLINGS
 
 
 @pytest.mark.parametrize(

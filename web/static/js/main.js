@@ -34,5 +34,6 @@ import "./palette.js";
 import "./bell.js";
 import "./push.js";
 import "./survey.js";
+import "./tiles.js";
 
 performance.mark("desk:ready");

@@ -22,7 +22,7 @@ function look() {
   for (const note of document.querySelectorAll("#notice > .notice")) {
     if (seen.has(note)) continue;
     seen.add(note);
-    if (["error", "alarm"].includes(note.dataset.kind) || note.querySelector("a")) closable(note);
+    if (["error", "alarm"].includes(note.dataset.kind) || note.querySelector("a, form")) closable(note);
     else setTimeout(() => leave(note), STAY);
   }
 }

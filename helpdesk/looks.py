@@ -1,0 +1,152 @@
+"""What a look at a ticket asks the database: statements that are spelled out once.
+
+A ticket's page is drawn hundreds of times for every time it changes, and what it shows is only read. So nothing here
+makes rows that a session would watch: columns come as they are, by the names their tables give them. Each of these
+is one statement, however long the conversation, and reads what was merged into the ticket along with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from helpdesk import approvals
+from helpdesk.mail.html import REMOTE_MARK
+from helpdesk.tickets import FAMILY
+from models import (
+    Agent,
+    AgentState,
+    Attachment,
+    Call,
+    Event,
+    Impression,
+    Membership,
+    Message,
+    MessageState,
+    Note,
+    Presence,
+    Role,
+    Routing,
+)
+from models.database import ask, columns_of, rows
+
+MOST = 500
+"""Of each kind of thing a conversation holds."""
+
+# What was taken back was never said; what was not approved goes back to its author alone.
+_SAID = sa.or_(
+    col(Message.state) != MessageState.WITHDRAWN,
+    sa.and_(col(Message.error) == approvals.RETURNED, col(Message.author_id) == sa.bindparam("agent_id")),
+)
+# A page never shows the HTML itself, which may be long; it asks whether there is some, and pictures from elsewhere.
+_HTML = sa.case(
+    (col(Message.html).contains(REMOTE_MARK, autoescape=True), REMOTE_MARK), (col(Message.html) != "", "<>"), else_=""
+)
+_TEXT = sa.case((col(Message.reply_text) == "", col(Message.text)), else_="")
+_MESSAGES = (
+    columns_of(Message, html=_HTML, text=_TEXT)
+    .where(col(Message.ticket_id).in_(FAMILY), _SAID)
+    .order_by(col(Message.id))
+    .limit(MOST)
+)
+_FILES = columns_of(Attachment).where(
+    col(Attachment.message_id).in_(sa.select(col(Message.id)).where(col(Message.ticket_id).in_(FAMILY)))
+)
+_NOTES = columns_of(Note).where(col(Note.ticket_id).in_(FAMILY)).order_by(col(Note.id)).limit(MOST)
+_CALLS = columns_of(Call).where(col(Call.ticket_id).in_(FAMILY)).order_by(col(Call.id)).limit(MOST)
+_DECISIONS = columns_of(Routing).where(col(Routing.ticket_id) == sa.bindparam("ticket_id")).order_by(col(Routing.id))
+_IMPRESSIONS = (
+    columns_of(Impression)
+    .where(col(Impression.ticket_id) == sa.bindparam("ticket_id"))
+    .order_by(col(Impression.id).desc())
+    .limit(MOST)
+)
+_NAMES = sa.select(col(Agent.id), col(Agent.name), col(Agent.reading)).order_by(col(Agent.id))
+_SERVES = sa.exists().where(col(Membership.queue_id) == sa.bindparam("queue_id"), col(Membership.agent_id) == Agent.id)
+_ASSIGNABLE = (
+    sa.select(col(Agent.id), col(Agent.name), col(Agent.reading), _SERVES.label("serves"), col(AgentState.state))
+    .join(AgentState, sa.and_(col(AgentState.agent_id) == Agent.id, col(AgentState.ended_at).is_(None)), isouter=True)
+    .where(
+        col(Agent.is_active),
+        sa.or_(
+            col(Agent.id).in_(
+                sa.select(col(Membership.agent_id)).where(col(Membership.queue_id) == sa.bindparam("queue_id"))
+            ),
+            col(Agent.role) == Role.SUPERVISOR,
+        ),
+    )
+    .order_by(col(Agent.id))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignable:
+    """Somebody a ticket can be given to: who serves its queue, and every supervisor."""
+
+    id: int
+    name: str
+    reading: str
+    serves: bool
+    state: str
+
+
+def messages(db: Session, ticket_id: int, *, agent_id: int) -> Sequence[Message]:
+    """All mail of a ticket that this agent is shown, oldest first. Of its HTML only whether there is some, and pictures
+    that wait for a click; the whole text only where nothing in it is new."""
+    return rows(db, Message, _MESSAGES, ticket_id=ticket_id, agent_id=agent_id)
+
+
+def files(db: Session, ticket_id: int) -> Sequence[Attachment]:
+    """What came and went with its mail."""
+    return rows(db, Attachment, _FILES, ticket_id=ticket_id)
+
+
+def notes(db: Session, ticket_id: int) -> Sequence[Note]:
+    """Its notes, oldest first."""
+    return rows(db, Note, _NOTES, ticket_id=ticket_id)
+
+
+def calls(db: Session, ticket_id: int) -> Sequence[Call]:
+    """Its calls, oldest first."""
+    return rows(db, Call, _CALLS, ticket_id=ticket_id)
+
+
+def decisions(db: Session, ticket_id: int) -> Sequence[Routing]:
+    """Why it was put into which queue, oldest first."""
+    return rows(db, Routing, _DECISIONS, ticket_id=ticket_id)
+
+
+def impressions(db: Session, ticket_id: int) -> Sequence[Impression]:
+    """What was guessed of its newest texts, oldest first."""
+    return rows(db, Impression, _IMPRESSIONS, ticket_id=ticket_id)[::-1]
+
+
+def facts(db: Session, ticket_id: int, statement: "sa.Select[Any]") -> Sequence[Event]:
+    """What happened, oldest first, by a statement of `told`."""
+    return rows(db, Event, statement, ticket_id=ticket_id)[::-1]
+
+
+def told(names: set[str]) -> "sa.Select[Any]":
+    """The statement of the newest facts with these names, newest first."""
+    listed = ", ".join(f"'{name}'" for name in sorted(names))  # written out: codes of ours, and always the same
+    return (
+        columns_of(Event)
+        .where(col(Event.ticket_id).in_(FAMILY), sa.text(f"event.fact IN ({listed})"))
+        .order_by(col(Event.id).desc())
+        .limit(MOST)
+    )
+
+
+def staff(db: Session) -> Mapping[int, Agent]:
+    """The id, name and reading of everybody who works or worked here, by id."""
+    return {each.id or 0: each for each in rows(db, Agent, _NAMES)}
+
+
+def assignable(db: Session, queue_id: int) -> list[Assignable]:
+    """Whom a ticket of the queue can be given to."""
+    return [
+        Assignable(agent_id, name, reading, bool(serves), (state or Presence.OFFLINE).value)
+        for agent_id, name, reading, serves, state in ask(db, _ASSIGNABLE, queue_id=queue_id)
+    ]

@@ -1,0 +1,168 @@
+"""The report of calls as a sheet: the figures of `helpdesk/measures.py`, drawn by day, queue and hour of the week."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from helpdesk import measures, queues, reports
+from helpdesk.accuracy import Share
+from helpdesk.measures import Calls
+from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
+
+if TYPE_CHECKING:
+    from helpdesk.reporting.catalog import Asked
+
+FIGURES = ("offered", "service_level", "answer_seconds", "abandonment", "handle_seconds", "first_contact_resolution")
+CHARTS = ("volume", "level", "week")
+TABLES = ("lines",)
+WEEK_DAYS = 31
+"""Of a longer period the hours of the week are not drawn: it would be a statement of a thousand slots."""
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_KINDS: dict[str, Kind] = dict.fromkeys(
+    ("service_level", "service_level_of_offered", "service_level_with_abandoned", "service_level_without_early",
+     "service_level_of_answered", "abandonment", "transfer_rate", "first_contact_resolution", "answer_rate",
+     "occupancy", "utilisation"), "share")  # fmt: skip
+
+
+def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
+    """Everything is read at once; there is nothing left to do outside of the database."""
+    sheet = sheet_of(db, asked, lines(db, asked))
+    return lambda: sheet
+
+
+def lines(db: Session, asked: "Asked") -> reports.Report:
+    """The report's lines, by what was chosen. Raises `Invalid("too_many_days")`."""
+    return reports.calls(db, asked.period, asked.choices["by"], queue_id=asked.queue_id, language=asked.language,
+                         timezone=asked.timezone, now=asked.now)  # fmt: skip
+
+
+def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
+    """Figures beside the period before, drawings over the days, and the lines."""
+    ids = [asked.queue_id] if asked.queue_id is not None else [queue.id or 0 for queue in queues.everyone(db)]
+    days = measures.days(asked.interval, asked.timezone)
+    of_days = measures.of_queues(db, days, ids, now=asked.now)
+    total = measures.total(of_days.values())
+    before = measures.total(measures.of_queues(db, [asked.before], ids, now=asked.now).values())
+    daily = [measures.total(told for _, told in measures.each(of_days, slot)) for slot in range(len(days))]
+    zone = ZoneInfo(asked.timezone)
+    places = [f"{(day := cut.begin.astimezone(zone).date()).month}/{day.day}" for cut in days]
+    charts = [_volume(places, daily), _level(places, daily)]
+    if len(days) <= WEEK_DAYS:
+        charts.append(_week(db, asked, ids))
+    return Sheet(
+        asked.interval, _findings(total, before), _figures(total, before),
+        [chart for chart in charts if not chart.is_empty], [_lines(report, asked.choices["by"], zone)],
+    )  # fmt: skip
+
+
+def _findings(now: Calls, before: Calls) -> list[Text]:
+    """What can be said without a test: counts, and a level where anybody can be counted."""
+    if not now.offered:
+        return [Word("report_finding", "no_calls")]
+    counts = {"count": Fact("count", now.offered), "abandoned": Fact("count", now.abandoned)}
+    said: list[Text] = [Word("report_finding", "calls", counts)]
+    if now.service_level is not None and before.service_level is not None:
+        facts = {"now": Fact("share", now.service_level), "before": Fact("share", before.service_level)}
+        said.append(Word("report_finding", "level_before", facts))
+    elif now.service_level is not None:
+        said.append(Word("report_finding", "level", {"now": Fact("share", now.service_level)}))
+    return said
+
+
+def _figures(now: Calls, before: Calls) -> list[Figure]:
+    found = []
+    for key in FIGURES:
+        kind = kind_of(key)
+        part: dict[str, object] = {}
+        if key in _PARTS:
+            held, of = (getattr(now, name) if name else 0 for name in _PARTS[key])
+            if key == "service_level":
+                of = now.answered + now.abandoned - now.short_abandoned + now.passed_on_late
+            part = {"of": of, "interval": Share(held, of).interval if of else None}
+        elif kind == "seconds":
+            part = {"of": now.answered if key == "answer_seconds" else now.handled}
+        found.append(
+            Figure(key, Word("measure", key), getattr(now, key), kind, before=getattr(before, key),
+                   formula=Word("formula", key), **part)  # type: ignore[arg-type]
+        )  # fmt: skip
+    return found
+
+
+_PARTS = {
+    "service_level": ("answered_in_time", ""),
+    "first_contact_resolution": ("first_resolved", "first_contacts"),
+}
+
+
+def _volume(places: list[str], daily: list[Calls]) -> Chart:
+    counts = [each.offered for each in daily]
+    most = max(range(len(counts)), key=counts.__getitem__)
+    title = Word("report_finding", "busiest", {"day": places[most], "count": Fact("count", counts[most])})
+    parts = (("answered", "good"), ("abandoned", "bad"), ("passed_on", "quiet"), ("waiting", ""))
+    series = tuple(
+        Series(Word("measure", name), values, tone=tone)  # type: ignore[arg-type]
+        for name, tone in parts
+        if any(values := [getattr(each, name) for each in daily]) or name == "answered"
+    )
+    return Chart("volume", "stacked", title, places, series, along=Word("report_by", "day"))
+
+
+def _level(places: list[str], daily: list[Calls]) -> Chart:
+    levels = [each.service_level for each in daily]
+    known = [(level, place) for place, level in enumerate(levels) if level is not None]
+    if not known:
+        return Chart("level", "line", "", places, ())
+    low, where = min(known)
+    title = Word("report_finding", "lowest", {"day": places[where], "share": Fact("share", low)})
+    shares = [Share(each.answered_in_time, each.answered + each.abandoned - each.short_abandoned + each.passed_on_late)
+              for each in daily]  # fmt: skip
+    series = Series(
+        Word("measure", "service_level"), levels,
+        low=[share.interval[0] if share.of else None for share in shares],
+        high=[share.interval[1] if share.of else None for share in shares], of=[share.of for share in shares],
+    )  # fmt: skip
+    return Chart("level", "line", title, places, (series,), "share", Word("report_by", "day"))
+
+
+def _week(db: Session, asked: "Asked", ids: list[int]) -> Chart:
+    """Offered calls by hour and day of the week, on the desk's clock."""
+    zone = ZoneInfo(asked.timezone)
+    cuts = measures.half_hours(asked.interval)
+    told = measures.of_queues(db, cuts, ids, now=asked.now)
+    field = [[0] * 24 for _ in range(7)]
+    for (slot, _), each in told.items():
+        at = cuts[slot].begin.astimezone(zone)
+        field[at.weekday()][at.hour] += each.offered
+    busy = [hour for hour in range(24) if any(row[hour] for row in field)]
+    hours = range(min(busy), max(busy) + 1) if busy else range(0)
+    most = max(((field[day][hour], day, hour) for day in range(7) for hour in hours), default=(0, 0, 0))
+    title = Word("report_finding", "hour", {"weekday": Word("weekday", _WEEK[most[1]]), "hour": str(most[2]),
+                                     "count": Fact("count", most[0])})  # fmt: skip
+    series = tuple(
+        Series(Word("weekday", _WEEK[day]), [field[day][hour] for hour in hours])
+        for day in range(7)
+    )  # fmt: skip
+    return Chart("week", "heat", title, [f"{hour}" for hour in hours], series, along=Word("chart", "hour"))
+
+
+def _lines(report: reports.Report, by: str, zone: ZoneInfo) -> Table:
+    def name(row: reports.Row) -> Value:
+        begin = row.interval.begin.astimezone(zone)
+        return row.name or (begin.date() if by == "day" else row.interval.begin)
+
+    group = "formula_of_agents" if by == "agent" else "formula"
+    columns = (
+        Column(Word("report_by", by), "text"),
+        *(Column(Word("measure", each), kind_of(each), Word(group, each)) for each in report.columns),
+    )
+    rows = [[name(row), *(row.value(each) for each in report.columns)] for row in report.rows]
+    total = [Word("report", "total"), *(report.total.value(each) for each in report.columns)]
+    return Table("lines", Word("report_title", "calls"), columns, rows, total,
+                 is_personal=by == "agent")  # fmt: skip
+
+
+def kind_of(column: str) -> Kind:
+    """Of a measure by its name."""
+    return "seconds" if column.endswith("_seconds") else _KINDS.get(column, "count")

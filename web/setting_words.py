@@ -1,0 +1,232 @@
+"""Changes of settings in words: which setting, what it said, what it says.
+
+One table has the name of every column that can be set, in the words of its form. What has no name here is shown under
+its column's own, so that a new setting is never missing from the history.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+from helpdesk import agents, hours, queues
+from helpdesk.settings_history import WATCHED, RowChange
+from models import Agent
+from web.render import phone
+from web.words import N_, sentence
+
+LABELS: dict[str, dict[str, str]] = {
+    "queue": {
+        "name": N_("Japanese name"), "name_en": N_("English name"), "phone": N_("Phone number"),
+        "address": N_("E-mail address"), "language": N_("Spoken to callers"), "greeting": N_("Greeting"),
+        "signature": N_("Signature"), "sender_name": N_("Sender name"),
+        "takes_reply_to": N_("The customer is whoever Reply-To names"), "acknowledges": N_("Automatic receipt"),
+        "acknowledgment": N_("Words of the receipt"), "needs_approval": N_("A second person approves every mail"),
+        "confirms_recipients": N_("Show recipients and files once more"),
+        "warns_of_attachment": N_("Warn of a forgotten file"), "warns_of_name": N_("Warn of a wrong name"),
+        "warns_of_recipients": N_("Warn of unusual recipients"), "locks_reply": N_("Let one agent reply at a time"),
+        "banned_words": N_("Words that must not leave"), "keywords": N_("Key words"),
+        "thresholds": N_("How sure the classifier has to be"), "ringing": N_("Agents are rung"),
+        "ring_seconds": N_("Rings for, seconds"), "most_misses": N_("Missed in a row, until away"),
+        "wrap_up_seconds": N_("Wrap-up, seconds"),
+        "needs_disposition": N_("Wrap-up ends only when the outcome is given"),
+        "most_waiting": N_("Callers waiting at most"), "longest_wait_seconds": N_("Longest wait, seconds"),
+        "overflow_id": N_("The queue behind it"), "calendar_id": N_("Business hours"),
+        "when_closed": N_("Callers outside them"), "when_full": N_("Callers beyond that"),
+        "callback_key": N_("Key for being called back"), "closed_words": N_("Words to them"),
+        "full_words": N_("Words to those beyond"), "service_seconds": N_("Answered within, seconds"),
+        "service_percent": N_("Calls, per cent"), "short_abandon_seconds": N_("Not counted if hung up within, seconds"),
+        "alarms": N_("Alarms"), "callback_minutes": N_("Call back within, minutes"),
+        "assigning": N_("Tickets are given out"), "assigns_away": N_("Also to agents who are away"),
+        "assigns_talking": N_("Also to agents on a call or in wrap-up"),
+        "returns_minutes": N_("Overdue tickets of agents who are offline return after, minutes"),
+    },
+    "agent": {
+        "name": N_("Name"), "reading": N_("Reading"), "email": N_("E-mail address"), "role": N_("Role"),
+        "phone": N_("Phone number"), "extension": N_("Extension"), "languages": N_("Answers calls in"),
+        "most_calls": N_("Calls at once"), "most_tickets": N_("Open tickets at most"), "is_active": N_("May sign in"),
+        "password_hash": N_("Password"),
+    },
+    "member": {"level": N_("Turn")},
+    "calendar": {
+        "name": N_("Calendar name"), "timezone": N_("Time zone"), "week": N_("Every week"),
+        "holidays": N_("Public holidays are closed"), "days": N_("Single days"),
+    },
+    "policy": {
+        "name": N_("Policy name"), "queue_id": N_("Queue"), "priority": N_("Priority of the ticket"),
+        "channel": N_("How it came"), "calendar_id": N_("Business hours that count"),
+        "first_response_minutes": N_("First answer within"), "next_response_minutes": N_("Further answers within"),
+        "resolution_minutes": N_("Resolved within"), "at_risk_percent": N_("Time used, per cent"),
+        "at_risk_told": N_("When it is at risk"), "at_risk_agent_id": N_("When it is at risk"),
+        "breached_told": N_("When it is overdue"), "breached_agent_id": N_("When it is overdue"),
+        "position": N_("Place in the order"), "is_active": N_("In use"),
+    },
+    "preference": {"value": N_("Setting")},
+    "tag": {"name": N_("Tag name"), "is_active": N_("In use")},
+    "field": {
+        "name": N_("Name in Japanese"), "name_en": N_("Name in English"), "choices": N_("Choices"),
+        "pattern": N_("Form of the text"), "hint": N_("Hint for agents"), "conditions": N_("When it is asked for"),
+        "is_required": N_("A ticket cannot be resolved without it"), "is_active": N_("In use"),
+        "position": N_("Place in the order"),
+    },
+    "canned": {
+        "title": N_("Title"), "trigger": N_("Short word"), "text": N_("Japanese text"), "text_en": N_("English text"),
+        "queue_id": N_("Queue"), "is_active": N_("In use"),
+    },
+    "canned_file": {"name": N_("Files")},
+    "mailbox": {
+        "name": N_("Mailbox name"), "address": N_("E-mail address"), "host": N_("IMAP server"), "port": N_("Port"),
+        "security": N_("Encryption"), "user": N_("User name"), "auth": N_("Sign-in"), "client_id": N_("Client ID"),
+        "token_url": N_("Token address"), "scope": N_("Scope"), "folder": N_("Folder"),
+        "after": N_("After collecting"), "move_to": N_("Move to folder"), "queue_id": N_("Queue"),
+        "takes_reply_to": N_("The customer is whoever Reply-To names"), "smtp_host": N_("SMTP server"),
+        "smtp_port": N_("Port"), "smtp_security": N_("Encryption"), "smtp_user": N_("User name"),
+        "is_active": N_("In use"), "secret": N_("Password"), "client_secret": N_("Client secret"),
+        "smtp_secret": N_("Password"),
+    },
+    "exchange": {
+        "label": N_("Display name"), "name": N_("Short name"), "queue_id": N_("Queue"), "is_active": N_("In use"),
+        "options": N_("Connection"), "mapping": N_("What its fields mean"), "secret": N_("Signing secret"),
+        "token": N_("Key"), "token_hash": N_("Key"), "old_token_hash": N_("Key"),
+    },
+    "blocked": {"reason": N_("Reason")},
+    "survey": {
+        "name": N_("Title"), "scale": N_("Scale"), "after": N_("When"), "queue_id": N_("Queue"),
+        "delay_minutes": N_("Minutes to wait before asking"), "rest_days": N_("Days for which nobody is asked again"),
+        "questions": N_("Question"), "is_active": N_("In use"),
+    },
+    "topic": {
+        "name": N_("Japanese name"), "name_en": N_("English name"), "words": N_("Its words"),
+        "is_active": N_("In use"), "position": N_("Place in the order"),
+    },
+    "rule": {
+        "name": N_("Title"), "trigger": N_("When it acts"),
+        "after_minutes": N_("How long, where it says “for a while”"),
+        "in_hours": N_("Count the queue's business hours only"), "all_of": N_("If all of these hold"),
+        "any_of": N_("and one of these"), "acts": N_("Then"), "stops": N_("Do not ask the rules below it then"),
+        "is_active": N_("In use"), "position": N_("Place in the order"), "deleted_at": N_("Deleted"),
+    },
+    "macro": {
+        "name": N_("Title"), "queue_id": N_("Queue"), "owner_id": N_("Only for me"), "acts": N_("Steps"),
+        "is_active": N_("In use"), "deleted_at": N_("Deleted"),
+    },
+    "checklist": {
+        "name": N_("Title"), "queue_id": N_("Queue"), "items": N_("Steps"), "is_active": N_("In use"),
+        "deleted_at": N_("Deleted"),
+    },
+}  # fmt: skip
+GROUPS = {
+    "queue.language": "language", "queue.ringing": "ringing", "queue.when_closed": "otherwise",
+    "queue.when_full": "otherwise", "queue.assigning": "assigning", "agent.role": "role",
+    "agent.languages": "language", "member.level": "turn", "policy.priority": "policy_priority",
+    "policy.channel": "channel", "policy.at_risk_told": "policy_told", "policy.breached_told": "policy_told",
+    "mailbox.security": "mailbox_security", "mailbox.auth": "mailbox_auth", "mailbox.after": "mailbox_after",
+    "mailbox.smtp_security": "smtp_security", "survey.after": "survey_after", "survey.scale": "survey_scale",
+    "rule.trigger": "trigger",
+}  # fmt: skip
+"""Whose codes have words."""
+POINTERS = {
+    "queue_id": "queue", "overflow_id": "queue", "calendar_id": "calendar", "at_risk_agent_id": "agent",
+    "breached_agent_id": "agent", "owner_id": "agent",
+}  # fmt: skip
+OPAQUE = frozenset(("all_of", "any_of", "acts", "conditions", "mapping", "options", "thresholds"))
+"""Of these it is told that they changed; what they say in words, their own page tells."""
+LONGEST = 160
+PLACES = {
+    "queue": "/admin/queues/{}", "agent": "/admin/agents/{}", "calendar": "/admin/calendars/{}",
+    "policy": "/admin/promises/{}", "tag": "/admin/tags", "field": "/admin/fields/{}", "canned": "/admin/canned/{}",
+    "mailbox": "/admin/mailboxes/{}", "exchange": "/admin/exchanges/{}", "blocked": "/admin/blocked",
+    "survey": "/admin/surveys/{}", "topic": "/reports/topics", "rule": "/admin/rules/{}", "macro": "/admin/macros/{}",
+    "checklist": "/admin/checklists/{}",
+}  # fmt: skip
+
+Names = dict[str, dict[int | None, str]]
+
+
+def names_of(db: Session, agent: Agent) -> Names:
+    """What settings point to, by id."""
+    return {
+        "queue": {each.id: each.called(agent.language) for each in queues.everyone(db)},
+        "calendar": {each.id: each.name for each in hours.everyone(db)},
+        "agent": {each.id: each.name for each in agents.everyone(db)},
+    }
+
+
+def told(rows: Sequence[RowChange], names: Names, say: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Each row as `{kind, name, what, facts, lines}`, `lines` being `{label, was, is}` of each setting that changed;
+    `what` is "made", "changed" or "gone". `say` translates."""
+    return [_row(row, names, say) for row in rows]
+
+
+def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, Any]:
+    kind = row["of"]
+    what = "made" if row["was"] is None else "gone" if row["is"] is None else "changed"
+    facts = {"agent": "", "queue": ""}
+    if kind == "member":
+        facts = {"agent": names["agent"].get(row["key"]["agent_id"], ""),
+                 "queue": names["queue"].get(row["key"]["queue_id"], "")}  # fmt: skip
+    was, now = row["was"] or {}, row["is"] or {}
+    columns = _worth_telling(kind, was or now) if what != "changed" else [*now]
+    if kind == "preference":
+        lines = _preference(row["key"]["name"], was.get("value"), now.get("value"), say)
+    else:
+        lines = [
+            {
+                "label": say(LABELS[kind].get(name, name)),
+                "was": _value(kind, name, was.get(name), names, say) if name in was else "",
+                "is": _value(kind, name, now.get(name), names, say) if name in now else "",
+                "is_opaque": name in OPAQUE,
+            }
+            for name in columns
+            if kind != "member" or what == "changed"
+        ]
+    lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
+              for name in row.get("hidden", ())]  # fmt: skip
+    name = "" if kind == "preference" else row["name"]
+    return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
+
+
+def _worth_telling(kind: str, values: Mapping[str, Any]) -> list[str]:
+    """Of what was made or is gone: what is not as it always is."""
+    fields = WATCHED[kind].table.__pydantic_fields__
+    known = [name for name in values if name in LABELS[kind] and name not in ("position", WATCHED[kind].called)]
+    return [name for name in known if values[name] and values[name] != fields[name].default]
+
+
+def _value(kind: str, name: str, value: Any, names: Names, say: Callable[[str], str]) -> str:
+    if name in POINTERS:
+        return names[POINTERS[name]].get(value, f"#{value}") if value is not None else "–"
+    if name == "week":
+        days = [f"{sentence(say, 'weekday', day)} {hours.written(value[day])}" for day in hours.WEEK if value.get(day)]
+        return ", ".join(days) or "–"
+    if name == "days":
+        return ", ".join(f"{day} {hours.written(then) or '–'}" for day, then in value.items()) or "–"
+    if group := GROUPS.get(f"{kind}.{name}"):
+        codes = value if isinstance(value, list) else [value]
+        return ", ".join(sentence(say, group, str(code)) for code in codes if code is not None) or "–"
+    if name == "phone" and isinstance(value, str):
+        return phone(value) or "–"
+    if isinstance(value, bool):
+        return sentence(say, "yes_no", "yes" if value else "no")
+    if isinstance(value, list):
+        return _cut(", ".join(each.get("name", "") if isinstance(each, dict) else str(each) for each in value))
+    if isinstance(value, dict):
+        return _cut(", ".join(f"{key}: {each}" for key, each in value.items()))
+    return _cut("" if value is None else str(value))
+
+
+def _preference(name: str, was: Any, now: Any, say: Callable[[str], str]) -> list[dict[str, Any]]:
+    """A choice for the whole desk: a switch, which nobody touched and is on; or several things under names."""
+    if isinstance(was or now, dict):
+        keys = dict.fromkeys([*(was or {}), *(now or {})])
+        parts = [(key, (was or {}).get(key, ""), (now or {}).get(key, "")) for key in keys]
+        return [{"label": sentence(say, "preference", f"{name}_{key}"), "was": _cut(str(before or "")) or "–",
+                 "is": _cut(str(after or "")) or "–", "is_opaque": False}
+                for key, before, after in parts if before != after]  # fmt: skip
+    on = [sentence(say, "yes_no", "yes" if each or each is None else "no") for each in (was, now)]
+    return [{"label": sentence(say, "preference", name), "was": on[0], "is": on[1], "is_opaque": False}]
+
+
+def _cut(text: str) -> str:
+    flat = " / ".join(text.split("\n"))
+    return (flat[: LONGEST - 1] + "…" if len(flat) > LONGEST else flat) or "–"

@@ -1,0 +1,89 @@
+"""The way every setting is saved, shown before it is saved, and taken back.
+
+A form that is posted with `rehearse` changes nothing: its page comes back with what would change. One that is saved
+says so with a way back beside it, which refuses where somebody changed the same since.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from helpdesk import access, setting_effects, settings_history
+from helpdesk.settings_history import Rehearsed
+from models import Agent
+from web import setting_words
+from web.edge import act, back, desk_of, html, look, renderer_of
+
+T = TypeVar("T")
+
+
+async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[T, int | None]:
+    """Run the verb as `act` does, and keep what it changed: its answer, and the number of the change.
+
+    Raises `Rehearsed` with what would change (`shown`, for `settings_history/_will.html`) where the form only asks.
+    """
+    desk, rehearses = desk_of(request), bool((await request.form()).get("rehearse"))
+
+    def both(db: Session, agent: Agent) -> tuple[T, int | None]:
+        answer = verb(db, agent)
+        if rehearses:
+            rows = settings_history.pending(db)
+            say = renderer_of(request).gettext(agent.language)
+            raise Rehearsed(rows, {
+                "rows": setting_words.told(rows, setting_words.names_of(db, agent), say),
+                "effects": setting_effects.of(db, rows, language=agent.language),
+            })  # fmt: skip
+        kept = settings_history.keep(db, by_id=agent.id, now=desk.clock())
+        return answer, kept.id if kept else None
+
+    return await act(request, both)
+
+
+def saved(path: str, change_id: int | None, *, notice: str = "saved", part: str = "") -> RedirectResponse:
+    """To a page that says so, with the way back where there is one."""
+    way = f"&change={change_id}" if change_id else ""
+    return RedirectResponse(f"{path}{'&' if '?' in path else '?'}notice={notice}{way}{part and f'#{part}'}", 303)
+
+
+def still(request: Request, default: str, change_id: int | None) -> RedirectResponse:
+    """The same for a button on a list, which stays where it was pressed."""
+    answer = back(request, default, notice="saved")
+    if change_id:
+        answer.headers["location"] += f"&change={change_id}"
+    return answer
+
+
+async def show(request: Request) -> Response:
+    """One change: what it was before, what it is now, and what became of it."""
+    change_id = request.path_params["change_id"]
+
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        settings_history.get(db, change_id)
+        found = settings_history.told(db, [change_id])[change_id]
+        say = renderer_of(request).gettext(agent.language)
+        return {
+            "found": found, "rows": setting_words.told(found.change.rows, setting_words.names_of(db, agent), say),
+            "place": setting_words.PLACES.get(found.change.kind, "/admin").format(found.change.subject),
+        }  # fmt: skip
+
+    frame, told = await look(request, verb)
+    return html(request, "settings_history/change.html", frame["me"]["language"],
+                **(frame | told | {"view": "audit"}))  # fmt: skip
+
+
+async def undo(request: Request) -> Response:
+    """Let it be as it was before. What stands in the way is said on the change's own page."""
+    change_id, now = request.path_params["change_id"], desk_of(request).clock()
+
+    def verb(db: Session, agent: Agent) -> int | None:
+        access.supervisor(agent)
+        made = settings_history.take_back(db, settings_history.get(db, change_id), by=agent, now=now)
+        return made.id if made else None
+
+    taken = await act(request, verb)
+    await desk_of(request).look_again()
+    return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")
