@@ -494,7 +494,8 @@ class SurveyChanged(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TopicChanged(Fact):
-    """`state` "made", "changed", "on" or "off"."""
+    """`state` "made", "changed", "on", "off", or "corrected": somebody said of a text whether it is about this
+    topic and others."""
 
     topic_id: int
     state: str

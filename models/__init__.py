@@ -116,6 +116,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.topic_marks import TopicMark
 from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 from models.watchers import TicketWatcher
 
@@ -269,6 +270,7 @@ __all__ = [
     "Tile",
     "TileKind",
     "Topic",
+    "TopicMark",
     "TicketWatcher",
     "Topic",
     "Training",

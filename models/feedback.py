@@ -121,7 +121,8 @@ class Topic(Row, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str  # Japanese
     name_en: str
-    words: list[str] = json_column(default_factory=list)  # in either language; a text with one of them is about it
+    words: list[str] = json_column(default_factory=list)  # in either language
+    learned: list[str] = json_column(default_factory=list)  # what came along and was taught it; of none words decide
     position: int = 0
     is_active: bool = True
     created_at: datetime
