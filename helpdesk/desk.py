@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    appearance,
     assigning,
     bulk,
     callbacks,
@@ -145,6 +146,9 @@ class Desk:
         """Says a report's words in a language; the face has them, and lends its voice."""
         self.clock = clock
         self.opened_at = clock()
+        self.configured_name = settings.name
+        """What the desk is called where no supervisor chose another name; `settings.name` is what it is called."""
+        self.look = appearance.Look(settings.name)
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
@@ -196,6 +200,7 @@ class Desk:
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
         self.opened_at = self.clock()
+        self._wear(self.database.read_now(appearance.current, name=self.configured_name))
         self.worker.connect()
         self._loop = asyncio.get_running_loop()
         self.database.before_commit.append(self._note_push)
@@ -603,8 +608,16 @@ class Desk:
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
                     await self.database.read(policies.refresh)
+                    await self.look_again()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def look_again(self) -> None:
+        """Somebody may have chosen another name, picture or colour."""
+        self._wear(await self.database.read(appearance.current, name=self.configured_name))
+
+    def _wear(self, look: appearance.Look) -> None:
+        self.look, self.settings.name = look, look.name
 
     async def look_out(self) -> None:
         """Do once what time alone brings about: calls whose end was lost, figures that crossed a threshold, promises

@@ -837,6 +837,15 @@ class ChecklistTemplateChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReviewChanged(Fact):
+    """`what`: the "form", what was "drawn", or a review of an agent's ticket: "made", "changed", "answered"."""
+
+    what: str
+    review_id: int | None = None
+    agent_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class SendingDomainChanged(Fact):
     """`domain_id` is the domain's name. `state`: "key_made", "on", "off", "key_deleted" or "checked"."""
 

@@ -69,6 +69,7 @@ from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
@@ -120,6 +121,7 @@ __all__ = [
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "BlockedCaller",
@@ -141,8 +143,8 @@ __all__ = [
     "CannedUse",
     "CaseKey",
     "Channel",
-    "ChecklistTemplate",
     "ChecklistItem",
+    "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
     "Customer",
@@ -153,6 +155,7 @@ __all__ = [
     "Direction",
     "DkimKey",
     "DomainCheck",
+    "DrawnBy",
     "Event",
     "Every",
     "Exchange",
@@ -215,6 +218,9 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "Review",
+    "ReviewForm",
+    "ReviewPick",
     "ReportMail",
     "ReportMailState",
     "ReportRecipient",
@@ -227,13 +233,13 @@ __all__ = [
     "RuleRun",
     "RuleWait",
     "RunEnd",
+    "SavedView",
     "Scale",
     "SearchDoc",
-    "SavedView",
     "SenderHour",
-    "SettingChange",
     "Sms",
     "SmsState",
+    "SettingChange",
     "SolvedCase",
     "Survey",
     "Tag",
@@ -246,6 +252,7 @@ __all__ = [
     "TileKind",
     "Topic",
     "TicketWatcher",
+    "Topic",
     "Training",
     "TrainingState",
     "Turn",
