@@ -54,6 +54,7 @@ from helpdesk import (
     surveys,
     tickets,
     training,
+    unheard,
 )
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
@@ -626,9 +627,11 @@ class Desk:
         self.look, self.settings.name = look, look.name
 
     async def look_out(self) -> None:
-        """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
-        overdue work of who is not there; find what waits for nothing; run rules that have waited."""
+        """Do once what time alone brings about: calls whose end was lost, figures that crossed a threshold, promises
+        that are at risk or broken, overdue work of who is not there; find what waits for nothing; run rules that have
+        waited."""
         looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
+            (unheard.is_any, unheard.end),
             (alarms.news, alarms.watch),
             (recalls.is_any_overdue, recalls.raise_overdue),
             (sla.is_anything_due, sla.raise_due),
