@@ -92,6 +92,7 @@ LABELS: dict[str, dict[str, str]] = {
     "blocked": {"reason": N_("Reason")},
     "survey": {
         "name": N_("Title"), "scale": N_("Scale"), "after": N_("When"), "queue_id": N_("Queue"),
+        "way": N_("How customers are asked"),
         "delay_minutes": N_("Minutes to wait before asking"), "rest_days": N_("Days for which nobody is asked again"),
         "questions": N_("Question"), "is_active": N_("In use"),
     },
