@@ -184,6 +184,8 @@ def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, A
     lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
+    if kind == "queue":  # which has a name in either language
+        name = names["queue"].get(row["key"]["id"], name)
     return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
 
 
