@@ -35,6 +35,7 @@ app = typer.Typer(help="Madoguchi: a support desk for calls and mail.", no_args_
                   pretty_exceptions_enable=False)  # fmt: skip
 agents_app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 queues_app = typer.Typer(help="Where inquiries wait.", no_args_is_help=True)
+service_app = typer.Typer(help="The figures of service.", no_args_is_help=True)
 search_app = typer.Typer(help="What the search finds things by.", no_args_is_help=True)
 cases_app = typer.Typer(help="Solved cases, from which similar ones are offered.", no_args_is_help=True)
 mail_app = typer.Typer(help="Mail, looked at closely.", no_args_is_help=True)
@@ -47,6 +48,7 @@ app.add_typer(asterisk_app, name="asterisk")
 app.add_typer(queues_app, name="queues")
 app.add_typer(cases_app, name="cases")
 app.add_typer(search_app, name="search")
+app.add_typer(service_app, name="service")
 app.add_typer(mail_app, name="mail")
 app.add_typer(simulate_app, name="simulate")
 
@@ -384,6 +386,38 @@ def rebuild_search(
         if sys.stderr.isatty():
             sys.stderr.write("\r")
         typer.echo(f"{database.read_now(keeping.count)} tickets, customers and calls can be found.")
+
+
+@service_app.command("rebuild")
+def rebuild_service(
+    go_on: Annotated[bool, typer.Option("--continue", help="From where an interrupted one stopped.")] = False,
+) -> None:
+    """Fold every ticket and count every day anew. The desk may run meanwhile; reports say what is still left."""
+    from helpdesk.desk import now
+    from helpdesk.tallies import keeping
+
+    timezone = read_settings().timezone
+
+    def say() -> None:
+        if sys.stderr.isatty():
+            told = database.read_now(keeping.progress, timezone=timezone, now=now())
+            sys.stderr.write(f"\r{told.share:.0%}, {told.days_left} days left ")
+
+    with _database() as database, database.alone("service") as is_free:
+        if not is_free:
+            typer.echo("Another process is at it; try again when it has caught up.", err=True)
+            raise typer.Exit(1)
+        if not go_on:
+            database.write_now(keeping.begin_anew)
+        keeping.follow(database, timezone=timezone)
+        while keeping.look_back(database, timezone=timezone, most=50):
+            say()
+        while keeping.count(database, timezone=timezone, now=now(), most=10):
+            say()
+        if sys.stderr.isatty():
+            sys.stderr.write("\r")
+        tickets, days = database.read_now(keeping.kept)
+        typer.echo(f"{tickets} tickets folded, {days} days counted.")
 
 
 @mail_app.command("read")

@@ -58,6 +58,7 @@ def create(
     phone: str = "",
     extension: str = "",
     queue_ids: Iterable[int] = (),
+    by: Agent | None = None,
 ) -> Agent:
     """Give somebody an account. Raises `Invalid` with the field, or `Conflict("taken")` for a known address."""
     email = email.strip().lower()
@@ -85,7 +86,7 @@ def create(
         db.add(Membership(queue_id=queue_id, agent_id=agent.id))
     db.add(AgentState(agent_id=agent.id, state=Presence.OFFLINE, started_at=now))
     db.flush()
-    emit(db, AgentChanged(agent_id=agent.id, at=now))
+    emit(db, AgentChanged(agent_id=agent.id, by_id=by.id if by else None, at=now))
     return agent
 
 
@@ -95,6 +96,7 @@ def change(
     *,
     now: datetime,
     name: str | None = None,
+    reading: str | None = None,
     role: Role | None = None,
     phone: str | None = None,
     extension: str | None = None,
@@ -109,9 +111,13 @@ def change(
 ) -> None:
     """Change what is given; `levels` maps the queues served to the turn in which the agent is asked there, 1 to 9.
 
-    Whoever may no longer sign in, or has a new password, is signed out. Raises `Invalid` with the field.
+    Whoever may no longer sign in, or has a new password, is signed out. Raises `Invalid` with the field; "own_role"
+    where supervisors would lock themselves out.
     """
     assert agent.id is not None
+    if by is not None and by.id == agent.id and (role == Role.AGENT != agent.role or is_active is False):
+        raise Invalid("own_role", field="role" if is_active is not False else "is_active")
+    agent.reading = agent.reading if reading is None else reading
     agent.name, agent.role = name or agent.name, role or agent.role
     agent.phone = agent.phone if phone is None else phone
     agent.extension = agent.extension if extension is None else extension
@@ -131,7 +137,7 @@ def change(
         agent.password_hash = hash_password(password)
     if is_active is not None:
         agent.is_active = is_active
-    if password is not None or not agent.is_active:
+    if password is not None or is_active is False:
         sign_out_everywhere(db, agent, by_id=by.id if by else None, now=now)
         set_state(db, agent.id, Presence.OFFLINE, by_id=by.id if by else None, now=now)
     if queue_ids is not None:

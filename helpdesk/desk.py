@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import (
     alarms,
+    appearance,
     assigning,
     bulk,
     callbacks,
@@ -49,6 +50,7 @@ from helpdesk import (
     schedules,
     sla,
     sms,
+    survey_lists,
     surveys,
     tickets,
     training,
@@ -96,6 +98,9 @@ CALLS_SECONDS = 1.0
 CASES_SECONDS = 2.0
 SEARCH_SECONDS = 0.3
 """Between two looks at what is new to be found: what is said is found within a second."""
+SERVICE_SECONDS = 2.0
+DAYS_AT_ONCE = 5
+"""Days whose totals are counted before the log is looked at again."""
 PAST_HANDFULS = 3
 """Of what was there before the index, taken in after each such look."""
 WATCH_SECONDS = 2.0
@@ -144,6 +149,9 @@ class Desk:
         """Says a report's words in a language; the face has them, and lends its voice."""
         self.clock = clock
         self.opened_at = clock()
+        self.configured_name = settings.name
+        """What the desk is called where no supervisor chose another name; `settings.name` is what it is called."""
+        self.look = appearance.Look(settings.name)
         self.database = Database(settings.database)
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
@@ -177,6 +185,7 @@ class Desk:
         self._told: asyncio.Queue[list[Fact]] = asyncio.Queue()
         self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
         self._word_keeper = ThreadPoolExecutor(1, thread_name_prefix="search")
+        self._service_keeper = ThreadPoolExecutor(1, thread_name_prefix="service")
 
     @property
     def attachments(self) -> Path:
@@ -195,6 +204,7 @@ class Desk:
     async def __aenter__(self) -> "Desk":
         """Open the doors. The classifier loads and the work engine starts beside, so that pages come at once."""
         self.opened_at = self.clock()
+        self._wear(self.database.read_now(appearance.current, name=self.configured_name))
         self.worker.connect()
         self._loop = asyncio.get_running_loop()
         self.database.before_commit.append(self._note_push)
@@ -212,6 +222,7 @@ class Desk:
             asyncio.create_task(self._learn_at_night(), name="nights"),
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
             *([asyncio.create_task(self._keep_found(), name="search")] if self._works else ()),
+            *([asyncio.create_task(self._keep_service(), name="service")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
             *([asyncio.create_task(self._mail_agents(), name="digests")] if self._works else ()),
             asyncio.create_task(self._push(), name="pushes"),
@@ -239,6 +250,7 @@ class Desk:
         self._reader.shutdown()
         await asyncio.to_thread(self._case_keeper.shutdown)
         await asyncio.to_thread(self._word_keeper.shutdown)
+        await asyncio.to_thread(self._service_keeper.shutdown)
         await asyncio.to_thread(self.worker.stop)
         self.database.close()
 
@@ -602,8 +614,16 @@ class Desk:
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed
                     await self.database.read(policies.refresh)
+                    await self.look_again()
             except Exception:
                 logger.exception("the database could not be tidied; trying again")
+
+    async def look_again(self) -> None:
+        """Somebody may have chosen another name, picture or colour."""
+        self._wear(await self.database.read(appearance.current, name=self.configured_name))
+
+    def _wear(self, look: appearance.Look) -> None:
+        self.look, self.settings.name = look, look.name
 
     async def look_out(self) -> None:
         """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
@@ -686,6 +706,46 @@ class Desk:
                 logger.exception("solved cases could not be kept; trying again")
             await asyncio.sleep(CASES_SECONDS)
 
+    async def follow_service(self) -> None:
+        """Let the figures of service know everything that is committed: whoever reads a report waits for that."""
+        from helpdesk.tallies import keeping
+
+        def follow() -> None:
+            keeping.follow(self.database, timezone=self.settings.timezone, go_on=lambda: not self._closing.is_set())
+            keeping.look_back(self.database, timezone=self.settings.timezone, most=PAST_HANDFULS)
+
+        await asyncio.get_running_loop().run_in_executor(self._service_keeper, follow)
+
+    async def _keep_service(self) -> None:
+        """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
+
+        One process at a time counts. Folding may be done by any, and is done once.
+        """
+        from helpdesk.tallies import keeping
+
+        told: dict[str, Any] = {"timezone": self.settings.timezone}
+
+        def keep() -> bool:
+            with self.database.alone("service") as is_free:
+                if not is_free:
+                    return False
+                told["go_on"] = lambda: not self._closing.is_set()
+                keeping.follow(self.database, **told)
+                is_more = keeping.look_back(
+                    self.database, timezone=self.settings.timezone, most=PAST_HANDFULS,
+                    go_on=lambda: not self._closing.wait(CASES_PAUSE),
+                )  # fmt: skip
+                return keeping.count(self.database, now=self.clock(), most=DAYS_AT_ONCE, **told) or is_more
+
+        await self._ready.wait()
+        while True:
+            is_more = False
+            try:
+                is_more = await asyncio.get_running_loop().run_in_executor(self._service_keeper, keep)
+            except Exception:
+                logger.exception("figures of service could not be kept; trying again")
+            await asyncio.sleep(SEARCH_SECONDS if is_more else SERVICE_SECONDS)
+
     async def _keep_found(self) -> None:
         """Whenever there is news: keep what was said where it is found; and, beside the work, what was there before.
 
@@ -730,6 +790,8 @@ class Desk:
             "send_mail": self._send_mail,
             "ask_customer": self._ask_customer,
             "send_sms": self._send_sms,
+            "ask_listed": self._ask_listed,
+            "mail_survey": self._mail_survey,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -757,6 +819,23 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _ask_listed(self, ask_id: int) -> None:
+        """Ask somebody of a list; see helpdesk/survey_lists.py."""
+        self.database.write_now(survey_lists.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _mail_survey(self, ask_id: int) -> None:
+        """Mail a survey to somebody of a list; see helpdesk/survey_lists.py."""
+        claimed = self.database.write_now(survey_lists.mail, ask_id, settings=self.settings, now=self.clock())
+        if claimed is None:
+            return
+        try:
+            self.postman.post(claimed[0], sender=self.settings.mail_from, recipient=claimed[1])
+        except Unreachable:
+            self.database.write_now(survey_lists.went_back, ask_id)
+            raise
+        except Rejected:
+            self.database.write_now(survey_lists.went_back, ask_id, reason="unreachable")
 
     def _send_sms(self, ask_id: int) -> None:
         """Send a survey's short message; see helpdesk/sms.py."""

@@ -280,6 +280,41 @@ def of_agents(db: Session, interval: Interval, agent_ids: Iterable[int], *, now:
     return {agent_id: Work(**told) for agent_id, told in found.items()}
 
 
+def parts_of_agents(
+    db: Session, interval: Interval, agent_ids: Iterable[int]
+) -> dict[tuple[int, int | None], dict[str, int]]:
+    """What these agents did in calls, by agent and queue: "handled", "transferred", "talk", "hold" and "wrap_up" as in
+    `Work`."""
+    query = (
+        sa.select(col(Handling.agent_id), col(Handling.queue_id),
+                  *(value.label(name) for name, value in _part_figures().items()))
+        .where(col(Handling.agent_id).in_(sorted(set(agent_ids))), col(Handling.began_at) >= interval.begin,
+               col(Handling.began_at) < interval.end, col(Handling.ended_at).is_not(None))
+        .group_by(col(Handling.agent_id), col(Handling.queue_id))
+    )  # fmt: skip
+    return {
+        (row["agent_id"], row["queue_id"]): {
+            name: int(value or 0) for name, value in row.items() if name not in ("agent_id", "queue_id")
+        }
+        for row in db.execute(query).mappings()
+    }
+
+
+def arrivals(db: Session, interval: Interval, queue_ids: Iterable[int]) -> list[tuple[int, datetime]]:
+    """Queue and time of every call that is counted as offered."""
+    wait = _Micros(col(QueueVisit.left_at)) - _Micros(col(QueueVisit.entered_at))
+    are = _conditions(col(QueueVisit.how), wait, col(Queue.service_seconds) * SECOND,
+                      col(Queue.short_abandon_seconds) * SECOND)  # fmt: skip
+    rows = db.execute(
+        sa.select(col(QueueVisit.queue_id), col(QueueVisit.entered_at))
+        .join(Queue, col(Queue.id) == QueueVisit.queue_id)
+        .where(col(QueueVisit.queue_id).in_(sorted(set(queue_ids))), col(QueueVisit.entered_at) >= interval.begin,
+               col(QueueVisit.entered_at) < interval.end,
+               sa.or_(col(QueueVisit.left_at).is_(None), are["offered"]))
+    )  # fmt: skip
+    return [(queue_id, at) for queue_id, at in rows]
+
+
 def calls_behind(count: str, interval: Interval | None, queue_ids: Iterable[int]) -> Any:
     """A query for the ids of the calls behind one of `LISTS`; without an interval, whenever they came."""
     stays = sa.select(col(QueueVisit.call_id)).join(Queue, col(Queue.id) == QueueVisit.queue_id)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk.customers import contact_points
 from helpdesk.settings_history import RowChange
 from models import FieldValue, Promise, Queue, Ticket, TicketState, TicketTag
 
@@ -44,7 +45,7 @@ def _queue(db: Session, row: RowChange, language: str) -> list[Effect]:
     told: list[Effect] = []
     was, now = row["was"] or {}, row["is"] or {}
     if was.get("phone"):
-        told.append(("calls_end", {"number": was["phone"]}))
+        told.append(("calls_end", {"number": contact_points.national(was["phone"])}))
     if was.get("address"):
         told.append(("mails_end", {"address": was["address"]}))
     if was.get("assigning") == "manual":

@@ -69,11 +69,22 @@ from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
 from models.settings_history import Invitation, Logo, SettingChange
 from models.sms import Sms, SmsState
+from models.tallies import (
+    AgentDay,
+    AutomationDay,
+    CallDay,
+    CountedDay,
+    RoutingDay,
+    Stretch,
+    TagDay,
+    TicketDay,
+)
 from models.telephones import (
     BlockedCaller,
     Callback,
@@ -105,11 +116,13 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.topic_marks import TopicMark
 from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 from models.watchers import TicketWatcher
 
 __all__ = [
     "Agent",
+    "AgentDay",
     "AgentState",
     "Alarm",
     "ApiToken",
@@ -120,8 +133,10 @@ __all__ = [
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
+    "AutomationDay",
     "BlockedCaller",
     "BoardAudience",
     "Bookmark",
@@ -131,6 +146,7 @@ __all__ = [
     "BulkState",
     "Calendar",
     "Call",
+    "CallDay",
     "CallFact",
     "CallOffer",
     "CallState",
@@ -141,10 +157,11 @@ __all__ = [
     "CannedUse",
     "CaseKey",
     "Channel",
-    "ChecklistTemplate",
     "ChecklistItem",
+    "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
+    "CountedDay",
     "Customer",
     "CustomerChoice",
     "Dashboard",
@@ -153,6 +170,7 @@ __all__ = [
     "Direction",
     "DkimKey",
     "DomainCheck",
+    "DrawnBy",
     "Event",
     "Every",
     "Exchange",
@@ -215,6 +233,9 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "Review",
+    "ReviewForm",
+    "ReviewPick",
     "ReportMail",
     "ReportMailState",
     "ReportRecipient",
@@ -222,22 +243,26 @@ __all__ = [
     "Ringing",
     "Role",
     "Routing",
+    "RoutingDay",
     "Rule",
     "RuleMail",
     "RuleRun",
     "RuleWait",
     "RunEnd",
+    "SavedView",
     "Scale",
     "SearchDoc",
-    "SavedView",
     "SenderHour",
-    "SettingChange",
     "Sms",
     "SmsState",
+    "SettingChange",
     "SolvedCase",
+    "Stretch",
     "Survey",
     "Tag",
+    "TagDay",
     "Ticket",
+    "TicketDay",
     "TicketField",
     "TicketLink",
     "TicketState",
@@ -245,7 +270,9 @@ __all__ = [
     "Tile",
     "TileKind",
     "Topic",
+    "TopicMark",
     "TicketWatcher",
+    "Topic",
     "Training",
     "TrainingState",
     "Turn",

@@ -81,7 +81,7 @@ class CannedFile(Row, table=True):
 class CannedUse(Row, table=True):
     """A prepared reply was sent in a ticket: what the next one like it is offered first."""
 
-    __table_args__ = (sa.Index("ix_canneduse_ticket", "ticket_id"),)
+    __table_args__ = (sa.Index("ix_canneduse_ticket", "ticket_id"), sa.Index("ix_canneduse_at", "at"))
 
     canned_id: int = points_to("cannedreply.id", ondelete="CASCADE", primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE", primary_key=True)

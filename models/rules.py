@@ -50,12 +50,13 @@ class Macro(Row, table=True):
 
 
 class ChecklistTemplate(Row, table=True):
-    """Steps that are laid onto a ticket together."""
+    """Steps that are laid onto a ticket together, in its language where they are written in both."""
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
     queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
-    items: list[str] = json_column(default_factory=list)
+    items: list[str] = json_column(default_factory=list)  # with {customer} and its like, as canned replies
+    items_en: list[str] = json_column(default_factory=list)  # for tickets in English; empty: the same
     is_active: bool = True
     uses: int = 0
     last_used_at: datetime | None = None
@@ -76,6 +77,7 @@ class RuleRun(Row, table=True):
     __table_args__ = (
         sa.Index("ix_rulerun_rule", "rule_id", "at"),
         sa.Index("ix_rulerun_ticket", "ticket_id", "at"),
+        sa.Index("ix_rulerun_at", "at"),  # what was done on a day
         sa.Index(
             "uq_rulerun_stretch",
             "rule_id",
@@ -117,7 +119,11 @@ class RuleWait(Row, table=True):
 class RuleMail(Row, table=True):
     """A rule wrote to this address. Counted before the next one does, whatever the headers say."""
 
-    __table_args__ = (sa.Index("ix_rulemail_key_at", "key", "at"), sa.Index("ix_rulemail_ticket", "ticket_id", "at"))
+    __table_args__ = (
+        sa.Index("ix_rulemail_key_at", "key", "at"),
+        sa.Index("ix_rulemail_ticket", "ticket_id", "at"),
+        sa.Index("ix_rulemail_at", "at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     ticket_id: int = points_to("ticket.id", ondelete="CASCADE")

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import agents, pushes, queues, ways
+from helpdesk import agents, invitations, pushes, queues, ways
 from helpdesk.errors import DeskError, Invalid, NotFound
 from models import Agent, Role
 from web.edge import act, cookie_name, desk_facts, desk_of, html, language_of, look, token_of
@@ -94,6 +94,23 @@ async def welcome(request: Request) -> Response:
         if isinstance(error, NotFound):
             raise
         return _welcome_page(request, values, {str(error.facts.get("field", "name")): error.code}, 422)
+    return await _let_in(request, agent, "")
+
+
+async def join(request: Request) -> Response:
+    """Whom a supervisor invited chooses a password, and is let in."""
+    desk, token = desk_of(request), request.path_params["token"][:100]
+    agent = await desk.database.read(invitations.opened, token, now=desk.clock())
+    if request.method == "GET":
+        return _join_page(request, agent, "")
+    machine = request.client.host if request.client else ""
+    if not request.app.state.limiter.hit(TRIES, "join", machine):
+        return _join_page(request, agent, "too_many_attempts", 429)
+    typed = str((await request.form()).get("password", ""))[:1000]
+    try:
+        agent = await desk.database.write(invitations.accept, token, typed, now=desk.clock())
+    except Invalid as error:
+        return _join_page(request, agent, error.code, 422)
     return await _let_in(request, agent, "")
 
 
@@ -184,6 +201,11 @@ def _welcome_page(request: Request, values: dict[str, str], errors: dict[str, st
     values = {name: value for name, value in values.items() if name != "password"}
     return html(request, "welcome.html", language_of(request), status, values=values, errors=errors,
                 desk=desk_facts(request))  # fmt: skip
+
+
+def _join_page(request: Request, agent: Agent, error: str, status: int = 200) -> Response:
+    return html(request, "join.html", language_of(request, agent), status, name=agent.name, email=agent.email,
+                errors={"password": error} if error else {}, desk=desk_facts(request))  # fmt: skip
 
 
 async def _account_page(request: Request, errors: dict[str, str], status: int = 200,

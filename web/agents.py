@@ -9,13 +9,13 @@ from starlette.responses import Response
 from helpdesk import access, agents, queues
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
-from models import Agent
+from models import Agent, Role
 from web.edge import desk_of, html, look
 from web.render import LANGUAGES
 from web.settings_history import change, saved
 
 LEVELS = range(1, 6)
-FIELDS = ("phone", "extension", "most_calls", "most_tickets")
+FIELDS = ("name", "reading", "role", "phone", "extension", "most_calls", "most_tickets")
 
 
 async def page(request: Request) -> Response:
@@ -36,7 +36,8 @@ async def page(request: Request) -> Response:
             }
             for each in agents.everyone(db) if each.is_active
         ]  # fmt: skip
-        return {"rows": rows}
+        gone = [{"id": each.id, "name": each.name} for each in agents.everyone(db) if not each.is_active]
+        return {"rows": rows, "gone": gone}
 
     frame, told = await look(request, verb)
     return html(request, "agents/page.html", frame["me"]["language"], **(frame | told | {"view": "agents"}))
@@ -57,8 +58,19 @@ async def _save(request: Request) -> Response:
         if name.startswith("level_") and name[6:].isdecimal() and len(name) < 15 and value
     }
 
+    values["is_active"] = bool(form.get("is_active"))
+    asks_person = bool(form.get("asks_person"))
+    if asks_person and values["role"] not in tuple(Role):
+        raise Invalid("unknown_choice", field="role")
+
     def verb(db: Session, agent: Agent) -> None:
         access.supervisor(agent)
+        if asks_person and not values["name"]:
+            raise Invalid("name_missing", field="name")
+        person: dict[str, Any] = {
+            "name": values["name"], "reading": values["reading"], "role": Role(values["role"]),
+            "is_active": values["is_active"],
+        } if asks_person else {}  # fmt: skip
         known = {queue.id for queue in queues.everyone(db)}
         agents.change(
             db, agents.get(db, agent_id), phone=values["phone"], extension=values["extension"].lower(),
@@ -66,7 +78,7 @@ async def _save(request: Request) -> Response:
             most_tickets=_whole(values["most_tickets"], "most_tickets", "not_a_number_of_tickets"),
             levels={queue_id: _whole(level, "levels", "not_a_level") for queue_id, level in values["levels"].items()
                     if queue_id in known},
-            by=agent, now=desk.clock(),
+            by=agent, now=desk.clock(), **person,
         )  # fmt: skip
 
     try:
@@ -88,12 +100,14 @@ async def _form(
         found = agents.get(db, agent_id)
         levels = {queue_id: str(level) for queue_id, level in agents.levels_of(db, found).items()}
         shown = values or {
+            "name": found.name, "reading": found.reading, "role": found.role.value, "is_active": found.is_active,
             "phone": found.phone, "extension": found.extension, "most_calls": str(found.most_calls),
             "most_tickets": str(found.most_tickets),
             "languages": found.languages, "levels": levels,
         }  # fmt: skip
         return {
-            "person": {"id": found.id, "name": found.name}, "values": shown, "levels": LEVELS, "spoken": LANGUAGES,
+            "person": {"id": found.id, "name": found.name, "email": found.email}, "is_own": found.id == agent.id,
+            "values": shown, "levels": LEVELS, "spoken": LANGUAGES,
             "queues": [{"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)],
         }  # fmt: skip
 

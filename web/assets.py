@@ -19,8 +19,9 @@ SHEETS = (
     "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
     "work", "numbers", "similar", "safety", "pop", "table", "board", "workload", "accuracy", "form", "mailbox",
     "canned", "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
-    "drawing", "dashboards",
+    "drawing", "dashboards", "reviews",
     "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings", "administration",
+    "tallies",
 )  # fmt: skip
 """Those whose order counts. Others in the folder follow by name, and last comes how paper looks."""
 ALONE = ("offline",)

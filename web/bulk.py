@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import agents, bulk, filters, queues, views
 from models import Agent
-from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
+from web.edge import act, back, desk_of, fragment, html, look, see, wants_fragment
 
 CHOSEN_MAX = 1_000
 
@@ -54,14 +54,14 @@ async def cancel(request: Request) -> Response:
     """Leave alone what was not done yet."""
     bulk_id, now = request.path_params["bulk_id"], desk_of(request).clock()
     await act(request, lambda db, agent: bulk.cancel(db, bulk.get(db, agent, bulk_id), now=now))
-    return RedirectResponse(f"/bulk/{bulk_id}", 303)
+    return back(request, f"/bulk/{bulk_id}")
 
 
 async def undo(request: Request) -> Response:
     """Take the whole back."""
     bulk_id, now = request.path_params["bulk_id"], desk_of(request).clock()
     await act(request, lambda db, agent: bulk.undo(db, bulk.get(db, agent, bulk_id), now=now))
-    return RedirectResponse(f"/bulk/{bulk_id}", 303)
+    return back(request, f"/bulk/{bulk_id}")
 
 
 async def _begin(request: Request) -> Response:

@@ -28,7 +28,7 @@ def typed(form: FormData) -> dict[str, str] | None:
     """What the form of a queue says about calls, as it was typed; None where it does not ask."""
     if not form.get("asks_calls"):
         return None
-    told = {name: str(form.get(name, ""))[:2000].strip() for name in FIELDS}
+    told = {name: str(form.get(name, ""))[:2000].replace("\r\n", "\n").strip() for name in FIELDS}
     return told | {"needs_disposition": "on" if form.get("needs_disposition") else ""}
 
 

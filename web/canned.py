@@ -47,8 +47,11 @@ async def offers(request: Request) -> Response:
         found = access.ticket(db, agent, ticket_id)
         listed = canned.offers(db, agent, found, language=agent.language, typed=typed, settings=desk.settings,
                                now=desk.clock())  # fmt: skip
-        return {"here": ticket_id, "home": f"/tickets/{ticket_id}", "about": {}, "place": f"compose-{ticket_id}",
-                "subject": found.subject, "offers": listed, "q": typed,
+        fitting = canned.suggested(db, agent, found, settings=desk.settings, now=desk.clock()) if not typed else []
+        fit = [each.id for each in fitting]
+        listed.sort(key=lambda each: fit.index(each.id) if each.id in fit else len(fit))
+        return {"fit": fit, "here": ticket_id, "home": f"/tickets/{ticket_id}", "about": {},
+                "place": f"compose-{ticket_id}", "subject": found.subject, "offers": listed, "q": typed,
                 "language": "en" if found.language == "en" else "ja", "gap_marks": canned.gap_marks()}  # fmt: skip
 
     return await _offered(request, verb)
@@ -63,7 +66,7 @@ async def first_offers(request: Request) -> Response:
         listed = canned.offers(db, agent, unborn, language=agent.language, typed=typed, settings=desk.settings,
                                now=desk.clock())  # fmt: skip
         about = {name: value for name in ABOUT if (value := request.query_params.get(name, "")).isdecimal()}
-        return {"here": 0, "home": "/tickets/new", "about": about, "place": "f-body", "subject": "",
+        return {"fit": [], "here": 0, "home": "/tickets/new", "about": about, "place": "f-body", "subject": "",
                 "offers": listed, "q": typed, "language": "en" if unborn.language == "en" else "ja",
                 "gap_marks": canned.gap_marks()}  # fmt: skip
 

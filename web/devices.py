@@ -23,9 +23,11 @@ BODY_MAX = 4_000
 
 async def manifest(request: Request) -> Response:
     """What a telephone installs (W3C Web Application Manifest)."""
-    static, name = renderer_of(request).static, desk_of(request).settings.name
+    static, name, look = renderer_of(request).static, desk_of(request).settings.name, desk_of(request).look
     lang = language_of(request)
     icons = [
+        *([{"src": f"/logo/{look.logo_id}", "sizes": "{}x{}".format(*look.logo_size), "type": look.logo_type,
+            "purpose": "any"}] if look.logo_id else ()),
         {"src": static("img/icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
         *({"src": static(f"img/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": "any"}
           for size in (192, 512)),
@@ -33,7 +35,7 @@ async def manifest(request: Request) -> Response:
     ]  # fmt: skip
     told: dict[str, Any] = {
         "id": "/", "name": name, "short_name": name, "lang": lang, "start_url": "/inbox", "scope": "/",
-        "display": "standalone", "background_color": "#fbf9f6", "theme_color": "#f4f1eb", "icons": icons,
+        "display": "standalone", "background_color": "#fbf9f6", "theme_color": look.accent or "#f4f1eb", "icons": icons,
     }  # fmt: skip
     return Response(json.dumps(told, ensure_ascii=False), media_type="application/manifest+json",
                     headers={"cache-control": "public, max-age=3600"})  # fmt: skip

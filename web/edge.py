@@ -189,9 +189,12 @@ def rail_facts(rail: views.Rail) -> dict[str, Any]:
 
 
 def desk_facts(request: HTTPConnection) -> dict[str, Any]:
-    """The desk's name and kind."""
-    settings = desk_of(request).settings
-    return {"name": settings.name, "is_demo": settings.demo, "version": request.app.state.version}
+    """The desk's name, kind and looks; `picture` and `style` are addresses, "" where it looks as it came."""
+    desk = desk_of(request)
+    picture = f"/logo/{desk.look.logo_id}" if desk.look.logo_id else ""
+    style = f"/appearance.css?v={desk.look.accent[1:]}" if desk.look.accent else ""
+    return {"name": desk.settings.name, "is_demo": desk.settings.demo, "version": request.app.state.version,
+            "picture": picture, "style": style}  # fmt: skip
 
 
 def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:

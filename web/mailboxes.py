@@ -41,7 +41,7 @@ async def page(request: Request) -> Response:
 async def new(request: Request) -> Response:
     """An empty form, or a new mailbox."""
     if request.method == "GET":
-        return await _form(request, None, EMPTY, {})
+        return await _form(request, None, EMPTY | await _for_queue(request), {})
     return await _save(request, None)
 
 
@@ -117,6 +117,9 @@ async def _save(request: Request, mailbox_id: int | None) -> Response:
     except Invalid as error:
         return await _form(request, mailbox_id, values, {str(error.facts.get("field", "")): error.code}, 422)
     desk.collector.wake()
+    guided = str((await request.form()).get("guided", ""))
+    if mailbox_id is None and guided.isdecimal() and len(guided) < 10:
+        return saved(f"/admin/queues/{guided}/guide", change_id, part="words")
     return saved("/admin/mailboxes", change_id)
 
 
@@ -140,10 +143,21 @@ async def _form(request: Request, mailbox_id: int | None, values: dict[str, str]
     return html(request, "mailboxes/form.html", frame["me"]["language"], status, **frame)
 
 
+async def _for_queue(request: Request) -> dict[str, str]:
+    """What is known of a mailbox where a queue asks for one."""
+    typed = request.query_params.get("queue", "")
+    if not (typed.isdecimal() and len(typed) < 10):
+        return {}
+    _, queue = await see(request, lambda db, agent: queues.get(db, int(typed)))
+    address = queue.address or ""
+    return {"name": queue.name, "address": address, "user": address, "queue_id": typed, "guided": typed}
+
+
 async def _values(request: Request) -> tuple[dict[str, str], dict[str, str]]:
     """What was typed, the secrets apart from what may be shown again."""
     form = await request.form()
     values = {name: str(form.get(name, ""))[:LONGEST] for name in FIELDS}
+    values["guided"] = str(form.get("guided", ""))[:10]
     values |= {name: EMPTY[name] for name in ("smtp_port", "smtp_security") if not values[name]}
     names = {"secret": "refresh_token" if values["auth"] == "xoauth2" else "secret", "client_secret": "client_secret",
              "smtp_secret": "smtp_secret"}  # fmt: skip

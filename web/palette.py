@@ -41,6 +41,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/queues", N_("Live view"), ""),
     ("/notifications", N_("Notifications"), ""),
     ("/account", N_("My settings"), ""),
+    ("/reports/service", N_("Service report"), Role.SUPERVISOR),
+    ("/reports/routing", N_("Routing and automation"), Role.SUPERVISOR),
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
     ("/reports/boards", N_("Dashboards"), ""),

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, board, calls, help_signs, queues, receipts, views
+from helpdesk import access, agents, board, calls, help_signs, queues, readiness, receipts, views
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from helpdesk.settings_history import Rehearsed
@@ -95,6 +95,8 @@ async def every(request: Request) -> Response:
         counts, served = queues.counts(db), agents.served_by(db)
         rows = [
             {
+                "lacks": not queue.is_triage and any(
+                    each.stops for each in readiness.lacks(db, queue, labels=labels, settings=desk.settings)),
                 "id": queue.id, "slug": queue.slug, "name": queue.called(agent.language), "phone": queue.phone,
                 "address": queue.address, "keywords": queue.keywords, "is_triage": queue.is_triage,
                 "is_known": queue.slug in labels, "agents": served.get(queue.id or 0, []),
@@ -123,7 +125,7 @@ async def edit(request: Request) -> Response:
 
 async def _save(request: Request, queue_id: int | None) -> Response:
     desk, form = desk_of(request), await request.form()
-    values = {name: str(form.get(name, ""))[:10_000] for name in FIELDS}
+    values = {name: str(form.get(name, ""))[:10_000].replace("\r\n", "\n") for name in FIELDS}
     ticked = [str(each) for each in form.getlist("agent_id")]
     chosen = [int(each) for each in ticked if each.isdecimal() and len(each) < 10]
 

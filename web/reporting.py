@@ -11,32 +11,32 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, queues
+from helpdesk import access, audit, queues
 from helpdesk.errors import NotFound
 from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked
 from helpdesk.reporting.values import Sheet
 from models import Agent
-from web.edge import desk_of, renderer_of, see
+from web.edge import act, desk_of, renderer_of, see
 
 KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
 
 
 async def file(request: Request) -> Response:
     """A report as PDF, spreadsheet or comma-separated values, as its address asks."""
-    key, kind = request.path_params["key"], request.path_params["kind"]
-    if kind not in KINDS:
-        raise NotFound("not_found")
-    desk = desk_of(request)
+    key, kind, desk = request.path_params["key"], request.path_params["kind"], desk_of(request)
 
     def verb(db: Session, agent: Agent) -> tuple[Asked, str, Any]:
         access.supervisor(agent)
+        if kind not in KINDS:
+            raise NotFound("not_found")
         asked = catalog.asked(db, key, request.query_params, language=agent.language,
                               timezone=desk.settings.timezone, now=desk.clock())  # fmt: skip
         name = queues.get(db, asked.queue_id).called(agent.language) if asked.queue_id else ""
         return asked, name, catalog.report(key).gather(db, asked)
 
     agent, (asked, queue_name, work) = await see(request, verb)
+    await act(request, lambda db, by: audit.exported(db, key, by=by, now=desk.clock()))
     sheet: Sheet = await run_in_threadpool(work)
     voice = renderer_of(request).voice(agent.language)
     first, last = asked.period.first.isoformat(), asked.period.last.isoformat()

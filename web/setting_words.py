@@ -12,6 +12,7 @@ from sqlmodel import Session
 from helpdesk import agents, hours, queues
 from helpdesk.settings_history import WATCHED, RowChange
 from models import Agent
+from web.render import phone
 from web.words import N_, sentence
 
 LABELS: dict[str, dict[str, str]] = {
@@ -91,6 +92,7 @@ LABELS: dict[str, dict[str, str]] = {
     "blocked": {"reason": N_("Reason")},
     "survey": {
         "name": N_("Title"), "scale": N_("Scale"), "after": N_("When"), "queue_id": N_("Queue"),
+        "way": N_("How customers are asked"),
         "delay_minutes": N_("Minutes to wait before asking"), "rest_days": N_("Days for which nobody is asked again"),
         "questions": N_("Question"), "is_active": N_("In use"),
     },
@@ -203,6 +205,8 @@ def _value(kind: str, name: str, value: Any, names: Names, say: Callable[[str], 
     if group := GROUPS.get(f"{kind}.{name}"):
         codes = value if isinstance(value, list) else [value]
         return ", ".join(sentence(say, group, str(code)) for code in codes if code is not None) or "–"
+    if name == "phone" and isinstance(value, str):
+        return phone(value) or "–"
     if isinstance(value, bool):
         return sentence(say, "yes_no", "yes" if value else "no")
     if isinstance(value, list):

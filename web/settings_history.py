@@ -85,4 +85,5 @@ async def undo(request: Request) -> Response:
         return made.id if made else None
 
     taken = await act(request, verb)
+    await desk_of(request).look_again()
     return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")

@@ -1,8 +1,9 @@
 """The demonstration's Try it page: the visitor plays the customer, through the real doors."""
 
+from email.utils import parseaddr
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,7 +20,7 @@ SHOWN = 8
 async def page(request: Request) -> Response:
     """The buttons."""
     desk = desk_of(request)
-    frame, own = await look(request, _own_queues)
+    frame, (own, staff) = await look(request, lambda db, agent: (_own_queues(db, agent), _addresses(db)))
     lang = frame["me"]["language"]
     frame |= {
         "view": "try",
@@ -30,13 +31,19 @@ async def page(request: Request) -> Response:
         ],
         "sent": [
             {"id": number, "to": to, "subject": subject, "sent_at": at}
-            for number, to, subject, at in sink.sent(desk.settings.data / "sent")[:SHOWN]
-        ],
+            for number, to, subject, at in sink.sent(desk.settings.data / "sent")
+            if parseaddr(to)[1] not in staff  # a mail to an agent is nobody's to answer as a customer
+        ][:SHOWN],
         "serves": bool(own),
         "live": request.app.state.simulated,
         "log": [],
     }
     return html(request, "try.html", lang, **frame)
+
+
+def _addresses(db: Session) -> set[str]:
+    """Those of the desk's own people."""
+    return set(db.exec(select(Agent.email)))
 
 
 def _own_queues(db: Session, agent: Agent) -> list[str]:

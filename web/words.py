@@ -58,12 +58,14 @@ WORDS: dict[str, dict[str, str]] = {
         "sending_domain_off": N_("Let mail of %(name)s be signed no more"),
         "sending_domain_key_deleted": N_("Deleted the signing key of %(name)s"),
         "sending_domain_checked": N_("Checked the DNS records of %(name)s"),
-        "signed_in": N_("Signed in"),
+        "signed_in": N_("Signed in to the desk"),
         "signed_out": N_("Signed out"),
         "sign_in_refused": N_("Sign-in refused: wrong password for %(agent)s"),
         "sign_in_unknown": N_("Sign-in refused: nobody has this address"),
         "customer_added": N_("Made a customer's record"),
         "customer_changed": N_("Changed a customer's record"),
+        "api_token_changed": N_("Made or revoked a key for a program"),
+        "schedule_changed": N_("Changed who gets a report by mail"),
         "table_exported": N_("Took a table out as a file"),
         "parked_settled": N_("Decided what becomes of a mail that was set aside (no. %(number)s)"),
         "message_queued": N_("Wrote to the customer"),
@@ -88,9 +90,46 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "table": {
         "calls": N_("Report of calls"),
+        "reviews": N_("Quality reviews"),
         "feedback": N_("Customer feedback"),
+        "topics": N_("Topics of the report"),
         "audit": N_("Audit"),
         "agents": N_("Agents"),
+    },
+    "roster_what": {
+        "new": N_("New"),
+        "changed": N_("Changed"),
+        "same": N_("As it is"),
+        "error": N_("Cannot be taken in"),
+    },
+    "roster_column": {
+        "name": N_("Name"),
+        "reading": N_("Reading"),
+        "email": N_("E-mail address"),
+        "role": N_("Role"),
+        "languages": N_("Answers calls in"),
+        "queues": N_("Queues"),
+        "level": N_("Turn"),
+        "phone": N_("Phone number"),
+        "extension": N_("Extension"),
+    },
+    "guide_step": {
+        "reach": N_("How customers reach it"),
+        "people": N_("Who serves it"),
+        "hours": N_("When somebody is there"),
+        "mailbox": N_("Where its mail is collected"),
+        "words": N_("Which words lead there"),
+    },
+    "lack": {
+        "no_way": N_("No number, no address, no key words: nothing leads here but an agent who moves it."),
+        "no_number": N_("No number: it takes no calls."),
+        "no_address": N_("No e-mail address: mail comes only by its words or by hand."),
+        "no_telephone_system": N_("No telephone system tells the desk of calls yet."),
+        "no_agent": N_("Nobody serves it: what comes in stays unanswered."),
+        "no_telephone": N_("None of them has a phone number or an extension: calls are shown to them and do not ring."),
+        "no_hours": N_("No business hours: always open, also at night and on holidays."),
+        "no_mailbox": N_("No mailbox brings mail of this address. That is fine where your mail server hands it over."),
+        "no_words": N_("No key words: what comes by another way is not recognized as belonging here."),
     },
     "setting_kind": {
         "queue": N_("Queue"),
@@ -840,6 +879,26 @@ WORDS: dict[str, dict[str, str]] = {
         "dns_timeout": N_("DNS did not answer in time. Please try again."),
         "dns_failed": N_("DNS could not be asked, or its answer could not be used."),
     },
+    "drawn_by": {
+        "random": N_("By chance"),
+        "low_feedback": N_("Low customer feedback"),
+        "long": N_("Took longer than a week"),
+        "reopened": N_("Opened again"),
+        "low_confidence": N_("Queue was doubtful"),
+        "by_hand": N_("By hand"),
+    },
+    "review_column": {
+        "made_at": N_("Time"),
+        "ticket": N_("Ticket"),
+        "agent": N_("Agent"),
+        "reviewer": N_("Reviewer"),
+        "drawn_by": N_("Drawn"),
+        "week": N_("Week"),
+        "seed": N_("Seed"),
+        "score": N_("Points of 100"),
+        "comment": N_("To the agent"),
+        "reply": N_("The agent’s answer"),
+    },
     "backlog_age": {
         "hours_4": N_("under 4 hours"),
         "hours_24": N_("4 to 24 hours"),
@@ -1267,6 +1326,8 @@ WORDS: dict[str, dict[str, str]] = {
         "exchange_deleted": N_("The telephone system was deleted."),
         "exchange_rang": N_("It was taken as if the telephone system had said it."),
         "saved": N_("Saved."),
+        "reviews_drawn": N_("Drawn. The tickets are on the list."),
+        "reviews_none": N_("There was nothing new to draw in that week."),
         "sent": N_("The reply is on its way."),
         "noted": N_("The note was saved."),
         "assigned": N_("Assigned to %(agent)s."),
@@ -1313,6 +1374,17 @@ WORDS: dict[str, dict[str, str]] = {
         "failed": N_("The call could not be placed."),
     },
     "error": {
+        "own_role": N_("You cannot take your own rights away. Another supervisor can."),
+        "import_too_large": N_("The file is too large: 1 MB and 2,000 lines at most."),
+        "roster_columns": N_("The first line has to name the columns, at least the name and the e-mail address."),
+        "roster_errors": N_("Some lines cannot be taken in. Nothing was changed."),
+        "roster_twice": N_("This e-mail address stands in an earlier line, too."),
+        "roster_role": N_("Please write agent or supervisor."),
+        "roster_language": N_("Please write Japanese or English (ja, en)."),
+        "roster_queue": N_("There is no such queue."),
+        "not_a_colour": N_("Please choose a colour, such as #3a56a5."),
+        "no_picture": N_("Please choose a PNG, JPEG or WebP picture."),
+        "picture_too_large": N_("The picture is too large: 200 kB and 2,000 pixels a side at most."),
         "setting_was_taken_back": N_("This change was taken back already."),
         "setting_moved_on": N_("Somebody has changed the same setting since. Please set it as it should be now."),
         "setting_stays": N_("What was made cannot be unmade: tickets may belong to it by now."),
@@ -1320,6 +1392,9 @@ WORDS: dict[str, dict[str, str]] = {
         "setting_is_secret": N_("Passwords and keys are not kept, so an earlier one cannot be put back."),
         "setting_in_the_way": N_("What stood there before belongs to something else by now, or needs what is gone."),
         "not_your_dashboard": N_("Only its owner can keep this dashboard to themselves."),
+        "survey_asks_by_itself": N_("This survey asks by itself. Choose “When I send it to a list” first."),
+        "survey_is_off": N_("Please start asking first."),
+        "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),
         "too_many_documents": N_("Too many documents are being made at once. Please try again in a minute."),
         "recipient_unknown": N_("Reports go to agents, or to addresses of the domains in DESK_REPORT_DOMAINS."),
@@ -1389,7 +1464,9 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_threshold": N_("Please enter a number above 0, percentages up to 100."),
         "not_a_period": N_("Please choose the days again."),
         "words_missing": N_("Please enter at least one word."),
-        "too_many_words": N_("A topic has 200 words at most."),
+        "too_many_words": N_("A topic has 600 words at most."),
+        "same_topic": N_("Please choose another topic."),
+        "words_left": N_("Please leave the topic at least one word of its own."),
         "too_many_topics": N_("There are 60 topics at most."),
         "score_missing": N_("Please choose one."),
         "survey_was_answered": N_(
@@ -1432,6 +1509,16 @@ WORDS: dict[str, dict[str, str]] = {
         "not_found": N_("There is nothing here, or it is not yours to see."),
         "not_allowed": N_("You may not do this."),
         "agent_not_in_queue": N_("This agent does not work in the ticket's queue."),
+        "own_review": N_("Nobody reviews their own tickets."),
+        "review_answered": N_("The agent has answered; the review stays as it is."),
+        "reviewed_already": N_("Somebody has reviewed it; it stays on the list."),
+        "nobody_answered": N_("Nobody of ours has answered this ticket."),
+        "points_missing": N_("Please give points for at least one criterion."),
+        "criteria_missing": N_("Please name at least one criterion."),
+        "too_many_criteria": N_("12 criteria at most."),
+        "not_a_week": N_("Please choose a day of the week that is meant."),
+        "not_a_weight": N_("Please choose a weight from 1 to 10."),
+        "not_so_many_reviews": N_("Please enter 1 to 20."),
         "nobody_free": N_("Nobody who may take it is free."),
         "post_answered_passing": N_("The other system could not take it, however often it was tried."),
         "post_refused": N_("The other system refused it."),
@@ -1560,6 +1647,7 @@ WORDS: dict[str, dict[str, str]] = {
         "title_missing": N_("Please enter a title."),
         "not_a_trigger": N_("A short word has 30 characters at most, and neither spaces nor slashes."),
         "text_too_long": N_("A text has 20,000 characters at most."),
+        "unknown_name_in_braces": N_("A name in braces is none of those that are filled in."),
         "unknown_variable": N_("{%(name)s} is none of the names that are filled in. They are listed below."),
         "canned_files_too_large": N_("A canned reply has 10 files and 20 MB at most."),
         "canned_file_gone": N_("A file of this canned reply was taken away meanwhile. Please remove it from the mail."),
@@ -1621,6 +1709,7 @@ WORDS: dict[str, dict[str, str]] = {
     "survey_after": {
         "resolved": N_("When a ticket is resolved"),
         "call": N_("When a call has ended"),
+        "list": N_("When I send it to a list"),
     },
     "survey_scale": {
         "stars": N_("Satisfaction, 1 to 5"),
@@ -1683,8 +1772,9 @@ WORDS: dict[str, dict[str, str]] = {
         "response": N_("Customers who have answered ÷ customers who were asked in the period."),
         "certain": N_("The true share lies in it 95 times in 100 (Wilson). Few answers make it wide."),
         "topic": N_(
-            "A text is about a topic when it has one of the topic’s words; it can be about several. Topics in "
-            "fewer than 5 texts are not shown."
+            "Ten topics are recognised by a model that also weighs your words for them, others by their words alone; "
+            "what you correct is learned. Of survey comments it has not seen, it finds about two topics in three and "
+            "is right in three of four. A text can be about several. Topics in fewer than 5 texts are not shown."
         ),
         "change": N_(
             "The share of texts in this period against the period of equal length before it. “Rising” and "
@@ -1723,11 +1813,13 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "report_title": {
         "calls": N_("Call report"),
+        "service": N_("Service report"),
         "feedback": N_("Customer feedback"),
         "topics": N_("What it is about"),
     },
     "report_purpose": {
         "calls": N_("How many called, how long they waited, how many gave up; by queue, agent, day and half hour"),
+        "service": N_("How soon the desk answers and resolves, what is left, and what stands out"),
         "feedback": N_("Satisfaction and recommendation, with their certainty"),
         "topics": N_("What customers write about, what changed, and in whose words"),
     },
@@ -1751,6 +1843,21 @@ WORDS: dict[str, dict[str, str]] = {
         "feelings": N_("Feelings by topic"),
         "words": N_("Words that came or went"),
         "quotes": N_("In their words"),
+        "opened": N_("New tickets"),
+        "answer_median": N_("First answer, median"),
+        "answer_kept": N_("First answer in time"),
+        "resolved": N_("Resolved tickets"),
+        "resolve_median": N_("Resolution, median"),
+        "resolve_kept": N_("Resolved in time"),
+        "reopen_rate": N_("Reopen rate"),
+        "transfers": N_("Transfers a ticket"),
+        "first_contact": N_("Done with one answer (FCR)"),
+        "days": N_("New and resolved tickets by day"),
+        "backlog": N_("Unresolved at the end of the day"),
+        "hours": N_("New tickets and calls by weekday and hour"),
+        "queues": N_("By queue"),
+        "channels": N_("By channel"),
+        "agents": N_("By agent"),
     },
     "board_audience": {
         "owner": N_("Only me"),
@@ -1790,6 +1897,7 @@ WORDS: dict[str, dict[str, str]] = {
         "calls": N_("%(count)s calls, of which %(abandoned)s gave up while waiting."),
         "level": N_("%(now)s were answered in time."),
         "level_before": N_("%(now)s were answered in time, after %(before)s in the period before."),
+        "level_few": N_("%(now)s were answered in time over all days; each alone has few calls"),
         "busiest": N_("The busiest day was %(day)s with %(count)s calls"),
         "lowest": N_("The service level was lowest on %(day)s: %(share)s"),
         "hour": N_("Most calls come on %(weekday)s from %(hour)s o'clock (%(count)s)"),
@@ -1926,6 +2034,214 @@ WORDS: dict[str, dict[str, str]] = {
         "busy_seconds": N_("Time in the state “on a call”, hold included."),
         "after_seconds": N_("Time in the state “wrap-up”."),
         "away_seconds": N_("Time in the state “away”, for any reason."),
+    },
+    "service": {
+        "all": N_("All together"),
+        "opened": N_("New tickets"),
+        "resolved": N_("Resolved tickets"),
+        "backlog": N_("Unresolved at the end of the day"),
+        "days": N_("New and resolved tickets by day"),
+        "week": N_("New tickets and calls by weekday and hour"),
+        "left_out": N_("%(count)s days are still being counted and are missing."),
+        "why": N_("n = %(cases)s, %(p)s"),
+    },
+    "weekday_short": {
+        "mon": N_("Mon"),
+        "tue": N_("Tue"),
+        "wed": N_("Wed"),
+        "thu": N_("Thu"),
+        "fri": N_("Fri"),
+        "sat": N_("Sat"),
+        "sun": N_("Sun"),
+    },
+    "service_against": {
+        "before": N_("The days before"),
+        "year": N_("A year before"),
+        "nothing": N_("Nothing"),
+    },
+    "service_length": {
+        "seconds": N_("%(seconds)s s"),
+        "minutes": N_("%(minutes)s min"),
+        "hours": N_("%(hours)s h %(minutes)s min"),
+        "full_hours": N_("%(hours)s h"),
+        "days": N_("%(days)s d %(hours)s h"),
+        "full_days": N_("%(days)s d"),
+    },
+    "service_figure": {
+        "opened": N_("New tickets"),
+        "answered": N_("First answers"),
+        "answer_median": N_("First answer, median"),
+        "answer_p90": N_("First answer, 9 of 10"),
+        "answer_wall_median": N_("First answer by the clock, median"),
+        "answer_kept": N_("First answer in time"),
+        "resolved": N_("Resolved tickets"),
+        "resolve_median": N_("Resolution, median"),
+        "resolve_p90": N_("Resolution, 9 of 10"),
+        "resolve_wall_median": N_("Resolution by the clock, median"),
+        "resolve_kept": N_("Resolved in time"),
+        "reopen_rate": N_("Reopen rate"),
+        "transfers": N_("Transfers a ticket"),
+        "first_contact": N_("Done with one answer (FCR)"),
+        "growth": N_("Backlog grew by"),
+        "offered": N_("Calls offered"),
+        "service_level": N_("Service level"),
+        "answer_seconds": N_("Average wait (ASA)"),
+        "abandonment": N_("Abandonment"),
+        "handle_seconds": N_("Handling time (AHT)"),
+        "wrap_up_seconds": N_("Wrap-up (ACW)"),
+        "first_contact_resolution": N_("Done with one call (FCR)"),
+    },
+    "service_formula": {
+        "opened": N_("Tickets opened on these days, by customers or by the desk."),
+        "answered": N_(
+            "Tickets that customers began and in which an agent's first answer was given on these days: a mail "
+            "of an agent's own, or a call that an agent took. Receipts do not count."
+        ),
+        "answer_median": N_(
+            "From the opening of the ticket to its first answer, in the business hours by which its promises "
+            "count, or else of its queue. Half of them took no longer. To 3 per cent."
+        ),
+        "answer_p90": N_("The same; nine of ten took no longer."),
+        "answer_wall_median": N_("The same by the clock on the wall, nights and holidays included."),
+        "answer_kept": N_("First answers in the time promised / first answers to which a time was promised."),
+        "resolved": N_("How often tickets were resolved on these days."),
+        "resolve_median": N_(
+            "From the opening of the ticket to the resolving after which it was not opened again, in business "
+            "hours. To 3 per cent."
+        ),
+        "resolve_p90": N_("The same; nine of ten took no longer."),
+        "resolve_wall_median": N_("The same by the clock on the wall, nights and holidays included."),
+        "resolve_kept": N_("Resolved in the time promised / resolved with a time promised, of those not opened again."),
+        "reopen_rate": N_("Resolved on these days and opened again since / resolved on these days."),
+        "transfers": N_(
+            "Moves to another queue and hand-overs from one agent to another / resolved. Out of triage does not "
+            "count."
+        ),
+        "first_contact": N_(
+            "First answers after which the customer neither wrote nor called in the ticket within seven days / "
+            "first answers of days whose seven days are over. A word of thanks counts as coming back."
+        ),
+        "growth": N_("Opened and opened again, less resolved."),
+    },
+    "service_agent": {
+        "answered": N_("First answers"),
+        "answer_mean": N_("First answer, mean"),
+        "resolved": N_("Resolved tickets"),
+        "resolve_mean": N_("Resolution, mean"),
+        "reopened": N_("Reopen rate"),
+    },
+    "service_column": {
+        "of": N_("Of what"),
+        "figure": N_("Figure"),
+        "value": N_("Value"),
+        "cases": N_("Cases"),
+        "low": N_("Lower bound"),
+        "high": N_("Upper bound"),
+        "before": N_("Value before"),
+        "cases_before": N_("Cases before"),
+    },
+    "service_row": {
+        "ticket": N_("Ticket"),
+        "subject": N_("Subject"),
+        "queue": N_("Queue"),
+        "channel": N_("Channel"),
+        "agent": N_("Agent"),
+        "opened_at": N_("Opened at"),
+        "answered_at": N_("First answer at"),
+        "answer_open_seconds": N_("First answer after, in seconds of business time"),
+        "answer_kept": N_("First answer in time"),
+        "ended_at": N_("Resolved at"),
+        "resolve_open_seconds": N_("Resolved after, in seconds of business time"),
+        "resolve_kept": N_("Resolved in time"),
+        "is_reopened": N_("Opened again"),
+        "transfers": N_("Transfers"),
+    },
+    "service_behind": {
+        "opened": N_("New tickets"),
+        "answered": N_("Tickets by their first answer"),
+        "answer_late": N_("First answers after the time promised"),
+        "came_back": N_("Customers who came back after the first answer"),
+        "resolved": N_("Resolved tickets"),
+        "resolve_late": N_("Resolved after the time promised"),
+        "reopened": N_("Resolved and opened again"),
+        "transferred": N_("Resolved after a transfer"),
+        "backlog": N_("Unresolved now"),
+        "unanswered": N_("Waiting for a first answer now"),
+    },
+    "service_finding": {
+        "wrap_up_longer": N_("Wrap-up of %(name)s is %(times)s times that of the others: %(now)s against %(before)s."),
+        "wrap_up_shorter": N_("Wrap-up of %(name)s is %(times)s times that of the others: %(now)s against %(before)s."),
+        "volume_rose": N_("“%(name)s” rose by %(change)s %% against the earlier period: %(now)s after %(before)s."),
+        "volume_fell": N_("“%(name)s” fell by %(change)s %% against the earlier period: %(now)s after %(before)s."),
+        "level_rose": N_(
+            "“%(name)s” has come %(times)s times as often since %(day)s: %(now)s a week after %(before)s."
+        ),
+        "level_fell": N_(
+            "“%(name)s” has come %(times)s times as often since %(day)s: %(now)s a week after %(before)s."
+        ),
+        "week_stands_out": N_(
+            "“%(name)s” stood out in week %(week)s (from %(day)s): %(now)s tickets where %(before)s are usual."
+        ),
+        "answer_kept_better": N_("“%(name)s”: more first answers in time, %(now)s after %(before)s."),
+        "answer_kept_worse": N_("“%(name)s”: fewer first answers in time, %(now)s after %(before)s."),
+        "resolve_kept_better": N_("“%(name)s”: more resolved in time, %(now)s after %(before)s."),
+        "resolve_kept_worse": N_("“%(name)s”: fewer resolved in time, %(now)s after %(before)s."),
+        "reopen_rate_better": N_("“%(name)s”: fewer reopened, %(now)s after %(before)s."),
+        "reopen_rate_worse": N_("“%(name)s”: more reopened, %(now)s after %(before)s."),
+        "service_level_better": N_("“%(name)s”: the service level rose to %(now)s from %(before)s."),
+        "service_level_worse": N_("“%(name)s”: the service level fell to %(now)s from %(before)s."),
+    },
+    "automation": {
+        "routing": N_("Routing"),
+        "rule": N_("Rule"),
+        "rule_mail": N_("Mails of rules"),
+        "macro": N_("Macro"),
+        "receipt": N_("Receipts"),
+        "survey": N_("Surveys"),
+        "canned": N_("Prepared reply"),
+    },
+    "evaluation_column": {
+        "part": N_("What"),
+        "name": N_("Name"),
+        "language": N_("Language"),
+        "count": N_("How often"),
+        "settled": N_("Known what came of it, or settled where it was put"),
+        "wrote": N_("Customer wrote within 3 days"),
+        "resolved": N_("Resolved within 7 days"),
+        "reopened": N_("Reopened within 7 days"),
+        "answered": N_("Answered"),
+        "undone": N_("Taken back"),
+    },
+    "evaluation_name": {
+        "placed": N_("Placed by the desk"),
+        "right": N_("Left where it was put"),
+        "triage": N_("Triage share"),
+        "saved": N_("Time saved, about"),
+        "came": N_("What came of it"),
+    },
+    "evaluation_formula": {
+        "placed": N_(
+            "Tickets opened in the period whose first queue the desk chose: by address, number, key words, a "
+            "rule or the classifier."
+        ),
+        "right": N_(
+            "Resolved and never moved by an agent / (that + moved to another queue by an agent). What is still "
+            "open is in neither."
+        ),
+        "triage": N_("Left in triage because nothing was sure / (that + placed by the desk)."),
+        "saved": N_(
+            "(Settled where it was put − moved by an agent) × the seconds that placing one by hand takes, as "
+            "chosen above. What was placed wrongly was read once in vain."
+        ),
+        "came": N_(
+            "Of what was done at least seven days ago: whether the customer wrote in the ticket within three "
+            "days, and whether it was resolved or opened again within seven."
+        ),
+    },
+    "service_chart": {
+        "days": N_("%(opened)s new tickets, %(resolved)s resolved"),
+        "backlog": N_("%(now)s unresolved at the end, %(most)s at most"),
+        "hours": N_("Most come on %(weekday)s at %(hour)s: %(count)s"),
     },
 }
 

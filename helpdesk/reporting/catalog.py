@@ -15,8 +15,9 @@ from sqlmodel import Session
 from helpdesk import queues, reports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
-from helpdesk.reporting import calls, feedback
+from helpdesk.reporting import calls, feedback, tallies
 from helpdesk.reporting.values import Sheet
+from helpdesk.tallies.figures import AGAINST
 
 DAYS_MAX: Final = 400
 
@@ -83,6 +84,8 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType({
     for each in (
         Report("calls", calls.gather, calls.FIGURES, calls.CHARTS, calls.TABLES,
                (Choice("by", "report_by", ("queue", "agent", "day", "half_hour")),), "/reports/calls"),
+        Report("service", tallies.gather, tallies.FIGURES, tallies.CHARTS, tallies.TABLES,
+               (Choice("against", "service_against", AGAINST),), "/reports/service"),
         Report("feedback", feedback.gather, feedback.FIGURES, feedback.CHARTS, feedback.TABLES,
                (Choice("source", "feedback_source", ("all", "comments", "mails", "notes")),), "/reports/feedback"),
         Report("topics", feedback.gather_topics, (), feedback.TOPIC_CHARTS, feedback.TOPIC_TABLES,

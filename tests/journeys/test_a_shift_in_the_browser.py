@@ -24,13 +24,14 @@ from tests.journeys.test_in_the_browser import (
     row,
     whole_office,
 )
+from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
 pytestmark = pytest.mark.slow
 
 OWN_BYTES_MAX = 100_000
-SHIFT_MAX = 0.1
-"""Layout shift that Core Web Vitals calls good, for a whole visit."""
+SHIFT_MAX = 0.01
+"""Layout shift; a tenth of what Core Web Vitals calls good for a whole visit."""
 
 
 def open_ticket(office: Office, page: Page, subject: str) -> None:
@@ -212,7 +213,7 @@ def test_no_page_brings_more_than_a_hundred_kilobytes_of_style_and_script(office
         page.close()
 
 
-def test_four_rows_that_arrive_at_once_shift_the_page_less_than_what_is_called_good(office: Office) -> None:
+def test_rows_that_arrive_move_nothing_that_is_read_and_the_list_rolls_back_to_its_beginning(office: Office) -> None:
     office.writes("動かない一覧", "使い方を教えてください。")
     sato = office.page(SATO, "/inbox?view=all")
     sato.mouse.move(1200, 400)  # the pointer is not on the list
@@ -226,6 +227,8 @@ def test_four_rows_that_arrive_at_once_shift_the_page_less_than_what_is_called_g
         office.writes(f"割り込む一通 {number}", "使い方を教えてください。")
         expect(row(sato, f"割り込む一通 {number}")).to_be_visible()
     sato.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    rows = sato.locator("#rows")
+    until(lambda: rows.evaluate("rows => !rows.scrollTop && !rows.style.paddingBlockEnd"))
     assert sato.evaluate("window.shifted") < SHIFT_MAX
 
 

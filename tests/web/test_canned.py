@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from models import CannedFile, CannedReply, Purchase
-from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, part, text_of
+from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, STRANGER, SUZUKI, TANAKA, OpenDesk, part, text_of
 from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -318,12 +318,12 @@ def test_one_that_is_deleted_is_gone_with_its_files_and_what_was_sent_with_it_st
 
 
 @SQLITE
-def test_what_nobody_used_or_changed_for_half_a_year_is_marked(desk: OpenDesk) -> None:
+def test_what_nobody_used_or_changed_for_ninety_days_is_marked(desk: OpenDesk) -> None:
     canned_id = write(desk)
-    for days, marked in ((179, False), (181, True)):
+    for days, marked in ((89, False), (91, True)):
         before = desk.clock() - timedelta(days=days)
         desk.write(lambda db, before=before: setattr(db.get(CannedReply, canned_id), "changed_at", before))
-        assert ("半年以上" in desk.as_(SATO).get("/admin/canned").text) is marked
+        assert ("90日以上" in desk.as_(SATO).get("/admin/canned").text) is marked
 
 
 @SQLITE
@@ -440,3 +440,17 @@ def test_what_is_wrong_in_a_new_mail_costs_it_no_file(desk: OpenDesk) -> None:
     (kept,) = re.findall(r'name="kept" value="([^"]+)" checked', wrong.text)
     assert begin(desk, body="はい", kept=unescape(kept)).url.path == "/tickets/1"
     assert "図.txt" in desk.as_(BEN).get("/tickets/1").text
+
+
+@SQLITE
+def test_what_was_answered_with_in_this_queue_is_offered_first_as_fitting(ticket: OpenDesk) -> None:
+    for title in ("い 送料のご案内", "ろ 返品のご案内"):
+        write(ticket, title=title, trigger="", text="ご案内いたします。")
+    listed = ticket.as_(BEN).get("/tickets/1/canned").text
+    assert "data-fit" not in listed, "nothing was ever sent"
+    fitting = next(reply.id for reply in replies(ticket) if reply.title.startswith("ろ"))
+    ticket.as_(BEN).post("/tickets/1/reply", data={"body": "ご案内いたします。", "canned": fitting})
+    ticket.mail(SUZUKI, subject="返品について", body="炊飯器を返品したいです。", to=RETURNS_ADDRESS)
+    listed = ticket.as_(BEN).get("/tickets/2/canned").text
+    assert [each.split()[0] for each in offered(listed)] == ["ろ", "い"]
+    assert re.findall(r'data-canned-offer="(\d+)"[^>]* data-fit', listed) == [str(fitting)]

@@ -34,6 +34,25 @@ async function fetchInto(picker) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   picker.querySelector("[data-canned-here]").replaceChildren(document.importNode(page.querySelector(".canned-offers"), true));
   filter(picker);
+  fit(picker);
+}
+
+// The few that may fit stand below the box themselves, a press away, while nothing was laid in.
+function fit(picker) {
+  const place = formOf(picker).querySelector("[data-canned-fit]");
+  const fitting = offersOf(picker).filter(({ dataset }) => "fit" in dataset);
+  place.replaceChildren(
+    ...fitting.map((offer) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "chip-button";
+      button.textContent = offer.querySelector(".canned-title").firstChild.textContent.trim();
+      button.title = wordsOf(offer).trim().slice(0, 300);
+      button.addEventListener("click", () => choose(offer));
+      return button;
+    }),
+  );
+  place.hidden = !fitting.length || Boolean(formOf(picker).querySelector("input[name=canned]"));
 }
 
 function filter(picker) {
@@ -195,6 +214,7 @@ document.addEventListener("click", (event) => {
 
 function choose(offer) {
   const form = formOf(offer);
+  form.querySelector("[data-canned-fit]").hidden = true;
   const { selectionStart, selectionEnd, value } = fieldOf(form);
   pickerOf(form).open = false;
   if (visited.has(fieldOf(form))) lay(form, offer, selectionStart, selectionEnd);

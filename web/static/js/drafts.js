@@ -17,9 +17,15 @@ const address = (form) => `/drafts/${form.dataset.draft}`;
 const forms = (root) => [...(root.querySelectorAll?.(FORM) ?? [])];
 
 function of(form) {
-  if (!known.has(form)) known.set(form, { version: Number(form.dataset.draftVersion ?? 0), text: field(form).value, files: new Map() });
+  if (!known.has(form)) {
+    const version = Number(form.dataset.draftVersion ?? 0);
+    known.set(form, { version, text: version && !laid() ? field(form).value : version ? null : "", files: new Map() });
+  }
   return known.get(form);
 }
+
+// The address has put something into the box that the desk has not kept yet.
+const laid = () => /[?&](?:again|draft|canned)=/.test(location.search);
 
 const isDirty = (form) => field(form).value !== of(form).text;
 
@@ -56,11 +62,11 @@ function copied(form) {
 function restore(form) {
   const kept = copied(form);
   const { version } = of(form);
-  const laid = field(form).value;
+  const shown = field(form).value;
   const at = version ? Date.parse(form.dataset.draftAt) : 0;
-  if (!kept || kept.text === laid || (version && kept.at <= at)) return localStorage.removeItem(key(form));
-  if (laid && laid !== field(form).defaultValue) return;
-  fill(form, laid && !version ? `${kept.text}\n\n${laid}` : kept.text);
+  if (!kept || kept.text === shown || (version && kept.at <= at)) return localStorage.removeItem(key(form));
+  if (shown && shown !== field(form).defaultValue) return;
+  fill(form, shown && !version ? `${kept.text}\n\n${shown}` : kept.text);
   said(form, phrase("draft"));
   later(form);
 }

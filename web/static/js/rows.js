@@ -107,12 +107,9 @@ function settle(list, item) {
   if (twin && twin !== item) twin.remove();
   const at = key(list, item);
   const next = [...list.children].find((other) => other !== item && key(list, other) > at);
-  const scroll = list.scrollTop;
-  const above = next ? next.offsetTop < scroll : false;
   const focused = item.contains(document.activeElement) ? document.activeElement : null;
   list.insertBefore(item, next ?? null);
   focused?.focus({ preventScroll: true }); // moving an element takes its focus away
-  list.scrollTop = above ? scroll + item.offsetHeight : scroll;
   blank(list);
   renewed(item);
 }
@@ -131,9 +128,50 @@ function count(change) {
 const busy = (list) => list.matches(":hover") && performance.now() - moved < AIMING;
 
 function gently(list, change) {
-  if (!busy(list)) return change();
+  if (!busy(list)) return glide(list, change);
   waiting.push(change);
   later();
+}
+
+// Rows that somebody reads do not jump: what comes above them scrolls them out of its way, and a list that stood at its
+// beginning rolls back to it.
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let rolling = false;
+
+function glide(list, change) {
+  const edge = list.getBoundingClientRect().top;
+  const rows = [...list.children];
+  const first = rows.findIndex((item) => item.getBoundingClientRect().bottom > edge + 1);
+  const shown = rows.slice(Math.max(0, first), first + 3).map((item) => [item, item.getBoundingClientRect().top]);
+  const isAtTop = rolling || list.scrollTop < 4;
+  change();
+  const [stays, stood] = shown.find(([item]) => item.isConnected && list.contains(item)) ?? [];
+  if (!stays) return;
+  const moved = stays.getBoundingClientRect().top - stood;
+  if (!moved) return;
+  if (isAtTop) list.style.paddingBlockEnd = `${list.parentElement.clientHeight}px`; // so that a short list can be scrolled, too
+  list.scrollTop += moved;
+  if (isAtTop) roll(list);
+}
+
+function roll(list) {
+  rolling = true;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (rolling) list.scrollTo({ top: 0, behavior: still.matches ? "instant" : "smooth" });
+    if (list.scrollTop < 1) rolled({ currentTarget: list });
+  }));
+}
+
+function rolled({ currentTarget: list }) {
+  if (rolling && list.scrollTop >= 1) return; // the end of making room, not of the way back
+  rolling = false;
+  list.style.paddingBlockEnd = "";
+}
+
+const rowList = document.getElementById("rows");
+rowList?.addEventListener("scrollend", rolled);
+for (const name of ["wheel", "pointerdown", "keydown", "touchstart"]) {
+  rowList?.addEventListener(name, () => (rolling = false), { passive: true });
 }
 
 function later() {
@@ -147,7 +185,7 @@ function release() {
   if (busy(list)) return later();
   const changes = waiting;
   waiting = [];
-  for (const change of changes) change();
+  glide(list, () => changes.forEach((change) => change()));
 }
 
 document.addEventListener("pointermove", ({ target }) => {

@@ -34,10 +34,13 @@ function lay(field, words) {
   field.setSelectionRange(start, start);
 }
 
-// A draft that came with the page counts as typed, or the next renewal would take it away again.
+// What an address laid into the box counts as typed, or the next renewal would take it away again. What the desk has
+// kept of it comes with every renewal.
+const isKept = (form) => form.dataset.draftVersion && !/[?&](?:again|draft|canned)=/.test(location.search);
+
 function adopt(root) {
   for (const field of root.querySelectorAll?.("form[data-draft] textarea") ?? []) {
-    if (!field.defaultValue || field.dataset.adopted) continue;
+    if (!field.defaultValue || field.dataset.adopted || isKept(field.form)) continue;
     const words = field.value;
     field.dataset.adopted = "yes";
     field.defaultValue = "";

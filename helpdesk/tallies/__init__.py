@@ -1,0 +1,1 @@
+"""What service was given to tickets and calls: folded, counted by day, and read as reports."""

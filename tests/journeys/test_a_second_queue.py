@@ -1,0 +1,78 @@
+"""A newcomer sets up a second queue: names first, then number, agents, hours and mailbox, told all the while what lacks."""
+
+import re
+
+import pytest
+from sqlmodel import select
+
+from models import Calendar, Mailbox, Membership
+from tests.cast import AIKO, BEN, SATO, OpenDesk, part, text_of
+
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+NUMBER, ADDRESS = "03-5550-0199", "repairs@desk.example.jp"
+
+
+def guide(desk: OpenDesk, path: str, **told: object) -> str:
+    """A step, saved; the page that follows."""
+    answer = desk.as_(SATO).post(path, data=told)
+    assert answer.status_code == 200, text_of(answer.text)
+    return str(answer.text)
+
+
+def test_a_queue_is_led_step_by_step_until_it_works(desk: OpenDesk) -> None:
+    start = part(desk.as_(SATO).get("/admin/queues").text, "main")
+    assert 'href="/admin/queues/guide"' in start
+    page = guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
+    queue = desk.queue("repair_visits")
+    here = f"/admin/queues/{queue.id}/guide"
+    told = text_of(part(page, "main"))
+    assert "まだ使えません" in told and "担当者がいません" in told and "夜間や休日も受け付ける" in told
+    listed = text_of(part(desk.as_(SATO).get("/admin/queues").text, "main"))
+    assert "設定が足りません" in listed, "whoever was called away finds the way back"
+    guide(desk, here, step="reach", phone=NUMBER, address=ADDRESS)
+    page = guide(desk, here, step="people", agent_id=[desk.agent(AIKO).id, desk.agent(BEN).id])
+    assert "このキューは使えます" in text_of(part(page, "main")), "what is left may be as wished"
+    page = guide(desk, here, step="hours", calendar="usual")
+    assert "夜間や休日" not in text_of(part(page, "main"))
+    assert f'href="/admin/mailboxes/new?queue={queue.id}"' in page
+    form = desk.as_(SATO).get(f"/admin/mailboxes/new?queue={queue.id}").text
+    assert f'value="{ADDRESS}"' in form and re.search(rf'<option value="{queue.id}" selected', form)
+    page = guide(desk, "/admin/mailboxes/new", guided=queue.id, queue_id=queue.id, name="修理", host="imap.example.jp",
+                 port="993", security="tls", auth="password", folder="INBOX", user=ADDRESS, secret="a long password",
+                 after="seen")  # fmt: skip
+    assert "足りない" not in text_of(part(page, "mailbox")) and "修理" in part(page, "mailbox")
+    guide(desk, here, step="words", keywords="出張修理、訪問")
+    made = desk.queue("repair_visits")
+    calendar = desk.read(lambda db: db.exec(select(Calendar)).one())
+    assert (made.phone, made.address, made.calendar_id) == ("+81355500199", ADDRESS, calendar.id)
+    assert made.keywords == ["出張修理", "訪問"]
+    assert desk.read(lambda db: db.exec(select(Mailbox)).one()).queue_id == made.id
+    assert len(desk.read(lambda db: db.exec(select(Membership).where(Membership.queue_id == made.id)).all())) == 2
+    desk.mail(subject="出張修理のお願い", to=ADDRESS)
+    assert desk.tickets()[0].queue_id == made.id, "and the first mail is there"
+
+
+@SQLITE
+def test_what_cannot_be_is_said_beside_its_field_and_the_rest_stays_typed(desk: OpenDesk) -> None:
+    taken = desk.as_(SATO).post("/admin/queues/guide", data={"name": "返品2", "name_en": "Returns"})
+    assert taken.status_code == 422 and 'name="slug"' in taken.text, "only then a short name is asked for"
+    guide(desk, "/admin/queues/guide", name="返品2", name_en="Returns", slug="returns_two")
+    here = f"/admin/queues/{desk.queue('returns_two').id}/guide"
+    wrong = desk.as_(SATO).post(here, data={"step": "reach", "phone": "12", "address": ADDRESS})
+    assert wrong.status_code == 422 and f'value="{ADDRESS}"' in wrong.text and "field-error" in wrong.text
+    assert desk.as_(SATO).post(here, data={"step": "hours", "calendar": "99"}).status_code == 422
+    assert desk.as_(SATO).post(here, data={"step": "nothing"}).status_code == 422
+    assert desk.as_(SATO).get("/admin/queues/999/guide").status_code == 404
+    assert desk.as_(SATO).post("/admin/queues/999/guide", data={"step": "hours"}).status_code == 404
+    assert desk.as_(AIKO).get(here).status_code == 403
+
+
+@SQLITE
+def test_each_step_can_be_taken_back(desk: OpenDesk) -> None:
+    guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
+    here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
+    page = guide(desk, here, step="hours", calendar="usual")
+    [undo] = re.findall(r'action="(/admin/changes/\d+/undo)"', part(page, "notice"))
+    assert desk.as_(SATO).post(undo).status_code == 200
+    assert desk.queue("repair_visits").calendar_id is None
+    assert desk.read(lambda db: db.exec(select(Calendar)).all()) == [], "the hours that were made for it are gone, too"

@@ -1,0 +1,130 @@
+"""More of what agents do most, in a real browser: many tickets at once, a colleague called, a matter handed on, and
+words that are found again on another machine.
+
+One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
+"""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.cast import AIKO, AKIRA
+from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
+
+__all__ = ["browser", "office", "whole_office"]
+pytestmark = pytest.mark.slow
+
+
+def opened(office: Office, page: Page, subject: str) -> None:
+    """The ticket, from the list."""
+    row(page, subject).locator("a").click()
+    expect(page.locator(".ticket-title h1")).to_have_text(subject)
+
+
+def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) -> None:
+    for number in range(3):
+        office.writes(f"まとめて {number}", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    for number in range(2):
+        row(aiko, f"まとめて {number}").hover()
+        row(aiko, f"まとめて {number}").locator("[data-tick]").check()
+    bar = aiko.locator("[data-bulk-offers]")
+    expect(bar.locator("[data-bulk-count]")).to_have_text("2")
+    height = bar.bounding_box()
+    assert height is not None and height["height"] < 45, "one line"
+    bar.get_by_text("変更…").click()
+    bar.locator("#bulk-priority").select_option("4")
+    bar.get_by_role("button", name="優先度").click()
+    expect(aiko.locator("#bulk")).to_contain_text("2件中2件完了")
+    expect(row(aiko, "まとめて 1")).to_have_attribute("data-priority", "4")
+    aiko.locator("#bulk").get_by_role("button", name="すべて元に戻す").click()
+    expect(row(aiko, "まとめて 1")).to_have_attribute("data-priority", "2")
+
+
+def test_who_is_called_in_a_note_is_led_by_the_bell_to_the_ticket(office: Office) -> None:
+    office.writes("呼ばれる件", "使い方を教えてください。")
+    akira, aiko = office.page(AKIRA, "/inbox?view=mine"), office.page(AIKO, "/inbox?view=all")
+    opened(office, aiko, "呼ばれる件")
+    aiko.keyboard.press("n")
+    box = aiko.locator("textarea[data-mentions]")
+    expect(box).to_be_focused()
+    box.press_sequentially("@きむ")
+    expect(aiko.locator("[role=option]", has_text=AKIRA.name)).to_be_visible()
+    box.press("Enter")
+    box.press_sequentially("型番を見てください")
+    box.press("Control+Enter")
+    expect(aiko.locator(".entry[data-kind=note]")).to_contain_text("型番を見てください")
+    expect(box).to_have_value("")
+    bell = akira.locator("details.bell")
+    expect(bell.locator("summary .count, summary .bell-count").first).to_be_visible()
+    bell.locator("summary").click()
+    bell.locator("a", has_text="呼ばれる件").first.click()
+    expect(akira.locator(".ticket-title h1")).to_have_text("呼ばれる件")
+    expect(akira.locator(".entry[data-kind=note]")).to_contain_text("型番を見てください")
+
+
+def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> None:
+    office.writes("引き継ぐ件", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    opened(office, aiko, "引き継ぐ件")
+    form = aiko.locator('form[action$="/transfer"]')
+    aiko.locator("details", has=form).last.locator("summary").first.click()
+    form.locator("[name=agent_id]").select_option(label=AKIRA.name)
+    form.locator("[name=reason]").fill("交換の判断をお願いします")
+    form.get_by_role("button").click()
+    expect(aiko.locator(".entry[data-kind=note]")).to_contain_text("交換の判断をお願いします")
+    expect(aiko.locator("select[data-assign]")).to_have_value(row_agent(aiko, AKIRA.name))
+
+
+def row_agent(page: Page, name: str) -> str:
+    """The value that stands for an agent in the choice of assignees."""
+    return str(page.locator(f'select[data-assign] option[data-name="{name}"]').get_attribute("value"))
+
+
+def test_what_is_begun_is_found_on_another_machine_taken_over_and_gone_when_it_is_sent(office: Office) -> None:
+    office.writes("書きかけの件", "使い方を教えてください。")
+    here = office.page(AIKO, "/inbox?view=all")
+    opened(office, here, "書きかけの件")
+    box = "form[data-for=reply] textarea"
+    here.locator(box).press_sequentially("お調べします")
+    expect(here.locator("[data-draft-said]")).to_have_text("下書き保存済み")
+    expect(row(here, "書きかけの件").locator(".row-draft")).to_have_text("下書き")
+
+    there = office.page(AIKO, here.url.removeprefix(office.desk.url))  # another browser of hers
+    expect(there.locator(box)).to_have_value("お調べします")
+    expect(there.locator("[data-draft-said]")).to_contain_text("下書き")
+    colleague = office.page(AKIRA, here.url.removeprefix(office.desk.url))
+    expect(colleague.locator(box)).to_have_value("")
+    expect(row(colleague, "書きかけの件").locator(".row-draft")).to_have_count(0)
+
+    there.locator(box).press("End")
+    there.locator(box).press_sequentially("。少々お待ちください。")
+    expect(there.locator("[data-draft-said]")).to_have_text("下書き保存済み")
+    here.locator(box).press("End")
+    here.locator(box).press_sequentially("！")
+    expect(here.locator("[data-draft-said]")).to_contain_text("別の画面でも編集されていました")
+    there.reload()
+    expect(there.locator(box)).to_have_value("お調べします！")
+
+    there.locator("[data-draft-throw^=reply]").click()
+    expect(there.locator(box)).to_have_value("")
+    there.locator(".done-place", has_text="下書きを破棄しました").get_by_role("button").click()
+    expect(there.locator(box)).to_have_value("お調べします！")
+    there.locator(box).press("Control+Enter")
+    expect(there.locator(".entry[data-direction=out]")).to_contain_text("お調べします！")
+    expect(there.locator(box)).to_have_value("")
+    expect(row(there, "書きかけの件").locator(".row-draft")).to_have_count(0)
+    there.reload()
+    expect(there.locator(box)).to_have_value("")
+
+
+def test_a_page_that_is_left_in_the_middle_of_a_word_sends_it_along(office: Office) -> None:
+    office.writes("途中で離れる件", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    opened(office, aiko, "途中で離れる件")
+    address = aiko.url
+    box = "form[data-for=reply] textarea"
+    aiko.locator(box).fill("途中ま")
+    aiko.goto("/calls")
+    aiko.evaluate("localStorage.clear()")  # what this machine keeps is not what is found
+    aiko.goto(address)
+    expect(aiko.locator(box)).to_have_value("途中ま")
