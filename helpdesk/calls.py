@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, fields, help_signs, intake, offering, queues, routing, stays, tickets
+from helpdesk import agents, fields, help_signs, intake, offering, queues, recalls, routing, stays, tickets
 from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
@@ -177,7 +177,7 @@ def record(
     if event.unsaid and call.number_typed:
         event = replace(event, withheld=False)  # a telephone that rings for it, of which no more is told
     before = (call.state, call.agent_id, call.ticket_id)
-    if event.withheld and not is_new and not call.is_withheld:
+    if is_concealed := (event.withheld and not is_new and not call.is_withheld):
         _conceal(db, call, now=now)
     with db.no_autoflush:  # what is learned step by step is written once
         queue = _learn(db, call, event, region=region, own_queue_id=own_queue_id)
@@ -185,6 +185,8 @@ def record(
             _take_in(db, call, dialed=queue, open_ticket_days=open_ticket_days, now=now)
     named = [agent.id or 0 for name in event.agents if (agent := agents.named(db, [name]))] if is_ring else []
     stay = _remember(db, call, event, now=now)
+    if is_concealed:
+        _say(db, call, CallChanged, what="withheld", now=now)
     if event.kind == "silence":
         _fall_silent(db, call, event.agents, now=now)
     elif call.state == CallState.RINGING and call.direction == "in":
@@ -674,11 +676,17 @@ def _take_ticket_along(db: Session, call: Call, to: Queue, *, now: datetime) -> 
 
 def _conceal(db: Session, call: Call, *, now: datetime) -> None:
     """What was told of this call before named a caller who withholds the number: nobody is known by it any more."""
-    ticket, subject = _ticket_of(db, call), subject_of(call)
+    ticket, subject, number, customer_id = _ticket_of(db, call), subject_of(call), call.number, call.customer_id
     call.number, call.number_typed = "", ""
-    if choices.last_of(db, call.id) is not None:
-        return  # an agent said who it is
-    call.customer_id = None
+    choice = choices.last_of(db, call.id)
+    call.customer_id = choice.customer_id if choice else None  # as an agent said
+    db.flush()
+    choices.forget_numbers(db, call.id)
+    recalls.forget(db, number, customer_id, now=now)
+    if choice is not None:
+        if ticket is not None and ticket.subject == subject:
+            ticket.subject = subject_of(call)
+        return
     if ticket is not None and _holds_only(db, ticket, call):
         ticket.subject = subject_of(call) if ticket.subject == subject else ticket.subject
         tickets.unlink_customer(db, ticket, by=None, now=now)

@@ -82,6 +82,21 @@ def heard(db: Session, call: Call, *, now: datetime) -> None:
         _refresh(db, _key(call.customer_id, ""), call.customer_id, call.number, now=now)
 
 
+def forget(db: Session, number: str, customer_id: int | None, *, now: datetime) -> None:
+    """A call that was told of with this number (E.164) and customer turned out to be withheld: the board is what their
+    other calls say. Whom nobody can call by now is not on it, whatever they were promised."""
+    if customer_id is not None:
+        _refresh(db, _key(customer_id, ""), customer_id, number, now=now)
+    if not number:
+        return
+    key = _key(None, number)
+    _refresh(db, key, None, number, now=now)
+    row = db.exec(_OPEN, params={"key": key}).first()
+    if row is not None and not _calls(db, None, number, since=row.first_at):
+        _say(db, row, "gone", now=now)
+        db.delete(row)
+
+
 def promise(
     db: Session,
     *,

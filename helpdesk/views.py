@@ -46,7 +46,7 @@ from models import (
     TicketState,
     TicketTag,
 )
-from models.database import ask
+from models.database import Remembered
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
@@ -192,7 +192,7 @@ def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     """One ticket as the list shows it, for a live update."""
     query = _one_row(language, preferences.shown(db, "urgency"))
     found = db.execute(query, {"ticket_id": ticket_id, "agent_id": 0}).first()
-    return _row(found) if found else None
+    return _row(*found) if found else None
 
 
 def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
@@ -301,19 +301,20 @@ def rows(db: Session, ids: Sequence[int], agent: Agent, language: str) -> list[R
 def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[int, Row]:
     if not ids:
         return {}
-    query = _rows_by_id(language, preferences.shown(db, "urgency"))
-    return {found[0]: _row(found) for found in ask(db, query, ids=ids, agent_id=agent.id)}
+    known = _rows_by_id(language, preferences.shown(db, "urgency"))
+    return {row.id: row for row in known.all(db, ids=ids, agent_id=agent.id)}
 
 
-def _row(found: Any) -> Row:
+def _row(*found: Any) -> Row:
     *values, tags, has_draft = found
     values += [tuple(sorted(tags.split(_BETWEEN))) if tags else (), bool(has_draft)]
     return Row(*values)
 
 
 @lru_cache
-def _rows_by_id(language: str, shows_urgency: bool) -> sa.Select[Any]:
-    return _rows(language, shows_urgency).where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
+def _rows_by_id(language: str, shows_urgency: bool) -> Remembered[Row]:
+    rows = _rows(language, shows_urgency).where(col(Ticket.id).in_(sa.bindparam("ids", expanding=True)))
+    return Remembered(rows, _row)
 
 
 @lru_cache

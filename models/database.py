@@ -17,10 +17,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import make_transient_to_detached
@@ -252,6 +253,42 @@ def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any
 def rows(db: Session, kind: type[R], statement: sa.Executable, /, **values: Any) -> Sequence[R]:
     """The same, read like rows of `kind`, by the same names. No session watches them: what is set on them is lost."""
     return cast(Sequence[R], ask(db, statement, **values))
+
+
+class Remembered(Generic[T]):
+    """A statement of columns, and what is made of each row it answers with.
+
+    The same rows are read again and again, and what a database gives (text for times, numbers for yes and no) must be
+    turned into our values each time. Here it is asked for as the driver has it, and who was made of equal values before
+    is made no more; so `make` is a function of a row's values and of nothing else, and nobody changes what it made.
+    """
+
+    MOST = 20_000
+
+    def __init__(self, statement: "sa.Select[Any]", make: Callable[..., T]) -> None:
+        columns = list(statement.selected_columns)
+        plain = [sa.type_coerce(each, sa.types.NullType()) for each in columns]
+        self._statement, self._make = statement, make
+        self._in_text = statement.with_only_columns(*plain, maintain_column_froms=True)
+        own = sqlite.dialect()
+        self._turns = [each.type.dialect_impl(own).result_processor(own, None) for each in columns]
+        self._made: dict[Any, T] = {}
+
+    def all(self, db: Session, **values: Any) -> list[T]:
+        """What is made of every row, in the statement's order."""
+        is_sqlite = db.get_bind().dialect.name == "sqlite"  # other drivers give our values themselves
+        found, made = [], self._made
+        for row in ask(db, self._in_text if is_sqlite else self._statement, **values):
+            key = tuple(row)
+            one = made.get(key)
+            if one is None:
+                if len(made) >= self.MOST:
+                    made.clear()
+                told = zip(self._turns, key, strict=True)
+                one = self._make(*([turn(value) if turn else value for turn, value in told] if is_sqlite else key))
+                made[key] = one
+            found.append(one)
+        return found
 
 
 def columns_of(kind: type[SQLModel], **instead: Any) -> "sa.Select[Any]":

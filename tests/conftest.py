@@ -30,12 +30,15 @@ from tests.postbox import Postbox
 from tests.provider import Provider
 from web import hooks
 from web.app import create
+from web.keeping import Keeping
 
 _numbers = count(1)
 
 # How long an example takes is the machine's matter; what guards against work without end is `patience.an_end`.
 hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("any machine")
+
+Keeping.checks = True  # whatever a page shows again is drawn all the same, and must look alike
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

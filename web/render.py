@@ -25,6 +25,7 @@ from helpdesk.reporting import drawing, paper
 from helpdesk.reporting.values import Voice, percent, said, seconds, written
 from web import folding, words
 from web.folding import FoldingEnvironment
+from web.keeping import Keeping
 from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
@@ -79,7 +80,9 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
+        extensions=[Keeping],
     )
+    environment.extensions[Keeping.identifier].zone = zone  # type: ignore[attr-defined]
     environment.settled = {
         "_": folding.words(gettext),
         "icon": icon,

@@ -24,13 +24,12 @@ KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
 
 async def file(request: Request) -> Response:
     """A report as PDF, spreadsheet or comma-separated values, as its address asks."""
-    key, kind = request.path_params["key"], request.path_params["kind"]
-    if kind not in KINDS:
-        raise NotFound("not_found")
-    desk = desk_of(request)
+    key, kind, desk = request.path_params["key"], request.path_params["kind"], desk_of(request)
 
     def verb(db: Session, agent: Agent) -> tuple[Asked, str, Any]:
         access.supervisor(agent)
+        if kind not in KINDS:
+            raise NotFound("not_found")
         asked = catalog.asked(db, key, request.query_params, language=agent.language,
                               timezone=desk.settings.timezone, now=desk.clock())  # fmt: skip
         name = queues.get(db, asked.queue_id).called(agent.language) if asked.queue_id else ""

@@ -37,6 +37,15 @@ def last_of(db: Session, call_id: int | None) -> CustomerChoice | None:
     return db.exec(standing.order_by(col(CustomerChoice.id).desc()).limit(1)).first()
 
 
+def forget_numbers(db: Session, call_id: int | None) -> None:
+    """The caller turned out to withhold the number: what was said of the caller stands, and no record keeps the
+    number for it."""
+    for choice in db.exec(select(CustomerChoice).where(CustomerChoice.call_id == call_id, CustomerChoice.number != "")):
+        if choice.undone_at is None:
+            records.unlearn(db, choice)
+        choice.number = ""
+
+
 def that_taught(db: Session, customer_id: int, number: str) -> CustomerChoice | None:
     """The choice by which the number was learned to be this customer's, as far as it stands."""
     standing = select(CustomerChoice).where(

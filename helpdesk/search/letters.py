@@ -191,6 +191,8 @@ _SHORT_BEFORE: Final = re.compile("((?<![ァ-ヺー])[ァ-ヺ][ァ-ヺー]+[ァ-
 
 def _one_by_one(text: str) -> str:
     """All of `fold` that looks at one character with its marks and no further."""
+    if _PLAIN.fullmatch(text):  # most of what people write here
+        return text.lower().translate(_TABLE)
     text = unicodedata.normalize("NFKC", text).lower()
     text = _ACCENTED.sub(lambda found: unicodedata.normalize("NFKD", found[0])[0], text)
     text = unicodedata.normalize("NFKC", text).translate(_TABLE)

@@ -1,7 +1,7 @@
 """Run the benchmark: JSON lines to standard output, progress to standard error.
 
-    python -m tests.bench [--only ring|learning|mail|reading|classify|search|similar|start|inbox|asterisk|rules|soak]
-                          [--quick] [--customers N]
+    python -m tests.bench [--only ring|learning|mail|reading|classify|search|similar|start|inbox|asterisk|rules|live|
+                          million|soak] [--quick] [--customers N]
 """
 
 import argparse
@@ -16,7 +16,9 @@ from tests.bench import (
     company,
     inbox,
     learning,
+    live,
     mail,
+    million,
     reading,
     ring,
     rules,
@@ -29,8 +31,8 @@ from tests.bench.figures import say
 
 FIGURES = {"ring": ring, "learning": learning, "inbox": inbox, "mail": mail, "reading": reading, "classify": classify,
            "search": search, "similar": similar, "start": start, "asterisk": asterisk, "rules": rules,
-           "soak": soak}  # fmt: skip
-LONG = {"soak"}  # measured only when asked for
+           "live": live, "million": million, "soak": soak}  # fmt: skip
+LONG = {"soak", "million"}  # measured only when asked for
 
 
 def main() -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-CALLER = re.compile(r"0800-?\d{3}-?\d{4}|\+81800\d{7}")
+ABOUT = {"caller": re.compile(r"0800-?\d{3}-?\d{4}|\+81800\d{7}"), "row": re.compile(r'"row":(\d+)')}
+"""What frames are told apart by: the caller of a card, or the tickets whose rows they bring."""
 
-heard: dict[str, list[tuple[int, int, str | bytes]]] = {}
-"""Group -> which socket, when, and what."""
+heard: dict[str, list[tuple[int, int, str]]] = {}
+"""Group -> which socket, when, and about whom or what."""
 
 
 async def main() -> None:
@@ -31,13 +32,14 @@ async def main() -> None:
                 headers = {"cookie": each["cookie"]} if each["cookie"] else {}
                 socket = await connect(each["url"], additional_headers=headers, compression=None)
                 sockets.append(socket)
-                tasks.append(asyncio.create_task(_listen(socket, len(tasks), heard.setdefault(each["group"], []))))
+                notes, about = heard.setdefault(each["group"], []), ABOUT[each.get("about", "caller")]
+                tasks.append(asyncio.create_task(_listen(socket, len(tasks), notes, about)))
             await asyncio.sleep(0.5)
             for notes in heard.values():
                 notes.clear()
             _answer({"connected": len(sockets)})
         elif "report" in order:
-            _answer({group: _by_caller(notes) for group, notes in heard.items()})
+            _answer({group: _by_key(notes) for group, notes in heard.items()})
         else:
             for socket in sockets:
                 await socket.close()
@@ -46,18 +48,21 @@ async def main() -> None:
             _answer({"connected": 0})
 
 
-async def _listen(socket: ClientConnection, place: int, notes: list[tuple[int, int, str | bytes]]) -> None:
+async def _listen(
+    socket: ClientConnection, place: int, notes: list[tuple[int, int, str]], about: re.Pattern[str]
+) -> None:
     async for frame in socket:
-        notes.append((place, time.monotonic_ns(), frame))
+        at = time.monotonic_ns()
+        for key in about.findall(str(frame)):
+            notes.append((place, at, key))
 
 
-def _by_caller(notes: list[tuple[int, int, str | bytes]]) -> dict[str, list[int]]:
-    """When the frames about each caller came: one time a socket, its first, which holds the card."""
+def _by_key(notes: list[tuple[int, int, str]]) -> dict[str, list[int]]:
+    """When the frames about each caller or ticket came: one time a socket, its first. Of a caller the last digits."""
     told: dict[str, dict[int, int]] = {}
-    for place, at, frame in notes:
-        if found := CALLER.search(str(frame)):
-            told.setdefault(re.sub(r"\D", "", found[0])[-7:], {}).setdefault(place, at)
-    return {caller: list(times.values()) for caller, times in told.items()}
+    for place, at, key in notes:
+        told.setdefault(re.sub(r"\D", "", key)[-7:], {}).setdefault(place, at)
+    return {key: list(times.values()) for key, times in told.items()}
 
 
 def _answer(value: dict[str, Any]) -> None:

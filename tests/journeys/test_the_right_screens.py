@@ -32,11 +32,12 @@ class Watcher:
     is_supervisor: bool
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    def hear(self) -> None:
-        """Everything up to the mark that `marked` sets behind it."""
+    def hear(self, number: int) -> None:
+        """Everything up to the event of this number. An empty frame says "up to here", as one does every 20 seconds."""
         self.frames.clear()
-        while (frame := self.socket.receive_json())["do"]:
-            self.frames.append(frame)
+        while (frame := self.socket.receive_json())["do"] or frame["n"] < number:
+            if frame["do"]:
+                self.frames.append(frame)
 
     @property
     def did(self) -> Counter[str]:
@@ -66,7 +67,7 @@ class Floor:
         assert {each.status_code for each in said} <= {200}
         self.desk.client.portal.call(self.desk.app.state.hub.tell_number)  # type: ignore[union-attr]
         for each in self.people:
-            each.hear()
+            each.hear(self.desk.number())
 
     def ready_in(self, queue: Queue) -> list[Watcher]:
         """Who may be rung for a call of this queue."""
@@ -119,6 +120,7 @@ def office(desk: OpenDesk) -> Floor:
         )
         desk._open.append(connection)
         floor.people.append(Watcher(agent_id, connection.__enter__(), own, state, is_supervisor))
+    floor.hears()  # what was made above may still be on its way to the first of them
     return floor
 
 

@@ -16,6 +16,7 @@ from sqlmodel import select
 
 from cti import scenarios
 from helpdesk import recording
+from helpdesk.search.keeping import follow
 from models import Inbound
 from tests.cast import AIKO, SATO, TANAKA, TECH_NUMBER, OpenDesk
 from tests.exchanges import settle
@@ -127,7 +128,6 @@ def test_a_withheld_number_is_nowhere_whoever_tells_it(
     assert [name for name, text in found.items() if TRACE.search(text)] == []
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_customer_whose_number_is_withheld_in_any_of_the_posts_is_not_recognized(desk: OpenDesk) -> None:
     """Whichever comes first, the word that it is withheld or the number itself."""
     desk.ready(AIKO)
@@ -148,3 +148,36 @@ def test_a_customer_whose_number_is_withheld_in_any_of_the_posts_is_not_recogniz
         desk.as_(AIKO).post(f"/calls/{call.id}/wrap-up", data={"disposition": "solved", "note": ""})
     raws = desk.read(lambda db: b"".join(row.raw for row in db.exec(select(Inbound))))
     assert b"9012345678" not in raws
+
+
+def test_a_number_told_before_the_word_that_it_is_withheld_leaves_screens_and_search_with_it(desk: OpenDesk) -> None:
+    """Of a caller nobody knows, and while the call still rings: nothing else about it has changed."""
+    desk.ready(AIKO)
+    aiko, front = desk.screen_of(AIKO), settle(desk, "push")
+    told = {"call_id": "c-1", "direction": "in", "from_": HIDDEN, "to": TECH_NUMBER}
+    front.says(event="ring", **told)
+    follow(desk.database)
+    aiko.check()
+    assert "9999-8888" in aiko.card("c-1") and TRACE.search(desk.everything_kept())
+    front.says(event="queued", **told, presentation="withheld")
+    follow(desk.database)
+    aiko.check()
+    assert "9999-8888" not in aiko.card("c-1")
+    assert not TRACE.search(desk.everything_kept())
+
+
+def test_who_turns_out_to_withhold_the_number_is_on_no_board_by_it_and_no_record_has_learned_it(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    front = settle(desk, "push")
+    numbers = {"c-1": HIDDEN, "c-2": "08099997777"}
+    for key, number in numbers.items():
+        front.says(event="ring", call_id=key, direction="in", from_=number, to=TECH_NUMBER)
+    desk.as_(AIKO).post(f"/calls/{desk.call('c-1').id}/customer", data={"customer_id": desk.customer(TANAKA).id})
+    for key in numbers:
+        front.says(event="hangup", call_id=key, cause="cancel")
+    before = desk.everything_kept()
+    assert before.count("+819099998888") > 2 and "number:+818099997777" in before
+    for key, number in numbers.items():
+        front.says(event="queued", call_id=key, direction="in", from_=number, to=TECH_NUMBER, presentation="withheld")
+    assert (desk.call("c-1").customer_id, desk.call("c-2").customer_id) == (desk.customer(TANAKA).id, None)
+    assert not re.search("9999-?(8888|7777)", desk.everything_kept())

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Channel, Direction, Message, MessageState, Queue, Ticket
-from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
+from models.database import TOGETHER, TRIES, Database, Remembered, Unfinished, ask, engine_for_work, insert, rows
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -72,6 +73,40 @@ def test_a_row_written_at_once_says_what_one_written_by_a_flush_says(database: D
     one, two = database.read_now(lambda db: [db.get_one(Message, each).model_dump(exclude={"id"}) for each in ids])
     assert one == two and one["created_at"] == at and one["undoes"] == {"state": None, "数": [1.5, True]}
     assert one["bcc"] == [] and one["leaves_at"] is None and one["direction"] is Direction.IN
+
+
+def test_rows_read_by_columns_say_what_the_sessions_own_say(database: Database) -> None:
+    """Whether they are made anew, read by their names, or remembered from the time before."""
+    at = datetime(2026, 11, 22, 18, 30, tzinfo=timezone(timedelta(hours=9)))
+    names = (Ticket.id, Ticket.subject, Ticket.state, Ticket.confidence, Ticket.awaits_us, Ticket.created_at)
+    columns = sa.select(*names).where(Ticket.queue_id == sa.bindparam("queue_id")).order_by(Ticket.id)  # type: ignore[call-overload]
+    remembered = Remembered(columns, lambda *values: values)
+
+    def open_two(db: Session) -> int:
+        open_line(db, "repairs")
+        db.flush()
+        queue_id = db.exec(select(Queue.id).where(Queue.slug == "repairs")).one()
+        assert queue_id is not None
+        told = {"channel": Channel.MAIL, "queue_id": queue_id, "created_at": at, "last_contact_at": at}
+        db.add(Ticket(subject="掃除機", confidence=0.5, **told))
+        db.add(Ticket(subject="ink", awaits_us=False, **told))
+        assert [row.subject for row in rows(db, Ticket, columns, queue_id=queue_id)] == ["掃除機", "ink"], "unwritten"
+        return queue_id
+
+    queue_id = database.write_now(open_two)
+
+    def look(db: Session) -> tuple[list[Any], list[Any], list[Any]]:
+        held = db.exec(select(Ticket).where(Ticket.queue_id == queue_id).order_by(sa.asc("id")))
+        own = [(it.id, it.subject, it.state, it.confidence, it.awaits_us, it.created_at) for it in held]
+        return own, list(map(tuple, ask(db, columns, queue_id=queue_id))), remembered.all(db, queue_id=queue_id)
+
+    for subject in ("掃除機", "洗濯機"):
+        database.write_now(lambda db, subject: db.execute(
+            sa.update(Ticket).where(Ticket.confidence == 0.5).values(subject=subject)  # type: ignore[arg-type]
+        ), subject)  # fmt: skip
+        own, asked, kept = database.read_now(look)
+        assert own == asked == kept and kept[0][1] == subject
+        assert all(one is two for one, two in zip(kept, database.read_now(look)[2], strict=True)), "made once"
 
 
 def test_two_verbs_in_turn_are_one_transaction_when_all_goes_well(database: Database) -> None:

@@ -306,7 +306,8 @@ def test_scripts_speak_only_phrases_the_page_brings() -> None:
 def collected() -> set[str]:
     """The sentences pybabel finds when it follows `locale/babel.cfg`."""
     keywords = {"_": None, "N_": None, "gettext": None}
-    found = extract_from_dir(str(WEB), METHODS, {"templates/**.html": {"encoding": "utf-8"}}, keywords=keywords)
+    options = {"templates/**.html": {"encoding": "utf-8", "extensions": "web.keeping.Keeping"}}
+    found = extract_from_dir(str(WEB), METHODS, options, keywords=keywords)
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
 

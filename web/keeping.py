@@ -1,0 +1,89 @@
+"""Parts of pages as they were drawn before.
+
+    {% keep entry, ticket.viewer_id %}{% include "tickets/_entry.html" %}{% endkeep %}
+
+The one idea: what is between the tags is drawn from the values after `keep` and the day alone, so equal values look
+alike, whoever looks. Nothing has to be forgotten when something changes, because then the values are others. A part
+that shows how long something takes still has no place here: `keep none` draws it each time.
+
+Where `checks` is on, as in every test, a part that was kept is drawn again all the same and must be what was kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+
+MOST_LETTERS = 4_000_000
+"""Of all that one environment keeps; then it begins anew."""
+
+
+class Keeping(Extension):
+    """The tag. `zone` is the desk's own, by which a day begins."""
+
+    tags = {"keep"}
+    checks = False
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.zone = ZoneInfo("UTC")
+        self._drawn: dict[Any, str] = {}
+        self._letters = 0
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """`{% keep VALUE, ... %}` up to `{% endkeep %}`."""
+        line = next(parser.stream).lineno
+        values = parser.parse_tuple()
+        body = parser.parse_statements(("name:endkeep",), drop_needle=True)
+        place = nodes.Const(f"{parser.name}:{line}")
+        called = self.call_method("_kept", [nodes.ContextReference(), place, values])
+        return nodes.CallBlock(called, [], [], body).set_lineno(line)
+
+    def _kept(self, context: Context, place: str, values: Any, caller: Callable[[], str]) -> str:
+        if values is None:
+            return caller()
+        now = context.get("now")
+        key = place, now.astimezone(self.zone).date() if isinstance(now, datetime) else None, frozen(values)
+        found = self._drawn.get(key)
+        if found is None:
+            found = caller()
+            if self._letters > MOST_LETTERS:
+                self._drawn.clear()
+                self._letters = 0
+            self._drawn[key] = found
+            self._letters += len(found)
+        elif self.checks:
+            assert caller() == found, f"{place} depends on more than its values"
+        return found
+
+
+def frozen(value: Any) -> Any:
+    """The same as something a dictionary can be asked for: equal for equal values, whatever they are made of."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is list or kind is tuple:
+        return tuple([frozen(each) for each in value])
+    if kind is dict:
+        return tuple([(name, frozen(each)) for name, each in value.items()])
+    if is_dataclass(kind):
+        return kind, tuple([frozen(each) for each in _parts(kind)(value)])
+    return value
+
+
+_PLAIN = {str, int, bool, type(None), datetime, float, frozenset}
+
+
+@lru_cache(maxsize=256)
+def _parts(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+    names = [each.name for each in fields(kind)]
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda value: (get(value),)
