@@ -112,7 +112,7 @@ def fit(
     thresholds = {language: unseen.thresholds(sure, language, precision) for language in languages}
 
     learned = seen.learn(examples, seed=seed)
-    weights = _weights(learned, labels, finder, temperatures, thresholds, blocks)
+    weights = weights_of(learned, labels, finder, temperatures, thresholds, blocks)
     card = {
         "seed": seed,
         "labels": list(labels),
@@ -168,7 +168,7 @@ def twin(fit: Fit, count: int, examples: Sequence[Example], *, seed: int = 0) ->
     if len(labels) < 2:
         raise ValueError(f"a twin chooses between two or more labels of its model, not {', '.join(labels)}")
     known, seen = fit.router.weights, fit.seen
-    weights = _weights(
+    weights = weights_of(
         seen.learn(some, seed=seed), labels, seen.finder, dict(known.temperatures), {**fit.router.cuts}, seen.blocks
     )
     return Router(weights, version=f"{fit.version}-twin", vectors=fit.router.vectors)
@@ -280,9 +280,10 @@ class Seen:
         answer += [part[held] for part in self.plain.values()]
         return hstack(learn).tocsr(), hstack(answer).tocsr()
 
-    def learn(self, examples: Sequence[Example], *, seed: int) -> Learned:
+    def learn(self, examples: Sequence[Example], *, seed: int, borders: Any = None, truth: Any = None) -> Learned:
         """Fit the borders on the first readings, whose examples these are. The columns stand in the order of their
-        words, so that what was read before or beside them does not move a digit."""
+        words, so that what was read before or beside them does not move a digit. `borders` and `truth` are other than
+        one label a text where given."""
         from scipy.sparse import hstack
 
         rows = np.arange(len(examples))
@@ -297,8 +298,9 @@ class Seen:
             parts.append(scale.fit_transform(table.counts[rows][:, known[order]]) * self.blocks[name])
             words[name], rarity[name] = [spelled[place] for place in order], np.asarray(scale.idf_, np.float64)
         parts += [part[rows] for part in self.plain.values()]
-        truth = [example.label for example in examples]
-        borders = _borders(seed).fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
+        truth = [example.label for example in examples] if truth is None else truth
+        borders = borders or _borders(seed)
+        borders = borders.fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
         return Learned(words, rarity, borders)
 
     def pipeline(self, learned: Learned) -> Any:
@@ -388,7 +390,7 @@ def _sparse(data: NDArray[Any], indices: NDArray[np.int32], ends: NDArray[np.int
     return csr_matrix((data.astype(np.float64), indices, ends), shape=(len(ends) - 1, max(width, 1)))
 
 
-def _weights(
+def weights_of(
     learned: Learned,
     labels: tuple[str, ...],
     finder: Finder,

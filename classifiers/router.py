@@ -75,19 +75,21 @@ class Table:
         values, coefficients = (1.0 + np.log(counts)) * rows[:, 0], rows[:, 1:]
         ends = list(accumulate(map(len, things)))
         after = np.append(0, np.cumsum(known))[[0, *ends]].tolist()
-        found = []
+        found, places = [], places[known]
         for text, start, end, first, last in zip(counted, [0, *ends], ends, after, after[1:], strict=False):
             own = values[first:last]
             own /= max(math.sqrt(own @ own), 1e-12)
-            found.append(Met(own, counts[first:last], coefficients[first:last], known[start:end], text))
+            met = Met(places[first:last], own, counts[first:last], coefficients[first:last], known[start:end], text)
+            found.append(met)
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
     """Known grams or terms of one text: TF-IDF, counts and coefficients (known x labels); `known` says which of the
-    things `counted` they are."""
+    things `counted` they are, `places` where in the table they stand."""
 
+    places: NDArray[np.intp]
     values: Floats
     counts: NDArray[np.intp]
     coefficients: Floats
@@ -101,10 +103,12 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A reading, what of it a model knows (grams, terms, terms of what is asked), and how probable each label is."""
+    """A reading, what of it a model knows (grams, terms, terms of what is asked), the distance of every label from its
+    border, and how probable each label is."""
 
     reading: Reading
     met: tuple[Met, Met, Met]
+    scores: Floats
     probabilities: Floats
 
 
@@ -189,8 +193,9 @@ class Router:
             strict=True,
         )
         return [
-            Weighed(reading, met, self.probabilities(self._scores(reading, met), language=reading.language))
+            Weighed(reading, met, scores, self.probabilities(scores, language=reading.language))
             for reading, met in zip(readings, mets, strict=True)
+            for scores in [self._scores(reading, met)]
         ]
 
     def tell(self, weighed: Weighed, text: str, subject: str = "", *, explain: bool = True) -> Prediction:
@@ -225,10 +230,7 @@ class Router:
 
     def scores(self, reading: Reading) -> Floats:
         """One number a label, the distance from the border between it and all others."""
-        return self._scores(reading, self._met(reading))
-
-    def _met(self, reading: Reading) -> tuple[Met, Met, Met]:
-        return self.weigh([reading])[0].met
+        return self.weigh([reading])[0].scores
 
     def _scores(self, reading: Reading, met: tuple[Met, Met, Met]) -> Floats:
         worked = reading.worked

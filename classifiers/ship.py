@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import cases, evaluate, keywords, model, registry, sentiment, urgency
+from classifiers import cases, evaluate, keywords, model, registry, sentiment, topic_model, topics, urgency
 from classifiers.answers import Example
 from classifiers.evaluate import Report
 from classifiers.model import Fit
@@ -26,7 +26,9 @@ from classifiers.text import VERSION as normal_form
 
 CORPUS = Path(__file__).parent / "corpus"
 HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other file is an author of its own, but
-NATURAL = ("f", "g")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
+NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
+STRANGER = "i"  # whose texts are all for testing: nothing is learned from them, and nothing was chosen by them
+PAIRED = ("h", "i")  # who wrote of each urgent matter one that only sounds so: more of both than a desk's day brings
 HARD = {"ja": 0.5, "en": 0.125}
 """How much a text of any other author counts where confidence and thresholds are set, a natural one counting 1, as a
 desk's own outcomes do. In English hard texts alone would leave a third of plain mail undecided; in Japanese they leave
@@ -87,12 +89,12 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
     count = len(said)
     truth = fit.unseen.truth[:count] == "urgent"
     found, figures = {}, {}
-    usual = np.isin(fit.unseen.authors[:count], wholly_noted(folder=corpus))
+    usual = np.isin(fit.unseen.authors[:count], sorted(set(wholly_noted(folder=corpus)) - set(PAIRED)))
     for language in sorted(set(fit.unseen.languages.tolist())):
         mine = fit.unseen.languages[:count] == language
         chosen = mine & usual if (mine & usual & truth).any() else mine
-        found[language] = urgency.cut(truth[chosen], said[chosen])
-        natural = mine & np.isin(fit.unseen.authors[:count], NATURAL)
+        found[language] = urgency.cut(truth[chosen], said[chosen], recall=urgency.RECALL[language])
+        natural = mine & usual & np.isin(fit.unseen.authors[:count], NATURAL)
         kinds = {"": mine & usual, "/natural": natural, "/chosen rows": mine & ~usual}
         for name, some in kinds.items():
             figures[language + name] = _found(truth[some], said[some] >= found[language])
@@ -182,6 +184,36 @@ def build_sentiment(made_at: datetime, *, folder: Path = registry.SHIPPED, corpu
     return fit, second
 
 
+def build_topics(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus: Path = CORPUS) -> topic_model.TopicFit:
+    """The same for the topics of comments, from those whose topics were noted."""
+    fit = topic_model.fit(topical("train", folder=corpus), made_at=made_at)
+    card = {
+        **fit.card,
+        "purpose": "What a comment is about: none, one or more of ten topics. For reports over many texts.",
+        "learned_from": "Survey comments of classifiers/corpus whose topics were noted; train split.",
+        "test_split": topic_model.figures(fit.taught, topical("test", folder=corpus)),
+        "strangers": topic_model.figures(
+            fit.taught, [each for each in topical("test", folder=corpus) if each.example.author == STRANGER]
+        ),
+        "limits": TOPIC_LIMITS,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "topics.npz").write_bytes(fit.content)
+    (folder / "topics.json").write_bytes(registry.as_json(card))
+    topics.shipped.cache_clear()
+    return fit
+
+
+def topical(split: str, *, folder: Path = CORPUS) -> list[topic_model.Topical]:
+    """The comments of one split whose topics were noted. Raises ValueError with the row of an unknown one."""
+    return [
+        topic_model.topical(row, Example(row["text"], row["sentiment"], row["language"], author=_hand(path)))
+        for path in sorted(folder.glob("comments_*.jsonl"))
+        for row in rows(path)
+        if row["split"] == split and "topics" in row
+    ]
+
+
 def urgency_examples(split: str, *, folder: Path = CORPUS) -> list[Example]:
     """The rows of one split that say whether they are urgent."""
     return [
@@ -250,6 +282,13 @@ URGENCY_LIMITS = [
     "Part of the turns of phrase was written after reading mistakes made on the very authors it is judged by: expect "
     "less on texts of others. One alarm in four is false in English, four in ten in Japanese.",
     "It does not know the date. A deadline without a word of nearness is not seen.",
+]
+TOPIC_LIMITS = [
+    "Comments that name no thing are about something to people alone: on authors it has not met, three topics of ten "
+    "stay unseen in Japanese, and a third in English.",
+    "The ten topics are those of a shop and its service. Others are found by their words alone.",
+    "Of mails and notes nothing was measured: it learned from comments.",
+    "Report over many texts; correct what is wrong, it learns.",
 ]
 CASES_LIMITS = [
     "The pairs were written by one hand, each half in another voice; real repeats share more of their words.",
@@ -412,7 +451,7 @@ def _is_comment(path: Path) -> bool:
 def _hand(path: Path) -> str:
     """Who wrote a file."""
     last = path.stem.rpartition("_")[2]
-    return last if last in NATURAL else HANDS.get(path.stem, path.stem)
+    return last if last in (*NATURAL, STRANGER) else HANDS.get(path.stem, path.stem)
 
 
 def _origin(row: dict[str, Any], path: Path) -> dict[str, str]:
@@ -452,4 +491,5 @@ if __name__ == "__main__":
     print(evaluate.report(made.router, seeds("test")))
     for each in (made, build_urgency(now), *build_sentiment(now)):
         print(f"\nWritten: {', '.join(each.router.labels)}: {len(each.content)} bytes, version {each.version}")
+    print(f"\nWritten: topics, version {build_topics(now).card['version']}")
     print(f"\nWritten: the map of cases, version {build_cases(now).version}")

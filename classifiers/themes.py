@@ -1,16 +1,16 @@
-"""What many texts are about: fixed topics by their words, and others that show themselves.
+"""What many texts are about: the words of fixed topics, and matters that show themselves.
 
-The idea: a fixed topic is a list of words that a person can read and correct, so a report says the same thing every
-week. What no list foresaw is found by factoring the texts' words (non-negative matrix factorization of tf-idf weights,
-Lee and Seung 1999): a group is words that come together, named by them. Both are for looking at many texts; nothing is
-decided about one.
+The idea: a fixed topic has a list of words that a person can read and correct (topics.py hears them), so a report says
+the same thing every week. What no list foresaw is found by factoring the texts' words (non-negative matrix
+factorization of tf-idf weights, Lee and Seung 1999): a group is words that come together, named by them. Both are for
+looking at many texts; nothing is decided about one.
 """
 
 import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,9 +27,6 @@ MOST_WORDS = 1_500
 MOST_GROUPS = 8
 NAMED_BY = 5  # words
 BELONGS = 0.35  # share of a text's weight that must fall to one group
-
-Topics = Mapping[str, Sequence[str]]
-"""Key of a topic -> its words, in either language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,11 @@ def shipped() -> tuple[Begin, ...]:
     )
 
 
-def about(text: str, topics: Topics) -> list[str]:
-    """The keys of the topics a text speaks of, in the order of `topics`. A Japanese word may stand inside of another,
-    a Latin one is a word of its own; width and case do not matter."""
-    shown = folded(text)
-    return [key for key, words in topics.items() if (found := _pattern(tuple(words))) and found.search(shown)]
+def has(shown: str, words: Sequence[str]) -> bool:
+    """Whether a text in its `folded` form has one of the words. A Japanese word may stand inside of another, a Latin
+    one is a word of its own; width and case do not matter."""
+    found = _pattern(tuple(words))
+    return found is not None and found.search(shown) is not None
 
 
 def places(text: str, words: Sequence[str]) -> list[tuple[int, int]]:

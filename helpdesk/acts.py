@@ -372,7 +372,12 @@ def _template(db: Session, value: Any, _: Settings) -> int:
 
 def _lay_checklist(doing: Doing, value: int) -> Told | None:
     template = checklist_templates.get(doing.db, value)
-    made = checklists.add_items(doing.db, doing.ticket, template.items, by=doing.by, now=doing.now)
+    language = "en" if doing.ticket.language == "en" and template.items_en else "ja"
+    facts = variables(doing, language)
+    steps = [canned.fill(step, facts, language=language).text
+             for step in (template.items_en if language == "en" else template.items)]  # fmt: skip
+    made = checklists.add_items(doing.db, doing.ticket, [step[: checklists.TEXT_MAX] for step in steps], by=doing.by,
+                                now=doing.now)  # fmt: skip
     if not made:
         return None
     template.uses, template.last_used_at = template.uses + 1, doing.now

@@ -439,6 +439,21 @@ def unanswered(db: Session, call: Call, *, now: datetime) -> None:
     offering.unanswered(db, call, now=now)
 
 
+def lose(db: Session, call: Call, *, now: datetime) -> None:
+    """Nobody has said anything of a waiting call for so long that its hang-up must be lost: the caller gave up, when is
+    not known, and not before the last word."""
+    _hold_still(db, call)
+    if call.state != CallState.RINGING:
+        return
+    last = db.scalar(sa.select(sa.func.max(col(CallFact.at))).where(col(CallFact.call_id) == call.id)) or now
+    db.add(CallFact(call_id=call.id or 0, event_key="desk:lost", kind="hangup", cause="cancel", at=last,
+                    received_at=now))  # fmt: skip
+    db.flush()
+    before = call.agent_id
+    _refold(db, call)
+    _turned(db, call, before=before, now=now)
+
+
 def was_released(db: Session, call_id: int) -> bool:
     """Whether somebody had taken the call on the screen, whose telephone then nobody answered."""
     given = select(CallFact.id).where(CallFact.call_id == call_id, CallFact.kind == stays.RELEASED)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents
+from helpdesk import agents, kept
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
@@ -35,8 +35,8 @@ VARIABLES: Mapping[str, tuple[str, str]] = {  # by name: what a Japanese and an 
     "desk": ("デスク名", "desk"),
 }
 """Written {customer} or {氏名}; the second spelling is the Japanese name."""
-STALE = timedelta(days=180)
-"""Neither used nor changed for this long: somebody should look whether it is still true."""
+RECENT = timedelta(days=180)
+"""How far back uses speak for what may fit."""
 ALIKE, SUGGESTED = 5, 3
 """What a use in a ticket like this one counts for, and how many are suggested."""
 TEXT_MAX = 20_000
@@ -110,16 +110,10 @@ def everyone(db: Session, *, language: str, typed: str = "", now: datetime) -> l
         sa.select(col(CannedFile.canned_id), sa.func.count()).group_by(col(CannedFile.canned_id)))}  # fmt: skip
     rows = db.exec(select(CannedReply).order_by(col(CannedReply.uses).desc(), col(CannedReply.id)))
     return [
-        Row(reply, names.get(reply.queue_id, ""), files.get(reply.id, 0), is_stale(reply, now=now))
+        Row(reply, names.get(reply.queue_id, ""), files.get(reply.id, 0), kept.is_stale(reply, now=now))
         for reply in rows
         if _holds(reply, typed)
     ]
-
-
-def is_stale(reply: CannedReply, *, now: datetime) -> bool:
-    """Whether nobody has used or changed it for half a year."""
-    touched = max(reply.changed_at, reply.last_used_at or reply.changed_at)
-    return reply.is_active and now - touched > STALE
 
 
 def get(db: Session, canned_id: int) -> CannedReply:
@@ -244,7 +238,7 @@ def suggested(db: Session, agent: Agent, ticket: Ticket, *, settings: Settings, 
     rows = (
         sa.select(col(CannedUse.canned_id), worth)
         .join(Ticket, col(Ticket.id) == col(CannedUse.ticket_id))
-        .where(col(CannedUse.ticket_id) != ticket.id, col(CannedUse.at) > now - STALE)
+        .where(col(CannedUse.ticket_id) != ticket.id, col(CannedUse.at) > now - RECENT)
         .where(sa.or_(col(CannedUse.ticket_id).in_(alike),
                       sa.and_(col(Ticket.queue_id) == ticket.queue_id, col(Ticket.language) == ticket.language)))
         .group_by(col(CannedUse.canned_id)).order_by(worth.desc(), col(CannedUse.canned_id)).limit(20)

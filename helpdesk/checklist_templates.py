@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import kept
+from helpdesk import canned, kept
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, ChecklistTemplate, Queue
 
@@ -46,23 +46,33 @@ def offers(db: Session, queue_id: int) -> list[ChecklistTemplate]:
     return sorted(db.exec(rows), key=lambda each: (each.queue_id is None, -each.uses, each.name))
 
 
-def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: str, queue_id: int | None, by: Agent,
-         now: datetime) -> ChecklistTemplate:  # fmt: skip
-    """Make one, or change one; `items` has a step on each line. Raises `Invalid` with the field."""
+def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: str, items_en: str = "",
+         queue_id: int | None, by: Agent, now: datetime) -> ChecklistTemplate:  # fmt: skip
+    """Make one, or change one; `items` has a step on each line, and so has `items_en` for tickets in English, where it
+    is worded otherwise. Raises `Invalid` with the field."""
     if not name.strip():
         raise Invalid("name_needed", field="name")
-    steps = [" ".join(line.split()) for line in items.splitlines() if line.strip()]
+    steps, steps_en = _steps(items, "items"), _steps(items_en, "items_en")
     if not steps:
         raise Invalid("steps_missing", field="items")
-    if len(steps) > ITEMS_MAX or any(len(step) > ITEM_MAX for step in steps):
-        raise Invalid("too_many_steps", field="items")
     if queue_id is not None and db.get(Queue, queue_id) is None:
         raise Invalid("unknown_choice", field="queue_id")
     is_new = template is None
     template = template or ChecklistTemplate(name="", changed_at=now, created_at=now)
-    template.name, template.items, template.queue_id = " ".join(name.split())[:NAME_MAX], steps, queue_id
+    template.name, template.queue_id = " ".join(name.split())[:NAME_MAX], queue_id
+    template.items, template.items_en = steps, steps_en
     template.changed_by_id, template.changed_at = by.id, now
     db.add(template)
     db.flush()
     kept.say(db, template, "made" if is_new else "changed", by=by, now=now)
     return template
+
+
+def _steps(typed: str, field: str) -> list[str]:
+    steps = [" ".join(line.split()) for line in typed.splitlines() if line.strip()]
+    if len(steps) > ITEMS_MAX or any(len(step) > ITEM_MAX for step in steps):
+        raise Invalid("too_many_steps", field=field)
+    for step in steps:
+        if canned.unknown_in(step):
+            raise Invalid("unknown_name_in_braces", field=field)
+    return steps

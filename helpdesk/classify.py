@@ -7,9 +7,10 @@ million lines is not lost to one. Nothing is kept back: each answer leaves befor
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
-from classifiers import Example, Router, evaluate, sentiment, urgency
+from classifiers import Example, Router, evaluate, sentiment, themes, topics, urgency
 from classifiers import text as texts
 
 LONGEST_LINE = 1_000_000  # characters
@@ -21,10 +22,11 @@ class BadLine(ValueError):
 
 def answers(lines: Iterable[str], *, router: Router) -> Iterator[dict[str, Any]]:
     """For every line `{"text", "subject"?, "channel"?}` what the desk would guess of it; empty lines are passed over.
-    Of the channel only "survey" is heard: a comment's feeling is read otherwise than an inquiry's.
+    Of the channel only "survey" is heard: a comment's feeling is read otherwise than an inquiry's, and it has topics.
 
     Yields label, confidence, probabilities, abstained, urgent, sentiment, language, version and because, a list of
-    `{"words", "weight", "start", "end"}` (start and end are -1 in the subject); or `{"error", "line"}`.
+    `{"words", "weight", "start", "end"}` (start and end are -1 in the subject), of a comment also topics, a list of
+    names; or `{"error", "line"}`.
     """
     for number, line in _numbered(lines):
         try:
@@ -77,17 +79,30 @@ def _answer(row: dict[str, Any], router: Router) -> dict[str, Any]:
     text, subject = row["text"], row.get("subject") or ""
     reading = router.read(text, subject=subject)  # once, for three answers
     found = router.answer(reading, text, subject)
-    return {
+    comment = row.get("channel") == "survey"
+    answer = {
         "label": found.label,
         "confidence": found.confidence,
         "probabilities": found.probabilities,
         "abstained": found.abstained,
         "urgent": urgency.of(text, subject=subject, reading=reading).urgent,
-        "sentiment": sentiment.of(text, subject=subject, reading=reading, comment=row.get("channel") == "survey").label,
+        "sentiment": sentiment.of(text, subject=subject, reading=reading, comment=comment).label,
         "language": found.language,
         "version": found.version,
         "because": [asdict(reason) for reason in found.because],
     }
+    return answer | {"topics": [_topics()[key] for key in _reader().about([text])[0]]} if comment else answer
+
+
+@lru_cache(maxsize=1)
+def _topics() -> dict[str, str]:
+    return {each.key: each.name for each in themes.shipped()}
+
+
+@lru_cache(maxsize=1)
+def _reader() -> topics.Reader:
+    """The topics that come with a desk, as they come."""
+    return topics.Reader([topics.Asked(each.key, each.words, (each.key,)) for each in themes.shipped()])
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -50,9 +50,11 @@ from helpdesk import (
     schedules,
     sla,
     sms,
+    survey_lists,
     surveys,
     tickets,
     training,
+    unheard,
 )
 from helpdesk.asterisk.wires import Heard, Wires
 from helpdesk.errors import Rejected, Unreachable
@@ -625,9 +627,11 @@ class Desk:
         self.look, self.settings.name = look, look.name
 
     async def look_out(self) -> None:
-        """Do once what time alone brings about: figures that crossed a threshold, promises that are at risk or broken,
-        overdue work of who is not there; find what waits for nothing; run rules that have waited."""
+        """Do once what time alone brings about: calls whose end was lost, figures that crossed a threshold, promises
+        that are at risk or broken, overdue work of who is not there; find what waits for nothing; run rules that have
+        waited."""
         looks: tuple[tuple[Callable[..., bool], Callable[..., object]], ...] = (
+            (unheard.is_any, unheard.end),
             (alarms.news, alarms.watch),
             (recalls.is_any_overdue, recalls.raise_overdue),
             (sla.is_anything_due, sla.raise_due),
@@ -789,6 +793,8 @@ class Desk:
             "send_mail": self._send_mail,
             "ask_customer": self._ask_customer,
             "send_sms": self._send_sms,
+            "ask_listed": self._ask_listed,
+            "mail_survey": self._mail_survey,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -816,6 +822,23 @@ class Desk:
     def _ask_customer(self, ask_id: int) -> None:
         """Send a survey's question; see helpdesk/surveys.py."""
         self.database.write_now(surveys.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _ask_listed(self, ask_id: int) -> None:
+        """Ask somebody of a list; see helpdesk/survey_lists.py."""
+        self.database.write_now(survey_lists.ask, ask_id, settings=self.settings, now=self.clock())
+
+    def _mail_survey(self, ask_id: int) -> None:
+        """Mail a survey to somebody of a list; see helpdesk/survey_lists.py."""
+        claimed = self.database.write_now(survey_lists.mail, ask_id, settings=self.settings, now=self.clock())
+        if claimed is None:
+            return
+        try:
+            self.postman.post(claimed[0], sender=self.settings.mail_from, recipient=claimed[1])
+        except Unreachable:
+            self.database.write_now(survey_lists.went_back, ask_id)
+            raise
+        except Rejected:
+            self.database.write_now(survey_lists.went_back, ask_id, reason="unreachable")
 
     def _send_sms(self, ask_id: int) -> None:
         """Send a survey's short message; see helpdesk/sms.py."""

@@ -494,7 +494,8 @@ class SurveyChanged(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class TopicChanged(Fact):
-    """`state` "made", "changed", "on" or "off"."""
+    """`state` "made", "changed", "on", "off", or "corrected": somebody said of a text whether it is about this
+    topic and others."""
 
     topic_id: int
     state: str
@@ -834,6 +835,15 @@ class ChecklistTemplateChanged(Fact):
 
     template_id: int
     state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewChanged(Fact):
+    """`what`: the "form", what was "drawn", or a review of an agent's ticket: "made", "changed", "answered"."""
+
+    what: str
+    review_id: int | None = None
+    agent_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from sqlmodel import Session, col
 
 from classifiers import text as texts
 from classifiers import themes
-from helpdesk import drift, preferences, surveys
+from helpdesk import drift, preferences, surveys, topics
 from helpdesk.accuracy import Share
 from helpdesk.errors import Invalid
 from helpdesk.events import FeedbackGiven, emit
@@ -42,7 +43,7 @@ from models.database import Database
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read, the newest."""
-CUT: Final = 1_000  # characters of a text
+CUT: Final = topics.CUT
 LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
 SHOWN: Final = 3  # quotes of a topic
@@ -77,6 +78,7 @@ class Said:
     queue_id: int | None = None
     name: str = ""  # of the customer, to be masked
     number: int = 0  # of its row among those of its source
+    ref: str = ""  # what it is kept as: "answer-7", "message-3", "call-12"
 
     @property
     def is_satisfied(self) -> bool | None:
@@ -307,7 +309,7 @@ def every(
 def analyse(
     now: Sequence[Said],
     before: Sequence[Said],
-    asked: Mapping[str, tuple[str, Sequence[str]]],
+    asked: Mapping[str, topics.Sought],
 ) -> Analysis:
     """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`.
 
@@ -316,9 +318,9 @@ def analyse(
     """
     from classifiers.vectors import japanese
 
-    looked, vectors = {key: words for key, (_, words) in asked.items()}, japanese()
-    of_topic = _by_topic(now, looked)
-    earlier = _by_topic(before, looked)
+    vectors = japanese()
+    of_topic = _by_topic(now, asked)
+    earlier = _by_topic(before, asked)
     read_now = drift.words_of([("", each.text) for each in now], vectors=vectors)
     read_before = drift.words_of([("", each.text) for each in before], vectors=vectors)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
@@ -337,14 +339,15 @@ def analyse(
     )  # fmt: skip
 
 
-def lines(said: Iterable[Said], asked: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[list[Any]]:
+def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
-    looked = {key: words for key, (_, words) in asked.items()}
-    for each in said:
-        about = [asked[key][0] for key in themes.about(each.text, looked)]
-        score = "" if each.score is None else each.score
-        yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, ", ".join(about),
-               themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
+    rest = iter(said)
+    while some := list(islice(rest, 500)):
+        for each, keys in zip(some, topics.about([one.text for one in some], asked), strict=True):
+            score = "" if each.score is None else each.score
+            about = ", ".join(asked[key].name for key in keys)
+            yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, about,
+                   themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
 
 
 def masked(said: Said) -> str:
@@ -412,7 +415,7 @@ def _comments(db: Session, interval: Interval, queue_id: int | None, below: Plac
     )
     for row, name in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name, row.id or 0)  # fmt: skip
+                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}")  # fmt: skip
 
 
 def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
@@ -424,7 +427,7 @@ def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place |
         sa.select(
             sa.func.substr(Message.reply_text, 1, CUT), col(Routing.decided_at), col(Ticket.language),
             sa.func.coalesce(Impression.sentiment, ""), col(Ticket.id), col(Ticket.queue_id),
-            sa.func.coalesce(Customer.name, Message.sender_name), col(Routing.id),
+            sa.func.coalesce(Customer.name, Message.sender_name), col(Routing.id), col(Message.id),
         )
         .select_from(Routing)
         .join(Ticket, col(Ticket.id) == Routing.ticket_id)
@@ -435,9 +438,9 @@ def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place |
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
-    for text, at, language, sentiment, ticket_id, queue, name, number in rows:
+    for text, at, language, sentiment, ticket_id, queue, name, number, message_id in rows:
         yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
-                   number=number)  # fmt: skip
+                   number=number, ref=f"message-{message_id}")  # fmt: skip
 
 
 def _notes(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
@@ -455,7 +458,7 @@ def _notes(db: Session, interval: Interval, queue_id: int | None, below: Place |
     )  # fmt: skip
     for text, at, ticket_id, queue, name, number in rows:
         yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name,
-                   number=number)  # fmt: skip
+                   number=number, ref=f"call-{number}")  # fmt: skip
 
 
 def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[bool]]:
@@ -471,10 +474,10 @@ _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
 # --- counting --------------------------------------------------------------------------------------------------------
 
 
-def _by_topic(said: Sequence[Said], looked: themes.Topics) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {key: [] for key in looked}
-    for at, each in enumerate(said):
-        for key in themes.about(each.text, looked):
+def _by_topic(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {key: [] for key in asked}
+    for at, keys in enumerate(topics.about([each.text for each in said], asked)):
+        for key in keys:
             places[key].append(at)
     return places
 
@@ -482,7 +485,7 @@ def _by_topic(said: Sequence[Said], looked: themes.Topics) -> dict[str, list[int
 def _matters(
     now: Sequence[Said],
     before: Sequence[Said],
-    asked: Mapping[str, tuple[str, Sequence[str]]],
+    asked: Mapping[str, topics.Sought],
     of_topic: Mapping[str, Sequence[int]],
     earlier: Mapping[str, Sequence[int]],
 ) -> list[Matter]:
@@ -501,16 +504,16 @@ def _matters(
         drivers[key] = ours, rest, p
     sure, lower = _sure(changes), _sure({key: p for key, (_, _, p) in drivers.items()})
     found = []
-    for key, (name, words) in asked.items():
+    for key, each in asked.items():
         places = of_topic[key]
         if len(places) < LEAST:
             continue
         ours, rest, p = drivers[key]
         of = [now[at] for at in places]
         found.append(Matter(
-            key, name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key], key in sure,
-            _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
-            key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, words),
+            key, each.name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key],
+            key in sure, _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
+            key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, each.words),
         ))  # fmt: skip
     return sorted(found, key=lambda matter: (-matter.now.held, matter.key))
 

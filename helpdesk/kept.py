@@ -5,7 +5,7 @@ shape, so what is done to the row itself is said here once, and states the fact 
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from sqlmodel import Session, col, select
@@ -20,6 +20,18 @@ class Row(Protocol):
     id: int | None
     is_active: bool
     deleted_at: datetime | None
+
+
+STALE = timedelta(days=90)
+"""Neither used nor changed for this long: somebody should look whether it is still true, and wanted."""
+
+
+class Used(Protocol):
+    """What has its uses counted."""
+
+    is_active: bool
+    changed_at: datetime
+    last_used_at: datetime | None
 
 
 K = TypeVar("K", Rule, Macro, ChecklistTemplate)
@@ -63,6 +75,11 @@ def restore(db: Session, row: Row, *, by: Agent, now: datetime) -> bool:
     row.deleted_at = None
     say(db, row, "restored", by=by, now=now)
     return True
+
+
+def is_stale(row: Used, *, now: datetime) -> bool:
+    """Whether it is offered, and nobody has used or changed it for long."""
+    return row.is_active and now - max(row.changed_at, row.last_used_at or row.changed_at) > STALE
 
 
 def deleted(db: Session, kind: type[K], *, limit: int = 20) -> list[K]:

@@ -6,7 +6,7 @@ rights: one act that may not be done undoes them all.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +16,9 @@ from helpdesk import acts, canned, kept
 from helpdesk.errors import Invalid, NotAllowed, NotFound
 from helpdesk.events import MacroRan, emit, one_act
 from helpdesk.settings import Settings
-from models import Agent, CannedReply, Macro, Queue, Role, RuleRun, Ticket
+from models import Agent, CannedReply, ChecklistTemplate, Macro, Queue, Role, RuleRun, Ticket
 from models.database import hold_still
 
-STALE = timedelta(days=90)
-"""Neither used nor changed for this long: somebody should look whether it is still wanted."""
 NAME_MAX = 100
 
 
@@ -53,7 +51,8 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A prepared thing that nobody used for long, or that points to what is gone. `kind`: "canned" or "macro"."""
+    """A prepared thing that nobody used for long, or that points to what is gone. `kind`: "canned", "macro" or
+    "checklist"."""
 
     kind: str
     id: int
@@ -69,28 +68,27 @@ def everyone(db: Session, agent: Agent, *, settings: Settings, now: datetime) ->
     rows = select(Macro).where(mine, col(Macro.deleted_at).is_(None)).order_by(col(Macro.uses).desc(), col(Macro.id))
     queues = {each.id: each.called(agent.language) for each in db.exec(select(Queue))}
     return [
-        Row(each, queues.get(each.queue_id, ""), agent.name if each.owner_id else "", is_stale(each, now=now),
+        Row(each, queues.get(each.queue_id, ""), agent.name if each.owner_id else "", kept.is_stale(each, now=now),
             acts.points_to_nothing(db, each.acts, settings=settings))
         for each in db.exec(rows)
     ]  # fmt: skip
 
 
-def is_stale(macro: Macro, *, now: datetime) -> bool:
-    """Whether nobody has used or changed it for long."""
-    return macro.is_active and now - max(macro.changed_at, macro.last_used_at or macro.changed_at) > STALE
-
-
 def stale(db: Session, *, settings: Settings, now: datetime) -> list[Stale]:
-    """Shared macros and canned replies that nobody used or changed for 90 days, or that point to what is gone; those
-    that were never used come first, then the longest unused."""
+    """Shared macros, canned replies and checklists that nobody used or changed for 90 days, or that point to what is
+    gone; those that were never used come first, then the longest unused."""
     found = [
         Stale("macro", each.id or 0, each.name, each.last_used_at, is_broken)
         for each in db.exec(select(Macro).where(col(Macro.deleted_at).is_(None), col(Macro.owner_id).is_(None)))
-        if (is_broken := acts.points_to_nothing(db, each.acts, settings=settings)) or is_stale(each, now=now)
+        if (is_broken := acts.points_to_nothing(db, each.acts, settings=settings)) or kept.is_stale(each, now=now)
     ] + [
         Stale("canned", reply.id or 0, reply.title, reply.last_used_at, False)
         for reply in db.exec(select(CannedReply).where(col(CannedReply.is_active)))
-        if now - max(reply.changed_at, reply.last_used_at or reply.changed_at) > STALE
+        if kept.is_stale(reply, now=now)
+    ] + [
+        Stale("checklist", each.id or 0, each.name, each.last_used_at, False)
+        for each in db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
+        if kept.is_stale(each, now=now)
     ]
     return sorted(found, key=lambda each: (not each.is_broken, each.last_at is not None, each.last_at or now))
 

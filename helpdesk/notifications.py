@@ -158,6 +158,7 @@ def in_words(rows: Any, language: str) -> list[Told]:
         code = "assigned_by_desk" if row.kind == NotificationKind.ASSIGNED and not row.name else str(row.kind)
         words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang])
         path = f"/tickets/{row.ticket_id}" if row.ticket_id else "/notifications"
+        path = "/reviews/mine" if row.kind == NotificationKind.REVIEWED else path
         path += f"#note-entry-{row.note_id}" if row.ticket_id and row.note_id else ""
         said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", row.name or "", row.at,
                          row.read_at is not None, path))  # fmt: skip

@@ -16,7 +16,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,7 @@ from helpdesk import (
     canned,
     checklist_templates,
     checklists,
+    dashboards,
     feedback,
     fields,
     hours,
@@ -51,6 +52,8 @@ from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
+from helpdesk.reviews import drawing
+from helpdesk.reviews import making as making_reviews
 from helpdesk.rules import making
 from helpdesk.settings import Settings
 from models import (
@@ -72,6 +75,7 @@ from models import (
     Priority,
     Purchase,
     Queue,
+    ReviewPick,
     Role,
     Survey,
     Ticket,
@@ -204,9 +208,10 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
-    _play([*stories, *days_off, _opinions(stage), _broken_mail(stage), _this_morning(stage)], until=now)
+    _play([*stories, *days_off, _opinions(stage), _review(stage), _broken_mail(stage), _this_morning(stage)], until=now)
     _work_on(stage)
     _lay_down_rules(stage)
+    _compose_dashboard(stage)
     late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
     saved_views.save(
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
@@ -406,6 +411,15 @@ _MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
 """Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
 
 
+def _compose_dashboard(stage: _Stage) -> None:
+    """What the supervisor looks at every morning, and everybody may."""
+    told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
+    board = dashboards.make(stage.db, name="朝の確認", audience="everybody", **told)
+    for part in ("calls.figure.offered", "calls.figure.service_level", "feedback.figure.csat", "feedback.figure.nps",
+                 "calls.chart.volume", "feedback.chart.csat", "topics.chart.topics", "calls.chart.week"):  # fmt: skip
+        dashboards.add(stage.db, board, part=part, asked={"period": "month"}, is_wide=False, **told)
+
+
 def _labeled(phones: str) -> dict[str, str]:
     """ "携帯=090-1234-5601;..." -> {"+819012345601": "携帯", ...}"""
     pairs = (each.split("=") for each in phones.split(";"))
@@ -583,6 +597,33 @@ def _answer(stage: _Stage, ask: Ask, row: dict[str, str], at: datetime) -> None:
     stage.db.add(given)
     stage.db.flush()
     emit(stage.db, FeedbackGiven(ticket_id=ask.ticket_id, queue_id=ask.queue_id, answer_id=given.id or 0, at=at))
+
+
+_REMARKS = {
+    "ja": ("状況を先に確認できていて、とても丁寧でした。", "回答は正確です。次に何が起きるかも一言添えましょう。",
+           "手順どおりです。この調子でお願いします。"),
+    "en": ("You asked before you answered, which was just right.", "Correct. Do say what will happen next.",
+           "By the book. Keep it up."),
+}  # fmt: skip
+
+
+def _review(stage: _Stage) -> _Act:
+    """On Monday mornings two tickets of everybody are drawn from the week before, and the supervisor has read those of
+    all weeks but the last."""
+    db, by, monday = stage.db, stage.staff["sato"], drawing.last_week(stage.now, stage.settings.timezone)
+    for weeks in range(5, -1, -1):
+        week = monday - timedelta(days=7 * weeks)
+        at = datetime.combine(week + timedelta(days=7), time(7), stage.zone).astimezone(stage.now.tzinfo)
+        yield at
+        asked = drawing.asked(week.isoformat(), "2", "random", "")
+        drawing.draw(db, asked, timezone=stage.settings.timezone, by=by, now=at)
+        drawn = select(ReviewPick).where(ReviewPick.week == week.isoformat(), ReviewPick.agent_id != by.id)
+        for pick in db.exec(drawn.order_by(col(ReviewPick.id))).all() if weeks else ():
+            points: dict[int, int | None] = {
+                number: (5, 4, 5, 3)[(pick.ticket_id + number * number * pick.agent_id) % 4] for number in range(1, 6)
+            }
+            words = _REMARKS[db.get_one(Agent, pick.agent_id).language][pick.ticket_id % 3]
+            making_reviews.save(db, pick, points, words, by=by, now=at)
 
 
 def _this_morning(stage: _Stage) -> _Act:

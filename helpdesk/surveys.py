@@ -219,6 +219,11 @@ def links(db: Session, message_id: int, settings: Settings) -> Links | None:
     if found is None:
         return None
     row, survey = found
+    return links_of(row, survey, settings)
+
+
+def links_of(row: Ask, survey: Survey, settings: Settings) -> Links:
+    """The same for an ask at hand."""
     base, token = settings.public_url.rstrip("/"), _token(row.id or 0, settings)
     scores = [
         (label(survey.scale, score, row.language), f"{base}/s/{token}?score={score}")

@@ -69,6 +69,7 @@ from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
@@ -115,6 +116,7 @@ from models.tickets import (
     TicketState,
     TicketTag,
 )
+from models.topic_marks import TopicMark
 from models.views import BulkAct, BulkItem, BulkItemState, BulkState, SavedView, ViewAudience
 from models.watchers import TicketWatcher
 
@@ -131,6 +133,7 @@ __all__ = [
     "Ask",
     "AskState",
     "AskedAfter",
+    "Assigning",
     "Attachment",
     "AutomaticAnswer",
     "AutomationDay",
@@ -154,8 +157,8 @@ __all__ = [
     "CannedUse",
     "CaseKey",
     "Channel",
-    "ChecklistTemplate",
     "ChecklistItem",
+    "ChecklistTemplate",
     "CompanyLine",
     "ContactPoint",
     "CountedDay",
@@ -167,6 +170,7 @@ __all__ = [
     "Direction",
     "DkimKey",
     "DomainCheck",
+    "DrawnBy",
     "Event",
     "Every",
     "Exchange",
@@ -229,6 +233,9 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "Review",
+    "ReviewForm",
+    "ReviewPick",
     "ReportMail",
     "ReportMailState",
     "ReportRecipient",
@@ -242,9 +249,9 @@ __all__ = [
     "RuleRun",
     "RuleWait",
     "RunEnd",
+    "SavedView",
     "Scale",
     "SearchDoc",
-    "SavedView",
     "SenderHour",
     "Sms",
     "SmsState",
@@ -263,7 +270,9 @@ __all__ = [
     "Tile",
     "TileKind",
     "Topic",
+    "TopicMark",
     "TicketWatcher",
+    "Topic",
     "Training",
     "TrainingState",
     "Turn",

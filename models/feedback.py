@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -39,7 +38,6 @@ class Survey(Row, table=True):
     delay_minutes: int = 60
     rest_days: int = 30  # for which somebody who was asked anything is asked nothing more
     questions: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's
-    fields: list[dict[str, Any]] = json_column(default_factory=list)  # further questions, see helpdesk/surveys.py
     is_active: bool = False
     created_at: datetime
     changed_at: datetime
@@ -103,7 +101,6 @@ class Answer(Row, table=True):
     scale: Scale = choice(Scale, Scale.STARS)
     score: int | None = None
     comment: str = ""
-    more: dict[str, str] = json_column(default_factory=dict)  # further answers, by the key of their question
     language: str = ""  # of the comment
     sentiment: str = ""  # guessed: "positive", "neutral", "negative"; "" where there is no comment
     sentiment_confidence: float = 0.0
@@ -124,7 +121,8 @@ class Topic(Row, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str  # Japanese
     name_en: str
-    words: list[str] = json_column(default_factory=list)  # in either language; a text with one of them is about it
+    words: list[str] = json_column(default_factory=list)  # in either language
+    learned: list[str] = json_column(default_factory=list)  # what came along and was taught it; of none words decide
     position: int = 0
     is_active: bool = True
     created_at: datetime

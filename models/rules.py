@@ -50,12 +50,13 @@ class Macro(Row, table=True):
 
 
 class ChecklistTemplate(Row, table=True):
-    """Steps that are laid onto a ticket together."""
+    """Steps that are laid onto a ticket together, in its language where they are written in both."""
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
     queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
-    items: list[str] = json_column(default_factory=list)
+    items: list[str] = json_column(default_factory=list)  # with {customer} and its like, as canned replies
+    items_en: list[str] = json_column(default_factory=list)  # for tickets in English; empty: the same
     is_active: bool = True
     uses: int = 0
     last_used_at: datetime | None = None

@@ -8,8 +8,10 @@ asks of every waiting ticket and every agent whether the one may have the other.
 What was waited is set against two figures. The lower bound holds for any dealer, even one who knows the future: a
 ticket waits at least until somebody is there who serves its queue and speaks its language; and of the tickets that are
 in the office at a time, at least as many as would be if all hands were one machine that always takes what is done
-soonest (SRPT), no more are in hand than all agents together take. The pooled office is no bound but a wish: the same
-people and hours, where everybody serves every queue in every language, first come first served.
+soonest (SRPT), no more are in hand than all agents together take. Two other offices with the same people and hours say
+more of what could be had, though neither is a bound. In the sparing one whoever can do least else is given a ticket,
+whatever turn and level say, so that the others stay free for what nobody else can do. In the pooled one everybody
+serves every queue in every language. Both are first come, first served.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -370,6 +372,58 @@ class Pooled:
         return moves
 
 
+class Sparing:
+    """Whoever could take the fewest of all tickets is given it; first come, first served."""
+
+    def __init__(self, plan: Scenario) -> None:
+        self.plan = plan
+        kinds = Counter((each.queue, each.language) for each in plan.arrivals)
+        self.could = [
+            sum(
+                count
+                for (queue, language), count in kinds.items()
+                if queue in each.levels and language in each.languages
+            )
+            for each in plan.people
+        ]
+        self.line: list[int] = []
+        self.office: dict[int, set[int]] = defaultdict(set)
+        self.ready: set[int] = set()
+        self.holder: dict[int, int] = {}
+        self.last: dict[int, int] = defaultdict(int)
+        self.dealt = 0
+
+    def __call__(self, what: str, whom: Any, at: float) -> list[tuple[str, int, int]]:
+        if what == "arrives":
+            self.line.append(whom)
+        elif what == "done":
+            self.office[self.holder.pop(whom)].discard(whom)
+        elif what == "state":
+            (self.ready.add if whom.state == "ready" else self.ready.discard)(whom.agent)
+        moves, left, stuck = [], [], set[tuple[int, str]]()
+        for ticket in self.line:
+            wanted = self.plan.arrivals[ticket]
+            kind = (wanted.queue, wanted.language)
+            free = [] if kind in stuck else [each for each in sorted(self.ready) if self._may(each, wanted)]
+            if not free:
+                stuck.add(kind)
+                left.append(ticket)
+                continue
+            agent = min(free, key=lambda each: (self.could[each], self.last[each]))
+            self.dealt += 1
+            self.last[agent] = self.dealt
+            self.office[agent].add(ticket)
+            self.holder[ticket] = agent
+            moves.append(("given", ticket, agent))
+        self.line = left
+        return moves
+
+    def _may(self, agent: int, wanted: Arrival) -> bool:
+        person = self.plan.people[agent]
+        is_able = wanted.queue in person.levels and wanted.language in person.languages
+        return is_able and len(self.office[agent]) < person.most
+
+
 def least(plan: Scenario) -> float:
     """Seconds that all tickets together wait at the least, whoever deals; see above."""
     return max(_until_somebody_is_there(plan), _beyond_all_hands(plan))
@@ -453,7 +507,9 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     pooled = play((wish := Pooled(plan)).plan, wish)
+    sparing = play(plan, Sparing(plan))
     _tell("the desk", office.waits)
+    _tell("sparing who can do more", sparing.waits)
     _tell("one pooled queue (a wish)", pooled.waits)
     print(f"{'lower bound for any dealer':<28} mean {least(plan) / len(plan.arrivals):8.1f} s")
     milliseconds = sorted(1000 * each for each in desk.seconds)

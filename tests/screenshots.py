@@ -25,7 +25,9 @@ from tests.running import ROOT, Running, running
 FOLDER = ROOT / ".cache" / "screenshots"
 SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 1024: 768, 390: 844}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "work-in-hand", "review"}
 IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "service"}
+IN_THE_DARK = {"inbox", "search", "ticket", "queues", "ringing", "accuracy", "dashboard"}
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
 _calls: dict[int, str] = {}  # by the desk that rings
@@ -206,6 +208,13 @@ def offered(page: Page, _desk: Running) -> None:
     expect(page.locator(".offer").first).to_be_visible()
 
 
+def first_review(page: Page, desk: Running) -> None:
+    """The conversation beside the form."""
+    page.goto(desk.url + "/reviews")
+    href = page.locator(".review-picks tbody th a").first.get_attribute("href")
+    page.goto(f"{desk.url}{href}")
+
+
 PAGES: Pages = {  # those that ring come last, so that the lists before them show the sample company alone
     "sign-in": (None, "/sign-in"),
     "inbox": (AGENT, "/inbox"),
@@ -234,6 +243,10 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "mailboxes": (SUPERVISOR, "/admin/mailboxes"),
     "new-mailbox": (SUPERVISOR, "/admin/mailboxes/new"),
     "canned": (SUPERVISOR, "/admin/canned"),
+    "audit": (SUPERVISOR, whole("/admin/audit")),
+    "appearance": (SUPERVISOR, whole("/admin/appearance")),
+    "agents-import": (SUPERVISOR, whole("/admin/agents/import")),
+    "queue-guide": (SUPERVISOR, whole("/admin/queues/1/guide")),
     "canned-form": (SUPERVISOR, whole("/admin/canned/1")),
     "rules": (SUPERVISOR, whole("/admin/rules")),
     "rule-form": (SUPERVISOR, whole("/admin/rules/1")),
@@ -268,6 +281,11 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "service-behind": (SUPERVISOR, "/reports/service/rows?what=answered&period=month"),
     "report": (SUPERVISOR, "/reports/calls?period=month"),
     "report-agents": (SUPERVISOR, "/reports/calls?period=month&by=agent"),
+    "dashboards": (SUPERVISOR, "/reports/boards"),
+    "dashboard": (SUPERVISOR, whole("/reports/boards/1")),
+    "dashboard-edit": (SUPERVISOR, whole("/reports/boards/1?edit=yes")),
+    "new-schedule": (SUPERVISOR, whole("/reports/schedules/new")),
+    "tokens": (SUPERVISOR, "/admin/tokens"),
     "alarms": (SUPERVISOR, "/queues/alarms"),
     "walls": (SUPERVISOR, "/queues/walls"),
     "wall": (SUPERVISOR, "/wall"),
@@ -276,6 +294,10 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "accuracy-answers": (SUPERVISOR, "/queues/accuracy/answers?days=90&said=returns&was=returns"),
     "work-in-hand": (SUPERVISOR, whole("/queues/work")),
     "work-list": (SUPERVISOR, "/queues/work/list?how=open&agent=1"),
+    "reviews": (SUPERVISOR, whole("/reviews")),
+    "review": (SUPERVISOR, first_review),
+    "review-form": (SUPERVISOR, whole("/reviews/form")),
+    "own-reviews": (AGENT, whole("/reviews/mine")),
     "every-queue": (SUPERVISOR, "/admin/queues"),
     "queue-form": (SUPERVISOR, whole("/admin/queues/2")),
     "agents": (SUPERVISOR, "/admin/agents"),

@@ -19,7 +19,7 @@ SHEETS = (
     "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
     "work", "numbers", "similar", "safety", "pop", "table", "board", "workload", "accuracy", "form", "mailbox",
     "canned", "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
-    "drawing", "dashboards",
+    "drawing", "dashboards", "reviews",
     "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings", "administration",
     "tallies",
 )  # fmt: skip

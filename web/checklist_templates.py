@@ -13,7 +13,7 @@ from models import Agent, ChecklistTemplate
 from web import kept
 from web.edge import act, desk_of, html, look
 
-NAMES = ("name", "queue_id", "items")
+NAMES = ("name", "queue_id", "items", "items_en")
 
 
 async def page(request: Request) -> Response:
@@ -62,6 +62,7 @@ async def _save(request: Request, template_id: int | None) -> Response:
             raise Invalid("unknown_choice", field="queue_id")
         template = checklist_templates.get(db, template_id) if template_id else None
         checklist_templates.save(db, template, name=values["name"], items=values["items"],
+                                 items_en=values["items_en"],
                                  queue_id=int(queue) if queue else None, by=agent, now=now)  # fmt: skip
 
     try:
@@ -78,7 +79,8 @@ async def _form(request: Request, template_id: int | None, values: dict[str, str
         shown = values
         if shown is None:
             row = checklist_templates.get(db, template_id or 0)
-            shown = {"name": row.name, "queue_id": str(row.queue_id or ""), "items": "\n".join(row.items)}
+            shown = {"name": row.name, "queue_id": str(row.queue_id or ""), "items": "\n".join(row.items),
+                     "items_en": "\n".join(row.items_en)}  # fmt: skip
         return {"values": shown, "queues": [
             {"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)]}  # fmt: skip
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +24,7 @@ from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
+BACK = ("from", "to", "queue", "period", "source", "behind", "page")  # what of the address a correction returns to
 SOURCES = ("all", *feedback.SOURCES)
 
 
@@ -42,6 +45,7 @@ async def page(request: Request) -> Response:
         now, before, queue_id, sources = _asked(request, db, asked)
         return told | {
             "asked": asked, "interval": now, "topics": topics.looked_for(db, language=agent.language),
+            "behind_key": topics.key_now(db, query.get("behind", "")),
             "marks": feedback.marks(db, now, queue_id=queue_id),
             "marks_before": feedback.marks(db, before, queue_id=queue_id),
             "response": feedback.response(db, now, queue_id=queue_id),
@@ -59,7 +63,7 @@ async def page(request: Request) -> Response:
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
         told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
-        told |= _behind(request, told["found"])
+        told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue")}
     chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}
     kept = "&".join(f"{name}={value}" for name, value in chosen.items() if value)
@@ -93,6 +97,21 @@ async def file(request: Request) -> Response:
     title = words.sentence(gettext, "report_title", "feedback")
     pieces = files.spreadsheet_pieces([files.Leaf(title, heads, rows, WIDTHS)])
     return StreamingResponse(pieces, media_type=files.XLSX, headers=kept)
+
+
+async def correct(request: Request) -> Response:
+    """What a supervisor says a text is about: of every topic that was shown, whether it is."""
+    form, now = await request.form(), desk_of(request).clock()
+    chosen = {str(key) for key in form.getlist("topic")}
+    said = {key: key in chosen for each in form.getlist("shown") if (key := str(each))}
+
+    def verb(db: Session, agent: Agent) -> None:
+        access.supervisor(agent)
+        topics.correct(db, str(form.get("ref", "")), said, by=agent, now=now)
+
+    await act(request, verb)
+    back = [(name, value) for name, value in parse_qsl(str(form.get("back", ""))[:500]) if name in BACK]
+    return RedirectResponse(f"/reports/feedback?{urlencode(back)}#sentences", 303)
 
 
 async def bring(request: Request) -> Response:
@@ -140,17 +159,31 @@ def _asked(
     return now, before, queue_id, feedback.SOURCES if source == "all" else (source,)
 
 
-def _behind(request: Request, found: feedback.Analysis) -> dict[str, Any]:
-    """The sentences of one number, a page of them."""
-    key = request.query_params.get("behind", "")
+def _behind(
+    request: Request, found: feedback.Analysis, asked: Mapping[str, topics.Sought], key: str
+) -> dict[str, Any]:
+    """The sentences of one number, a page of them: each in parts, those that decided marked, with its topics."""
     if not _is_key(key):
         return {"behind_key": "", "sentences": [], "more": 0, "sentence_count": 0}
     said = found.behind(key)
     typed = request.query_params.get("page", "0")
     place = int(typed) if typed.isdecimal() and len(typed) < 6 else 0
     shown = said[place * PAGE : (place + 1) * PAGE]
-    return {"behind_key": key, "sentences": [(feedback.masked(each), each) for each in shown],
-            "sentence_count": len(said), "more": place + 1 if len(said) > (place + 1) * PAGE else 0}  # fmt: skip
+    texts = [each.text for each in shown]
+    words_of = topics.because(texts, key, asked) if key in asked else [[] for _ in texts]
+    sentences = [
+        (_parts(feedback.masked(each), loud), each, about)
+        for each, loud, about in zip(shown, words_of, topics.about(texts, asked), strict=True)
+    ]
+    return {"behind_key": key, "sentences": sentences, "sentence_count": len(said), "page": place,
+            "more": place + 1 if len(said) > (place + 1) * PAGE else 0}  # fmt: skip
+
+
+def _parts(shown: str, loud: Sequence[str]) -> list[tuple[str, bool]]:
+    """A masked text in parts, and whether each is one of the words; what was masked is none of them."""
+    words = "|".join(map(re.escape, sorted(loud, key=len, reverse=True)))
+    found = re.split(f"({words})", shown) if words else [shown]
+    return [(part, number % 2 == 1) for number, part in enumerate(found) if part]
 
 
 def _is_key(key: str) -> bool:

@@ -282,6 +282,13 @@ def _fields(touched: Touched, _fact: Any) -> None:
     touched.reload = True
 
 
+def _reviews(touched: Touched, fact: Any) -> None:
+    """An agent's own, and what supervisors read and count."""
+    touched.stale.setdefault("reviews", set()).add(SUPERVISORS)
+    if fact.agent_id is not None:
+        touched.stale.setdefault("own-reviews", set()).add(agent_topic(fact.agent_id))
+
+
 def _domains(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("domains", set()).add(SUPERVISORS)
 
@@ -372,6 +379,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.MacroRan: _ran,
     facts.RunTakenBack: _ran,
     facts.ChecklistTemplateChanged: _checklist_templates,
+    facts.ReviewChanged: _reviews,
     facts.SendingDomainChanged: _domains,
     facts.ExchangeChanged: _exchanges,
 }

@@ -132,8 +132,8 @@ async def _form(request: Request, schedule_id: int | None, *, form: FormData | N
     settings = desk_of(request).settings
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        access.supervisor(agent)
         row = schedules.get(db, schedule_id) if schedule_id else None
+        access.supervisor(agent)
         people = schedules.recipients(db, row) if row else []
         chosen = {each.agent_id for each in people} if row else {agent.id}
         return {

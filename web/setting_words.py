@@ -92,6 +92,7 @@ LABELS: dict[str, dict[str, str]] = {
     "blocked": {"reason": N_("Reason")},
     "survey": {
         "name": N_("Title"), "scale": N_("Scale"), "after": N_("When"), "queue_id": N_("Queue"),
+        "way": N_("How customers are asked"),
         "delay_minutes": N_("Minutes to wait before asking"), "rest_days": N_("Days for which nobody is asked again"),
         "questions": N_("Question"), "is_active": N_("In use"),
     },
@@ -183,6 +184,8 @@ def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, A
     lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
+    if kind == "queue":  # which has a name in either language
+        name = names["queue"].get(row["key"]["id"], name)
     return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
 
 

@@ -8,11 +8,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, feedback, queues, sms, surveys
+from helpdesk import access, feedback, queues, sms, survey_lists, surveys
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
-from web.edge import desk_facts, desk_of, html, look, see, wants_fragment
+from web.edge import act, desk_facts, desk_of, html, look, see, wants_fragment
 from web.settings_history import change, saved, still
 
 # --- the customer's side --------------------------------------------------------------------------------------------
@@ -123,6 +123,22 @@ async def switch(request: Request) -> Response:
     return still(request, "/admin/surveys", change_id)
 
 
+async def send(request: Request) -> Response:
+    """Ask the people of a list, nobody twice."""
+    typed, desk = str((await request.form()).get("to", ""))[:400_000], desk_of(request)
+    survey_id = request.path_params["survey_id"]
+
+    def verb(db: Session, agent: Agent) -> tuple[int, int]:
+        access.supervisor(agent)
+        return survey_lists.to_list(db, surveys.get(db, survey_id), typed, settings=desk.settings, now=desk.clock())
+
+    try:
+        asked, known = await act(request, verb)
+    except Invalid as error:
+        return await _form(request, survey_id, errors={"to": error.code}, status=422, to=typed)
+    return RedirectResponse(f"/admin/surveys/{survey_id}?asked={asked}&known={known}", 303)
+
+
 async def preview(request: Request) -> Response:
     """The page as customers will see it. Nothing that is chosen there is kept."""
     language = "en" if request.query_params.get("lang") == "en" else "ja"
@@ -153,7 +169,8 @@ async def _saved(request: Request, survey_id: int | None, form: FormData, verb: 
 
 
 async def _form(request: Request, survey_id: int | None, *, form: FormData | None = None,
-                errors: dict[str, str] | None = None, status: int = 200, will: Any = None) -> Response:  # fmt: skip
+                errors: dict[str, str] | None = None, status: int = 200, will: Any = None,
+                to: str = "") -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         survey = surveys.get(db, survey_id) if survey_id else None
@@ -164,8 +181,10 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
     if form is not None:
         told["values"] = {name: str(form.get(name, "")) for name in told["values"]}
     defaults = {language: surveys.WORDS[Scale.STARS, language] for language in ("ja", "en")}
-    frame |= told | {"view": "surveys", "errors": errors or {}, "defaults": defaults, "will": will}
-    frame["sms_on"] = sms.is_on(desk_of(request).settings)
+    frame |= told | {"view": "surveys", "errors": errors or {}, "defaults": defaults, "will": will,
+                     "sms_on": sms.is_on(desk_of(request).settings), "to": to}  # fmt: skip
+    counts = [request.query_params.get(name, "") for name in ("asked", "known")]
+    frame["put"] = counts if all(each.isdecimal() and len(each) < 6 for each in counts) else None
     return html(request, "surveys/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -90,7 +90,9 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "table": {
         "calls": N_("Report of calls"),
+        "reviews": N_("Quality reviews"),
         "feedback": N_("Customer feedback"),
+        "topics": N_("Topics of the report"),
         "audit": N_("Audit"),
         "agents": N_("Agents"),
     },
@@ -877,6 +879,26 @@ WORDS: dict[str, dict[str, str]] = {
         "dns_timeout": N_("DNS did not answer in time. Please try again."),
         "dns_failed": N_("DNS could not be asked, or its answer could not be used."),
     },
+    "drawn_by": {
+        "random": N_("By chance"),
+        "low_feedback": N_("Low customer feedback"),
+        "long": N_("Took longer than a week"),
+        "reopened": N_("Opened again"),
+        "low_confidence": N_("Queue was doubtful"),
+        "by_hand": N_("By hand"),
+    },
+    "review_column": {
+        "made_at": N_("Time"),
+        "ticket": N_("Ticket"),
+        "agent": N_("Agent"),
+        "reviewer": N_("Reviewer"),
+        "drawn_by": N_("Drawn"),
+        "week": N_("Week"),
+        "seed": N_("Seed"),
+        "score": N_("Points of 100"),
+        "comment": N_("To the agent"),
+        "reply": N_("The agent’s answer"),
+    },
     "backlog_age": {
         "hours_4": N_("under 4 hours"),
         "hours_24": N_("4 to 24 hours"),
@@ -1304,6 +1326,8 @@ WORDS: dict[str, dict[str, str]] = {
         "exchange_deleted": N_("The telephone system was deleted."),
         "exchange_rang": N_("It was taken as if the telephone system had said it."),
         "saved": N_("Saved."),
+        "reviews_drawn": N_("Drawn. The tickets are on the list."),
+        "reviews_none": N_("There was nothing new to draw in that week."),
         "sent": N_("The reply is on its way."),
         "noted": N_("The note was saved."),
         "assigned": N_("Assigned to %(agent)s."),
@@ -1368,6 +1392,9 @@ WORDS: dict[str, dict[str, str]] = {
         "setting_is_secret": N_("Passwords and keys are not kept, so an earlier one cannot be put back."),
         "setting_in_the_way": N_("What stood there before belongs to something else by now, or needs what is gone."),
         "not_your_dashboard": N_("Only its owner can keep this dashboard to themselves."),
+        "survey_asks_by_itself": N_("This survey asks by itself. Choose “When I send it to a list” first."),
+        "survey_is_off": N_("Please start asking first."),
+        "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),
         "too_many_documents": N_("Too many documents are being made at once. Please try again in a minute."),
         "recipient_unknown": N_("Reports go to agents, or to addresses of the domains in DESK_REPORT_DOMAINS."),
@@ -1437,7 +1464,9 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_threshold": N_("Please enter a number above 0, percentages up to 100."),
         "not_a_period": N_("Please choose the days again."),
         "words_missing": N_("Please enter at least one word."),
-        "too_many_words": N_("A topic has 200 words at most."),
+        "too_many_words": N_("A topic has 600 words at most."),
+        "same_topic": N_("Please choose another topic."),
+        "words_left": N_("Please leave the topic at least one word of its own."),
         "too_many_topics": N_("There are 60 topics at most."),
         "score_missing": N_("Please choose one."),
         "survey_was_answered": N_(
@@ -1480,6 +1509,16 @@ WORDS: dict[str, dict[str, str]] = {
         "not_found": N_("There is nothing here, or it is not yours to see."),
         "not_allowed": N_("You may not do this."),
         "agent_not_in_queue": N_("This agent does not work in the ticket's queue."),
+        "own_review": N_("Nobody reviews their own tickets."),
+        "review_answered": N_("The agent has answered; the review stays as it is."),
+        "reviewed_already": N_("Somebody has reviewed it; it stays on the list."),
+        "nobody_answered": N_("Nobody of ours has answered this ticket."),
+        "points_missing": N_("Please give points for at least one criterion."),
+        "criteria_missing": N_("Please name at least one criterion."),
+        "too_many_criteria": N_("12 criteria at most."),
+        "not_a_week": N_("Please choose a day of the week that is meant."),
+        "not_a_weight": N_("Please choose a weight from 1 to 10."),
+        "not_so_many_reviews": N_("Please enter 1 to 20."),
         "nobody_free": N_("Nobody who may take it is free."),
         "post_answered_passing": N_("The other system could not take it, however often it was tried."),
         "post_refused": N_("The other system refused it."),
@@ -1608,6 +1647,7 @@ WORDS: dict[str, dict[str, str]] = {
         "title_missing": N_("Please enter a title."),
         "not_a_trigger": N_("A short word has 30 characters at most, and neither spaces nor slashes."),
         "text_too_long": N_("A text has 20,000 characters at most."),
+        "unknown_name_in_braces": N_("A name in braces is none of those that are filled in."),
         "unknown_variable": N_("{%(name)s} is none of the names that are filled in. They are listed below."),
         "canned_files_too_large": N_("A canned reply has 10 files and 20 MB at most."),
         "canned_file_gone": N_("A file of this canned reply was taken away meanwhile. Please remove it from the mail."),
@@ -1669,6 +1709,7 @@ WORDS: dict[str, dict[str, str]] = {
     "survey_after": {
         "resolved": N_("When a ticket is resolved"),
         "call": N_("When a call has ended"),
+        "list": N_("When I send it to a list"),
     },
     "survey_scale": {
         "stars": N_("Satisfaction, 1 to 5"),
@@ -1731,8 +1772,9 @@ WORDS: dict[str, dict[str, str]] = {
         "response": N_("Customers who have answered ÷ customers who were asked in the period."),
         "certain": N_("The true share lies in it 95 times in 100 (Wilson). Few answers make it wide."),
         "topic": N_(
-            "A text is about a topic when it has one of the topic’s words; it can be about several. Topics in "
-            "fewer than 5 texts are not shown."
+            "Ten topics are recognised by a model that also weighs your words for them, others by their words alone; "
+            "what you correct is learned. Of survey comments it has not seen, it finds about two topics in three and "
+            "is right in three of four. A text can be about several. Topics in fewer than 5 texts are not shown."
         ),
         "change": N_(
             "The share of texts in this period against the period of equal length before it. “Rising” and "
@@ -1855,6 +1897,7 @@ WORDS: dict[str, dict[str, str]] = {
         "calls": N_("%(count)s calls, of which %(abandoned)s gave up while waiting."),
         "level": N_("%(now)s were answered in time."),
         "level_before": N_("%(now)s were answered in time, after %(before)s in the period before."),
+        "level_few": N_("%(now)s were answered in time over all days; each alone has few calls"),
         "busiest": N_("The busiest day was %(day)s with %(count)s calls"),
         "lowest": N_("The service level was lowest on %(day)s: %(share)s"),
         "hour": N_("Most calls come on %(weekday)s from %(hour)s o'clock (%(count)s)"),

@@ -111,13 +111,17 @@ def _volume(places: list[str], daily: list[Calls]) -> Chart:
 
 def _level(places: list[str], daily: list[Calls]) -> Chart:
     levels = [each.service_level for each in daily]
-    known = [(level, place) for place, level in enumerate(levels) if level is not None]
-    if not known:
-        return Chart("level", "line", "", places, ())
-    low, where = min(known)
-    title = Word("report_finding", "lowest", {"day": places[where], "share": Fact("share", low)})
     shares = [Share(each.answered_in_time, each.answered + each.abandoned - each.short_abandoned + each.passed_on_late)
               for each in daily]  # fmt: skip
+    many = [(share.value or 0.0, place) for place, share in enumerate(shares) if not share.is_few]
+    total = sum((share.held for share in shares), 0), sum((share.of for share in shares), 0)
+    if not total[1]:
+        return Chart("level", "line", "", places, ())
+    if many:
+        low, where = min(many)
+        title = Word("report_finding", "lowest", {"day": places[where], "share": Fact("share", low)})
+    else:  # no day has calls enough to be called the worst
+        title = Word("report_finding", "level_few", {"now": Fact("share", total[0] / total[1])})
     series = Series(
         Word("measure", "service_level"), levels,
         low=[share.interval[0] if share.of else None for share in shares],

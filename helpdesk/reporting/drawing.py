@@ -316,7 +316,7 @@ def _stretches(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
 
 def _width(text: str) -> float:
     """About how wide a text is drawn: a Japanese letter is square, a Latin one little more than half of that."""
-    return sum(LETTER if unicodedata.east_asian_width(letter) in "WF" else LETTER * 0.58 for letter in text)
+    return sum(LETTER if unicodedata.east_asian_width(letter) in "WF" else LETTER * 0.64 for letter in text)
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:

@@ -42,7 +42,8 @@ def test_the_loudness_of_the_letters_adds_up_to_the_score(router):
     scores = router.scores(reading) - router.weights.intercept
     for label, score in enumerate(scores):
         contrast = score - (scores.sum() - score) / (len(scores) - 1)
-        assert router._loudness(reading, router._met(reading), label).sum() == pytest.approx(contrast, abs=1e-6)
+        loudness = router._loudness(reading, router.weigh([reading])[0].met, label)
+        assert loudness.sum() == pytest.approx(contrast, abs=1e-6)
 
 
 @pytest.mark.parametrize("nothing", ["", "   \n", "？？？", "😀😀", "12345", "。", "a"])

@@ -5,22 +5,21 @@ import pytest
 from classifiers import themes
 from classifiers.words import Words
 
-TOPICS = {"speed": ("待た", "slow"), "app": ("アプリ", "app")}
-
 
 @pytest.mark.parametrize(
-    ("text", "about"),
+    ("text", "words", "has"),
     [
-        ("20分待たされました", ["speed"]),
-        ("ｱﾌﾟﾘが遅い", ["app"]),  # half-width kana are the same word
-        ("The APP is slow.", ["speed", "app"]),
-        ("I was happy", []),  # a Latin word inside of another is not the word
-        ("Slowly but surely", []),
-        ("", []),
+        ("20分待たされました", ("待た",), True),
+        ("ｱﾌﾟﾘが遅い", ("アプリ",), True),  # half-width kana are the same word
+        ("The APP is slow.", ("app",), True),
+        ("I was happy", ("app",), False),  # a Latin word inside of another is not the word
+        ("Slowly but surely", ("slow",), False),
+        ("", ("slow",), False),
+        ("slow", (), False),
     ],
 )
-def test_a_text_is_about_the_topics_whose_words_it_has(text: str, about: list[str]) -> None:
-    assert themes.about(text, TOPICS) == about
+def test_a_text_has_a_word_whatever_its_width_and_case(text: str, words: tuple[str, ...], has: bool) -> None:
+    assert themes.has(themes.folded(text), words) is has
 
 
 def test_a_desk_begins_with_topics_in_both_languages() -> None:

@@ -47,6 +47,12 @@ def test_an_answer_says_everything_that_is_guessed():
     assert set(answer["because"][0]) == {"words", "weight", "start", "end"}
 
 
+def test_a_comment_of_a_survey_has_topics() -> None:
+    line = '{"text": "対応は丁寧ですが値段が高い", "channel": "survey"}'
+    answer = next(classify.answers([line], router=registry.shipped()))
+    assert answer["topics"] == ["応対品質", "価格"] and answer["sentiment"] in ("negative", "neutral", "positive")
+
+
 def test_answers_come_before_the_next_line_is_asked_for():
     asked = []
 

@@ -1,4 +1,4 @@
-"""A newcomer sets up a second queue: names first, then number, agents, hours and mailbox, told all the while what lacks."""
+"""A newcomer sets up a second queue: names, number, agents, hours and mailbox, told all the while what lacks."""
 
 import re
 

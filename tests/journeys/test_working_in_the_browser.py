@@ -4,11 +4,14 @@ words that are found again on another machine.
 One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
 """
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cast import AIKO, AKIRA
 from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
+from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
 pytestmark = pytest.mark.slow
@@ -126,5 +129,7 @@ def test_a_page_that_is_left_in_the_middle_of_a_word_sends_it_along(office: Offi
     aiko.locator(box).fill("途中ま")
     aiko.goto("/calls")
     aiko.evaluate("localStorage.clear()")  # what this machine keeps is not what is found
+    number = re.findall(r"/tickets/(\d+)", address)[0]
+    until(lambda: aiko.request.get(f"/drafts/reply-{number}", headers={"accept": "application/json"}).json()["version"])
     aiko.goto(address)
     expect(aiko.locator(box)).to_have_value("途中ま")

@@ -37,6 +37,7 @@ from helpdesk import (
     queues,
     similar,
     tickets,
+    unheard,
     views,
 )
 from helpdesk.customers import contact_points, guesses, matching, records
@@ -281,6 +282,7 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
         db, "smtp", NOW.date(), "repeat", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
     ),
     "what is due in calls": lambda db, agent: calls.is_anything_due(db, settings=Settings(), since=BEFORE, now=NOW),
+    "waiting calls nothing is heard of": lambda db, agent: unheard.is_any(db, now=NOW),
     "raised hands": lambda db, agent: help_signs.all_raised(db, language="ja"),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
 }

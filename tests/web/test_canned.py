@@ -318,12 +318,12 @@ def test_one_that_is_deleted_is_gone_with_its_files_and_what_was_sent_with_it_st
 
 
 @SQLITE
-def test_what_nobody_used_or_changed_for_half_a_year_is_marked(desk: OpenDesk) -> None:
+def test_what_nobody_used_or_changed_for_ninety_days_is_marked(desk: OpenDesk) -> None:
     canned_id = write(desk)
-    for days, marked in ((179, False), (181, True)):
+    for days, marked in ((89, False), (91, True)):
         before = desk.clock() - timedelta(days=days)
         desk.write(lambda db, before=before: setattr(db.get(CannedReply, canned_id), "changed_at", before))
-        assert ("半年以上" in desk.as_(SATO).get("/admin/canned").text) is marked
+        assert ("90日以上" in desk.as_(SATO).get("/admin/canned").text) is marked
 
 
 @SQLITE

@@ -13,6 +13,7 @@ from sqlmodel import select
 from helpdesk import drift, feedback
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
+from helpdesk.topics import Sought
 from models import Answer, AnswerSource, Scale
 from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk
 from tests.postbox import Postbox
@@ -78,7 +79,7 @@ def test_nothing_is_shown_of_fewer_than_five(desk: OpenDesk) -> None:
     assert "behind=website" in page(desk, "?period=today")
 
 
-TOPICS = {"speed": ("Speed", ("待た",)), "box": ("Box", ("梱包",))}
+TOPICS = {"speed": Sought("Speed", ("待た",)), "box": Sought("Box", ("梱包",))}
 
 
 def test_a_topic_is_called_rising_only_where_chance_does_not_explain_it() -> None:

@@ -202,6 +202,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     reported(desk)
     ruled(desk)
     promised(desk)
+    reviewed(desk)
     desk.write(unreachable_asterisk)
     desk.mail(raw=b"Subject: nobody\r\n\r\nx")
     desk.mail(raw=b"Subject: nobody either\r\n\r\nx")
@@ -226,6 +227,14 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
     desk.write(lambda db: learning.ask(db, by=desk.agent(SATO), now=desk.clock()))
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
+
+
+def reviewed(desk: OpenDesk) -> None:
+    """What Ben answered is reviewed, and he says something to it."""
+    desk.reply(BEN, 2, "お預かりしました。")
+    desk.as_(SATO).post("/reviews/by-hand", data={"ticket": "2"})
+    desk.as_(SATO).post("/reviews/1", data={"points-1": "4", "comment": "よくできました。"})
+    desk.as_(BEN).post("/reviews/1/answer", data={"reply": "ありがとうございます。"})
 
 
 def signed(db: Session) -> None:
@@ -265,7 +274,8 @@ def ruled(desk: OpenDesk) -> None:
 SCREENS: list[tuple[Person, str]] = [
     (SATO, "/admin/rules"), (SATO, "/admin/rules/runs"), (SATO, "/admin/macros"), (SATO, "/admin/checklists"),
     (SATO, "/inbox"), (SATO, "/queues"), (SATO, "/admin/parked"), (SATO, "/admin/mail"), (SATO, "/approvals"),
-    (SATO, "/callbacks"), (SATO, "/queues/work"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
+    (SATO, "/queues/work"), (SATO, "/reviews"), (BEN, "/reviews/mine"),
     (BEN, "/reports/boards"),
     (SATO, "/reports/schedules"), (SATO, "/admin/tokens"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),

@@ -19,6 +19,7 @@ PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=re
          "/admin/mailboxes", "/admin/mailboxes/new",
          "/admin/canned", "/admin/canned/new", "/tickets/1/canned", "/admin/mail/domains",
          "/callbacks", "/callbacks?filter=settled", "/queues?agents=away", "/queues/alarms", "/queues/walls", "/wall",
+         "/queues/work", "/queues/work/list", "/reviews", "/reviews/form", "/reviews/mine",
          "/reports/calls", "/reports/calls?by=agent&period=week", "/calls?behind=abandoned&queue=2",
          "/admin/queues/new", "/admin/queues/2", "/admin/agents", "/admin/agents/1", "/admin/calendars",
          "/admin/calendars/new")  # fmt: skip

@@ -234,12 +234,13 @@ def test_ones_own_macro_is_nobody_elses(desk: OpenDesk) -> None:
 @SQLITE
 def test_what_nobody_used_for_ninety_days_is_listed_for_a_look(desk: OpenDesk) -> None:
     desk.as_(SATO).post("/admin/canned/new", data={"title": "古い定型文", "text": "承りました。"})
+    desk.as_(SATO).post("/admin/checklists/new", data={"name": "古い手順", "items": "確かめる"})
     a_macro(desk, **{"acts-0-do": "resolve"})
     assert "見直しの候補" not in text_of(desk.as_(SATO).get("/admin/macros").text)
     desk.clock.advance(days=91)
     desk._clients.clear()  # nobody is still signed in after so long
     told = text_of(part(desk.as_(SATO).get("/admin/macros").text, "macros"))
-    assert "見直しの候補" in told and "古い定型文" in told and "未使用" in told
+    assert "見直しの候補" in told and "古い定型文" in told and "未使用" in told and "古い手順" in told
 
 
 @SQLITE
@@ -265,6 +266,18 @@ def test_a_checklist_has_a_step_a_line_and_comes_back_after_it_was_deleted(desk:
     assert desk.read(lambda db: db.get(ChecklistTemplate, 1)).deleted_at is None
     empty = desk.as_(SATO).post("/admin/checklists/new", data={"name": "空", "items": " \n"})
     assert empty.status_code == 422 and "手順" in text_of(part(empty.text, "f-items-error"))
+
+
+@SQLITE
+def test_a_checklist_speaks_the_tickets_language_and_names_its_customer(desk: OpenDesk) -> None:
+    steps = {"name": "返品", "items": "{氏名様}に確認する\n{商品名}を受け取る", "items_en": "Ask {customer}"}
+    assert desk.as_(SATO).post("/admin/checklists/new", data=steps).status_code == 200
+    assert desk.as_(SATO).post("/admin/checklists/new", data=steps | {"items": "{なにか}"}).status_code == 422
+    a_rule(desk, {"do": "checklist", "value": 1})
+    desk.mail(to=RETURNS_ADDRESS)
+    desk.mail("Carol <carol@example.com>", body="Please tell me how to return my vacuum cleaner.", to=RETURNS_ADDRESS)
+    laid = desk.read(lambda db: db.exec(select(ChecklistItem.ticket_id, ChecklistItem.text)).all())
+    assert laid == [(1, "田中 美咲 様に確認する"), (1, "コードレス掃除機 KZ-200を受け取る"), (2, "Ask [customer?]")]
 
 
 class Other(BaseHTTPRequestHandler):

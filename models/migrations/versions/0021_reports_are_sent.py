@@ -225,8 +225,6 @@ def upgrade() -> None:
 
     allow("survey", '"after"', "askedafter", AFTER, AFTER_BEFORE)
     add_choice("survey", "way", "askedby", ("mail", "sms", "either"), default="mail")
-    op.add_column("survey", sa.Column("fields", JSON, nullable=False, server_default="[]"))
-    op.add_column("answer", sa.Column("more", JSON, nullable=False, server_default="{}"))
     op.add_column("walllink", sa.Column("dashboard_id", sa.Integer(), nullable=True))
     point("walllink", "dashboard_id", "dashboard", ondelete="CASCADE")
     op.create_index("ix_walllink_dashboard_id", "walllink", ["dashboard_id"])
@@ -241,8 +239,6 @@ def downgrade() -> None:
     op.drop_index("ix_walllink_dashboard_id", "walllink")
     point_no_more("walllink", "dashboard_id", "dashboard", ondelete="CASCADE")
     op.drop_column("walllink", "dashboard_id")
-    op.drop_column("answer", "more")
-    op.drop_column("survey", "fields")
     op.drop_column("survey", "way")
     op.execute("DELETE FROM survey WHERE \"after\" = 'list'")
     allow("survey", '"after"', "askedafter", AFTER_BEFORE, AFTER)
