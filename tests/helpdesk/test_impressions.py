@@ -182,10 +182,10 @@ def test_what_was_guessed_goes_with_the_words_it_was_guessed_of(desk: OpenDesk) 
 # --- nothing else acts on it -------------------------------------------------------------------------------------
 
 
-GUESSED = {"impression", "preference"}
+GUESSED = {"impression", "preference", "settingchange"}
 ASIDE = {"is_urgent", "sentiment"}
 BY_LOT = {"token", "token_hash", "password_hash", "internet_id", "envelope"}  # other in every desk, as is a peer's port
-ABOUT_GUESSES = ("preference_changed", "urgency_judged")
+ABOUT_GUESSES = ("preference_changed", "urgency_judged", "setting_changed")
 
 
 def the_rest(desk: OpenDesk) -> dict[str, list[str]]:

@@ -180,7 +180,7 @@ def test_whom_the_exchange_itself_rings_sees_the_call_and_nobody_else(office: Fl
 
 
 @SQLITE
-def test_of_many_steps_in_a_moment_screens_they_do_not_concern_are_told_once_at_once_and_once_more(
+def test_of_many_steps_in_a_moment_screens_they_do_not_concern_are_told_twice_at_most(
     office: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step of a call makes everybody's live view another one, which a page fetches once a second at most."""
@@ -195,8 +195,8 @@ def test_of_many_steps_in_a_moment_screens_they_do_not_concern_are_told_once_at_
         steps.append(exchange.says(event="hangup", call_id=f"c-{number}", cause="normalClearing"))
     office.hears(*steps)
     assert len(steps) == 15 and len(others) > 100
-    assert {json.dumps([frame["do"] for frame in each.frames]) for each in others} == {
-        json.dumps([[{"stale": ["board"]}]] * 2)
-    }
-    numbers = {tuple(frame["n"] for frame in each.frames) for each in others}
-    assert len(numbers) == 1 and max(numbers)[1] == office.desk.number()
+    stale = [{"stale": ["board"]}]  # once alone where the line was told so before, when somebody became ready
+    assert {json.dumps([frame["do"] for frame in each.frames]) for each in others} <= {
+        json.dumps([stale]), json.dumps([stale, stale])
+    }  # fmt: skip
+    assert {each.frames[-1]["n"] for each in others} == {office.desk.number()}
