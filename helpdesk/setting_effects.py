@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk.customers import contact_points
 from helpdesk.settings_history import RowChange
-from models import FieldValue, Promise, Queue, Ticket, TicketState, TicketTag
+from models import Agent, FieldValue, Membership, Promise, Queue, Rule, Ticket, TicketState, TicketTag
 
 Effect = tuple[str, dict[str, Any]]
 _HOURS = {"week", "days", "holidays", "timezone"}
@@ -95,6 +95,34 @@ def _field(db: Session, row: RowChange, _language: str) -> list[Effect]:
     return []
 
 
+def _rule(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    rule = db.get(Rule, row["key"]["id"])
+    if rule is None or rule.deleted_at is not None:
+        return []
+    there = sa.select(sa.func.count()).where(col(Rule.deleted_at).is_(None))
+    earlier = sa.or_(
+        col(Rule.position) < rule.position, sa.and_(col(Rule.position) == rule.position, col(Rule.id) < rule.id)
+    )
+    place = (db.scalar(there.where(earlier)) or 0) + 1
+    told: list[Effect] = [("rule_place", {"place": place, "count": db.scalar(there) or 0})]
+    does = {each["do"] for each in rule.acts}
+    told += [(f"rule_does_{do}", {}) for do in ("reply", "post") if do in does]
+    return [*told, ("rule_runs" if rule.is_active else "rule_rests", {})]
+
+
+def _offered(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    """To how many agents something is offered that belongs to a queue, or to all of them."""
+    now = row["is"] or {}
+    if "queue_id" not in now or now.get("owner_id") is not None:
+        return []
+    counted = sa.select(sa.func.count()).select_from(Agent).where(col(Agent.is_active))
+    if now["queue_id"] is not None:
+        counted = counted.join(Membership, col(Membership.agent_id) == col(Agent.id)).where(
+            col(Membership.queue_id) == now["queue_id"]
+        )
+    return [("offered_to", {"count": db.scalar(counted) or 0})]
+
+
 def _promises(db: Session, rows: Sequence[RowChange]) -> list[Effect]:
     """How many open tickets have promises that are counted anew."""
     touched: list[sa.ColumnElement[bool]] = []
@@ -127,5 +155,6 @@ def _open(db: Session, *where: sa.ColumnElement[bool]) -> int:
 
 
 _EFFECTS: dict[str, Callable[[Session, RowChange, str], list[Effect]]] = {
-    "queue": _queue, "agent": _agent, "calendar": _calendar, "tag": _tag, "field": _field,
+    "queue": _queue, "agent": _agent, "calendar": _calendar, "tag": _tag, "field": _field, "rule": _rule,
+    "macro": _offered, "checklist": _offered, "canned": _offered,
 }  # fmt: skip

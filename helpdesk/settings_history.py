@@ -287,7 +287,7 @@ def _put_back(db: Session, row: RowChange, there: Any, *, now: datetime) -> Any:
     if there is None:
         return _bring_back(db, watched, row, now=now)
     if row["was"] is None:
-        return _unmake(db, row["of"], there)
+        return _unmake(db, row["of"], there, now=now)
     for name, value in row["was"].items():
         setattr(there, name, _typed(watched.table, name, value))
     if row["of"] == "mailbox" and row["was"].keys() & {"host", "user", "folder"}:
@@ -301,7 +301,7 @@ def _put_back(db: Session, row: RowChange, there: Any, *, now: datetime) -> Any:
     return there
 
 
-def _unmake(db: Session, kind: str, there: Any) -> Any:
+def _unmake(db: Session, kind: str, there: Any, *, now: datetime) -> Any:
     if kind in LINKS:
         db.delete(there)
     elif kind == "calendar":
@@ -309,6 +309,8 @@ def _unmake(db: Session, kind: str, there: Any) -> Any:
             if db.exec(select(table.id).where(table.calendar_id == there.id).limit(1)).first() is not None:
                 raise Conflict("setting_in_use", calendar_id=there.id)
         db.delete(there)
+    elif hasattr(there, "deleted_at"):
+        there.is_active, there.deleted_at = False, now
     elif hasattr(there, "is_active"):
         there.is_active = False
     else:
@@ -342,6 +344,10 @@ def _tell(db: Session, kind: str, row: Any, *, by: Agent, now: datetime) -> None
         agents.sign_out_everywhere(db, row, by_id=by.id, now=now)
         agents.set_state(db, row.id, Presence.OFFLINE, by_id=by.id, now=now)
     elif says := WATCHED[kind].says:
+        if kind == "rule":
+            from helpdesk.rules import making
+
+            making.begin_again(db, row, now=now)
         emit(db, says(row, {"by_id": by.id, "at": now}))
 
 
