@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 from helpdesk import events as facts
 from helpdesk.errors import Conflict, NotFound
 from helpdesk.events import Fact, SettingChanged, emit
+from helpdesk.reviews import form as review_form
 from models import (
     Agent,
     BlockedCaller,
@@ -39,6 +40,7 @@ from models import (
     Preference,
     Presence,
     Queue,
+    ReviewForm,
     Rule,
     SettingChange,
     Survey,
@@ -51,13 +53,15 @@ from models import (
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A table whose columns are settings, but for those in `not_set`. `called` is the column with its name; `secret`
-    columns are never kept. `says` is the fact that tells others of a row put back."""
+    columns are never kept. `says` is the fact that tells others of a row put back. `usual` is what holds while there is
+    no row, which therefore nobody sees being made."""
 
     table: type[Any]
     not_set: frozenset[str]
     called: str = "name"
     secret: frozenset[str] = frozenset()
     says: Callable[[Any, dict[str, Any]], Fact] | None = None
+    usual: Callable[[], dict[str, Any]] | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -133,6 +137,10 @@ WATCHED: dict[str, Watched] = {
     "checklist": Watched(
         ChecklistTemplate, _apart("uses", "last_used_at"),
         says=lambda row, told: facts.ChecklistTemplateChanged(template_id=row.id, state="changed", **told),
+    ),
+    "review_form": Watched(
+        ReviewForm, _apart("last_id"), called="", usual=review_form.usual,
+        says=lambda row, told: facts.ReviewChanged(what="form", **told),
     ),
 }  # fmt: skip
 """In the order in which a change that touches several is called after one of them."""
@@ -359,7 +367,7 @@ def _watch(kind: str, watched: Watched) -> None:
     every = {*columns, *watched.secret}
 
     def made(_mapper: Any, _connection: Any, row: Any) -> None:
-        _note(kind, row, None, _all(row, columns))
+        _note(kind, row, watched.usual() if watched.usual else None, _all(row, columns))
 
     def written(_mapper: Any, connection: sa.Connection, row: Any) -> None:
         state = sa.inspect(row)

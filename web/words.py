@@ -150,6 +150,7 @@ WORDS: dict[str, dict[str, str]] = {
         "rule": N_("Rule"),
         "macro": N_("Macro"),
         "checklist": N_("Checklist"),
+        "review_form": N_("Review form"),
     },
     "row_change": {
         "made": N_("new"),
