@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import exchanges
 from helpdesk.customers import contact_points
 from helpdesk.settings_history import RowChange
-from models import Agent, FieldValue, Membership, Promise, Queue, Rule, Ticket, TicketState, TicketTag
+from models import Agent, Exchange, FieldValue, Membership, Promise, Queue, Rule, Ticket, TicketState, TicketTag
 
 Effect = tuple[str, dict[str, Any]]
 _HOURS = {"week", "days", "holidays", "timezone"}
@@ -110,6 +111,18 @@ def _rule(db: Session, row: RowChange, _language: str) -> list[Effect]:
     return [*told, ("rule_runs" if rule.is_active else "rule_rests", {})]
 
 
+def _mailbox(_db: Session, row: RowChange, _language: str) -> list[Effect]:
+    return [("mailbox_begins", {})] if (row["was"] or {}).keys() & {"host", "user", "folder"} else []
+
+
+def _exchange(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    exchange = db.get(Exchange, row["key"]["id"])
+    if exchange is None or not exchange.is_active or exchange.kind not in exchanges.CONNECTS:
+        return []
+    changed = {*(row["was"] or {}), *row.get("hidden", ())} & {"options", "secret"}
+    return [("connects_anew", {})] if changed else []
+
+
 def _offered(db: Session, row: RowChange, _language: str) -> list[Effect]:
     """To how many agents something is offered that belongs to a queue, or to all of them."""
     now = row["is"] or {}
@@ -156,5 +169,5 @@ def _open(db: Session, *where: sa.ColumnElement[bool]) -> int:
 
 _EFFECTS: dict[str, Callable[[Session, RowChange, str], list[Effect]]] = {
     "queue": _queue, "agent": _agent, "calendar": _calendar, "tag": _tag, "field": _field, "rule": _rule,
-    "macro": _offered, "checklist": _offered, "canned": _offered,
+    "mailbox": _mailbox, "exchange": _exchange, "macro": _offered, "checklist": _offered, "canned": _offered,
 }  # fmt: skip

@@ -185,6 +185,8 @@ WORDS: dict[str, dict[str, str]] = {
         "rule_rests": N_("It is switched off: it does nothing until somebody switches it on in the list."),
         "rule_met": N_("Tickets of the last %(days)s days it would have met: %(count)s"),
         "rule_met_of_many": N_("Tickets it would have met lately, looking at the newest events alone: %(count)s"),
+        "mailbox_begins": N_("Another account or folder: mail is collected from now on, and older mail stays there."),
+        "connects_anew": N_("The desk connects to it anew."),
         "offered_to": N_("Agents it is offered to: %(count)s"),
     },
     "preference": {
