@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.cast import AIKO, SATO, OpenDesk, part, text_of
+from web.administration import places
+from web.setting_synonyms import SYNONYMS
 
 FORMS = (  # where a setting is made, and the place of the index that holds it
     ("/admin/queues/new", "/admin/queues"),
@@ -67,6 +69,31 @@ def test_a_setting_is_found_in_either_language_whatever_its_width_and_kana(desk:
     assert found(desk, "まくろ") == found(desk, "ﾏｸﾛ") == ["/admin/macros"]
     shown = text_of(desk.as_(SATO).get("/admin?q=signature").text)
     assert "署名" in shown, "and said in the reader's language"
+
+
+ALSO = {
+    "/admin/agents": ("担当者", "オペレーター", "ユーザー", "権限", "users", "staff"),
+    "/admin/calendars": ("営業時間", "祝日", "年末年始", "business hours", "holidays"),
+    "/admin/canned": ("定型文", "テンプレート", "ひな形", "templates"),
+    "/admin/queues": ("自動返信", "署名", "部署", "signature", "auto reply"),
+    "/admin/rules": ("自動返信", "自動化", "automation"),
+    "/admin/promises": ("SLA", "期限", "deadline"),
+    "/admin/exchanges": ("IVR", "電話", "pbx", "phone"),
+    "/admin/appearance": ("ロゴ", "色", "logo", "colour", "color"),
+    "/admin/blocked": ("着信拒否", "spam"),
+    "/admin/mail": ("迷惑メール", "spam"),
+    "/admin/mailboxes": ("gmail", "受信"),
+    "/admin/fields": ("カスタム項目", "custom field"),
+    "/admin/surveys": ("満足度", "csat"),
+}
+"""Words that people bring from elsewhere."""
+
+
+def test_a_setting_is_found_by_its_other_names(desk: OpenDesk) -> None:
+    missed = [(place, words) for place, names in ALSO.items() for words in names if place not in found(desk, words)]
+    assert not missed
+    assert set(SYNONYMS) == {place.path for place in places()}, "every place has other names, and no name leads nowhere"
+    assert len(found(desk, "テンプレート")) <= 3, "and few others with it"
 
 
 def test_words_nothing_goes_by_lead_on(desk: OpenDesk) -> None:
