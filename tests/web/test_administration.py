@@ -108,3 +108,25 @@ def test_the_rail_of_a_supervisor_leads_there_and_an_agent_is_refused(desk: Open
     assert len(set(re.findall(r'href="/admin[^"]*"', rail))) == 1
     assert desk.as_(AIKO).get("/admin").status_code == 403
     assert "/admin" not in part(desk.as_(AIKO).get("/inbox").text, "rail")
+
+
+EXPLAINED = (
+    "/admin/mailboxes/new",
+    "/admin/canned/new",
+    "/admin/rules/new",
+    "/admin/macros/new",
+    "/admin/checklists/new",
+)
+
+
+def test_every_field_of_these_forms_is_explained_to_whoever_hears_it_too(desk: OpenDesk) -> None:
+    bare, read = [], 0
+    for form in EXPLAINED:
+        main = part(desk.as_(SATO).get(form).text, "main")
+        for attributes in re.findall(r'<(?:input|select|textarea) ([^>]*\bid="f-[^>]*)>', main):
+            read += 1
+            told = re.search(r'aria-describedby="([^" ]+)', attributes)
+            said = told and re.search(rf'id="{told[1]}"[^>]*>\s*[^\s]', main)
+            if not said:
+                bare.append((form, attributes))
+    assert not bare and read > 30
