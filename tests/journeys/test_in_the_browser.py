@@ -23,6 +23,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Locator,
     Page,
+    Request,
     Response,
     Route,
     expect,
@@ -409,7 +410,13 @@ def test_enter_belongs_to_the_input_method_while_it_composes(office: Office) -> 
     ime.send("Input.imeSetComposition", {"text": "へんじ", "selectionStart": 3, "selectionEnd": 3})
     expect(box).to_have_value("へんじ")
     posts: list[str] = []
-    aiko.on("request", lambda request: posts.extend([request.url] if request.method == "POST" else []))
+
+    def hear(request: Request) -> None:
+        """What is posted, but for the draft that is kept as it is typed."""
+        if request.method == "POST" and "/drafts/" not in request.url:
+            posts.append(request.url)
+
+    aiko.on("request", hear)
     composing = box.evaluate(
         """box => new Promise(resolve => {
              box.addEventListener("keydown", event => resolve(event.isComposing), {once: true});
