@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import exchanges
 from helpdesk.customers import contact_points
 from helpdesk.settings_history import RowChange
-from models import FieldValue, Promise, Queue, Ticket, TicketState, TicketTag
+from models import Agent, Exchange, FieldValue, Membership, Promise, Queue, Rule, Ticket, TicketState, TicketTag
 
 Effect = tuple[str, dict[str, Any]]
 _HOURS = {"week", "days", "holidays", "timezone"}
@@ -95,6 +96,46 @@ def _field(db: Session, row: RowChange, _language: str) -> list[Effect]:
     return []
 
 
+def _rule(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    rule = db.get(Rule, row["key"]["id"])
+    if rule is None or rule.deleted_at is not None:
+        return []
+    there = sa.select(sa.func.count()).where(col(Rule.deleted_at).is_(None))
+    earlier = sa.or_(
+        col(Rule.position) < rule.position, sa.and_(col(Rule.position) == rule.position, col(Rule.id) < rule.id)
+    )
+    place = (db.scalar(there.where(earlier)) or 0) + 1
+    told: list[Effect] = [("rule_place", {"place": place, "count": db.scalar(there) or 0})]
+    does = {each["do"] for each in rule.acts}
+    told += [(f"rule_does_{do}", {}) for do in ("reply", "post") if do in does]
+    return [*told, ("rule_runs" if rule.is_active else "rule_rests", {})]
+
+
+def _mailbox(_db: Session, row: RowChange, _language: str) -> list[Effect]:
+    return [("mailbox_begins", {})] if (row["was"] or {}).keys() & {"host", "user", "folder"} else []
+
+
+def _exchange(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    exchange = db.get(Exchange, row["key"]["id"])
+    if exchange is None or not exchange.is_active or exchange.kind not in exchanges.CONNECTS:
+        return []
+    changed = {*(row["was"] or {}), *row.get("hidden", ())} & {"options", "secret"}
+    return [("connects_anew", {})] if changed else []
+
+
+def _offered(db: Session, row: RowChange, _language: str) -> list[Effect]:
+    """To how many agents something is offered that belongs to a queue, or to all of them."""
+    now = row["is"] or {}
+    if "queue_id" not in now or now.get("owner_id") is not None:
+        return []
+    counted = sa.select(sa.func.count()).select_from(Agent).where(col(Agent.is_active))
+    if now["queue_id"] is not None:
+        counted = counted.join(Membership, col(Membership.agent_id) == col(Agent.id)).where(
+            col(Membership.queue_id) == now["queue_id"]
+        )
+    return [("offered_to", {"count": db.scalar(counted) or 0})]
+
+
 def _promises(db: Session, rows: Sequence[RowChange]) -> list[Effect]:
     """How many open tickets have promises that are counted anew."""
     touched: list[sa.ColumnElement[bool]] = []
@@ -127,5 +168,6 @@ def _open(db: Session, *where: sa.ColumnElement[bool]) -> int:
 
 
 _EFFECTS: dict[str, Callable[[Session, RowChange, str], list[Effect]]] = {
-    "queue": _queue, "agent": _agent, "calendar": _calendar, "tag": _tag, "field": _field,
+    "queue": _queue, "agent": _agent, "calendar": _calendar, "tag": _tag, "field": _field, "rule": _rule,
+    "mailbox": _mailbox, "exchange": _exchange, "macro": _offered, "checklist": _offered, "canned": _offered,
 }  # fmt: skip

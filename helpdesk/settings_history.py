@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 from helpdesk import events as facts
 from helpdesk.errors import Conflict, NotFound
 from helpdesk.events import Fact, SettingChanged, emit
+from helpdesk.reviews import form as review_form
 from models import (
     Agent,
     BlockedCaller,
@@ -39,6 +40,7 @@ from models import (
     Preference,
     Presence,
     Queue,
+    ReviewForm,
     Rule,
     SettingChange,
     Survey,
@@ -51,13 +53,15 @@ from models import (
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A table whose columns are settings, but for those in `not_set`. `called` is the column with its name; `secret`
-    columns are never kept. `says` is the fact that tells others of a row put back."""
+    columns are never kept. `says` is the fact that tells others of a row put back. `usual` is what holds while there is
+    no row, which therefore nobody sees being made."""
 
     table: type[Any]
     not_set: frozenset[str]
     called: str = "name"
     secret: frozenset[str] = frozenset()
     says: Callable[[Any, dict[str, Any]], Fact] | None = None
+    usual: Callable[[], dict[str, Any]] | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -133,6 +137,10 @@ WATCHED: dict[str, Watched] = {
     "checklist": Watched(
         ChecklistTemplate, _apart("uses", "last_used_at"),
         says=lambda row, told: facts.ChecklistTemplateChanged(template_id=row.id, state="changed", **told),
+    ),
+    "review_form": Watched(
+        ReviewForm, _apart("last_id"), called="", usual=review_form.usual,
+        says=lambda row, told: facts.ReviewChanged(what="form", **told),
     ),
 }  # fmt: skip
 """In the order in which a change that touches several is called after one of them."""
@@ -287,7 +295,7 @@ def _put_back(db: Session, row: RowChange, there: Any, *, now: datetime) -> Any:
     if there is None:
         return _bring_back(db, watched, row, now=now)
     if row["was"] is None:
-        return _unmake(db, row["of"], there)
+        return _unmake(db, row["of"], there, now=now)
     for name, value in row["was"].items():
         setattr(there, name, _typed(watched.table, name, value))
     if row["of"] == "mailbox" and row["was"].keys() & {"host", "user", "folder"}:
@@ -301,7 +309,7 @@ def _put_back(db: Session, row: RowChange, there: Any, *, now: datetime) -> Any:
     return there
 
 
-def _unmake(db: Session, kind: str, there: Any) -> Any:
+def _unmake(db: Session, kind: str, there: Any, *, now: datetime) -> Any:
     if kind in LINKS:
         db.delete(there)
     elif kind == "calendar":
@@ -309,6 +317,8 @@ def _unmake(db: Session, kind: str, there: Any) -> Any:
             if db.exec(select(table.id).where(table.calendar_id == there.id).limit(1)).first() is not None:
                 raise Conflict("setting_in_use", calendar_id=there.id)
         db.delete(there)
+    elif hasattr(there, "deleted_at"):
+        there.is_active, there.deleted_at = False, now
     elif hasattr(there, "is_active"):
         there.is_active = False
     else:
@@ -342,6 +352,10 @@ def _tell(db: Session, kind: str, row: Any, *, by: Agent, now: datetime) -> None
         agents.sign_out_everywhere(db, row, by_id=by.id, now=now)
         agents.set_state(db, row.id, Presence.OFFLINE, by_id=by.id, now=now)
     elif says := WATCHED[kind].says:
+        if kind == "rule":
+            from helpdesk.rules import making
+
+            making.begin_again(db, row, now=now)
         emit(db, says(row, {"by_id": by.id, "at": now}))
 
 
@@ -353,7 +367,7 @@ def _watch(kind: str, watched: Watched) -> None:
     every = {*columns, *watched.secret}
 
     def made(_mapper: Any, _connection: Any, row: Any) -> None:
-        _note(kind, row, None, _all(row, columns))
+        _note(kind, row, watched.usual() if watched.usual else None, _all(row, columns))
 
     def written(_mapper: Any, connection: sa.Connection, row: Any) -> None:
         state = sa.inspect(row)

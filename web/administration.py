@@ -16,6 +16,7 @@ from starlette.responses import Response
 from helpdesk import access
 from models import Agent
 from web.edge import html, look, renderer_of
+from web.setting_synonyms import SYNONYMS
 from web.words import N_
 
 LONGEST = 100
@@ -151,7 +152,8 @@ def places() -> list[Place]:
 
 
 async def page(request: Request) -> Response:
-    """The index; with `q`, those places in whose words each of the words typed occurs, in either language."""
+    """The index; with `q`, those places in whose words each of the words typed occurs, in either language, or among
+    their other names."""
     frame, told = await look(request, _seen)
     language = frame["me"]["language"]
     typed = request.query_params.get("q", "")[:LONGEST].strip()
@@ -168,7 +170,8 @@ def found(typed: str, words: Callable[[str], str], other: Callable[[str], str]) 
         shown = []
         for place in group:
             said = [place.name, place.purpose, *place.holds]
-            whole = _plain(" ".join([words(each) for each in said] + [other(each) for each in said]))
+            named = [words(each) for each in said] + [other(each) for each in said]
+            whole = _plain(" ".join([*named, SYNONYMS.get(place.path, "")]))
             if all(word in whole for word in asked):
                 meant = [words(each) for each in place.holds if asked and _is_meant(asked, words(each), other(each))]
                 shown.append({"place": place, "holds": meant})

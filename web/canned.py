@@ -17,6 +17,7 @@ from helpdesk import access, agents, canned, queues, tickets
 from helpdesk.canned import Form
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.mail import attachments
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Attachment, Ticket
 from web.edge import desk_of, fragment, html, look, see, wants_fragment
 from web.settings_history import change, saved
@@ -209,6 +210,8 @@ async def _save(request: Request, canned_id: int | None) -> Response:
 
     try:
         _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, canned_id, values, {}, will=seen.shown | {"unkept": bool(uploads)})
     except (Invalid, Conflict) as error:
         return await _form(request, canned_id, values, {str(error.facts.get("field", "")): error.code}, 422,
                            facts=error.facts)  # fmt: skip
@@ -216,7 +219,7 @@ async def _save(request: Request, canned_id: int | None) -> Response:
 
 
 async def _form(request: Request, canned_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
-                status: int = 200, *, facts: dict[str, object] | None = None) -> Response:  # fmt: skip
+                status: int = 200, *, facts: dict[str, Any] | None = None, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         reply = canned.get(db, canned_id) if canned_id else None
@@ -233,6 +236,7 @@ async def _form(request: Request, canned_id: int | None, values: dict[str, str] 
 
     frame, told = await look(request, verb)
     frame |= {"view": "canned", "errors": errors, "error_facts": facts or {}, "canned_id": canned_id} | told
+    frame["will"] = will
     return html(request, "canned/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -4,14 +4,16 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, checklist_templates, queues
 from helpdesk import kept as keeping
 from helpdesk.errors import Invalid
+from helpdesk.settings_history import Rehearsed
 from models import Agent, ChecklistTemplate
 from web import kept
-from web.edge import act, desk_of, html, look
+from web.edge import desk_of, html, look
+from web.settings_history import change, saved
 
 NAMES = ("name", "queue_id", "items", "items_en")
 
@@ -66,14 +68,16 @@ async def _save(request: Request, template_id: int | None) -> Response:
                                  queue_id=int(queue) if queue else None, by=agent, now=now)  # fmt: skip
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, template_id, values, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, template_id, values, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse("/admin/checklists?notice=saved", 303)
+    return saved("/admin/checklists", change_id)
 
 
 async def _form(request: Request, template_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
-                status: int = 200) -> Response:  # fmt: skip
+                status: int = 200, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         shown = values
@@ -85,5 +89,5 @@ async def _form(request: Request, template_id: int | None, values: dict[str, str
             {"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)]}  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "checklist-templates", "errors": errors, "template_id": template_id} | told
+    frame |= {"view": "checklist-templates", "errors": errors, "template_id": template_id, "will": will} | told
     return html(request, "checklist_templates/form.html", frame["me"]["language"], status, **frame)

@@ -17,6 +17,7 @@ from helpdesk import access, exchange_log, exchange_trials, exchanges, queues
 from helpdesk.errors import Invalid, NotFound, Rejected
 from helpdesk.exchange_trials import Seen
 from helpdesk.exchanges import Form
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Exchange, ExchangeKind
 from web import hooks
 from web.edge import desk_of, html, look, see
@@ -194,6 +195,9 @@ async def _save(request: Request, exchange_id: int | None) -> Response:
 
     try:
         made, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        will = seen.shown | {"unkept": bool(form.get("secret"))}
+        return await _form(request, exchange_id, kind, form | {"secret": ""}, {}, will=will)
     except Invalid as error:
         errors = {str(error.facts.get("field", "")): error.code}
         return await _form(request, exchange_id, kind, form | {"secret": ""}, errors, 422)
@@ -218,7 +222,7 @@ def _form_of(typed: Mapping[str, str], kind: str, *, name: str = "") -> Form:
 
 
 async def _form(request: Request, exchange_id: int | None, kind: str, values: Mapping[str, str] | None,
-                errors: dict[str, str], status: int = 200) -> Response:  # fmt: skip
+                errors: dict[str, str], status: int = 200, *, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         exchange = exchanges.get(db, exchange_id) if exchange_id else None
@@ -233,7 +237,7 @@ async def _form(request: Request, exchange_id: int | None, kind: str, values: Ma
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "exchanges", "errors": errors, **told}
+    frame |= {"view": "exchanges", "errors": errors, "will": will, **told}
     return html(request, "exchanges/form.html", frame["me"]["language"], status, **frame)
 
 

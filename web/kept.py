@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import kept
 from models import Agent
-from web.edge import act, desk_of, one_of
+from web.edge import desk_of, one_of
+from web.settings_history import change, saved
 
 
 async def turn(request: Request, find: Callable[[Session, Agent], Any], home: str, *, deleted: str, restored: str,
@@ -26,6 +27,6 @@ async def turn(request: Request, find: Callable[[Session, Agent], Any], home: st
         else:
             {"delete": verbs.delete, "restore": verbs.restore}[step](db, row, by=agent, now=now)
 
-    await act(request, verb)
+    _, change_id = await change(request, verb)
     notice = {"delete": deleted, "restore": restored}.get(step, "saved")
-    return RedirectResponse(f"{home}?notice={notice}", 303)
+    return saved(home, change_id, notice=notice)

@@ -9,11 +9,13 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, canned, macros, queues, terms
 from helpdesk.errors import Invalid, NotAllowed
 from helpdesk.macros import Form
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Role
 from web import builder, kept
 from web.builder import Draft
 from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 from web.rules import choices, speaker
+from web.settings_history import change, saved
 
 PLAIN = ("name", "queue_id")
 
@@ -114,10 +116,12 @@ async def _save(request: Request, macro_id: int | None) -> Response:
         macros.save(db, macro, _typed(draft, agent), by=agent, settings=desk.settings, now=desk.clock())
 
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, macro_id, draft, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, macro_id, draft, {str(error.facts.get("field", "")): error.code}, 422, error.facts)
-    return RedirectResponse("/admin/macros?notice=saved", 303)
+    return saved("/admin/macros", change_id)
 
 
 def _typed(draft: Draft, agent: Agent) -> Form:
@@ -129,7 +133,7 @@ def _typed(draft: Draft, agent: Agent) -> Form:
 
 
 async def _form(request: Request, macro_id: int | None, draft: Draft | None, errors: dict[str, str], status: int = 200,
-                facts: dict[str, object] | None = None) -> Response:  # fmt: skip
+                facts: dict[str, object] | None = None, will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         macro = macros.get(db, agent, macro_id) if macro_id else None
         shown = draft
@@ -142,6 +146,7 @@ async def _form(request: Request, macro_id: int | None, draft: Draft | None, err
         return {
             "draft": shown, "macro": macro,
             "meaning": [(language, says[language].macro(macro.acts)) for language in ("ja", "en")] if macro else [],
+            "will": will and will | {"says": says[agent.language].macro(shown.acts)},
             "queues": [{"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)],
         } | choices(db, agent.language, "macro")  # fmt: skip
 

@@ -17,6 +17,7 @@ from helpdesk import access, mailboxes, queues
 from helpdesk.errors import Invalid
 from helpdesk.mail import fetch
 from helpdesk.mailboxes import Form
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
 from web.edge import desk_of, html, look, see
 from web.settings_history import change, saved
@@ -114,6 +115,8 @@ async def _save(request: Request, mailbox_id: int | None) -> Response:
 
     try:
         _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, mailbox_id, values, {}, will=seen.shown | {"unkept": any(typed.values())})
     except Invalid as error:
         return await _form(request, mailbox_id, values, {str(error.facts.get("field", "")): error.code}, 422)
     desk.collector.wake()
@@ -124,7 +127,7 @@ async def _save(request: Request, mailbox_id: int | None) -> Response:
 
 
 async def _form(request: Request, mailbox_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
-                status: int = 200, *, tried: fetch.Tried | None = None) -> Response:  # fmt: skip
+                status: int = 200, *, tried: fetch.Tried | None = None, will: Any = None) -> Response:  # fmt: skip
     zone = desk_of(request).settings.timezone
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -139,7 +142,7 @@ async def _form(request: Request, mailbox_id: int | None, values: dict[str, str]
         }  # fmt: skip
 
     frame, told = await look(request, verb)
-    frame |= {"view": "mailboxes", "errors": errors, "mailbox_id": mailbox_id, "tried": tried, **told}
+    frame |= {"view": "mailboxes", "errors": errors, "mailbox_id": mailbox_id, "tried": tried, "will": will, **told}
     return html(request, "mailboxes/form.html", frame["me"]["language"], status, **frame)
 
 

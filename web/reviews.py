@@ -13,9 +13,11 @@ from helpdesk.errors import Invalid
 from helpdesk.reporting import files
 from helpdesk.reviews import drawing, figures, form, making
 from helpdesk.reviews.form import Criterion
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Ticket
 from web import words
 from web.edge import act, desk_of, html, look, renderer_of, see
+from web.settings_history import change, saved
 
 HERE = "/reviews"
 SHORT = figures.DAYS[1]
@@ -102,12 +104,14 @@ async def edit(request: Request) -> Response:
         access.supervisor(agent)
         form.save(db, int(most) if re.fullmatch("[0-9]{1,2}", most) else 0, lines, by=agent, at=now)
 
+    shown = form.Form(int(most) if most in {str(each) for each in form.MOSTS} else 5, lines)
     try:
-        await act(request, verb)
+        _, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, shown, {}, will=seen.shown)
     except Invalid as error:
-        shown = form.Form(int(most) if most in {str(each) for each in form.MOSTS} else 5, lines)
         return await _form(request, shown, {str(error.facts.get("field", "")): error.code}, 422)
-    return RedirectResponse(f"{HERE}/form?notice=saved", 303)
+    return saved(f"{HERE}/form", change_id)
 
 
 async def mine(request: Request) -> Response:
@@ -190,7 +194,8 @@ async def _score(request: Request, typed: FormData | None, errors: dict[str, str
     return html(request, "reviews/score.html", frame["me"]["language"], status, **frame)
 
 
-async def _form(request: Request, typed: form.Form | None, errors: dict[str, str], status: int = 200) -> Response:
+async def _form(request: Request, typed: form.Form | None, errors: dict[str, str], status: int = 200,
+                will: Any = None) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         shown = typed or form.now(db)
@@ -199,7 +204,7 @@ async def _form(request: Request, typed: form.Form | None, errors: dict[str, str
         return {"most": shown.most, "lines": [*shown.criteria, *([blank] * more if typed is None else [])]}
 
     frame, told = await look(request, verb)
-    frame |= told | {"view": "reviews", "errors": errors, "mosts": form.MOSTS, "weights": form.WEIGHTS}
+    frame |= told | {"view": "reviews", "errors": errors, "mosts": form.MOSTS, "weights": form.WEIGHTS, "will": will}
     return html(request, "reviews/form.html", frame["me"]["language"], status, **frame)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session
 from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from helpdesk import access, acts, seals, terms
 from helpdesk import kept as keeping
@@ -14,11 +14,13 @@ from helpdesk.errors import Invalid, Rejected
 from helpdesk.rules import history as ran
 from helpdesk.rules import making, trials, triggers
 from helpdesk.rules.making import Form
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Rule
 from web import builder, kept
 from web.builder import Draft
 from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
+from web.settings_history import change, saved
 
 PLAIN = ("name", "trigger", "after", "unit")
 SHOWN = 50
@@ -129,8 +131,8 @@ async def move(request: Request) -> Response:
         rule = find(db, agent)
         making.move(db, rule, places[one_of(value, places, field="to")], by=agent, now=now)
 
-    await act(request, verb)
-    return RedirectResponse("/admin/rules?notice=saved", 303)
+    _, change_id = await change(request, verb)
+    return saved("/admin/rules", change_id)
 
 
 def _find(request: Request) -> Callable[[Session, Agent], Rule]:
@@ -156,10 +158,12 @@ async def _save(request: Request, rule_id: int | None) -> Response:
         return making.save(db, rule, _typed(draft), by=agent, settings=desk.settings, now=desk.clock()).id or 0
 
     try:
-        saved = await act(request, verb)
+        kept_id, change_id = await change(request, verb)
+    except Rehearsed as seen:
+        return await _form(request, rule_id, draft, {}, will=seen.shown)
     except Invalid as error:
         return await _form(request, rule_id, draft, {str(error.facts.get("field", "")): error.code}, 422, error.facts)
-    return RedirectResponse(f"/admin/rules/{saved}?notice=saved", 303)
+    return saved(f"/admin/rules/{kept_id}", change_id)
 
 
 def _read(db: Session, _agent: Agent, form: FormData) -> Draft:
@@ -186,7 +190,7 @@ def _drawn(rule: Rule) -> Draft:
 
 
 async def _form(request: Request, rule_id: int | None, draft: Draft | None, errors: dict[str, str], status: int = 200,
-                facts: dict[str, object] | None = None) -> Response:  # fmt: skip
+                facts: dict[str, object] | None = None, will: Any = None) -> Response:  # fmt: skip
     desk = desk_of(request)
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -201,12 +205,21 @@ async def _form(request: Request, rule_id: int | None, draft: Draft | None, erro
             "draft": shown, "rule": rule, "triggers": triggers.triggers(), "waits": list(triggers.WAITS),
             "meaning": [(language, says[language].rule(rule)) for language in ("ja", "en")] if rule else [],
             "secrets": _secrets(rule, request) if rule else [],
+            "will": will and will | _foreseen(db, will, _typed(shown), says[agent.language], desk),
         } | choices(db, agent.language, "rule")  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": "rules", "errors": errors, "error_facts": facts or {}, "rule_id": rule_id} | told
     frame["unit_of"], frame["zone"] = builder.unit_of, desk.settings.timezone
     return html(request, "rules/form.html", frame["me"]["language"], status, **frame)
+
+
+def _foreseen(db: Session, will: dict[str, Any], form: Form, says: Speaker, desk: Any) -> dict[str, Any]:
+    """What the rule would mean once it is saved, and which tickets of the last month it would have met."""
+    rule = making.draft(db, form, settings=desk.settings, now=desk.clock())
+    tried = trials.trial(db, rule, now=desk.clock())
+    met = ("rule_met_of_many" if tried.is_cut else "rule_met", {"count": tried.matched, "days": trials.DAYS})
+    return {"says": says.rule(rule), "effects": [*will["effects"], met]}
 
 
 def choices(db: Session, language: str, user: str) -> dict[str, Any]:

@@ -115,6 +115,7 @@ LABELS: dict[str, dict[str, str]] = {
         "name": N_("Title"), "queue_id": N_("Queue"), "items": N_("Steps"), "is_active": N_("In use"),
         "deleted_at": N_("Deleted"),
     },
+    "review_form": {"most": N_("Points from 1 to"), "criteria": N_("What is judged")},
 }  # fmt: skip
 GROUPS = {
     "queue.language": "language", "queue.ringing": "ringing", "queue.when_closed": "otherwise",
@@ -138,7 +139,7 @@ PLACES = {
     "policy": "/admin/promises/{}", "tag": "/admin/tags", "field": "/admin/fields/{}", "canned": "/admin/canned/{}",
     "mailbox": "/admin/mailboxes/{}", "exchange": "/admin/exchanges/{}", "blocked": "/admin/blocked",
     "survey": "/admin/surveys/{}", "topic": "/reports/topics", "rule": "/admin/rules/{}", "macro": "/admin/macros/{}",
-    "checklist": "/admin/checklists/{}",
+    "checklist": "/admin/checklists/{}", "review_form": "/reviews/form",
 }  # fmt: skip
 
 Names = dict[str, dict[int | None, str]]
@@ -181,6 +182,8 @@ def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, A
             for name in columns
             if kind != "member" or what == "changed"
         ]
+    for line in lines:  # what differs only where it was cut, or in what is not shown
+        line["is_opaque"] |= what == "changed" and line["was"] == line["is"]
     lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
@@ -211,6 +214,8 @@ def _value(kind: str, name: str, value: Any, names: Names, say: Callable[[str], 
         return phone(value) or "–"
     if isinstance(value, bool):
         return sentence(say, "yes_no", "yes" if value else "no")
+    if name == "criteria" and isinstance(value, list):
+        return _cut(", ".join(f"{each['name']} ×{each['weight']}" for each in value))
     if isinstance(value, list):
         return _cut(", ".join(each.get("name", "") if isinstance(each, dict) else str(each) for each in value))
     if isinstance(value, dict):

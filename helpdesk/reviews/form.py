@@ -71,10 +71,15 @@ class Form:
 def now(db: Session) -> Form:
     """The form as it is asked now."""
     row = db.get(ReviewForm, NUMBER)
-    if row is None:
-        return Form(5, [Criterion(number, name, name_en, hint, hint_en, weight)
-                        for number, (name, name_en, hint, hint_en, weight) in enumerate(USUAL, 1)])  # fmt: skip
-    return Form(row.most, read(row.criteria))
+    kept: dict[str, Any] = {"most": row.most, "criteria": row.criteria} if row else usual()
+    return Form(kept["most"], read(kept["criteria"]))
+
+
+def usual() -> dict[str, Any]:
+    """The form as a row would keep it that nobody has changed."""
+    names = ("name", "name_en", "hint", "hint_en", "weight")
+    criteria = [{"id": number} | dict(zip(names, told, strict=True)) for number, told in enumerate(USUAL, 1)]
+    return {"most": 5, "criteria": criteria}
 
 
 def read(kept: Sequence[Mapping[str, Any]]) -> list[Criterion]:

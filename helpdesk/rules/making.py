@@ -117,11 +117,9 @@ def save(db: Session, rule: Rule | None, form: Form, *, by: Agent, settings: Set
     else:
         for name in ("name", "trigger", "after_minutes", "in_hours", "all_of", "any_of", "acts", "stops"):
             setattr(rule, name, getattr(told, name))
-        waiting.forget(db, rule)
     rule.changed_by_id, rule.changed_at = by.id, now
     db.flush()
-    if rule.is_active:
-        waiting.seed(db, rule, now=now)
+    begin_again(db, rule, now=now)
     _say(db, rule, "made" if is_new else "changed", by=by, now=now)
     return rule
 
@@ -130,10 +128,15 @@ def switch(db: Session, rule: Rule, is_on: bool, *, by: Agent, now: datetime) ->
     """Let it run, or no longer. A rule that waits waits for what began before only where its time is still to come, so
     that switching on sets off nothing at once. The same again changes nothing."""
     if kept.switch(db, rule, is_on, by=by, now=now):
-        book.changed(db)
-        waiting.forget(db, rule)
-        if is_on:
-            waiting.seed(db, rule, now=now)
+        begin_again(db, rule, now=now)
+
+
+def begin_again(db: Session, rule: Rule, *, now: datetime) -> None:
+    """The rule says something else than before: ask it as it is now, and wait anew for what it waits for."""
+    book.changed(db)
+    waiting.forget(db, rule)
+    if rule.is_active and rule.deleted_at is None:
+        waiting.seed(db, rule, now=now)
 
 
 def move(db: Session, rule: Rule, by_places: int, *, by: Agent, now: datetime) -> None:
@@ -153,8 +156,7 @@ def delete(db: Session, rule: Rule, *, by: Agent, now: datetime) -> None:
     """Take it away, switched off; it can be brought back. What it did stays."""
     if kept.delete(db, rule, by=by, now=now):
         rule.is_active = False
-        book.changed(db)
-        waiting.forget(db, rule)
+        begin_again(db, rule, now=now)
 
 
 def restore(db: Session, rule: Rule, *, by: Agent, now: datetime) -> None:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.cast import AIKO, SATO, OpenDesk, part, text_of
+from web.administration import places
+from web.setting_synonyms import SYNONYMS
 
 FORMS = (  # where a setting is made, and the place of the index that holds it
     ("/admin/queues/new", "/admin/queues"),
@@ -69,6 +71,31 @@ def test_a_setting_is_found_in_either_language_whatever_its_width_and_kana(desk:
     assert "署名" in shown, "and said in the reader's language"
 
 
+ALSO = {
+    "/admin/agents": ("担当者", "オペレーター", "ユーザー", "権限", "users", "staff"),
+    "/admin/calendars": ("営業時間", "祝日", "年末年始", "business hours", "holidays"),
+    "/admin/canned": ("定型文", "テンプレート", "ひな形", "templates"),
+    "/admin/queues": ("自動返信", "署名", "部署", "signature", "auto reply"),
+    "/admin/rules": ("自動返信", "自動化", "automation"),
+    "/admin/promises": ("SLA", "期限", "deadline"),
+    "/admin/exchanges": ("IVR", "電話", "pbx", "phone"),
+    "/admin/appearance": ("ロゴ", "色", "logo", "colour", "color"),
+    "/admin/blocked": ("着信拒否", "spam"),
+    "/admin/mail": ("迷惑メール", "spam"),
+    "/admin/mailboxes": ("gmail", "受信"),
+    "/admin/fields": ("カスタム項目", "custom field"),
+    "/admin/surveys": ("満足度", "csat"),
+}
+"""Words that people bring from elsewhere."""
+
+
+def test_a_setting_is_found_by_its_other_names(desk: OpenDesk) -> None:
+    missed = [(place, words) for place, names in ALSO.items() for words in names if place not in found(desk, words)]
+    assert not missed
+    assert set(SYNONYMS) == {place.path for place in places()}, "every place has other names, and no name leads nowhere"
+    assert len(found(desk, "テンプレート")) <= 3, "and few others with it"
+
+
 def test_words_nothing_goes_by_lead_on(desk: OpenDesk) -> None:
     assert found(desk, "zzz") == []
     page = part(desk.as_(SATO).get("/admin?q=zzz").text, "settings")
@@ -81,3 +108,25 @@ def test_the_rail_of_a_supervisor_leads_there_and_an_agent_is_refused(desk: Open
     assert len(set(re.findall(r'href="/admin[^"]*"', rail))) == 1
     assert desk.as_(AIKO).get("/admin").status_code == 403
     assert "/admin" not in part(desk.as_(AIKO).get("/inbox").text, "rail")
+
+
+EXPLAINED = (
+    "/admin/mailboxes/new",
+    "/admin/canned/new",
+    "/admin/rules/new",
+    "/admin/macros/new",
+    "/admin/checklists/new",
+)
+
+
+def test_every_field_of_these_forms_is_explained_to_whoever_hears_it_too(desk: OpenDesk) -> None:
+    bare, read = [], 0
+    for form in EXPLAINED:
+        main = part(desk.as_(SATO).get(form).text, "main")
+        for attributes in re.findall(r'<(?:input|select|textarea) ([^>]*\bid="f-[^>]*)>', main):
+            read += 1
+            told = re.search(r'aria-describedby="([^" ]+)', attributes)
+            said = told and re.search(rf'id="{told[1]}"[^>]*>\s*[^\s]', main)
+            if not said:
+                bare.append((form, attributes))
+    assert not bare and read > 30

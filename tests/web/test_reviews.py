@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from helpdesk import agents
-from helpdesk.reviews import drawing, figures
+from helpdesk.reviews import drawing, figures, form
 from helpdesk.reviews.form import Criterion
 from helpdesk.reviews.making import weighted
 from models import Answer, AnswerSource, Event, Notification, Review, ReviewPick, Role, Scale
@@ -198,6 +198,25 @@ def test_averages_and_agreement_are_told_from_a_least_number_on(desk: OpenDesk) 
     assert "80" in text_of(page(desk, "/reviews/mine", BEN))
     desk.clock.advance(days=100)
     assert not desk.read(lambda db: figures.figures(db, days=90, now=desk.clock())).lines
+
+
+@SQLITE
+def test_a_change_of_the_form_is_shown_first_and_taken_back(desk: OpenDesk) -> None:
+    shown = page(desk, "/reviews/form")
+    typed = dict(re.findall(r'name="((?:id|name|name_en|hint|hint_en)-\d+)"[^>]*value="([^"]*)"', shown))
+    kept = desk.read(form.now)
+    changed = typed | {f"weight-{at}": "1" for at in range(7)} | {"most": "10", "name-5": "記録"}
+    will = text_of(part(desk.as_(SATO).post("/reviews/form", data=changed | {"rehearse": "1"}).text, "will"))
+    assert "言葉づかい ×1, 用件の把握 ×2" in will and "記録 ×1" in will and "10" in will
+    assert desk.read(form.now) == kept
+    saved = desk.as_(SATO).post("/reviews/form", data=changed)
+    [undo] = re.findall(r'action="(/admin/changes/\d+/undo)"', part(saved.text, "notice"))
+    assert desk.read(form.now).most == 10
+    assert desk.as_(SATO).post(undo).status_code == 200
+    assert desk.read(form.now) == kept, "what the desk asks by itself is back"
+    desk.as_(SATO).post("/reviews/form", data=changed | {"name-5": "確認"})
+    assert desk.read(form.now).criteria[-1].id == 7, "a criterion that was taken back keeps its number to itself"
+    assert "評価" in text_of(desk.as_(SATO).get("/admin/audit?what=settings").text)
 
 
 def test_the_form_changes_and_past_reviews_keep_what_was_asked(desk: OpenDesk) -> None:

@@ -7,7 +7,19 @@ import pytest
 from sqlmodel import Session, col, select
 
 from helpdesk import queues
-from models import Agent, Calendar, CannedReply, Mailbox, Membership, Queue, SettingChange, Tag, TicketField
+from models import (
+    Agent,
+    Calendar,
+    CannedFile,
+    CannedReply,
+    Exchange,
+    Mailbox,
+    Membership,
+    Queue,
+    SettingChange,
+    Tag,
+    TicketField,
+)
 from tests.cast import AIKO, AKIRA, BEN, PUBLIC_URL, RETURNS_NUMBER, SATO, TECH_NUMBER, OpenDesk, part, text_of
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -219,3 +231,41 @@ def test_a_command_is_told_as_one_and_a_desk_that_is_set_up_is_not(desk: OpenDes
     [change] = changes(desk)
     assert change.by_id is None and change.rows[0]["is"] == {"greeting": "自動"}
     assert "コマンドまたはシステム" in desk.as_(SATO).get(f"/admin/changes/{change.id}").text
+
+
+@SQLITE
+def test_a_mailbox_says_what_changes_and_of_a_password_only_that_it_does(desk: OpenDesk) -> None:
+    save(desk, "/admin/mailboxes/new", **MAILBOX)
+    page = desk.as_(SATO).post("/admin/mailboxes/1", data=MAILBOX | {"folder": "Archive", "rehearse": "1"})
+    will = text_of(part(page.text, "will"))
+    assert "INBOX" in will and "Archive" in will and "以前のメールは取り込みません" in will
+    assert "もう一度指定してください" in will and PASSWORD not in page.text
+    assert 'formaction="/admin/mailboxes/1#will"' in page.text
+    quiet = desk.as_(SATO).post("/admin/mailboxes/1", data=MAILBOX | {"secret": "", "name": "改名", "rehearse": "1"})
+    assert "もう一度指定してください" not in quiet.text and "改名" in part(quiet.text, "will")
+    kept = desk.read(lambda db: db.exec(select(Mailbox)).one())
+    assert (kept.name, kept.folder) == ("サポート", "INBOX")
+
+
+@SQLITE
+def test_a_telephone_system_says_what_changes(desk: OpenDesk) -> None:
+    typed = {"kind": "push", "label": "本社", "name": "head-office", "secret": "first secret"}
+    save(desk, "/admin/exchanges/new", **typed)
+    page = desk.as_(SATO).post(
+        "/admin/exchanges/1/edit", data=typed | {"label": "支社", "secret": "another secret", "rehearse": "1"}
+    )
+    will = text_of(part(page.text, "will"))
+    assert "本社" in will and "支社" in will and "署名用" in will and "another secret" not in page.text
+    assert "もう一度指定してください" in will
+    assert desk.read(lambda db: db.exec(select(Exchange)).one()).label == "本社"
+
+
+@SQLITE
+def test_a_canned_reply_says_what_changes_and_asks_for_its_files_again(desk: OpenDesk) -> None:
+    save(desk, "/admin/canned/new", title="返品", text="承りました")
+    told = {"title": "返品の受付", "text": "承りました", "rehearse": "1"}
+    page = desk.as_(SATO).post("/admin/canned/1", data=told, files={"files": ("送り状.txt", b"paper", "text/plain")})
+    will = text_of(part(page.text, "will"))
+    assert "返品の受付" in will and "送り状.txt" in will and "もう一度指定してください" in will
+    assert desk.read(lambda db: db.exec(select(CannedReply)).one()).title == "返品"
+    assert desk.read(lambda db: db.exec(select(CannedFile)).all()) == []

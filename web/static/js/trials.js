@@ -1,24 +1,27 @@
-// A button marked data-test sends its form to be tried, not kept. The page that comes back holds no password, so what
-// was typed stays where it is, and only the answer and the errors beside the fields are taken over.
+// A button marked data-test sends its form to be tried, not kept, and so does the one that asks what saving would change
+// in a form marked data-foresee. The page that comes back holds no password and no file, so what was typed stays where
+// it is, and only the answer and the errors beside the fields are taken over.
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest?.("button[data-test]");
+  const button = event.target.closest?.('button[data-test], form[data-foresee] button[name="rehearse"]');
   if (!button) return;
   event.preventDefault();
   const { form } = button;
   if (button.getAttribute("aria-busy") === "true") return;
+  if (!button.formNoValidate && !form.reportValidity()) return;
   button.setAttribute("aria-busy", "true");
   try {
-    const body = new URLSearchParams(new FormData(form));
+    const data = new FormData(form, button);
+    const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
     const answer = await fetch(button.formAction, { method: "POST", headers: { Accept: "text/html" }, body });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const tried = page.getElementById("tried");
-    if (!tried) throw new Error("not the form");
-    document.getElementById("tried").replaceChildren(...tried.childNodes);
+    const said = button.name === "rehearse" ? foresee(button, page) : tell(page);
     for (const field of form.querySelectorAll(".field")) judge(field, page);
-    (form.querySelector('[aria-invalid="true"]') ?? button).focus();
+    const place = form.querySelector('[aria-invalid="true"]') ?? said;
+    if (!place) throw new Error("not the form");
+    (place === true ? button : place).focus();
   } catch {
     announce(phrase("failed"), "error");
   } finally {
@@ -26,8 +29,24 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+function tell(page) {
+  const tried = page.getElementById("tried");
+  if (tried) document.getElementById("tried").replaceChildren(...tried.childNodes);
+  return Boolean(tried);
+}
+
+function foresee(button, page) {
+  document.getElementById("will")?.remove();
+  const will = page.getElementById("will");
+  if (!will) return null;
+  will.querySelector("[data-unkept]")?.remove();
+  button.closest(".form-foot").before(document.adoptNode(will));
+  return will;
+}
+
 function judge(field, page) {
-  const input = field.querySelector("[name]");
+  const input = field.querySelector("[name][id]");
+  if (!input) return;
   const fresh = page.getElementById(input.id);
   field.querySelector(".field-error")?.remove();
   for (const name of ["aria-invalid", "aria-describedby"]) {
