@@ -276,6 +276,10 @@ WORDS: dict[str, dict[str, str]] = {
         "import": N_("imported"),
         "agent": N_("entered by an agent"),
     },
+    "left_in_triage": {
+        "nobody_sure": N_("Nothing was sure enough"),
+        "no_words_yet": N_("No words to read yet"),
+    },
     "routing": {
         "by_rule": N_("Moved by a rule"),
         "by_address": N_("Sent to an address of this queue"),
