@@ -6,6 +6,7 @@ One desk in a process of its own serves the file; the office is that of test_in_
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -39,9 +40,11 @@ def open_ticket(office: Office, page: Page, subject: str) -> None:
     page.goto("/inbox?view=all")
     row(page, subject).locator("a").click()
     expect(page.locator(".ticket-title h1")).to_have_text(subject)
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
 
 
 def type_into_palette(page: Page, words: str) -> None:
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
     page.keyboard.press("Control+k")
     expect(page.locator("#palette-words")).to_be_focused()
     page.locator("#palette-words").press_sequentially(words)
@@ -129,7 +132,10 @@ def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_ope
     expect(aiko.locator(".palette-item").first).to_contain_text("コマンドの件")
     aiko.keyboard.press("Enter")
     aiko.wait_for_url(f"**/tickets/{number}")
-    type_into_palette(aiko, "折り返し")
+    words = "折り返し"
+    with aiko.expect_response(lambda answer: f"/palette?q={quote(words)}" in answer.url):  # it may move the lines
+        type_into_palette(aiko, words)
+    expect(aiko.locator(".palette-item").first).to_contain_text(words)
     aiko.keyboard.press("ArrowDown")
     aiko.keyboard.press("ArrowUp")
     aiko.keyboard.press("Enter")

@@ -18,9 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 def opened(office: Office, page: Page, subject: str) -> None:
-    """The ticket, from the list."""
+    """The ticket, from the list, on a page that listens."""
     row(page, subject).locator("a").click()
     expect(page.locator(".ticket-title h1")).to_have_text(subject)
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
 
 
 def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) -> None:

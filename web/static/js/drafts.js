@@ -274,7 +274,12 @@ function begin(root) {
     const version = Number(form.dataset.draftVersion ?? 0);
     if (!known.has(form)) {
       of(form);
-      if (agent) restore(form);
+      if (!agent) continue;
+      restore(form);
+      if (!laid() && field(form).value !== field(form).defaultValue && isDirty(form)) { // typed before this ran
+        copy(form);
+        later(form);
+      }
     } else if (version > of(form).version && field(form).value === field(form).defaultValue) {
       Object.assign(of(form), { version, text: field(form).value }); // the region brought a later one
     }
