@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 5 * PATIENCE_SECONDS
-"""A start is seconds of work, so that beside others who work as hard it takes minutes; a desk that cannot start ends."""
+"""A start is seconds of work, and minutes beside others who work as hard; a desk that cannot start ends at once."""
 
 
 class Running:
