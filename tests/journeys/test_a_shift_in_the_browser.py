@@ -4,6 +4,7 @@ pages are that they do it on.
 One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
 """
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -148,11 +149,13 @@ def test_enter_chooses_what_is_still_on_its_way_and_nothing_where_it_ends_a_conv
     aiko = office.page(AIKO)
     asked: list[Route] = []
     aiko.route("**/palette", lambda route: route.continue_() if asked else asked.append(route))
+    aiko.route(re.compile(r"/palette\?q="), lambda route: route.fulfill(json={"groups": []}))
     type_into_palette(aiko, "折り返し")
     aiko.keyboard.press("Enter")  # before the list has come
     until(lambda: aiko.evaluate("true") and asked)
     asked[0].continue_()
     aiko.wait_for_url("**/callbacks")
+    aiko.unroute_all()
 
     type_into_palette(aiko, "")
     aiko.locator("#palette-words").evaluate(

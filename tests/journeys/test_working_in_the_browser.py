@@ -126,6 +126,33 @@ def test_what_is_begun_is_found_on_another_machine_taken_over_and_gone_when_it_i
     expect(there.locator(box)).to_have_value("")
 
 
+def test_what_was_sent_is_no_draft_though_it_was_still_being_saved(office: Office) -> None:
+    office.writes("送信と下書き", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    opened(office, aiko, "送信と下書き")
+    order: list[str] = []
+
+    def keeps(route: Route) -> None:
+        answer = route.fetch()  # in which the mail would overtake it
+        order.append("kept")
+        route.fulfill(response=answer)
+
+    def sends(route: Route) -> None:
+        order.append("sent")
+        route.continue_()
+
+    aiko.route("**/drafts/reply-*", keeps)
+    aiko.route("**/tickets/*/reply", sends)
+    box = aiko.locator("form[data-for=reply] textarea")
+    box.fill("ご案内します。")
+    aiko.locator("form[data-for=reply] button[data-kind=primary]").click()  # which leaves the box, so that it is saved
+    expect(aiko.locator(".entry[data-direction=out]")).to_contain_text("ご案内します。")
+    expect(box).to_have_value("")
+    assert order == ["kept", "sent"]
+    place = box.get_attribute("id")
+    assert aiko.request.get(f"/drafts/{place}", headers={"accept": "application/json"}).json()["version"] == 0
+
+
 def test_a_page_that_is_left_in_the_middle_of_a_word_sends_it_along(office: Office) -> None:
     office.writes("途中で離れる件", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")

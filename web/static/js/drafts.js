@@ -5,11 +5,12 @@ import { phrase } from "./phrases.js";
 
 const PAUSE = 1000;
 const LONGEST = 5000; // and whoever types without a pause is saved all the same
+const PATIENCE = 2000; // no mail waits longer for a save
 const TAB = crypto.getRandomValues(new Uint32Array(2)).join("-");
 const FORM = "form[data-draft]";
 const agent = document.body.dataset.agent;
 const others = "BroadcastChannel" in window && agent ? new BroadcastChannel(`drafts-${agent}`) : null;
-const known = new WeakMap(); // form -> { version, text, since, timer, asked, files }
+const known = new WeakMap(); // form -> { version, text, since, timer, asked, saving, files }
 
 const key = (form) => `draft:${agent}:${form.dataset.draft}`;
 const field = (form) => form.elements.body;
@@ -112,8 +113,13 @@ function rest(form) {
   return state;
 }
 
-async function save(form) {
+// One after the other: of two that overtake each other the desk would keep the older words.
+function save(form) {
   const state = rest(form);
+  state.saving = Promise.resolve(state.saving).then(() => store(form, state));
+}
+
+async function store(form, state) {
   if (state.sent) return;
   const text = field(form).value;
   const asked = (state.asked = new AbortController());
@@ -226,13 +232,20 @@ document.addEventListener("submit", ({ target }) => {
   const form = target.dataset.draftThrows && document.querySelector(`form[data-draft="${target.dataset.draftThrows}"]`);
   if (!form) return;
   target.elements.body.value = field(form).value; // the last words, which may not be saved yet
-  of(form).asked?.abort();
   rest(form);
   if (!target.matches("[data-quick]")) {
+    of(form).asked?.abort();
     of(form).sent = true;
     localStorage.removeItem(key(form));
   }
 }, true);
+
+// A save that reached the desk after the mail had left would keep what was sent as a draft: it goes first.
+document.addEventListener("desk:sending", ({ detail: { form, waits } }) => {
+  const own = form.matches(FORM) ? form : document.querySelector(`form[data-draft="${form.dataset.draftThrows}"]`);
+  const saving = own && of(own).saving;
+  if (saving) waits.push(Promise.race([saving, new Promise((passed) => setTimeout(passed, PATIENCE))]));
+});
 
 document.addEventListener("desk:sent", ({ detail: { form } }) => {
   if (form.matches(FORM)) empty(form);

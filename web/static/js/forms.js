@@ -37,6 +37,9 @@ document.addEventListener("submit", async (event) => {
 
 async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
+  const waits = []; // what must have reached the desk before
+  document.dispatchEvent(new CustomEvent("desk:sending", { detail: { form, waits } }));
+  await Promise.all(waits);
   const asked = performance.now();
   const from = location.pathname;
   const answer = await fetch(form.action, {
