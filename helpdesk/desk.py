@@ -723,8 +723,8 @@ class Desk:
     async def _keep_service(self) -> None:
         """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
 
-        One process at a time counts. Folding may be done by any, and is done once. While much happens what was there
-        before waits, a minute at most: nobody looks at it without `follow_service`, and calls and mails go first.
+        One process at a time counts. Folding may be done by any, and is done once. While something happens what was
+        there before waits, a minute at most: calls and mails go first.
         """
         from helpdesk.tallies import keeping
 
@@ -739,7 +739,7 @@ class Desk:
                 if not is_free:
                     return False
                 news = keeping.follow(self.database, timezone=timezone, go_on=lambda: not self._closing.is_set())
-                if news >= keeping.BUSY and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
+                if news and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
                     return False
                 looked_back = time.monotonic()
                 is_more = keeping.look_back(self.database, timezone=timezone, most=PAST_HANDFULS, go_on=may_go_on)
