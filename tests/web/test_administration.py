@@ -8,6 +8,7 @@ from tests.cast import AIKO, SATO, OpenDesk, part, text_of
 from web.administration import places
 from web.setting_synonyms import SYNONYMS
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 FORMS = (  # where a setting is made, and the place of the index that holds it
     ("/admin/queues/new", "/admin/queues"),
     ("/admin/agents/1", "/admin/agents"),
@@ -41,6 +42,7 @@ def labels(page: str) -> list[str]:
     return [text_of(label or legend) for label, legend in marked]
 
 
+@SQLITE
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_setting_is_found_by_the_words_of_its_form(desk: OpenDesk, language: str) -> None:
     desk.as_(SATO).post("/account", data={"language": language, "theme": "light"})
