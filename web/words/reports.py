@@ -70,7 +70,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "schedule_every": {
         "day": N_("Every day"),
-        "week": N_("Every week"),
+        "week": N_("Once a week"),
         "month": N_("Every month"),
     },
     "report_mail_state": {
