@@ -65,6 +65,11 @@ def desk_of(connection: HTTPConnection) -> Desk:
     return desk
 
 
+def own_address(request: Request) -> str:
+    """Where this desk is, for addresses that are handed on: "https://desk.example.com", without a path."""
+    return desk_of(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
 def renderer_of(connection: HTTPConnection) -> Renderer:
     """The templates."""
     renderer: Renderer = connection.app.state.renderer
