@@ -100,6 +100,7 @@ CASES_SECONDS = 2.0
 SEARCH_SECONDS = 0.3
 """Between two looks at what is new to be found: what is said is found within a second."""
 SERVICE_SECONDS = 2.0
+PAST_WAITS_SECONDS = 60.0
 DAYS_AT_ONCE = 5
 """Days whose totals are counted before the log is looked at again."""
 PAST_HANDFULS = 3
@@ -722,23 +723,29 @@ class Desk:
     async def _keep_service(self) -> None:
         """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
 
-        One process at a time counts. Folding may be done by any, and is done once.
+        One process at a time counts. Folding may be done by any, and is done once. While something happens what was
+        there before waits, a minute at most: calls and mails go first.
         """
         from helpdesk.tallies import keeping
 
-        told: dict[str, Any] = {"timezone": self.settings.timezone}
+        timezone, looked_back = self.settings.timezone, time.monotonic()
+
+        def may_go_on() -> bool:
+            return not self._closing.wait(CASES_PAUSE)
 
         def keep() -> bool:
+            nonlocal looked_back
             with self.database.alone("service") as is_free:
                 if not is_free:
                     return False
-                told["go_on"] = lambda: not self._closing.is_set()
-                keeping.follow(self.database, **told)
-                is_more = keeping.look_back(
-                    self.database, timezone=self.settings.timezone, most=PAST_HANDFULS,
-                    go_on=lambda: not self._closing.wait(CASES_PAUSE),
-                )  # fmt: skip
-                return keeping.count(self.database, now=self.clock(), most=DAYS_AT_ONCE, **told) or is_more
+                news = keeping.follow(self.database, timezone=timezone, go_on=lambda: not self._closing.is_set())
+                if news and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
+                    return False
+                looked_back = time.monotonic()
+                is_more = keeping.look_back(self.database, timezone=timezone, most=PAST_HANDFULS, go_on=may_go_on)
+                return keeping.count(
+                    self.database, timezone=timezone, now=self.clock(), most=DAYS_AT_ONCE, go_on=may_go_on
+                ) or is_more  # fmt: skip
 
         await self._ready.wait()
         while True:

@@ -81,14 +81,15 @@ def tell(
     emit(db, AgentNotified(agent_id=agent_id, notification_id=row.id, what=kind, by_id=by_id, at=now))
 
 
-def unread_query(agent: Agent) -> sa.Select[Any]:
+def unread_query(agent_id: Any, kinds: Sequence[NotificationKind]) -> sa.Select[Any]:
     """How many the agent has not read, of those that are shown on the page."""
-    return sa.select(sa.func.count(col(Notification.id))).where(_unread(agent))
+    mine = sa.and_(col(Notification.agent_id) == agent_id, col(Notification.read_at).is_(None))
+    return sa.select(sa.func.count(col(Notification.id))).where(mine, col(Notification.kind).in_(kinds))
 
 
 def unread(db: Session, agent: Agent) -> int:
     """The same, asked by itself."""
-    return db.scalar(unread_query(agent)) or 0
+    return db.scalar(unread_query(agent.id, ways.kinds_by(agent, "page"))) or 0
 
 
 def has_unread(db: Session, agent: Agent, ticket_id: int) -> bool:
@@ -163,14 +164,6 @@ def in_words(rows: Any, language: str) -> list[Told]:
         said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", row.name or "", row.at,
                          row.read_at is not None, path))  # fmt: skip
     return said
-
-
-def _unread(agent: Agent) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        col(Notification.agent_id) == agent.id,
-        col(Notification.read_at).is_(None),
-        col(Notification.kind).in_(ways.kinds_by(agent, "page")),
-    )
 
 
 def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
