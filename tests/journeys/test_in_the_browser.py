@@ -319,7 +319,7 @@ def test_the_keyboard_is_enough(office: Office) -> None:
     for subject in ("キーボードの一通目", "キーボードの二通目"):
         office.writes(subject, "アプリの設定を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
-    expect(row(aiko, "キーボードの一通目")).to_be_visible()
+    expect(row(aiko, "キーボードの二通目")).to_be_visible()  # and so the first
     first, second = aiko.locator("a[data-open-ticket]").nth(0), aiko.locator("a[data-open-ticket]").nth(1)
     aiko.keyboard.press("j")
     expect(first).to_be_focused()

@@ -5,7 +5,6 @@ import { phrase } from "./phrases.js";
 
 const PAUSE = 1000;
 const LONGEST = 5000; // and whoever types without a pause is saved all the same
-const PATIENCE = 2000; // no mail waits longer for a save
 const TAB = crypto.getRandomValues(new Uint32Array(2)).join("-");
 const FORM = "form[data-draft]";
 const agent = document.body.dataset.agent;
@@ -243,8 +242,7 @@ document.addEventListener("submit", ({ target }) => {
 // A save that reached the desk after the mail had left would keep what was sent as a draft: it goes first.
 document.addEventListener("desk:sending", ({ detail: { form, waits } }) => {
   const own = form.matches(FORM) ? form : document.querySelector(`form[data-draft="${form.dataset.draftThrows}"]`);
-  const saving = own && of(own).saving;
-  if (saving) waits.push(Promise.race([saving, new Promise((passed) => setTimeout(passed, PATIENCE))]));
+  if (own) waits.push(of(own).saving);
 });
 
 document.addEventListener("desk:sent", ({ detail: { form } }) => {

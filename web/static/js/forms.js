@@ -7,6 +7,7 @@ import { catchUp } from "./regions.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
 
+const PATIENCE = 2000; // no form waits longer for what should go before it
 const underWay = new WeakSet();
 const chosen = new WeakMap(); // of forms under way, what was chosen in them since
 
@@ -39,7 +40,7 @@ async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
   const waits = []; // what must have reached the desk before
   document.dispatchEvent(new CustomEvent("desk:sending", { detail: { form, waits } }));
-  await Promise.all(waits);
+  await Promise.race([Promise.all(waits), new Promise((passed) => setTimeout(passed, PATIENCE))]);
   const asked = performance.now();
   const from = location.pathname;
   const answer = await fetch(form.action, {

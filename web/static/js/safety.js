@@ -87,7 +87,16 @@ function stop({ tell }) {
   if (tell) say(id, "release");
 }
 
-async function say(id, what) {
+// One word after the other, and all of them before the mail: a "take" that came last would hold a ticket for nobody.
+let words = Promise.resolve();
+
+function say(id, what) {
+  words = words.then(() => post(id, what));
+}
+
+document.addEventListener("desk:sending", ({ detail: { form, waits } }) => form.matches(REPLY) && waits.push(words));
+
+async function post(id, what) {
   try {
     const answer = await fetch(`/tickets/${id}/lock`, {
       method: "POST",
