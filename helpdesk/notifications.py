@@ -30,6 +30,7 @@ SAID = {
         "at_risk": "対応期限が近づいています",
         "breached": "対応期限を過ぎました",
         "reviewed": "あなたの応対に評価が届きました",
+        "product": "商品についての問い合わせか返品が増えています",
     },
     "en": {
         "mentioned": "{who} mentioned you in a note",
@@ -40,6 +41,7 @@ SAID = {
         "at_risk": "A promise is about to be broken",
         "breached": "A promise is overdue",
         "reviewed": "Your answer was rated",
+        "product": "Inquiries about a product or its returns have risen",
     },
 }
 """One sentence a kind, for page, mail and push alike, by the reader's language."""

@@ -2260,6 +2260,73 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 
+_OF_RETURNS: dict[str, dict[str, str]] = {
+    "told_kind": {
+        "product": N_("Inquiries about a product or its returns rise"),
+    },
+    "return_state": {
+        "asked": N_("Return requested"),
+        "received": N_("Arrived here"),
+        "refunded": N_("Refunded"),
+        "exchanged": N_("Exchanged"),
+        "repaired": N_("Repaired"),
+        "declined": N_("Declined"),
+    },
+    "return_step": {
+        "received": N_("Has arrived"),
+        "refunded": N_("Refund"),
+        "exchanged": N_("Exchange"),
+        "repaired": N_("Repair"),
+        "declined": N_("Decline"),
+    },
+    "return_because": {
+        "order": N_("Order number in the message:"),
+        "product": N_("Named in the message:"),
+        "lot": N_("Lot in the message:"),
+    },
+    "fact": {
+        "return_asked": N_("%(by)s recorded a return of “%(name)s”"),
+        "return_received": N_("%(by)s noted that “%(name)s” has arrived"),
+        "return_refunded": N_("%(by)s refunded “%(name)s”"),
+        "return_exchanged": N_("%(by)s exchanged “%(name)s”"),
+        "return_repaired": N_("%(by)s had “%(name)s” repaired"),
+        "return_declined": N_("%(by)s declined the return of “%(name)s”"),
+        "return_withdrawn": N_("%(by)s withdrew the return of “%(name)s”"),
+        "return_back": N_("%(by)s took the return of “%(name)s” one step back"),
+    },
+    "fact_unsigned": {
+        "return_asked": N_("Return of “%(name)s” recorded"),
+        "return_received": N_("“%(name)s” has arrived"),
+        "return_refunded": N_("“%(name)s” was refunded"),
+        "return_exchanged": N_("“%(name)s” was exchanged"),
+        "return_repaired": N_("“%(name)s” was repaired"),
+        "return_declined": N_("The return of “%(name)s” was declined"),
+        "return_withdrawn": N_("The return of “%(name)s” was withdrawn"),
+        "return_back": N_("The return of “%(name)s” went one step back"),
+    },
+    "done": {
+        "return_asked": N_("Return of “%(name)s” recorded"),
+        "return_received": N_("“%(name)s” has arrived"),
+        "return_refunded": N_("“%(name)s” was refunded"),
+        "return_exchanged": N_("“%(name)s” was exchanged"),
+        "return_repaired": N_("“%(name)s” was repaired"),
+        "return_declined": N_("The return of “%(name)s” was declined"),
+        "return_withdrawn": N_("The return of “%(name)s” was withdrawn"),
+        "return_back": N_("The return of “%(name)s” went one step back"),
+    },
+    "error": {
+        "not_a_quantity": N_("Please enter a whole number from 1 to 9,999."),
+        "reason_missing": N_("Please choose a reason."),
+        "returns_already": N_("This return has been recorded already."),
+        "too_many_returns": N_("This ticket has 50 returns already."),
+        "reason_taken": N_("There is a reason of this name already."),
+        "too_many_reasons": N_("There can be 40 reasons at most."),
+        "last_reason": N_("One reason has to stay in use."),
+    },
+}
+for _group, _codes in _OF_RETURNS.items():
+    WORDS.setdefault(_group, {}).update(_codes)
+
 
 class _Facts(dict[str, object]):
     """Facts a sentence may name; one that was not recorded leaves a dash, because history must stay readable."""

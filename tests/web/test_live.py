@@ -199,6 +199,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     assert desk.as_(SATO).get("/reports/feedback.csv").status_code == 200
     desk.write(signed)
     desk.write(worked_on)
+    came_back(desk)
     reported(desk)
     ruled(desk)
     promised(desk)
@@ -227,6 +228,13 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
     desk.write(lambda db: learning.ask(db, by=desk.agent(SATO), now=desk.clock()))
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
+
+
+def came_back(desk: OpenDesk) -> None:
+    """Something is sent back, and arrives."""
+    sent_back = {"product": "掃除機", "reason": "1", "quantity": "1"}
+    assert desk.as_(BEN).post("/tickets/1/returns", data=sent_back).status_code == 200
+    desk.as_(BEN).post("/tickets/1/returns/1", data={"do": "received"})
 
 
 def reviewed(desk: OpenDesk) -> None:
