@@ -531,6 +531,15 @@ class CatalogueChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProductWarned(Fact):
+    """Inquiries about a product or its returns have risen ("open"), or a supervisor said something to that
+    ("acknowledged", "muted")."""
+
+    warning_id: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DashboardChanged(Fact):
     """`state` "made", "changed" or "deleted"; its tiles are part of it."""
 

@@ -174,6 +174,10 @@ def _catalogue(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("products", set()).add(SUPERVISORS)
 
 
+def _product_warnings(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("product-warnings", set()).add(SUPERVISORS)
+
+
 def _dashboard(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("dashboards", set()).add(EVERYONE)
     touched.stale.setdefault(f"dashboard-{fact.dashboard_id}", set()).add(EVERYONE)
@@ -354,6 +358,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
     facts.CatalogueChanged: _catalogue,
+    facts.ProductWarned: _product_warnings,
     facts.DashboardChanged: _dashboard,
     facts.ScheduleChanged: _schedules,
     facts.ReportMailed: _schedules,
