@@ -2270,7 +2270,7 @@ _OF_RETURNS: dict[str, dict[str, str]] = {
         "refunded": N_("Refunded"),
         "exchanged": N_("Exchanged"),
         "repaired": N_("Repaired"),
-        "declined": N_("Declined"),
+        "declined": N_("Return declined"),
     },
     "return_step": {
         "received": N_("Has arrived"),
@@ -2322,6 +2322,130 @@ _OF_RETURNS: dict[str, dict[str, str]] = {
         "reason_taken": N_("There is a reason of this name already."),
         "too_many_reasons": N_("There can be 40 reasons at most."),
         "last_reason": N_("One reason has to stay in use."),
+        "product_columns": N_("The first line has to name the columns, at least name or code."),
+        "not_a_date": N_("Please write dates as 2026-11-21."),
+        "import_too_long": N_("The file has more than 50,000 lines."),
+    },
+    "report_title": {"products": N_("Returns and product quality")},
+    "report_purpose": {"products": N_("What comes back, of which lot and why, how long it takes, and what rises")},
+    "report_part": {
+        "returns": N_("Returns"),
+        "return_rate": N_("Return rate"),
+        "product_inquiries": N_("Inquiries about products"),
+        "to_end": N_("Days from request to end, median"),
+        "to_refund": N_("Days from request to refund, median"),
+        "return_weeks": N_("Returns by week and reason"),
+        "return_rates": N_("Return rates with their intervals"),
+        "return_field": N_("Products by reason"),
+        "return_products": N_("By product"),
+        "return_lots": N_("By lot"),
+        "return_reasons": N_("By reason"),
+        "return_times": N_("How long it takes, in days"),
+    },
+    "return_figure": {
+        "returns": N_("Returns"),
+        "units": N_("Units returned"),
+        "sold": N_("Units sold"),
+        "lot_units": N_("Units of the lot"),
+        "product_inquiries": N_("Inquiries about products"),
+        "return_rate": N_("Return rate"),
+        "share": N_("Share of returns"),
+        "to_request": N_("From inquiry to request"),
+        "to_arrival": N_("From request to arrival"),
+        "to_refund": N_("Days from request to refund, median"),
+        "to_end": N_("Days from request to end, median"),
+        "median": N_("Median"),
+        "p90": N_("90th percentile"),
+        "of": N_("Returns counted"),
+        "over": N_("Of these over"),
+        "span": N_("Step"),
+        "product": N_("Product"),
+        "lot": N_("Lot"),
+        "reason": N_("Reason"),
+        "week": N_("Week"),
+        "others": N_("Other reasons"),
+    },
+    "return_formula": {
+        "returns": N_("Returns requested in the period; withdrawn ones are not counted."),
+        "units": N_("The quantities of these returns added up."),
+        "sold": N_("Units in orders placed in the period, as far as the desk knows of orders."),
+        "lot_units": N_("Units of the lot that were sold, as the list of products says."),
+        "product_inquiries": N_(
+            "Tickets opened in the period whose words name a product of the list. A ticket counts once for each "
+            "product; merged tickets are one."
+        ),
+        "return_rate": N_(
+            "Units returned in the period of units sold in it, with the 95% interval after Wilson. Sales of one "
+            "month come back in the next, so a quarter says more than a week. No rate is shown where more came "
+            "back than the desk knows to be sold."
+        ),
+        "share": N_("Returns for this reason of all returns."),
+        "to_end": N_(
+            "From request to refund, exchange, repair or refusal, in days. Kaplan-Meier: a return that is not "
+            "over counts as longer than until now; where fewer than half are over there is no median yet."
+        ),
+        "to_refund": N_(
+            "From request to refund, in days. Kaplan-Meier: what is not over counts as longer than until now, "
+            "what ended otherwise as longer than until then."
+        ),
+        "median": N_("Half of the returns take no longer, by the Kaplan-Meier estimate."),
+        "p90": N_("Nine in ten returns take no longer, by the Kaplan-Meier estimate."),
+        "rising": N_(
+            "The last seven days are held against the eight weeks before. If nothing had changed, each case "
+            "would fall into the last week by its share of the days: the number there is then binomial, and the "
+            "probability of so many or more is computed exactly. All products and lots are tested together, so "
+            "that at most 5% of what is told is expected to be chance (Benjamini and Hochberg). Told is what has "
+            "at least 4 cases and one and a half times the pace. A product that rises only because of one lot is "
+            "told of by that lot. A desk that is younger than three weeks is not looked at."
+        ),
+    },
+    "return_finding": {
+        "none": N_("Nothing came back in this period."),
+        "reason": N_("The most frequent reason is “%(name)s”: %(count)s returns, %(share)s"),
+        "time": N_("Half of %(of)s returns are over within %(days)s days of the request"),
+        "busiest": N_("Most returns in one week: %(count)s, in the week of %(day)s"),
+        "highest": N_("%(name)s has the highest return rate: %(share)s (95 %% interval %(low)s to %(high)s)"),
+        "most_of": N_("Most frequent: %(name)s, “%(reason)s”, %(count)s times"),
+        "method": N_(
+            "Returns count by the day they were requested. Times are estimated after Kaplan and Meier, rates "
+            "have intervals after Wilson."
+        ),
+    },
+    "product_warning": {
+        "inquiries_product": N_(
+            "Inquiries about %(name)s have risen: %(count)s in seven days, %(expected)s expected"
+        ),
+        "inquiries_lot": N_(
+            "Inquiries about %(name)s, lot %(lot)s, have risen: %(count)s in seven days, %(expected)s expected"
+        ),
+        "returns_product": N_("Returns of %(name)s have risen: %(count)s in seven days, %(expected)s expected"),
+        "returns_lot": N_(
+            "Returns of %(name)s, lot %(lot)s, have risen: %(count)s in seven days, %(expected)s expected"
+        ),
+        "why": N_("%(before)s in the %(days)s days before · %(p)s · %(tested)s tested together"),
+    },
+    "warning_state": {
+        "acknowledged": N_("Acknowledged"),
+        "muted": N_("Muted"),
+    },
+    "return_behind": {
+        "returns": N_("Returns behind the number"),
+        "inquiries": N_("Inquiries behind the number"),
+    },
+    "return_row": {
+        "ticket": N_("Ticket"),
+        "subject": N_("Subject"),
+        "queue": N_("Queue"),
+        "product": N_("Product"),
+        "lot": N_("Lot"),
+        "reason": N_("Reason"),
+        "quantity": N_("Quantity"),
+        "state": N_("State"),
+        "order_number": N_("Order"),
+        "inquired_at": N_("Inquired"),
+        "asked_at": N_("Requested"),
+        "received_at": N_("Arrived"),
+        "ended_at": N_("Return completed"),
     },
 }
 for _group, _codes in _OF_RETURNS.items():
