@@ -103,6 +103,7 @@ SERVICE_SECONDS = 2.0
 PRODUCTS_SECONDS = 5.0
 RISING_EVERY = timedelta(hours=1)
 """Between two looks at whether inquiries about a product, or its returns, have risen."""
+PAST_WAITS_SECONDS = 60.0
 DAYS_AT_ONCE = 5
 """Days whose totals are counted before the log is looked at again."""
 PAST_HANDFULS = 3
@@ -172,6 +173,7 @@ class Desk:
         self._heard_of: tuple[int, int] | None = None
         self._closing = threading.Event()
         self._rising_at: datetime | None = None
+        self._products_past = -PAST_WAITS_SECONDS
         self._doors: tuple[float, dict[str, exchanges.Door]] = (-DOORS_SECONDS, {})
         self.mail_port = 0
         self._works = works
@@ -727,23 +729,29 @@ class Desk:
     async def _keep_service(self) -> None:
         """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
 
-        One process at a time counts. Folding may be done by any, and is done once.
+        One process at a time counts. Folding may be done by any, and is done once. While something happens what was
+        there before waits, a minute at most: calls and mails go first.
         """
         from helpdesk.tallies import keeping
 
-        told: dict[str, Any] = {"timezone": self.settings.timezone}
+        timezone, looked_back = self.settings.timezone, time.monotonic()
+
+        def may_go_on() -> bool:
+            return not self._closing.wait(CASES_PAUSE)
 
         def keep() -> bool:
+            nonlocal looked_back
             with self.database.alone("service") as is_free:
                 if not is_free:
                     return False
-                told["go_on"] = lambda: not self._closing.is_set()
-                keeping.follow(self.database, **told)
-                is_more = keeping.look_back(
-                    self.database, timezone=self.settings.timezone, most=PAST_HANDFULS,
-                    go_on=lambda: not self._closing.wait(CASES_PAUSE),
-                )  # fmt: skip
-                return keeping.count(self.database, now=self.clock(), most=DAYS_AT_ONCE, **told) or is_more
+                news = keeping.follow(self.database, timezone=timezone, go_on=lambda: not self._closing.is_set())
+                if news and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
+                    return False
+                looked_back = time.monotonic()
+                is_more = keeping.look_back(self.database, timezone=timezone, most=PAST_HANDFULS, go_on=may_go_on)
+                return keeping.count(
+                    self.database, timezone=timezone, now=self.clock(), most=DAYS_AT_ONCE, go_on=may_go_on
+                ) or is_more  # fmt: skip
 
         await self._ready.wait()
         while True:
@@ -762,7 +770,10 @@ class Desk:
         with self.database.alone("products") as is_free:
             if not is_free:
                 return False
-            following.follow(self.database, go_on=lambda: not self._closing.is_set())
+            news = following.follow(self.database, go_on=lambda: not self._closing.is_set())
+            if news and time.monotonic() - self._products_past < PAST_WAITS_SECONDS:
+                return False
+            self._products_past = time.monotonic()
             is_more = following.look_back(
                 self.database, now=self.clock(), most=PAST_HANDFULS, go_on=lambda: not self._closing.wait(CASES_PAUSE)
             )

@@ -40,7 +40,7 @@ MOST_RULES: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One thing an exchange of some kind may be told. Its words stand in web/words.py under its name."""
+    """One thing an exchange of some kind may be told. Its words stand in web/words/exchanges.py under its name."""
 
     name: str
     kind: Literal["text", "port", "lines", "choice", "rules"] = "text"

@@ -30,7 +30,7 @@ async def on_ticket(request: Request) -> Response:
         if not (typed.isdecimal() and len(typed) < 6):
             raise Invalid("not_a_quantity", field="quantity")
         if not form.get("reason"):
-            raise Invalid("reason_missing", field="reason")
+            raise Invalid("return_reason_missing", field="reason")
         returns.ask(
             db, found, item=form.get("item", ""), product=form.get("product", ""), lot=form.get("lot", ""),
             quantity=int(typed), reason_id=number(form["reason"]), by=agent, now=now,

@@ -104,7 +104,7 @@ def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent | None
     done: Counter[str] = Counter()
     for number, row in enumerate(rows, 2):
         if number > ROWS_MAX + 1:
-            raise Invalid("import_too_long", field="file", line=number)
+            raise Invalid("too_many_products", field="file", line=number)
         told = {name: " ".join(unicodedata.normalize("NFC", value or "").split()) for name, value in row.items()}
         if not any(told.values()):
             continue
