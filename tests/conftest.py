@@ -34,8 +34,11 @@ from web.keeping import Keeping
 
 _numbers = count(1)
 
-# How long an example takes is the machine's matter; what guards against work without end is `patience.an_end`.
-hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is the machine's matter; what guards against work without end is `patience.an_end`. The
+# examples are the same in every run, so that what fails is of the change at hand; `--hypothesis-profile=exploring`
+# looks for others.
+hypothesis_settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("any machine", hypothesis_settings.get_profile("exploring"), derandomize=True)
 hypothesis_settings.load_profile("any machine")
 
 Keeping.checks = True  # whatever a page shows again is drawn all the same, and must look alike

@@ -1,7 +1,5 @@
 """The fuzzer finds what is hidden, and finds nothing in the reader within its time; what it found once is kept here."""
 
-from pathlib import Path
-
 import pytest
 
 from helpdesk.mail import parse
@@ -34,7 +32,7 @@ def planted(raw: bytes) -> str:
 def test_a_fault_behind_several_doors_is_found_by_the_ways_it_opens_and_made_short() -> None:
     fuzzer = fuzz.Fuzzer([b"xxxxxxxx", b"yyyyyyyyyyyy"], judge=planted, room=__file__, seed=3)
     fuzzer.words = [b"\0"]
-    fuzzer.run(seconds=20)
+    fuzzer.run(mutants=400_000)
     ((fault, raw),) = fuzzer.faults
     assert fault == "fault: found" and fuzzer.found >= 3
     assert fuzzer.shortest(raw) == b"DESK"
@@ -43,7 +41,7 @@ def test_a_fault_behind_several_doors_is_found_by_the_ways_it_opens_and_made_sho
 def test_without_the_ways_the_same_fault_stays_hidden() -> None:
     fuzzer = fuzz.Fuzzer([b"xxxxxxxx", b"yyyyyyyyyyyy"], judge=planted, room="/nowhere", seed=3)
     fuzzer.words = [b"\0"]
-    fuzzer.run(seconds=0.5)
+    fuzzer.run(mutants=100_000)
     assert not fuzzer.faults and not fuzzer.found
 
 
@@ -56,9 +54,10 @@ def test_a_reader_that_raises_is_a_fault_with_its_name(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_ten_seconds_of_mutants_break_no_promise(tmp_path: Path) -> None:
+def test_some_thousand_mutants_break_no_promise() -> None:
+    """The same ones on every machine: `make fuzz` looks for others."""
     fuzzer = fuzz.Fuzzer(fuzz.seeds(), seed=20261122)
     seeded = len(fuzzer.coverage.places)
-    fuzzer.run(seconds=7)
+    fuzzer.run(mutants=2500)
     assert not fuzzer.faults, [(fault, fuzzer.shortest(raw)) for fault, raw in fuzzer.faults]
-    assert fuzzer.tried > 500 and seeded > 1000 and fuzzer.found > 0
+    assert seeded > 1000 and fuzzer.found > 0
