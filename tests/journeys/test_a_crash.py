@@ -21,7 +21,7 @@ from models import Call, CallFact, Inbound, InboundState, Message, Parked, Ticke
 from models.database import Database
 from tests import cast, postgres
 from tests.patience import until
-from tests.running import Running
+from tests.running import START_SECONDS, Running
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none
         running.kill()
         running.start()
     for sender in senders:
-        sender.join(120)
+        sender.join(2 * START_SECONDS)
     assert len(answered) == MAILS + CALLS
     database = Database(url)
     try:
@@ -87,7 +87,7 @@ def _sender(works: list[Callable[[], str]], answered: list[str]) -> threading.Th
 
     def run() -> None:
         for work in works:
-            end = time.monotonic() + 100
+            end = time.monotonic() + START_SECONDS
             while True:
                 try:
                     answered.append(work())
