@@ -1,6 +1,6 @@
 """What a rule or a macro means, as a plain sentence in either language.
 
-The one idea: supervisors decide by the sentence, not by the form. It is made of whole phrases that `web/words.py` has
+The one idea: supervisors decide by the sentence, not by the form. It is made of whole phrases that `web/words` has
 for each term and act, joined by the frames there; in Japanese every act but the last ends in its joining form.
 """
 

@@ -60,6 +60,9 @@ SYNONYMS: dict[str, str] = {
         "項目 カスタム項目 入力項目 フォーム 必須 カスタムフィールド 製造番号 custom field form required "
         "property"
     ),
+    "/admin/products": (
+        "返品 返金 交換 返品理由 商品マスタ 型番 ロット SKU カタログ 不良品 catalogue catalog sku lot refund reasons"
+    ),
     "/queues/accuracy": "AI 自動分類 学習 機械学習 分類 精度 誤り classifier training machine learning threshold",
     "/admin/guesses": "AI 緊急度 感情 言語判定 類似 推定 自動判定 sentiment urgency detection prediction similar",
     "/admin/surveys": "アンケート 満足度 CSAT NPS 評価 お客様の声 questionnaire satisfaction rating feedback",
