@@ -4,6 +4,7 @@ The idea: one table says where everything is set, and what can be set there in t
 the search over it and the command palette all read this table, so a setting that is found in one is found in all.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from web.setting_synonyms import SYNONYMS
 from web.words import N_
 
 LONGEST = 100
+_VERBS = re.compile(
+    r"[をの]?(追加|新規|作成|変更|編集|削除|登録|設定)(する|したい|したり|方法|の仕方)?(?=\s|$)"
+    r"|\b(how to|add|new|create|make|change|edit|delete|remove|set up|a|an|the)\b"
+)
+"""What is done to every setting, and so tells none from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ async def page(request: Request) -> Response:
 
 def found(typed: str, words: Callable[[str], str], other: Callable[[str], str]) -> list[dict[str, Any]]:
     """Groups as `{title, places}` and their places as `{place, holds}`, `holds` the settings that were meant."""
-    asked = _plain(typed).split()
+    asked = _meant(typed)
     groups = []
     for title, group in GROUPS:
         shown = []
@@ -203,6 +209,12 @@ def _seen(_db: Session, agent: Agent) -> dict[str, Any]:
 
 def _reader(request: Request, language: str) -> Callable[[str], str]:
     return renderer_of(request).gettext(language)
+
+
+def _meant(typed: str) -> list[str]:
+    """The words that tell settings apart: "キューを追加" and "add a queue" ask for the queue. Verbs alone are kept."""
+    plain = _plain(typed)
+    return _VERBS.sub(" ", plain).split() or plain.split()
 
 
 def _is_meant(asked: list[str], *names: str) -> bool:

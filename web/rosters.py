@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, agents, audit, invitations, rosters
+from helpdesk import access, agents, audit, invitations, queues, rosters
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.reporting import files
 from models import Agent, Role
@@ -25,7 +25,7 @@ NEW = ("name", "reading", "email", "role")
 async def page(request: Request) -> Response:
     """The two forms; what a file would do; or what it did, with the links of who is new."""
     if request.method == "GET":
-        return await _page(request)
+        return await _page(request, guided=_number(request.query_params.get("queue", "")))
     await see(request, lambda db, agent: access.supervisor(agent))
     async with request.form(max_files=1, max_part_size=4 * rosters.BYTES_MAX) as form:
         file, text, takes = form.get("file"), str(form.get("text", "")), bool(form.get("take"))
@@ -56,20 +56,23 @@ async def new(request: Request) -> Response:
     """One agent, and the link."""
     form, desk = await request.form(), desk_of(request)
     values = {name: str(form.get(name, ""))[:200].strip() for name in NEW}
+    guided = _number(str(form.get("guided", "")))
 
     def verb(db: Session, agent: Agent) -> list[tuple[Agent, str]]:
         access.supervisor(agent)
         role = Role(one_of(values["role"], tuple(Role), field="role"))
+        served = [queues.get(db, guided).id or 0] if guided else []
         made = agents.create(db, name=values["name"], reading=values["reading"], email=values["email"], role=role,
-                             password=secrets.token_urlsafe(32), by=agent, now=desk.clock())  # fmt: skip
+                             password=secrets.token_urlsafe(32), queue_ids=served, by=agent,
+                             now=desk.clock())  # fmt: skip
         return [(made, invitations.invite(db, made, now=desk.clock()))]
 
     try:
         invited, change_id = await change(request, verb)
     except (Invalid, Conflict) as error:
         errors = {str(error.facts.get("field", "")): error.code}
-        return await _page(request, values=values, errors=errors, status=422)
-    return await _page(request, invited=invited, change_id=change_id)
+        return await _page(request, values=values, errors=errors, guided=guided, status=422)
+    return await _page(request, invited=invited, change_id=change_id, guided=guided)
 
 
 async def invite(request: Request) -> Response:
@@ -103,8 +106,13 @@ async def file(request: Request) -> Response:
 async def _page(request: Request, *, lines: list[rosters.Line] | None = None, text: str = "",
                 invited: list[tuple[Agent, str]] | None = None, change_id: int | None = None,
                 values: dict[str, str] | None = None, errors: dict[str, str] | None = None,
-                status: int = 200) -> Response:  # fmt: skip
-    frame, _ = await look(request, lambda db, agent: access.supervisor(agent))
+                guided: int | None = None, status: int = 200) -> Response:  # fmt: skip
+    def verb(db: Session, agent: Agent) -> dict[str, Any]:
+        access.supervisor(agent)
+        queue = queues.get(db, guided) if guided else None
+        return {"guided": {"id": queue.id, "name": queue.called(agent.language)} if queue else None}
+
+    frame, told = await look(request, verb)
     desk = desk_of(request)
     counts = {what: sum(line.what == what for line in lines or ()) for what in words.codes("roster_what")}
     links: list[dict[str, Any]] = [
@@ -116,6 +124,11 @@ async def _page(request: Request, *, lines: list[rosters.Line] | None = None, te
         "change_id": change_id, "counts": counts, "values": values or {"role": "agent"}, "errors": errors or {},
         "columns": rosters.COLUMNS, "heads": rosters.HEADS,
     }  # fmt: skip
-    return html(request, "rosters/page.html", frame["me"]["language"], status, **frame)
+    return html(request, "rosters/page.html", frame["me"]["language"], status, **frame | told)
+
+
+def _number(typed: str) -> int | None:
+    """The queue whose guide asks for agents."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
 
 

@@ -53,6 +53,21 @@ def test_a_queue_is_led_step_by_step_until_it_works(desk: OpenDesk) -> None:
 
 
 @SQLITE
+def test_whoever_is_missing_is_added_on_the_way_and_serves_the_queue(desk: OpenDesk) -> None:
+    guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
+    here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
+    leave = re.search(r'href="(/admin/agents/import[^"]*)"', desk.as_(SATO).get(here).text)
+    assert leave
+    form = part(desk.as_(SATO).get(leave[1]).text, "main")
+    guided = re.search(r'name="guided" value="(\d+)"', form)
+    assert guided and f'href="{here}#people"' in form, "and Back leads to where one was"
+    added = guide(desk, "/admin/agents/new", guided=guided[1], name="森 花", email="mori@desk.example.jp", role="agent")
+    assert f'href="{here}#people"' in part(added, "main") and "「修理受付」の設定に戻る" in added
+    assert re.search(r"checked><span[^>]*>森 花", desk.as_(SATO).get(here).text)
+    assert desk.as_(SATO).get("/admin/agents/import?queue=999").status_code == 404
+
+
+@SQLITE
 def test_what_cannot_be_is_said_beside_its_field_and_the_rest_stays_typed(desk: OpenDesk) -> None:
     taken = desk.as_(SATO).post("/admin/queues/guide", data={"name": "返品2", "name_en": "Returns"})
     assert taken.status_code == 422 and 'name="slug"' in taken.text, "only then a short name is asked for"

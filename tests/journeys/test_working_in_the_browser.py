@@ -9,7 +9,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.cast import AIKO, AKIRA
+from tests.cast import AIKO, AKIRA, SATO
 from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
 from tests.patience import until
 
@@ -166,3 +166,27 @@ def test_a_page_that_is_left_in_the_middle_of_a_word_sends_it_along(office: Offi
     until(lambda: aiko.request.get(f"/drafts/reply-{number}", headers={"accept": "application/json"}).json()["version"])
     aiko.goto(address)
     expect(aiko.locator(box)).to_have_value("途中ま")
+
+
+def test_a_password_stays_in_its_field_while_one_looks_what_saving_would_change(office: Office) -> None:
+    sato = office.page(SATO, "/admin/mailboxes/new")
+    typed = {"name": "修理", "host": "imap.example.jp", "user": "repairs", "secret": "nobody knows"}
+    for field, words in typed.items():
+        sato.locator(f"#f-{field}").fill(words)
+    look = sato.get_by_role("button", name="変更点を確認")
+    look.click()
+    expect(sato.locator("#will")).to_contain_text("imap.example.jp")
+    expect(sato.locator("#will")).to_be_focused()
+    expect(sato.locator("[data-unkept]")).to_have_count(0)  # nothing has to be typed again
+    sato.locator("#f-port").fill("99999")
+    look.click()
+    expect(sato.locator("#f-port")).to_have_attribute("aria-invalid", "true")
+    expect(sato.locator("#f-port")).to_be_focused()
+    expect(sato.locator("#will")).to_have_count(0)
+    sato.locator("#f-port").fill("993")
+    look.click()
+    expect(sato.locator("#will")).to_be_visible()
+    expect(sato.locator("[aria-invalid]")).to_have_count(0)
+    expect(sato.locator("#f-secret")).to_have_value("nobody knows")
+    assert sato.url.endswith("/admin/mailboxes/new"), "and the page is the one that was opened"
+    office.complaints = [said for said in office.complaints if "status of 422" not in said]  # the port, as it should

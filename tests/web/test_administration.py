@@ -70,6 +70,12 @@ def test_a_setting_is_found_by_its_other_names(desk: OpenDesk) -> None:
     assert len(found(desk, "テンプレート")) <= 3, "and few others with it"
 
 
+def test_what_is_to_be_done_with_a_setting_does_not_hide_it(desk: OpenDesk) -> None:
+    for words in ("キューを追加", "キュー 追加", "キューの設定方法", "add a queue", "How to create a new queue"):
+        assert found(desk, words)[0] == "/admin/queues", words
+    assert "/admin/agents" in found(desk, "追加"), "a verb alone is looked for all the same"
+
+
 def test_words_nothing_goes_by_lead_on(desk: OpenDesk) -> None:
     assert found(desk, "zzz") == []
     page = part(desk.as_(SATO).get("/admin?q=zzz").text, "settings")

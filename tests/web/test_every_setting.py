@@ -106,7 +106,7 @@ def test_every_field_of_every_setting_is_explained(desk: OpenDesk) -> None:
     fields = [(path, page, of, told) for path, page in pages.items() for of, told in page.fields]
     assert len(fields) > 450
     bare = [(path, of.get("name")) for path, page, of, told in fields if not any(page.words.get(each) for each in told)]
-    assert not bare
+    assert not bare, "\n".join(map(str, bare))
 
 
 def home_of(path: str) -> str:
