@@ -273,8 +273,8 @@ LIMITS = [
     "those lean to the hopeful.",
     "Words that point to one queue while the wish belongs to another are the usual mistake, above all fault against "
     "return, return against parcel, and two wishes in one message.",
-    "The last author's texts were written after reading mistakes made on all others but two, part of them retelling what "
-    "was missed in the two natural ones: figures on those lean to the hopeful.",
+    "The last author's texts were written after reading mistakes made on all others but two, part of them retelling "
+    "what was missed in the two natural ones: figures on those lean to the hopeful.",
     "Texts in other languages, sarcasm and transcripts with many recognition errors were not measured.",
     "It knows five queues. For others, train with examples of your own.",
 ]

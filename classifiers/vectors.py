@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,7 +191,9 @@ _LONG_VOWEL = np.uint64(ord("ー"))
 _RU = np.uint64(ord("る"))
 
 
-def _with(hashes: Hashes, rows: NDArray[np.int32], own: Hashes, meant: NDArray[np.int32]) -> tuple[Hashes, NDArray[Any]]:
+def _with(
+    hashes: Hashes, rows: NDArray[np.int32], own: Hashes, meant: NDArray[np.int32]
+) -> tuple[Hashes, NDArray[np.int32]]:
     """Sorted hashes and their rows with a few more among them, which take the place of what they are equal to."""
     own, first = np.unique(own, return_index=True)
     meant = meant[first]
