@@ -5,9 +5,11 @@ Japanese. `Unreachable` and `Rejected` are the adapters' words, shared with `cti
 growing pauses, the second is not.
 """
 
+import traceback
+
 from cti import Rejected, Unreachable
 
-__all__ = ["Conflict", "DeskError", "Invalid", "NotAllowed", "NotFound", "Rejected", "Unreachable"]
+__all__ = ["Conflict", "DeskError", "Invalid", "NotAllowed", "NotFound", "Rejected", "Unreachable", "place_of"]
 
 
 class DeskError(Exception):
@@ -37,3 +39,12 @@ class Conflict(DeskError):
 
 class Invalid(DeskError):
     """What was typed or sent cannot be understood. `facts["field"]` names the field where there is one."""
+
+
+def place_of(error: Exception) -> str:
+    """Exception and the innermost lines of ours, without values: enough for an engineer, nothing of a customer."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
+    return f"{type(error).__name__} at {places}"

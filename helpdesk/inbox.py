@@ -7,7 +7,6 @@ crash loses nothing: whatever is still waiting at the next start is read then.
 import hashlib
 import logging
 import re
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import defer, make_transient_to_detached
 from sqlmodel import Session, col, select
 
-from helpdesk.errors import Conflict
+from helpdesk.errors import Conflict, place_of
 from helpdesk.events import MailIgnored, ParkedSettled, SomethingParked, emit
 from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind, Redelivery
 from models.database import Prepared
@@ -342,15 +341,6 @@ def open_query() -> sa.Select[int]:
 def _within(db: Session, parked: Parked) -> Sequence[Parked]:
     """What waits with it, for the same reason and from the same sender."""
     return db.exec(select(Parked).where(Parked.within_id == parked.id, col(Parked.settled_at).is_(None))).all()
-
-
-def place_of(error: Exception) -> str:
-    """Exception and the innermost lines of ours, without values: enough for an engineer, nothing of a customer."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = " < ".join(
-        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
-    )
-    return f"{type(error).__name__} at {places}"
 
 
 def _settle(db: Session, parked: Parked, settlement: str, *, by: Agent, now: datetime) -> None:

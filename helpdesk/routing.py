@@ -28,7 +28,7 @@ class Decision:
     """A queue and the voice that chose it."""
 
     queue_id: int
-    reason: str  # by_address, by_dialed_number, by_overflow and so on: web/words.py names them
+    reason: str  # by_address, by_dialed_number, by_overflow and so on: web/words/tickets.py names them
     prediction: Prediction | None = None
     threshold: float | None = None  # the one in force when it was decided; None where nothing was predicted
     words: tuple[Reason, ...] = ()  # key words that decided, where they did

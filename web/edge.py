@@ -20,10 +20,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, inbox, pops, views, ways
+from helpdesk import agents, pops, views, ways
 from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
-from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound
+from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, place_of
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
 from models import Agent, Presence, Role
@@ -63,6 +63,11 @@ def desk_of(connection: HTTPConnection) -> Desk:
     """The open desk."""
     desk: Desk = connection.app.state.desk
     return desk
+
+
+def own_address(request: Request) -> str:
+    """Where this desk is, for addresses that are handed on: "https://desk.example.com", without a path."""
+    return desk_of(request).settings.public_url or str(request.base_url).rstrip("/")
 
 
 def renderer_of(connection: HTTPConnection) -> Renderer:
@@ -278,7 +283,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_crash(request: Request, error: Exception) -> Response:
     """Our own mistake: said plainly, told in the log, nothing of it on the page."""
-    logger.error("request failed: %s %s: %s", request.method, request.url.path, inbox.place_of(error))
+    logger.error("request failed: %s %s: %s", request.method, request.url.path, place_of(error))
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse("server error", 500)
     answer = html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))

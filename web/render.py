@@ -3,7 +3,7 @@
 The one idea: a page and a fragment come out of the same environment and the same template file, so what arrives over
 a socket equals what a reload shows. There is one environment per language; nothing in a template asks which one, save
 `lang`. Templates choose and loop. Everything that needs arithmetic (time, phone, size, money) is a filter here, and
-every code of the desk becomes a sentence in `web/words.py`.
+every code of the desk becomes a sentence in `web/words`.
 """
 
 import functools

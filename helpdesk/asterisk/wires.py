@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,9 +26,9 @@ from cti.asterisk import PRESENTATION, Ask, Machine, Open, keep
 from helpdesk import exchanges, seals
 from helpdesk.asterisk.connection import Access, Connection, access_of, connected
 from helpdesk.customers import contact_points
-from helpdesk.errors import Rejected, Unreachable
-from helpdesk.inbox import place_of
-from helpdesk.runtime import leases
+from helpdesk.errors import Rejected, Unreachable, place_of
+from helpdesk.runtime import attending
+from helpdesk.runtime.attending import Attendants
 from helpdesk.settings import Settings
 from models import Call, CallState, Exchange, ExchangeKind
 from models.database import Database
@@ -44,20 +43,13 @@ MOST_UNWRITTEN = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """Seconds. The pause after the n-th failure in a row is the first one doubled n-1 times, and at most the last."""
+class Pace(attending.Pace):
+    """Seconds, as of everything that is attended to."""
 
-    sweep: float = 5.0  # between two looks at which exchanges there are
-    lease: float = 30.0
     answer: float = 3.0  # for a caller's presentation; without one the number counts as withheld
     sync: float = 600.0  # between two listings of all channels, in case an end was not told
     unreachable: tuple[float, float] = (1.0, 60.0)
     rejected: tuple[float, float] = (30.0, 600.0)
-
-    def pause(self, error: Exception, failures: int) -> float:
-        """How long to leave the exchange alone."""
-        first, last = self.rejected if isinstance(error, Rejected) else self.unreachable
-        return float(min(first * 2 ** min(failures - 1, 20), last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,92 +83,28 @@ class _Wire:
     number: int = 0
 
 
-class Wires:
+class Wires(Attendants):
     """Holds the connections of one process. `keep` commits what was heard and folds it."""
+
+    kind = "exchange"
+    pace: Pace
 
     def __init__(
         self, database: Database, settings: Settings, *, clock: Callable[[], datetime], keep: Keep,
         pace: Pace | None = None,
     ) -> None:  # fmt: skip
+        super().__init__(database, clock=clock)
         self.pace = pace or Pace()
-        self._database, self._settings, self._clock, self._keep = database, settings, clock, keep
-        self._holder = f"wires-{uuid.uuid4().hex[:12]}"
-        self._tasks: dict[int, tuple[int, asyncio.Task[None]]] = {}
-        self._supervisor: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
+        self._settings, self._keep = settings, keep
 
-    async def start(self) -> None:
-        """Begin with every active Asterisk."""
-        self._supervisor = asyncio.create_task(self._supervise(), name="exchanges")
-
-    async def stop(self) -> None:
-        """Let go of every exchange and every lease. What was heard is committed first."""
-        if self._supervisor:
-            await _ended(self._supervisor)
-            self._supervisor = None
-        await asyncio.gather(*(_ended(task) for _, task in self._tasks.values()))
-        self._tasks.clear()
-
-    def wake(self) -> None:
-        """An exchange was set up or changed: do not wait for the next sweep."""
-        self._changed.set()
-
-    async def _supervise(self) -> None:
-        while True:
-            self._changed.clear()
-            try:
-                wanted = await self._database.read(active)
-                for exchange_id, (version, task) in list(self._tasks.items()):
-                    if wanted.get(exchange_id) != version or task.done():
-                        await _ended(task)
-                        del self._tasks[exchange_id]
-                for exchange_id, version in wanted.items():
-                    if exchange_id not in self._tasks:
-                        task = asyncio.create_task(self._hold(exchange_id), name=f"exchange {exchange_id}")
-                        self._tasks[exchange_id] = (version, task)
-            except Exception as error:
-                logger.error("the list of exchanges could not be read (%s); trying again", place_of(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.pace.sweep):
-                    await self._changed.wait()
-
-    async def _hold(self, exchange_id: int) -> None:
-        """Listen to an exchange for as long as this process has its lease; else try for it again and again."""
-        try:
-            while True:
-                if await self._lease(exchange_id):
-                    work = asyncio.create_task(self._attend(exchange_id))
-                    holding = asyncio.create_task(self._keep_lease(exchange_id))
-                    try:
-                        await asyncio.wait((work, holding), return_when=asyncio.FIRST_COMPLETED)
-                    finally:
-                        await _ended(work)
-                        await _ended(holding)
-                await asyncio.sleep(self.pace.sweep)
-        finally:
-            with contextlib.suppress(Exception):
-                await asyncio.shield(self._database.write(leases.release, f"exchange-{exchange_id}", self._holder))
-
-    async def _lease(self, exchange_id: int) -> bool:
-        return await self._database.write(
-            leases.renew, f"exchange-{exchange_id}", self._holder, seconds=self.pace.lease, now=self._clock()
+    def wanted(self, db: Session) -> dict[int, int]:
+        """Every active Asterisk."""
+        found = sa.select(col(Exchange.id), col(Exchange.version)).where(
+            col(Exchange.is_active), col(Exchange.kind) == ExchangeKind.ASTERISK
         )
+        return {exchange_id: version for exchange_id, version in db.execute(found)}
 
-    async def _keep_lease(self, exchange_id: int) -> None:
-        """Renew it in time; returns when somebody else has it."""
-        renewed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(self.pace.lease / 3)
-            try:
-                if not await self._lease(exchange_id):
-                    return
-                renewed_at = time.monotonic()
-            except Exception as error:
-                logger.warning("the lease of exchange %s could not be renewed (%s)", exchange_id, type(error).__name__)
-                if time.monotonic() - renewed_at > self.pace.lease * 0.8:
-                    return
-
-    async def _attend(self, exchange_id: int) -> None:
+    async def attend(self, exchange_id: int) -> None:
         """Sign in and listen, for ever; after a failure with a pause."""
         exchange = await self._database.read(lambda db: db.get(Exchange, exchange_id))
         if exchange is None:
@@ -202,7 +130,7 @@ class Wires:
                 with contextlib.suppress(Exception):
                     async with asyncio.timeout(5):
                         await wire.is_written.wait()
-            await _ended(writing)
+            await self.ended(writing)
 
     async def _failed(self, exchange_id: int, error: Exception) -> None:
         expected = isinstance(error, Unreachable | Rejected)
@@ -317,14 +245,6 @@ class Wires:
 # --- rows
 
 
-def active(db: Session) -> dict[int, int]:
-    """Which are to be listened to, each with its version."""
-    wanted = sa.select(col(Exchange.id), col(Exchange.version)).where(
-        col(Exchange.is_active), col(Exchange.kind) == ExchangeKind.ASTERISK
-    )
-    return {exchange_id: version for exchange_id, version in db.execute(wanted)}
-
-
 def source_of(exchange: Exchange) -> str:
     """As in `Call.source`."""
     return f"asterisk:{exchange.name}"
@@ -364,11 +284,3 @@ def _connected(db: Session, exchange_id: int, *, now: datetime) -> None:
     """It is signed in to, and what runs there is known."""
     if exchange := db.get(Exchange, exchange_id):
         exchanges.heard(db, exchange, now=now)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel it and wait until it is over, whichever way."""
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("an exchange's task broke: %s", place_of(error) if isinstance(error, Exception) else error)

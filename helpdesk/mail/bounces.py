@@ -32,7 +32,7 @@ KNOWN: Final = frozenset(
     {"5.1.1", "5.1.2", "5.1.10", "5.1", "5.2.1", "5.2.2", "5.2.3", "5.2", "5.3.4", "5.3", "5.4", "5.6", "5.7", "5",
      "4.2.2", "4.4", "4.7", "4", ""}
 )  # fmt: skip
-"""The statuses that have words of their own (web/words.py, group "bounce"); others are said as the nearest."""
+"""The statuses that have words of their own (web/words/mail.py, group "bounce"); others are said as the nearest."""
 
 _ABOUT_THE_MAIL = ("5.2.3", "5.3.4", "5.6.")  # too large, or not to be read: another mail may well arrive
 _NOBODY = re.compile(

@@ -9,20 +9,21 @@ import asyncio
 import contextlib
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlmodel import Session
+
 from helpdesk import mailboxes
-from helpdesk.errors import NotFound, Rejected, Unreachable
-from helpdesk.inbox import place_of
+from helpdesk.errors import NotFound, Rejected, Unreachable, place_of
 from helpdesk.mail import imap, oauth, send
 from helpdesk.mail.imap import Connection, Letter
 from helpdesk.mailboxes import Access, Progress
-from helpdesk.runtime import leases
+from helpdesk.runtime import attending
+from helpdesk.runtime.attending import Attendants
 from helpdesk.settings import Settings
 from models import Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
 from models.database import Database
@@ -36,18 +37,11 @@ IDLE_SECONDS = 540.0  # then asked anew (RFC 2177 allows 29 minutes; some router
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """Seconds. The pause after the n-th failure in a row is the first one doubled n-1 times, and at most the last."""
+class Pace(attending.Pace):
+    """Seconds, as of everything that is attended to."""
 
-    sweep: float = 5.0  # between two looks at which mailboxes there are
-    lease: float = 30.0
     unreachable: tuple[float, float] = (1.0, 300.0)
     rejected: tuple[float, float] = (60.0, 1800.0)
-
-    def pause(self, error: Exception, failures: int) -> float:
-        """How long to leave the server alone."""
-        first, last = self.rejected if isinstance(error, Rejected) else self.unreachable
-        return float(min(first * 2 ** min(failures - 1, 20), last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +76,24 @@ _PLACES = {
 }  # fmt: skip
 
 
-class Collector:
+class Collector(Attendants):
     """Holds the connections of one process. `arrived` is called when mail was committed."""
+
+    kind = "mailbox"
 
     def __init__(
         self, database: Database, settings: Settings, *, clock: Callable[[], datetime], arrived: Callable[[], None],
         pace: Pace | None = None,
     ) -> None:  # fmt: skip
+        super().__init__(database, clock=clock)
         self.pace = pace or Pace()
-        self._database, self._settings, self._clock, self._arrived = database, settings, clock, arrived
-        self._holder = f"collector-{uuid.uuid4().hex[:12]}"
-        self._tasks: dict[int, tuple[int, asyncio.Task[None]]] = {}
-        self._supervisor: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
+        self._settings, self._arrived = settings, arrived
         self._tokens: dict[int, tuple[float, str]] = {}
         self._careful: set[int] = set()  # mailboxes whose line broke in the middle of several mails
 
-    async def start(self) -> None:
-        """Begin with every active mailbox."""
-        self._supervisor = asyncio.create_task(self._supervise(), name="mailboxes")
-
-    async def stop(self) -> None:
-        """Let go of every server and every lease. What is being committed is finished first."""
-        if self._supervisor:
-            await _ended(self._supervisor)
-            self._supervisor = None
-        tasks = [task for _, task in self._tasks.values()]
-        await asyncio.gather(*(_ended(task) for task in tasks))
-        self._tasks.clear()
-
-    def wake(self) -> None:
-        """A mailbox was set up or changed: do not wait for the next sweep."""
-        self._changed.set()
+    def wanted(self, db: Session) -> dict[int, int]:
+        """Every active mailbox."""
+        return mailboxes.active(db)
 
     async def once(self) -> list[Looked]:
         """One look into every active mailbox that no other process holds, one after the other. Instead of `start`."""
@@ -121,10 +101,10 @@ class Collector:
         looked = []
         for mailbox_id in await self._database.read(mailboxes.active):
             mailbox = await self._database.read(mailboxes.get, mailbox_id)
-            if not await self._lease(mailbox_id):
+            if not await self.lease(mailbox_id):
                 looked.append(Looked(mailbox_id, mailbox.name, 0, "mailbox_held"))
                 continue
-            holding = asyncio.create_task(self._keep_lease(mailbox_id))
+            holding = asyncio.create_task(self.keep_lease(mailbox_id))
             try:
                 async with self._session(mailbox) as (connection, uidvalidity, uidnext):
                     fetched, error, detail = await self._empty(connection, mailbox, uidvalidity, uidnext)
@@ -134,71 +114,13 @@ class Collector:
                     Looked(mailbox_id, mailbox.name, 0, await self._failed(mailbox_id, error), _detail(error))
                 )
             finally:
-                await _ended(holding)
-                await self._release(mailbox_id)
+                await self.ended(holding)
+                await self.release(mailbox_id)
         return looked
 
-    async def _supervise(self) -> None:
-        while True:
-            self._changed.clear()
-            try:
-                wanted = await self._database.read(mailboxes.active)
-                for mailbox_id, (version, task) in list(self._tasks.items()):
-                    if wanted.get(mailbox_id) != version or task.done():
-                        await _ended(task)
-                        self._tokens.pop(mailbox_id, None)
-                        del self._tasks[mailbox_id]
-                for mailbox_id, version in wanted.items():
-                    if mailbox_id not in self._tasks:
-                        task = asyncio.create_task(self._hold(mailbox_id), name=f"mailbox {mailbox_id}")
-                        self._tasks[mailbox_id] = (version, task)
-            except Exception as error:
-                logger.error("the list of mailboxes could not be read (%s); trying again", place_of(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.pace.sweep):
-                    await self._changed.wait()
-
-    async def _hold(self, mailbox_id: int) -> None:
-        """Attend to a mailbox for as long as this process has its lease; else try for it again and again."""
-        try:
-            while True:
-                if await self._lease(mailbox_id):
-                    work = asyncio.create_task(self._attend(mailbox_id))
-                    holding = asyncio.create_task(self._keep_lease(mailbox_id))
-                    try:
-                        await asyncio.wait((work, holding), return_when=asyncio.FIRST_COMPLETED)
-                    finally:
-                        await _ended(work)
-                        await _ended(holding)
-                await asyncio.sleep(self.pace.sweep)
-        finally:
-            await self._release(mailbox_id)
-
-    async def _lease(self, mailbox_id: int) -> bool:
-        return await self._database.write(
-            leases.renew, f"mailbox-{mailbox_id}", self._holder, seconds=self.pace.lease, now=self._clock()
-        )
-
-    async def _keep_lease(self, mailbox_id: int) -> None:
-        """Renew it in time; returns when somebody else has it."""
-        renewed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(self.pace.lease / 3)
-            try:
-                if not await self._lease(mailbox_id):
-                    return
-                renewed_at = time.monotonic()
-            except Exception as error:
-                logger.warning("the lease of mailbox %s could not be renewed (%s)", mailbox_id, type(error).__name__)
-                if time.monotonic() - renewed_at > self.pace.lease * 0.8:
-                    return
-
-    async def _release(self, mailbox_id: int) -> None:
-        with contextlib.suppress(Exception):
-            await asyncio.shield(self._database.write(leases.release, f"mailbox-{mailbox_id}", self._holder))
-
-    async def _attend(self, mailbox_id: int) -> None:
+    async def attend(self, mailbox_id: int) -> None:
         """Empty it and wait for more, for ever; after a failure with a pause."""
+        self._tokens.pop(mailbox_id, None)  # it may be another user's by now
         failures = 0
         while True:
             try:
@@ -426,11 +348,3 @@ def _is_wanted(letter: Letter, progress: Progress) -> bool:
 def _chunks(uids: list[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(uids), size):
         yield uids[start : start + size]
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel it and wait until it is over, whichever way."""
-    task.cancel()
-    await asyncio.wait((task,))
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("a mailbox's task broke: %s", place_of(error) if isinstance(error, Exception) else error)

@@ -1,7 +1,7 @@
 """What can come of a mail: the codes in `Inbound.outcome`, and the kinds they are counted as.
 
 The one idea: every mail ends in exactly one of them, so what was kept on a day is what its kinds add up to. The
-sentences that say a code to people are in web/words.py, group "outcome"; for what was set aside, in group "error".
+sentences that say a code to people are in web/words, group "outcome"; for what was set aside, in group "error".
 """
 
 from typing import Final, Literal

@@ -21,7 +21,7 @@ LOCALE = WEB / "locale"
 NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Saturday
 METHODS = [
     ("templates/**.html", "jinja2"),
-    *((f"{name}.py", "python") for name in ("words", "shortcuts", "palette", "render", "administration",
+    *((f"{name}.py", "python") for name in ("words/**", "shortcuts", "palette", "render", "administration",
                                       "setting_words")),
 ]
 
@@ -340,6 +340,11 @@ def test_translations_name_the_same_facts() -> None:
 def test_every_code_has_a_japanese_sentence(renderer: Renderer, group: str, code: str) -> None:
     said = words.sentence(renderer.gettext("ja"), group, code)
     assert re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", said), said
+
+
+def test_a_group_of_words_stands_in_one_place_only() -> None:
+    with pytest.raises(ValueError, match="reports has groups again that stand elsewhere: change"):
+        words.joined({"reviews": {"change": {"up": "Up"}}, "reports": {"change": {"rising": "rising"}}})
 
 
 def test_a_code_nobody_knows_is_shown_and_never_blank(renderer: Renderer) -> None:

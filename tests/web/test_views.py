@@ -26,6 +26,8 @@ from models import (
 )
 from tests.cast import AIKO, BEN, MONDAY, SATO, TANAKA, OpenDesk, Person, text_of
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 def open_tickets(desk: OpenDesk, slug: str = "tech_support", count: int = 1, **values: object) -> list[int]:
     """Tickets in a queue, each a minute younger than the one before; columns as given."""
@@ -293,6 +295,7 @@ def test_views_are_renamed_reordered_deleted_and_the_deletion_taken_back(desk: O
     assert desk.count(SavedView) == 1
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "fields",
     [

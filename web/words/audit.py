@@ -1,0 +1,56 @@
+"""The record of who did what."""
+
+from web.words.marks import N_
+
+WORDS: dict[str, dict[str, str]] = {
+    "audit_kind": {
+        "settings": N_("Settings and agents"),
+        "sign_ins": N_("Sign-ins"),
+        "customers": N_("Customers"),
+        "exports": N_("Files taken out"),
+        "mail": N_("Mail set aside"),
+        "tickets": N_("Tickets"),
+    },
+    "audit": {
+        "setting_changed": N_("Changed settings"),
+        "takes_back": N_("Took back a change of settings"),
+        "router_changed": N_("Let another version of the classifier speak"),
+        "training_changed": N_("Had the classifier learn"),
+        "wall_made": N_("Made the address of a wallboard"),
+        "wall_revoked": N_("Revoked the address of a wallboard"),
+        "sending_domain_key_made": N_("Made a signing key for %(name)s"),
+        "sending_domain_on": N_("Let mail of %(name)s be signed"),
+        "sending_domain_off": N_("Let mail of %(name)s be signed no more"),
+        "sending_domain_key_deleted": N_("Deleted the signing key of %(name)s"),
+        "sending_domain_checked": N_("Checked the DNS records of %(name)s"),
+        "signed_in": N_("Signed in to the desk"),
+        "signed_out": N_("Signed out"),
+        "sign_in_refused": N_("Sign-in refused: wrong password for %(agent)s"),
+        "sign_in_unknown": N_("Sign-in refused: nobody has this address"),
+        "customer_added": N_("Made a customer's record"),
+        "customer_changed": N_("Changed a customer's record"),
+        "api_token_changed": N_("Made or revoked a key for a program"),
+        "schedule_changed": N_("Changed who gets a report by mail"),
+        "table_exported": N_("Took a table out as a file"),
+        "parked_settled": N_("Decided what becomes of a mail that was set aside (no. %(number)s)"),
+        "message_queued": N_("Wrote to the customer"),
+        "note_added": N_("Added a note"),
+    },
+    "audit_column": {
+        "at": N_("Time"),
+        "by": N_("By whom"),
+        "kind": N_("Kind"),
+        "what": N_("What was done"),
+        "ticket": N_("Ticket"),
+        "changes": N_("Before → after"),
+    },
+    "table": {
+        "calls": N_("Report of calls"),
+        "reviews": N_("Quality reviews"),
+        "feedback": N_("Customer feedback"),
+        "topics": N_("Topics of the report"),
+        "audit": N_("Audit"),
+        "agents": N_("Agents"),
+        "forecast": N_("Forecast"),
+    },
+}
