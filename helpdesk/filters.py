@@ -247,6 +247,7 @@ class _Branch:
 
     prefix: tuple[Any, ...]
     rest: tuple[Any, ...] = ()
+    is_urgent: bool = False  # of the index of what is urgent, which holds queue and assignee as well
 
 
 class _Question:
@@ -298,7 +299,7 @@ class _Question:
             left.pop("urgent")
             rest = [*self._conditions(left), *self._any(), *self._seen(), *self._in_queues(asked_queues)]
             shown = sa.true() if preferences.shown(self.db, "urgency") else sa.false()
-            return [_Branch((_text("state = 'open'"), col(Ticket.is_urgent), shown))], rest
+            return [_Branch((_text("state = 'open'"), col(Ticket.is_urgent), shown), is_urgent=True)], rest
         whose = left.get("assignee", ())
         people = [self.agent.id if value == "me" else int(value) for value in whose if value not in _NO_ONE]
         found: list[_Branch] = []
@@ -362,6 +363,8 @@ class _Question:
             ids = sa.select(within.c[0])
             return [sa.select(name, hit, looked).select_from(Ticket).where(col(Ticket.id).in_(ids))]
         branches, rest = self.branches(SORTS["newest"])
+        if self.asked.all.keys() == {"state", "urgent"} and not self.asked.any and branches and branches[0].is_urgent:
+            return [self._urgent(name, branches[0])]
         parts: list[Any] = []
         for branch in branches:
             if not rest and not branch.rest:
@@ -374,6 +377,14 @@ class _Question:
             ids = sa.select(within.c[0])
             parts.append(sa.select(name, hit, looked).select_from(Ticket).where(col(Ticket.id).in_(ids)))
         return parts
+
+    def _urgent(self, name: Any, branch: _Branch) -> Any:
+        """How many of the urgent ones the agent may see: their index says so itself, and no ticket is looked at."""
+        order = (col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
+        newest = sa.select(col(Ticket.queue_id), col(Ticket.assignee_id)).where(*branch.prefix).order_by(*order)
+        within = newest.limit(GLANCE + 1).subquery()
+        seen = sa.and_(sa.true(), *self._seen(within.c.queue_id, within.c.assignee_id))
+        return sa.select(name, sa.func.count().filter(seen), sa.func.count() > GLANCE).select_from(within)
 
     def _narrow(self) -> list["sa.Select[Any]"]:
         """The ids of tickets that one condition alone leaves, for those conditions with an index of their own."""
@@ -414,10 +425,13 @@ class _Question:
     def _in_queues(self, queue_ids: Sequence[int]) -> tuple[sa.ColumnElement[bool], ...]:
         return (self.plain("queue_id").in_(queue_ids),) if queue_ids else ()
 
-    def _seen(self) -> list[sa.ColumnElement[bool]]:
+    def _seen(self, queue_id: Any = None, assignee_id: Any = None) -> list[sa.ColumnElement[bool]]:
+        """What makes a ticket one the agent may see, where these two are read from its table or from elsewhere."""
         if self.served is None:
             return []
-        return [sa.or_(self.plain("queue_id").in_(self.served), self.plain("assignee_id") == self.me)]
+        queue_id = self.plain("queue_id") if queue_id is None else queue_id
+        assignee_id = self.plain("assignee_id") if assignee_id is None else assignee_id
+        return [sa.or_(queue_id.in_(self.served), assignee_id == self.me)]
 
     def _any(self) -> list[sa.ColumnElement[bool]]:
         return [sa.or_(*self._conditions(self.asked.any))] if self.asked.any else []

@@ -5,18 +5,40 @@ names outright is the same for ever. Such calls become the text they answer with
 around it: what is left to do for a page is what depends on somebody's data.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from jinja2 import Environment, nodes
+from jinja2 import Environment, Template, nodes
+from jinja2.environment import TemplateModule
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
+MADE = "made_for_this_page"
+"""Under this name a page is handed an empty dictionary, for the macros made for it."""
+
+
+class SharedTemplate(Template):
+    """A file of macros that depend on nothing but their arguments and the page's own values is made once for a page,
+    however many of the files the page is put together from import it."""
+
+    def make_module(
+        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> TemplateModule:
+        made: dict[str | None, TemplateModule] | None = (vars or {}).get(MADE)
+        if made is None or self.name not in self.environment.once:  # type: ignore[attr-defined]
+            return super().make_module(vars, shared, locals)
+        if self.name not in made:
+            made[self.name] = super().make_module(vars, shared)
+        return made[self.name]
+
 
 class FoldingEnvironment(Environment):
-    """An environment whose `settled` are functions that answer the same whenever they are asked the same."""
+    """An environment whose `settled` are functions that answer the same whenever they are asked the same. `once` are
+    the files that `SharedTemplate` speaks of."""
 
     settled: Mapping[str, Callable[..., Any]] = {}
+    once: Collection[str] = ()
+    template_class = SharedTemplate
 
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False

@@ -48,6 +48,9 @@ CHECK_SECONDS = 15.0
 GATHER_SECONDS = 1.0
 """How long a line that was just told that a region is stale is not told so again, unless there is more to say: its page
 fetches no region more often."""
+FETCHES_A_SECOND = 100
+"""How many pages may fetch the rail in a second, which stands on all of them. With more pages than that each does so
+more seldom: while something changes all the time five hundred show counts that are up to five seconds old."""
 SAID_MAX, SAID_MOST = 200, 12
 """Characters of a page's word, and words in a second; what is more is not heard."""
 HERE = "tickets/_here.html"
@@ -322,7 +325,8 @@ class Hub:
             more = tuple(region for region in line.owed if region not in stale) if line.owed else ()
             line.has_heard((*stale, *more), now)
             if (*mine, *more) not in texts:
-                texts[*mine, *more] = _encode(self._number, [*(ops[index] for index in mine), *map(_stale, more)])
+                told = [*(ops[index] for index in mine), *map(_stale, more)]
+                texts[*mine, *more] = _encode(self._number, told, self._pause())
             line.put(texts[*mine, *more])
 
     def _pay(self) -> None:
@@ -336,8 +340,13 @@ class Hub:
             if owed := tuple(line.owed):
                 line.has_heard(owed, now)
                 if owed not in texts:
-                    texts[owed] = _encode(self._number, map(_stale, owed))
+                    texts[owed] = _encode(self._number, map(_stale, owed), self._pause())
                 line.put(texts[owed])
+
+    def _pause(self) -> int:
+        """Milliseconds between two looks of a page at its rail; 0 where pages may choose, which take a second."""
+        seconds = len(self._lines) / FETCHES_A_SECOND
+        return round(seconds * 1000) if seconds > 1 else 0
 
     def _listening(self) -> None:
         """Who listens has changed."""
@@ -573,8 +582,9 @@ def _reload(number: int) -> str:
     return json.dumps({"n": number, "do": [{"reload": True}]})
 
 
-def _encode(number: int, ops: Iterable[Op]) -> str:
-    return json.dumps({"n": number, "do": [op.do for op in ops]}, ensure_ascii=False, separators=(",", ":"))
+def _encode(number: int, ops: Iterable[Op], pause: int = 0) -> str:
+    frame = {"n": number, "do": [op.do for op in ops], **({"pause": pause} if pause else {})}
+    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
 
 
 async def _first(*works: Coroutine[Any, Any, None]) -> None:

@@ -49,7 +49,7 @@ class Renderer:
 
     def page(self, template: str, lang: str, **context: Any) -> str:
         """A whole page. A name the template needs and `context` lacks is an error, never an empty place."""
-        return self._environments[lang].get_template(template).render(**context)
+        return self._environments[lang].get_template(template).render(context, **{folding.MADE: {}})
 
     def fragment(self, template: str, lang: str, **context: Any) -> str:
         """One region, by the very file the page includes; it begins with the region's own element."""
@@ -83,6 +83,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         extensions=[Keeping],
     )
     environment.extensions[Keeping.identifier].zone = zone  # type: ignore[attr-defined]
+    environment.once = {"components.html"}
     environment.settled = {
         "_": folding.words(gettext),
         "icon": icon,

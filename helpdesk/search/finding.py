@@ -212,14 +212,17 @@ def _tickets(
         return min(total, LOOKED_AT), total > LOOKED_AT, ranked
     most = LOOKED_AT if where else COUNTED
     hit = _hits(db, asked, most + 1)
-    all_hits = sa.select(sa.func.count()).select_from(_hits(db, asked, most + 1)).scalar_subquery()
-    counted: Any = sa.select(
-        sa.func.count(), sa.func.count().filter(hit.c.piece > 0), all_hits if where else sa.literal(0)
-    ).select_from(hit)
-    if where:
-        counted = counted.join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
+    pieces_of: Any = hit.c.piece > 0
+    if where:  # one walk over what was found says as well whether there may be more
+        fits = sa.and_(col(Ticket.id).is_not(None), *where)
+        counted: Any = sa.select(
+            sa.func.count().filter(fits), sa.func.count().filter(pieces_of, fits), sa.func.count()
+        ).select_from(hit)
+        counted = counted.join(Ticket, col(Ticket.id) == hit.c.ticket_id, isouter=True)
+    else:
+        counted = sa.select(sa.func.count(), sa.func.count().filter(pieces_of), sa.func.count()).select_from(hit)
     total, pieces, documents = db.connection().execute(counted).one()
-    is_more = (documents if where else total) > most
+    is_more = documents > most
     if pieces:
         distinct: Any = sa.select(sa.func.count(sa.distinct(hit.c.ticket_id))).select_from(hit)
         if where:

@@ -40,3 +40,19 @@ def test_data_in_a_sentence_is_escaped_and_the_sentence_is_not() -> None:
 def test_a_settled_word_is_also_what_a_macro_is_given() -> None:
     text, _ = drawn("{% macro line(label) %}<i>{{ label }}</i>{% endmacro %}{{ line(_('Reply')) }}")
     assert text == "<i>返信</i>"
+
+
+def test_the_macros_of_a_file_are_made_once_for_a_page_and_anew_for_the_next() -> None:
+    made: list[object] = []
+    files = {
+        "pieces": "{{ note(now) }}{% macro at() %}{{ now }}{% endmacro %}",
+        "part": '{% from "pieces" import at with context %}{{ at() }}',
+        "page": '{% from "pieces" import at with context %}{{ at() }} {% include "part" %}',
+    }
+    environment = FoldingEnvironment(loader=DictLoader(files))
+    environment.once = {"pieces"}
+    page = environment.get_template("page")
+    for now in ("9:00", "9:01"):
+        text = page.render({"now": now, "note": made.append, folding.MADE: {}})
+        assert text == f"{now} {now}"
+    assert made == ["9:00", "9:01"]

@@ -50,7 +50,7 @@ from tests.cast import (
 from tests.exchanges import settle
 from tests.mails import bounce
 from tests.postbox import Postbox
-from web import live
+from web import hub, live
 from web.hub import BATCH, BUFFER, SLOW, Line
 
 
@@ -343,6 +343,19 @@ def again(desk: OpenDesk, screen: Screen) -> Screen:
     back.loaded, back.cards, back.rows, back.places = screen.loaded, screen.cards, screen.rows, screen.places
     back.stale = screen.stale
     return back
+
+
+def test_where_very_many_pages_are_open_each_is_told_to_look_at_its_rail_more_seldom(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen, _ = desk.screen_of(AIKO), desk.screen_of(SATO)
+    desk.mail(subject="一通目")
+    screen.sync()
+    monkeypatch.setattr(hub, "FETCHES_A_SECOND", 0.5)  # as four hundred pages where a hundred may
+    desk.mail(subject="二通目")
+    screen.sync()
+    told = [frame for frame in screen.frames if {"stale": ["rail"]} in frame["do"]]
+    assert [frame.get("pause") for frame in told] == [None, 4000]
 
 
 def test_catching_up_twice_from_the_same_number_does_nothing_twice(desk: OpenDesk) -> None:

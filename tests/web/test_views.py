@@ -230,22 +230,24 @@ def test_who_serves_the_same_queues_shares_a_statement_and_is_counted_what_is_th
                            role=Role.AGENT, queue_ids=[queue_id], now=MONDAY))
         for name in ("one", "two")
     )  # fmt: skip
-    open_tickets(desk, count=3, assignee_id=first.id)
+    open_tickets(desk, count=3, assignee_id=first.id, is_urgent=True)
     open_tickets(desk, count=1, assignee_id=second.id)
-    open_tickets(desk, slug="returns", count=1, assignee_id=second.id)
+    open_tickets(desk, slug="returns", count=1, assignee_id=second.id, is_urgent=True)
+    open_tickets(desk, slug="returns", count=1, is_urgent=True)  # of which neither may know
     asked = {
         0: Filter({"state": ("open",), "assignee": ("me",)}),
         1: Filter({"state": ("open",), "assignee": (str(first.id), str(second.id))}),
         2: Filter({"state": ("open",), "assignee": ("nobody", str(first.id))}, {"assignee": ("me", str(second.id))}),
         3: Filter({"state": ("open",)}),
         4: Filter({"state": ("open",), "created": ("within:7",)}),
+        5: Filter({"state": ("open",), "urgent": ("yes",)}),
     }
     for _ in range(2):  # the second time by the statements that were kept
         counted = [
             desk.read(partial(filters.counts, agent=agent, asked=asked, now=MONDAY)) for agent in (first, second)
         ]
-        assert [each.number for each in counted[0].values()] == [3, 4, 3, 4, 4]
-        assert [each.number for each in counted[1].values()] == [2, 5, 0, 5, 5]
+        assert [each.number for each in counted[0].values()] == [3, 4, 3, 4, 4, 3]
+        assert [each.number for each in counted[1].values()] == [2, 5, 0, 5, 5, 4]
 
 
 def test_a_shared_view_shows_each_only_what_they_may_see(desk: OpenDesk) -> None:

@@ -55,17 +55,17 @@ function again(wait) {
 }
 
 function hear(frame) {
-  for (const step of frame.do ?? []) act(step);
+  for (const step of frame.do ?? []) act(step, frame.pause);
   if (Number.isInteger(frame.n)) number = Math.max(number, frame.n);
   document.dispatchEvent(new CustomEvent("desk:frame", { detail: frame }));
 }
 
-function act(step) {
+function act(step, pause) {
   if ("put" in step) put(step.put, step.into, step.html);
   else if ("row" in step) row(step.row, step.html, step.view ?? {});
   else if (step.drop?.startsWith("row-")) row(step.drop.slice(4), "", {});
   else if ("drop" in step) drop(step.drop);
-  else if ("stale" in step) stale(step.stale);
+  else if ("stale" in step) stale(step.stale, pause);
   else if ("open" in step) lead(step.open);
   else if (step.reload) location.reload();
 }

@@ -1,6 +1,8 @@
 // Regions that went stale are fetched again from their data-src: at most once a second each, a little apart from other
-// screens, and only while somebody can see them. What went stale while a part of the page was on its way here, in an
-// answer that may have been rendered before the change, is fetched once more when that part has been put in (`catchUp`).
+// screens, and only while somebody can see them. The rail stands on every page: where very many are open the desk says
+// how long each is to pause, and they spread out over a part of that. What went stale while a part of the page was on
+// its way here, in an answer that may have been rendered before the change, is fetched once more when that part has been
+// put in (`catchUp`).
 import { morph } from "./morph.js";
 import { renewed } from "./place.js";
 
@@ -10,12 +12,12 @@ const last = new Map();
 const planned = new Set();
 const told = new Map(); // when each region last went stale, whether or not it had a place then
 
-export function stale(ids) {
+export function stale(ids, pause = PAUSE) {
   const now = performance.now();
   for (const [id, at] of told) if (now - at > KEPT) told.delete(id);
   for (const id of ids) {
     told.set(id, now);
-    plan(id);
+    plan(id, id === "rail" ? pause : PAUSE);
   }
 }
 
@@ -25,12 +27,12 @@ export function catchUp(root, asked) {
   }
 }
 
-function plan(id) {
+function plan(id, pause = PAUSE) {
   if (planned.has(id) || !document.getElementById(id)?.dataset.src) return;
   planned.add(id);
   if (document.hidden) return;
-  const since = performance.now() - (last.get(id) ?? -PAUSE);
-  setTimeout(() => renew(id), Math.max(0, PAUSE - since) + Math.random() * 150);
+  const since = performance.now() - (last.get(id) ?? -pause);
+  setTimeout(() => renew(id), Math.max(0, pause - since) + Math.random() * Math.max(150, (pause - PAUSE) / 4));
 }
 
 async function renew(id) {
