@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -40,6 +40,9 @@ from models import (
 )
 from models.database import Database
 
+if TYPE_CHECKING:
+    from classifiers.words import Words
+
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read, the newest."""
@@ -48,6 +51,8 @@ LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
 SHOWN: Final = 3  # quotes of a topic
 QUOTE: Final = (8, 160)  # characters of a good quote
+LENGTH: Final = 60  # of the best
+LOOKED_AT: Final = 500  # texts of a topic, those of the best length, that quotes are chosen from
 SURE: Final = 0.05
 _Z: Final = 1.959964
 IMPORT_MOST: Final = 20_000  # lines of a file
@@ -319,10 +324,10 @@ def analyse(
     from classifiers.vectors import japanese
 
     vectors = japanese()
-    of_topic = _by_topic(now, asked)
-    earlier = _by_topic(before, asked)
-    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors)
-    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors)
+    of_topic, heard = _by_topic(now, asked)
+    earlier, heard_before = _by_topic(before, asked)
+    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard)
+    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     return Analysis(
@@ -474,12 +479,16 @@ _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
 # --- counting --------------------------------------------------------------------------------------------------------
 
 
-def _by_topic(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> dict[str, list[int]]:
+def _by_topic(
+    said: Sequence[Said], asked: Mapping[str, topics.Sought]
+) -> "tuple[dict[str, list[int]], list[Words | None]]":
+    """The places of each topic's texts, and the words of those texts that had to be read for it."""
     places: dict[str, list[int]] = {key: [] for key in asked}
-    for at, keys in enumerate(topics.about([each.text for each in said], asked)):
+    about, heard = topics.read([each.text for each in said], asked, words=True)
+    for at, keys in enumerate(about):
         for key in keys:
             places[key].append(at)
-    return places
+    return places, heard
 
 
 def _matters(
@@ -534,7 +543,8 @@ def _group(number: int, group: themes.Group, now: Sequence[Said]) -> Found:
 def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
     """Some that stand for the others: short enough to read, with the topic's words, of each feeling in turn."""
     fits = [each for each in of if QUOTE[0] <= len(each.text.strip()) <= QUOTE[1]] or list(of)
-    loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - 60), each.at))
+    fits = sorted(fits, key=lambda each: (abs(len(each.text) - LENGTH), each.at))[:LOOKED_AT]
+    loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - LENGTH), each.at))
     chosen: list[Said] = []
     for feeling in ("negative", "positive", "neutral", ""):
         chosen += [each for each in loud if each.sentiment == feeling and each not in chosen][:1]
