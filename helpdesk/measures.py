@@ -425,10 +425,25 @@ def _us(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+_MOST_SELECTS = 50
+
+
 def _slots(intervals: Sequence[Interval]) -> Any:
+    """A row for each interval: `slot`, its place; `begins`, `ends`.
+
+    A board asks for one or two of them every moment. Spelled as SELECTs the statement is known again; a VALUES is
+    compiled anew each time, which takes longer than the query. There are only so many SELECTs in a statement, though.
+    """
     rows = [(place, each.begin, each.end) for place, each in enumerate(intervals)]
-    columns = (sa.column("slot", sa.Integer), sa.column("begins", UTCDateTime()), sa.column("ends", UTCDateTime()))
-    return sa.values(*columns, name="slots").data(rows).cte("slots")
+    if len(rows) > _MOST_SELECTS:
+        columns = (sa.column("slot", sa.Integer), sa.column("begins", UTCDateTime()), sa.column("ends", UTCDateTime()))
+        return sa.values(*columns, name="slots").data(rows).cte("slots")
+    first, *others = (
+        sa.select(sa.literal(place, sa.Integer).label("slot"), sa.literal(begin, UTCDateTime()).label("begins"),
+                  sa.literal(end, UTCDateTime()).label("ends"))
+        for place, begin, end in rows
+    )  # fmt: skip
+    return first.union_all(*others).cte("slots")
 
 
 def _counted(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

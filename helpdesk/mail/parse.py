@@ -116,7 +116,7 @@ class _End:
         self._worked, self._stood = time.thread_time() + seconds, time.monotonic() + seconds
 
     def is_past(self) -> bool:
-        return time.thread_time() > self._worked and time.monotonic() > self._stood
+        return time.monotonic() > self._stood and time.thread_time() > self._worked  # the dearer clock is asked last
 
 
 def _read(raw: bytes, end: _End) -> Email:

@@ -51,5 +51,6 @@ WORDS: dict[str, dict[str, str]] = {
         "topics": N_("Topics of the report"),
         "audit": N_("Audit"),
         "agents": N_("Agents"),
+        "forecast": N_("Forecast"),
     },
 }
