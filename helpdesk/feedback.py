@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import text as texts
 from classifiers import themes
-from helpdesk import drift, preferences, surveys, topics
+from helpdesk import drift, preferences, survey_questions, surveys, topics
 from helpdesk.accuracy import Share
 from helpdesk.errors import Invalid
 from helpdesk.events import FeedbackGiven, emit
@@ -38,6 +38,7 @@ from models import (
     Product,
     Routing,
     Scale,
+    Survey,
     Ticket,
     TicketProduct,
 )
@@ -107,6 +108,7 @@ class Said:
     name: str = ""  # of the customer, to be masked
     number: int = 0  # of its row among those of its source
     ref: str = ""  # what it is kept as: "answer-7", "message-3", "call-12"
+    question: str = ""  # of a survey that it answers, where that is not the first
 
     @property
     def is_satisfied(self) -> bool | None:
@@ -448,15 +450,17 @@ def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
 
 def _comments(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
     rows = db.execute(
-        sa.select(Answer, sa.func.coalesce(Customer.name, ""))
+        sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
+        .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
         .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
-    for row, name in rows:
+    for row, name, questions in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}")  # fmt: skip
+                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}",
+                   survey_questions.question_of(row, questions))  # fmt: skip
 
 
 def _mails(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
