@@ -43,8 +43,9 @@ def normal(text: str, *, subject: str = "") -> Normal:
     cut = text[:LONGEST]
     for start, end in _own_lines(cut):
         body.take(cut, start, end)
-    head, body = _masked(head), _masked(body)
+    body = _masked(body)
     if head.letters:
+        head = _masked(head)
         head.letters.append("\n")
         head.starts.append(len(subject))
         head.ends.append(len(subject))

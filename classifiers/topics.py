@@ -6,7 +6,7 @@ text is, or is not, about a topic, that is kept, and is learned as the least cha
 with what was said: texts alike follow at once, and the shipped model stays as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,10 +14,12 @@ from zlib import crc32
 
 import numpy as np
 
-from classifiers import features, themes
+from classifiers import features, themes, words
 from classifiers.answers import Reason
+from classifiers.features import Reading
 from classifiers.keywords import Finder, spelled
 from classifiers.router import AT_ONCE, Floats, Refused, Router, Weighed
+from classifiers.words import Words
 
 HAS_WORD, HAS_NONE = 2.0, -2.5  # log odds of a topic nobody has taught, of a text with one of its words, and of others
 AWAY = -8.0  # log odds of a topic where only another one's words stand that was split from it
@@ -100,7 +102,13 @@ class Reader:
 
     def about(self, texts: Sequence[str]) -> list[tuple[str, ...]]:
         """The keys of the topics that each text is about, in the order of the topics."""
-        found: list[tuple[str, ...]] = []
+        return [keys for keys, _ in self._read(texts)]
+
+    def read(self, texts: Sequence[str]) -> list[tuple[tuple[str, ...], Words]]:
+        """`about`, and of each text its words for counting: it is read once for both."""
+        return [(keys, words.of(reading)) for keys, reading in self._read(texts)]
+
+    def _read(self, texts: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
         for start in range(0, len(texts), AT_ONCE):
             some = texts[start : start + AT_ONCE]
             weighed = self._weigh(some)
@@ -109,8 +117,7 @@ class Reader:
                 said, counts = self._learned
                 changes = said.alike(weighed) @ counts
             for text, each, change in zip(some, weighed, changes.tolist(), strict=True):
-                found.append(tuple(self.keys[number] for number in self._chosen(text, each, change)))
-        return found
+                yield tuple(self.keys[number] for number in self._chosen(text, each, change)), each.reading
 
     def because(self, text: str, key: str) -> tuple[Reason, ...]:
         """The words of a text that speak for a topic: those of its list as they stand, then what the model heard

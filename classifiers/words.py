@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from classifiers import text as texts
-from classifiers.vectors import Vectors
+from classifiers.features import Reading
+from classifiers.vectors import Vectors, Word
 
 SHORTEST = 3  # letters of a Latin word
 _LATIN = re.compile(r"[a-z]+(?:[-'][a-z]+)*")  # order numbers fall apart into pieces too short to count
@@ -27,13 +28,22 @@ class Words:
 def found(inquiries: Sequence[tuple[str, str]], *, vectors: Vectors) -> list[Words]:
     """The words of each inquiry, given as (subject, text). A tenth of a second for 300 mails."""
     normals = [texts.normal(text, subject=subject).text for subject, text in inquiries]
-    every = []
-    for normal, japanese in zip(normals, vectors.words_many(normals), strict=True):
-        written: dict[str, str] = {}
-        for word in japanese:
-            written.setdefault(f"#{word.row}", normal[word.start : word.end])
-        for each in _LATIN.findall(normal):
-            if len(each) >= SHORTEST and each not in _OWN_MASKS:
-                written.setdefault(each, each)
-        every.append(Words(texts.language(normal), written))
-    return every
+    return [
+        Words(texts.language(normal), _written(normal, japanese))
+        for normal, japanese in zip(normals, vectors.words_many(normals), strict=True)
+    ]
+
+
+def of(reading: Reading) -> Words:
+    """The same of an inquiry that a model has read."""
+    return Words(reading.language, _written(reading.normal.text, reading.words))
+
+
+def _written(normal: str, japanese: Sequence[Word]) -> dict[str, str]:
+    written: dict[str, str] = {}
+    for word in japanese:
+        written.setdefault(f"#{word.row}", normal[word.start : word.end])
+    for each in _LATIN.findall(normal):
+        if len(each) >= SHORTEST and each not in _OWN_MASKS:
+            written.setdefault(each, each)
+    return written

@@ -608,6 +608,7 @@ def _entries(
     }
     acted = ran.named(db, told)
     answers = surveys.of_tickets(db, tickets.family(ticket.id)) if any(row.fact == ANSWERED for row in told) else ()
+    further = surveys.questions_of(db, answers)
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(
@@ -628,7 +629,7 @@ def _entries(
             for row in told
             if row.fact != ANSWERED and _belongs(row, ticket.id)
         ),
-        *(_feedback(answer) for answer in answers),
+        *(_feedback(answer, further.get(answer.id or 0, "")) for answer in answers),
     ]
     order = {"fact": 0, "call": 1, "message": 2, "note": 3, "answer": 4}
     return sorted(entries, key=lambda entry: (entry.at, order[entry.kind], entry.id))
@@ -781,10 +782,10 @@ def _came_back(row: ProductReturn, names: Names) -> list[Entry]:
     ]  # fmt: skip
 
 
-def _feedback(answer: Answer) -> Entry:
-    """What the customer said when asked, at the time of the first answer."""
+def _feedback(answer: Answer, question: str) -> Entry:
+    """What the customer said when asked, at the time of the first answer; `question` is a further one, "" the first."""
     feeling = Feeling(answer.sentiment, answer.sentiment_confidence, ()) if answer.sentiment else None
-    said = {"score": answer.score, "scale": answer.scale.value}
+    said = {"score": answer.score, "scale": answer.scale.value, "question": question}
     return Entry(
         kind="answer", id=answer.id or 0, at=answer.at, text=answer.comment, facts=said, feeling=feeling,
         ticket_id=answer.ticket_id or 0,

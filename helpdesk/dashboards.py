@@ -40,6 +40,11 @@ class Shown:
     table: Table | None = None
     error: str = ""
 
+    @property
+    def is_quoting(self) -> bool:
+        """Whether it holds customers' words, which are of whatever queue."""
+        return self.table is not None and self.table.is_quoting
+
 
 def listed(db: Session, agent: Agent) -> list[Dashboard]:
     """Those somebody may open, by name."""

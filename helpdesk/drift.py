@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -212,8 +213,10 @@ def _read(db: Session, since: datetime, until: datetime, vectors: "Vectors") -> 
     return words_of(texts, vectors=vectors)
 
 
-def words_of(texts: Sequence[tuple[str, str]], *, vectors: "Vectors") -> list["Words"]:
-    """The words of each (subject, text); those read lately are remembered."""
+def words_of(
+    texts: Sequence[tuple[str, str]], *, vectors: "Vectors", heard: "Sequence[Words | None]" = ()
+) -> list["Words"]:
+    """The words of each (subject, text); those read lately are remembered, and those `heard` are not read again."""
     from classifiers import words as tokens
 
     keys = [
@@ -221,9 +224,10 @@ def words_of(texts: Sequence[tuple[str, str]], *, vectors: "Vectors") -> list["W
         for subject, text in texts
     ]
     known: dict[bytes, Any] = {key: _known[key] for key in keys if key in _known}
+    known |= {key: words for key, words in zip(keys, heard, strict=False) if words is not None}
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     known |= zip(new, tokens.found(list(new.values()), vectors=vectors), strict=True)
-    if len(_known) > REMEMBERED:
+    if len(_known) + len(known) > REMEMBERED:
         _known.clear()
-    _known.update(known)
+    _known.update(islice(known.items(), REMEMBERED))
     return [known[key] for key in keys]

@@ -11,19 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from classifiers import text as texts
 from classifiers import themes
-from helpdesk import drift, preferences, surveys, topics
+from helpdesk import drift, preferences, survey_questions, surveys, topics
 from helpdesk.accuracy import Share
 from helpdesk.errors import Invalid
 from helpdesk.events import FeedbackGiven, emit
 from helpdesk.measures import Interval
+from helpdesk.products import catalogue
 from models import (
     Agent,
     Answer,
@@ -34,11 +35,17 @@ from models import (
     Customer,
     Impression,
     Message,
+    Product,
     Routing,
     Scale,
+    Survey,
     Ticket,
+    TicketProduct,
 )
 from models.database import Database
+
+if TYPE_CHECKING:
+    from classifiers.words import Words
 
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
@@ -47,12 +54,34 @@ CUT: Final = topics.CUT
 LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
 SHOWN: Final = 3  # quotes of a topic
+PRODUCTS: Final = 50  # to choose from
 QUOTE: Final = (8, 160)  # characters of a good quote
+LENGTH: Final = 60  # of the best
+LOOKED_AT: Final = 500  # texts of a topic, those of the best length, that quotes are chosen from
 SURE: Final = 0.05
 _Z: Final = 1.959964
 IMPORT_MOST: Final = 20_000  # lines of a file
 Place = tuple[datetime, int]
 """Where a text stands among those of its source: its time and its row's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which answers and texts: those of a queue, and those of tickets that name a product; None: whichever."""
+
+    queue_id: int | None = None
+    product_id: int | None = None
+
+    def of(self, queue: Any, ticket: Any) -> list[sa.ColumnElement[bool]]:
+        """The condition on a row's columns of queue and ticket."""
+        here = [col(queue) == self.queue_id] if self.queue_id is not None else []
+        if self.product_id is not None:
+            named = sa.select(col(TicketProduct.ticket_id)).where(col(TicketProduct.product_id) == self.product_id)
+            here.append(col(ticket).in_(named))
+        return here
+
+
+EVERYTHING: Final = Part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,7 @@ class Said:
     name: str = ""  # of the customer, to be masked
     number: int = 0  # of its row among those of its source
     ref: str = ""  # what it is kept as: "answer-7", "message-3", "call-12"
+    question: str = ""  # of a survey that it answers, where that is not the first
 
     @property
     def is_satisfied(self) -> bool | None:
@@ -227,12 +257,12 @@ def felt(words: str) -> tuple[str, float]:
     return found.label, found.confidence
 
 
-def marks(db: Session, interval: Interval, *, queue_id: int | None = None) -> Marks:
+def marks(db: Session, interval: Interval, *, part: Part = EVERYTHING) -> Marks:
     """How many gave which score."""
     counted: dict[Scale, Counter[int]] = {scale: Counter() for scale in Scale}
     rows = db.execute(
         sa.select(col(Answer.scale), col(Answer.score), sa.func.count())
-        .where(*_answers(interval, queue_id), col(Answer.score).is_not(None))
+        .where(*_answers(interval, part), col(Answer.score).is_not(None))
         .group_by(col(Answer.scale), col(Answer.score))
     )
     for scale, score, many in rows:
@@ -240,19 +270,18 @@ def marks(db: Session, interval: Interval, *, queue_id: int | None = None) -> Ma
     return Marks(counted[Scale.STARS], counted[Scale.ELEVEN])
 
 
-def response(db: Session, interval: Interval, *, queue_id: int | None = None) -> Share:
+def response(db: Session, interval: Interval, *, part: Part = EVERYTHING) -> Share:
     """How many of those asked in the period have answered by now."""
     here = [col(Ask.sent_at) >= interval.begin, col(Ask.sent_at) < interval.end]
     here += [col(Ask.created_at) >= interval.begin - timedelta(days=31), col(Ask.created_at) < interval.end]
-    if queue_id is not None:
-        here.append(col(Ask.queue_id) == queue_id)
+    here += part.of(Ask.queue_id, Ask.ticket_id)
     rows = db.execute(sa.select(col(Ask.state), sa.func.count()).where(*here).group_by(col(Ask.state)))
     counts = {state: many for state, many in rows}
     answered = counts.get(AskState.ANSWERED, 0)
     return Share(answered, answered + counts.get(AskState.SENT, 0))
 
 
-def trend(db: Session, interval: Interval, *, timezone: str, queue_id: int | None = None) -> list[Slot]:
+def trend(db: Session, interval: Interval, *, timezone: str, part: Part = EVERYTHING) -> list[Slot]:
     """Satisfaction by day, or by seven days where those would be more than 31 or hardly have three answers each, the
     oldest first."""
     zone = ZoneInfo(timezone)
@@ -262,7 +291,7 @@ def trend(db: Session, interval: Interval, *, timezone: str, queue_id: int | Non
     of: Counter[int] = Counter()
     rows = db.execute(
         sa.select(col(Answer.at), col(Answer.score)).where(
-            *_answers(interval, queue_id), col(Answer.score).is_not(None), col(Answer.scale) == Scale.STARS
+            *_answers(interval, part), col(Answer.score).is_not(None), col(Answer.scale) == Scale.STARS
         )
     ).all()
     days = (last - first).days + 1
@@ -283,23 +312,37 @@ def differ(now: Share, before: Share) -> bool:
     return bool(now.of and before.of) and drift.p_of(before.held, before.of, now.held, now.of) < SURE
 
 
+def products(db: Session, interval: Interval, *, chosen: int | None = None) -> list[Product]:
+    """The products that most tickets of a period name, at most `PRODUCTS`, by name; and the one that is chosen. Raises
+    `NotFound` for one that is none."""
+    often = (
+        sa.select(col(TicketProduct.product_id))
+        .where(col(TicketProduct.at) >= interval.begin, col(TicketProduct.at) < interval.end)
+        .group_by(col(TicketProduct.product_id))
+        .order_by(sa.func.count().desc(), col(TicketProduct.product_id))
+        .limit(PRODUCTS)
+    )
+    ids = {*db.scalars(often), *([catalogue.get(db, chosen).id] if chosen is not None else [])}
+    return list(db.exec(select(Product).where(col(Product.id).in_(ids)).order_by(Product.name_key)))
+
+
 def collect(
-    db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
+    db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING
 ) -> list[Said]:
     """The texts of a period, the newest first, at most `MOST` a source."""
-    said = [each for source in sources for each in _COLLECT[source](db, interval, queue_id) if each.text.strip()]
+    said = [each for source in sources for each in _COLLECT[source](db, interval, part) if each.text.strip()]
     return sorted(said, key=lambda each: each.at, reverse=True)
 
 
 def every(
-    database: Database, interval: Interval, *, sources: Sequence[str] = SOURCES, queue_id: int | None = None
+    database: Database, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING
 ) -> Iterator[Said]:
     """All texts of a period without a limit, source by source, the newest first. They are read some thousands at a
     time, each time anew, so that neither the memory nor a reader of the database is held for long."""
     for source in sources:
         below: Place | None = None
         while True:
-            found = database.read_now(lambda db: list(_COLLECT[source](db, interval, queue_id, below)))  # noqa: B023
+            found = database.read_now(lambda db: list(_COLLECT[source](db, interval, part, below)))  # noqa: B023
             yield from (each for each in found if each.text.strip())
             if not found:
                 break
@@ -319,10 +362,10 @@ def analyse(
     from classifiers.vectors import japanese
 
     vectors = japanese()
-    of_topic = _by_topic(now, asked)
-    earlier = _by_topic(before, asked)
-    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors)
-    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors)
+    of_topic, heard = _by_topic(now, asked)
+    earlier, heard_before = _by_topic(before, asked)
+    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard)
+    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     return Analysis(
@@ -400,29 +443,30 @@ def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent, now: 
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 
-def _answers(interval: Interval, queue_id: int | None) -> list[sa.ColumnElement[bool]]:
+def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
     here = [col(Answer.at) >= interval.begin, col(Answer.at) < interval.end]
-    return [*here, col(Answer.queue_id) == queue_id] if queue_id is not None else here
+    return here + part.of(Answer.queue_id, Answer.ticket_id)
 
 
-def _comments(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
+def _comments(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
     rows = db.execute(
-        sa.select(Answer, sa.func.coalesce(Customer.name, ""))
+        sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
-        .where(*_answers(interval, queue_id), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
+        .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
+        .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
-    for row, name in rows:
+    for row, name, questions in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}")  # fmt: skip
+                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}",
+                   survey_questions.question_of(row, questions))  # fmt: skip
 
 
-def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
+def _mails(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
-    if queue_id is not None:
-        here.append(col(Ticket.queue_id) == queue_id)
+    here += part.of(Ticket.queue_id, Ticket.id)
     rows = db.execute(
         sa.select(
             sa.func.substr(Message.reply_text, 1, CUT), col(Routing.decided_at), col(Ticket.language),
@@ -443,11 +487,10 @@ def _mails(db: Session, interval: Interval, queue_id: int | None, below: Place |
                    number=number, ref=f"message-{message_id}")  # fmt: skip
 
 
-def _notes(db: Session, interval: Interval, queue_id: int | None, below: Place | None = None) -> Iterator[Said]:
+def _notes(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
-    if queue_id is not None:
-        here.append(col(Call.queue_id) == queue_id)
+    here += part.of(Call.queue_id, Call.ticket_id)
     rows = db.execute(
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
                   sa.func.coalesce(Customer.name, ""), col(Call.id))
@@ -474,12 +517,16 @@ _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
 # --- counting --------------------------------------------------------------------------------------------------------
 
 
-def _by_topic(said: Sequence[Said], asked: Mapping[str, topics.Sought]) -> dict[str, list[int]]:
+def _by_topic(
+    said: Sequence[Said], asked: Mapping[str, topics.Sought]
+) -> "tuple[dict[str, list[int]], list[Words | None]]":
+    """The places of each topic's texts, and the words of those texts that had to be read for it."""
     places: dict[str, list[int]] = {key: [] for key in asked}
-    for at, keys in enumerate(topics.about([each.text for each in said], asked)):
+    about, heard = topics.read([each.text for each in said], asked, words=True)
+    for at, keys in enumerate(about):
         for key in keys:
             places[key].append(at)
-    return places
+    return places, heard
 
 
 def _matters(
@@ -534,7 +581,8 @@ def _group(number: int, group: themes.Group, now: Sequence[Said]) -> Found:
 def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
     """Some that stand for the others: short enough to read, with the topic's words, of each feeling in turn."""
     fits = [each for each in of if QUOTE[0] <= len(each.text.strip()) <= QUOTE[1]] or list(of)
-    loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - 60), each.at))
+    fits = sorted(fits, key=lambda each: (abs(len(each.text) - LENGTH), each.at))[:LOOKED_AT]
+    loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - LENGTH), each.at))
     chosen: list[Said] = []
     for feeling in ("negative", "positive", "neutral", ""):
         chosen += [each for each in loud if each.sentiment == feeling and each not in chosen][:1]

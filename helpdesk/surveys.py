@@ -18,7 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, seals, sms, unreachable
+from helpdesk import outgoing, seals, sms, survey_questions, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CallEnded, FeedbackGiven, SurveyChanged, TicketResolved, emit
@@ -137,6 +137,7 @@ class Opened:
     is_answered: bool
     is_stopped: bool
     by_sms: bool = False
+    more: Sequence[tuple[str, str]] = ()  # further questions, and what was said to each
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -245,6 +246,8 @@ def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Ope
     """What the address of a mail shows. Raises `NotFound` for one that is none, and for one that is too old."""
     row, survey = _of_token(db, token, settings=settings, now=now)
     said = _answer(db, row)
+    asked = survey_questions.asked(survey.questions, row.language)
+    told = survey_questions.said(db, row) if asked else {}
     ticket = db.get(Ticket, row.ticket_id) if row.ticket_id else None
     desk, _ = (
         outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
@@ -255,6 +258,7 @@ def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Ope
         survey.scale, row.language, question(survey, ticket, row.language, desk=desk),
         said.score if said else None, said.comment if said else "", said is not None,
         bool(row.key) and db.get(OptOut, row.key) is not None, row.key.startswith("+"),
+        [(each, told[place].comment if place in told else "") for place, each in enumerate(asked, 1)],
     )  # fmt: skip
 
 
@@ -266,10 +270,12 @@ def answer(
     comment: str,
     language: str = "",
     sentiment: tuple[str, float] = ("", 0.0),
+    more: Sequence[survey_questions.Told] = (),
     settings: Settings,
     now: datetime,
 ) -> None:
-    """Keep what the customer says; who answers again changes the answer. `language` and `sentiment` are the comment's.
+    """Keep what the customer says; who answers again changes the answer. `language` and `sentiment` are the comment's,
+    `more` is what was said to the further questions.
 
     Raises `Invalid("score_missing")`, and `NotFound` as `opened` does.
     """
@@ -284,17 +290,24 @@ def answer(
             customer_id=row.customer_id, queue_id=row.queue_id, agent_id=row.agent_id, scale=survey.scale, at=now,
             changed_at=now,
         )  # fmt: skip
-    words = comment.replace("\x00", "").strip()[:COMMENT_MAX]
-    if said.id is not None and (said.score, said.comment) == (score, words):
+    words = plain(comment)
+    is_same = said.id is not None and (said.score, said.comment) == (score, words)
+    if not is_same:
+        said.score, said.comment, said.changed_at = score, words, now
+        said.language = language if words else ""
+        said.sentiment, said.sentiment_confidence = sentiment if words else ("", 0.0)
+        row.state = AskState.ANSWERED
+        db.add(said)
+        db.flush()
+    if not survey_questions.keep(db, row, survey, more, now=now) and is_same:
         return
-    said.score, said.comment, said.changed_at = score, words, now
-    said.language = language if words else ""
-    said.sentiment, said.sentiment_confidence = sentiment if words else ("", 0.0)
-    row.state = AskState.ANSWERED
-    db.add(said)
-    db.flush()
     assert said.id is not None
     emit(db, FeedbackGiven(ticket_id=row.ticket_id, queue_id=row.queue_id, answer_id=said.id, at=now))
+
+
+def plain(typed: str) -> str:
+    """What is kept of a comment."""
+    return typed.replace("\x00", "").strip()[:COMMENT_MAX]
 
 
 def stop(db: Session, token: str, *, settings: Settings, now: datetime) -> None:
@@ -313,7 +326,18 @@ def resume(db: Session, token: str, *, settings: Settings, now: datetime) -> Non
 
 def of_tickets(db: Session, ids: sa.Select[tuple[int]]) -> Sequence[Answer]:
     """What was said about these tickets, the oldest first."""
-    return db.exec(select(Answer).where(col(Answer.ticket_id).in_(ids)).order_by(col(Answer.id)).limit(100)).all()
+    is_said = sa.or_(col(Answer.score).is_not(None), col(Answer.comment) != "")
+    return db.exec(
+        select(Answer).where(col(Answer.ticket_id).in_(ids), is_said).order_by(col(Answer.id)).limit(100)
+    ).all()
+
+
+def questions_of(db: Session, answers: Sequence[Answer]) -> dict[int, str]:
+    """The further question that each answers, by its id; those to the first one are not among them."""
+    further = [each for each in answers if survey_questions.place_of(each)]
+    ids = {each.survey_id for each in further}
+    known = {each.id: each.questions for each in db.exec(select(Survey).where(col(Survey.id).in_(ids)))} if ids else {}
+    return {each.id or 0: survey_questions.question_of(each, known.get(each.survey_id)) for each in further}
 
 
 # --- for supervisors -------------------------------------------------------------------------------------------------
@@ -369,7 +393,10 @@ def change(db: Session, survey: Survey, form: Form, *, by: Agent, now: datetime)
     answered = db.exec(select(Answer.id).where(Answer.survey_id == survey.id).limit(1)).first() is not None
     if answered and form.scale != survey.scale:
         raise Invalid("survey_was_answered", field="scale")
+    before = len(survey_questions.asked(survey.questions, "ja"))
     _fill(db, survey, form)
+    if answered and 0 < before != len(survey_questions.asked(survey.questions, "ja")):
+        raise Invalid("questions_were_answered", field="more_ja")
     survey.changed_at = now
     emit(db, SurveyChanged(survey_id=survey.id or 0, state="changed", by_id=by.id, at=now))
 
@@ -534,6 +561,7 @@ def _fill(db: Session, survey: Survey, form: Form) -> None:
     survey.name, survey.scale, survey.after = name, Scale(form.scale), AskedAfter(form.after)
     survey.queue_id, survey.delay_minutes, survey.rest_days = form.queue_id, form.delay_minutes, form.rest_days
     survey.questions = {language: words for language, words in asked.items() if language in ("ja", "en") and words}
+    survey.questions |= survey_questions.checked(form.questions or {})
     survey.is_active = form.is_active
 
 

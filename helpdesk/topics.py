@@ -21,6 +21,7 @@ from models import Agent, Answer, Call, Message, Topic, TopicMark
 
 if TYPE_CHECKING:
     from classifiers import topics
+    from classifiers.words import Words
 
 NAME_MAX = 60
 WORDS_MAX = 600
@@ -87,16 +88,26 @@ def looked_for(db: Session, *, language: str) -> dict[str, Sought]:
 def about(texts: Sequence[str], asked: Mapping[str, Sought]) -> list[tuple[str, ...]]:
     """The keys of the topics each text is about, in order. Texts read lately are remembered; half a millisecond each
     for others. Where the model is damaged, words alone decide."""
+    return read(texts, asked)[0]
+
+
+def read(
+    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool = False
+) -> tuple[list[tuple[str, ...]], "list[Words | None]"]:
+    """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others."""
     sign = _sign(asked)
     keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=sign, digest_size=16).digest() for text in texts]
     known = {key: _known[key] for key in keys if key in _known}
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+    heard: dict[bytes, Words] = {}
     if new:
-        known |= zip(new, _read(list(new.values()), asked), strict=True)
+        found = _read(list(new.values()), asked, words=words)
+        known |= {key: about for key, (about, _) in zip(new, found, strict=True)}
+        heard = {key: told for key, (_, told) in zip(new, found, strict=True) if told is not None}
         if len(_known) + len(new) > REMEMBERED:
             _known.clear()
         _known.update(known)
-    return [known[key] for key in keys]
+    return [known[key] for key in keys], [heard.get(key) for key in keys]
 
 
 def because(texts: Sequence[str], key: str, asked: Mapping[str, Sought]) -> list[list[str]]:
@@ -214,14 +225,17 @@ def correct(db: Session, ref: str, said: Mapping[str, bool], *, by: Agent, now: 
 _known: dict[bytes, tuple[str, ...]] = {}
 
 
-def _read(texts: Sequence[str], asked: Mapping[str, Sought]) -> list[tuple[str, ...]]:
+def _read(
+    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool
+) -> "Sequence[tuple[tuple[str, ...], Words | None]]":
     from classifiers import Refused, topics
 
     try:
-        return topics.Reader(_asked(asked)).about(texts)
+        reader = topics.Reader(_asked(asked))
+        return reader.read(texts) if words else [(keys, None) for keys in reader.about(texts)]
     except Refused:  # said in the log when the desk started
         shown = [themes.folded(text) for text in texts]
-        return [tuple(key for key, each in asked.items() if themes.has(text, each.words)) for text in shown]
+        return [(tuple(key for key, each in asked.items() if themes.has(text, each.words)), None) for text in shown]
 
 
 def _asked(asked: Mapping[str, Sought]) -> "list[topics.Asked]":

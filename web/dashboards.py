@@ -180,6 +180,8 @@ async def _page(request: Request, *, address: str = "", errors: dict[str, str] |
     frame, told = await look(request, verb)
     answers = await _answers(request, told.pop("found"), frame["me"]["language"])
     shown: list[Shown] = [dashboards.show(each, answers[dashboards.question(each)]) for each in told.pop("rows")]
+    if not told["may_change"]:
+        shown = [Shown(each.tile, error="not_found") if each.is_quoting else each for each in shown]
     edits = told["may_change"] and (request.query_params.get("edit") == "yes" or bool(errors) or bool(address))
     frame |= told | {"view": "dashboards", "tiles": shown, "edits": edits, "address": address, "errors": errors or {},
                      "reports": list(catalog.REPORTS.values()), "moving": dashboards.MOVING}  # fmt: skip

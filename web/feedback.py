@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from helpdesk import access, audit, feedback, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
+from helpdesk.products import catalogue
 from helpdesk.reporting import feedback as feedback_sheets
 from helpdesk.reporting import files
 from models import Agent
@@ -24,7 +25,8 @@ from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
-BACK = ("from", "to", "queue", "period", "source", "behind", "page")  # what of the address a correction returns to
+BACK = ("from", "to", "queue", "product", "period", "source", "behind", "page")
+"""What of the address a correction returns to."""
 SOURCES = ("all", *feedback.SOURCES)
 
 
@@ -36,22 +38,25 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         told: dict[str, Any] = {
-            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None}
+            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None,
+            "products": []}
         try:
             asked = _period(request)
         except Invalid as error:
             errors[str(error.facts.get("field", ""))] = error.code
             return told
-        now, before, queue_id, sources = _asked(request, db, asked)
+        now, before, part, sources = _asked(request, db, asked)
+        products = feedback.products(db, now, chosen=part.product_id)
         return told | {
-            "asked": asked, "interval": now, "topics": topics.looked_for(db, language=agent.language),
+            "products": [(each.id, each.called(agent.language)) for each in products], "asked": asked,
+            "interval": now, "topics": topics.looked_for(db, language=agent.language),
             "behind_key": topics.key_now(db, query.get("behind", "")),
-            "marks": feedback.marks(db, now, queue_id=queue_id),
-            "marks_before": feedback.marks(db, before, queue_id=queue_id),
-            "response": feedback.response(db, now, queue_id=queue_id),
-            "trend": feedback.trend(db, now, timezone=desk.settings.timezone, queue_id=queue_id),
-            "texts": feedback.collect(db, now, sources=sources, queue_id=queue_id),
-            "texts_before": feedback.collect(db, before, sources=sources, queue_id=queue_id),
+            "marks": feedback.marks(db, now, part=part),
+            "marks_before": feedback.marks(db, before, part=part),
+            "response": feedback.response(db, now, part=part),
+            "trend": feedback.trend(db, now, timezone=desk.settings.timezone, part=part),
+            "texts": feedback.collect(db, now, sources=sources, part=part),
+            "texts_before": feedback.collect(db, before, sources=sources, part=part),
         }
 
     frame, told = await look(request, verb)
@@ -64,9 +69,9 @@ async def page(request: Request) -> Response:
         told["chart"] = feedback_sheets.trend(told["trend"], title)
         told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
         told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
-    chosen = {name: query.get(name, "") for name in ("from", "to", "queue")}
+    chosen = {name: query.get(name, "") for name in ("from", "to", "queue", "product")}
     chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}
-    kept = "&".join(f"{name}={value}" for name, value in chosen.items() if value)
+    kept = urlencode({name: value for name, value in chosen.items() if value})
     brought = [query.get(name, "") for name in ("new", "known")]
     frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
               "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9]}  # fmt: skip
@@ -81,15 +86,15 @@ async def file(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> tuple[Any, dict[str, Any], reports.Period]:
         access.supervisor(agent)
         asked = _period(request)
-        now, _, queue_id, sources = _asked(request, db, asked)
-        return (now, sources, queue_id), topics.looked_for(db, language=agent.language), asked
+        now, _, part, sources = _asked(request, db, asked)
+        return (now, sources, part), topics.looked_for(db, language=agent.language), asked
 
-    agent, ((now, sources, queue_id), looked, asked) = await see(request, verb)
+    agent, ((now, sources, part), looked, asked) = await see(request, verb)
     await act(request, lambda db, by: audit.exported(db, "feedback", by=by, now=desk_of(request).clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
     name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"
-    said = feedback.every(desk_of(request).database, now, sources=sources, queue_id=queue_id)
+    said = feedback.every(desk_of(request).database, now, sources=sources, part=part)
     rows = feedback.lines(said, looked)
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
@@ -143,20 +148,26 @@ def _period(request: Request) -> reports.Period:
 
 def _asked(
     request: Request, db: Session, asked: reports.Period
-) -> tuple[Interval, Interval, int | None, tuple[str, ...]]:
-    """The period and the one of equal length before it, the queue, and what is read."""
+) -> tuple[Interval, Interval, feedback.Part, tuple[str, ...]]:
+    """The period and the one of equal length before it, the queue and the product, and what is read."""
     query, timezone = request.query_params, desk_of(request).settings.timezone
     now = asked.interval(timezone)
     before = Interval(now.begin - (now.end - now.begin), now.begin)
-    queue_id = None
-    if typed := query.get("queue", ""):
-        if not (typed.isascii() and typed.isdecimal()) or len(typed) > 9:
+    numbers = {}
+    for name in ("queue", "product"):
+        typed = query.get(name, "")
+        if typed and (not (typed.isascii() and typed.isdecimal()) or len(typed) > 9):
             raise NotFound("not_found")
-        queue_id = queues.get(db, int(typed)).id
+        numbers[name] = int(typed) if typed else None
+    if numbers["queue"] is not None:
+        queues.get(db, numbers["queue"])
+    if numbers["product"] is not None:
+        catalogue.get(db, numbers["product"])
+    part = feedback.Part(numbers["queue"], numbers["product"])
     source = query.get("source", "all")
     if source not in SOURCES:
         raise NotFound("not_found")
-    return now, before, queue_id, feedback.SOURCES if source == "all" else (source,)
+    return now, before, part, feedback.SOURCES if source == "all" else (source,)
 
 
 def _behind(

@@ -1,5 +1,6 @@
 """Surveys: what supervisors ask, and the page on which customers answer without signing in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlmodel import Session
@@ -8,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, feedback, queues, sms, survey_lists, surveys
+from helpdesk import access, feedback, queues, sms, survey_lists, survey_questions, surveys
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
@@ -26,15 +27,19 @@ async def answer(request: Request) -> Response:
     form = await request.form()
     comment, score = str(form.get("comment", "")), _score(str(form.get("score", "")))
     felt = await run_in_threadpool(feedback.read, comment, desk.database)
+    typed = [surveys.plain(str(form.get(f"more-{place}", ""))) for place in range(1, survey_questions.MOST + 1)]
+    read = [await run_in_threadpool(feedback.read, each, desk.database) for each in typed]
+    told = zip(typed, read, strict=True)
+    more = [survey_questions.Told(words, each.language, each.sentiment) for words, each in told]
     try:
         await desk.database.write(
             surveys.answer, token, score=score, comment=comment, language=felt.language, sentiment=felt.sentiment,
-            settings=desk.settings, now=desk.clock(),
+            more=more, settings=desk.settings, now=desk.clock(),
         )  # fmt: skip
     except Invalid as error:
         if wants_fragment(request):
             raise
-        return await _shown(request, chosen=score, comment=comment, error=error.code, status=422)
+        return await _shown(request, chosen=score, comment=comment, typed=typed, error=error.code, status=422)
     if wants_fragment(request):
         return Response(status_code=204)
     return RedirectResponse(f"/s/{token}?done=yes", 303)
@@ -56,8 +61,8 @@ async def one_click(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-async def _shown(request: Request, *, chosen: int | None = None, comment: str = "", error: str = "",
-                 is_stop: bool = False, status: int = 200) -> Response:  # fmt: skip
+async def _shown(request: Request, *, chosen: int | None = None, comment: str = "", typed: Sequence[str] = (),
+                 error: str = "", is_stop: bool = False, status: int = 200) -> Response:  # fmt: skip
     desk = desk_of(request)
     token = request.path_params["token"]
     seen = await desk.database.read(surveys.opened, token, settings=desk.settings, now=desk.clock())
@@ -65,6 +70,7 @@ async def _shown(request: Request, *, chosen: int | None = None, comment: str = 
         request, "surveys/answer.html", seen.language, status, seen=seen, desk=desk_facts(request),
         action=f"/s/{token}", chosen=seen.score if chosen is None else chosen, comment=comment or seen.comment,
         error=error, is_stop=is_stop, is_done=request.query_params.get("done") == "yes", is_preview=False,
+        more=[(asked, typed[place] if place < len(typed) else said) for place, (asked, said) in enumerate(seen.more)],
         clicked=chosen is not None and request.method == "GET", choices=_choices(seen.scale, seen.language),
     )  # fmt: skip
 
@@ -147,12 +153,13 @@ async def preview(request: Request) -> Response:
         access.supervisor(agent)
         survey = surveys.get(db, request.path_params["survey_id"])
         asked = surveys.question(survey, None, language, desk=desk_of(request).settings.name)
-        return surveys.Opened(survey.scale, language, asked, None, "", False, False)
+        more = [(each, "") for each in survey_questions.asked(survey.questions, language)]
+        return surveys.Opened(survey.scale, language, asked, None, "", False, False, more=more)
 
     _, seen = await see(request, verb)
     return html(
         request, "surveys/answer.html", language, seen=seen, desk=desk_facts(request), action="", chosen=None,
-        comment="", error="", is_stop=False, is_done=False, is_preview=True, clicked=False,
+        comment="", error="", is_stop=False, is_done=False, is_preview=True, clicked=False, more=seen.more,
         choices=_choices(seen.scale, language),
     )  # fmt: skip
 
@@ -195,14 +202,16 @@ def _values(survey: Survey | None) -> dict[str, str]:
         return {
             "name": "", "scale": fresh.scale, "after": fresh.after, "way": fresh.way, "queue_id": "",
             "delay_minutes": str(fresh.delay_minutes), "rest_days": str(fresh.rest_days), "question_ja": "",
-            "question_en": "", "is_active": "",
+            "question_en": "", "more_ja": "", "more_en": "", "is_active": "",
         }  # fmt: skip
     return {
         "name": survey.name, "scale": survey.scale.value, "after": survey.after.value,
         "way": survey.way.value,
         "queue_id": str(survey.queue_id or ""), "delay_minutes": str(survey.delay_minutes),
         "rest_days": str(survey.rest_days), "question_ja": survey.questions.get("ja", ""),
-        "question_en": survey.questions.get("en", ""), "is_active": "yes" if survey.is_active else "",
+        "question_en": survey.questions.get("en", ""),
+        **{key: survey.questions.get(key, "") for key in survey_questions.KEYS.values()},
+        "is_active": "yes" if survey.is_active else "",
     }  # fmt: skip
 
 
@@ -219,7 +228,9 @@ def _typed(form: FormData) -> surveys.Form:
     return surveys.Form(
         name=text("name"), scale=text("scale"), after=text("after"), way=text("way") or "mail",
         queue_id=number("queue_id") if text("queue_id") else None, delay_minutes=number("delay_minutes"),
-        rest_days=number("rest_days"), questions={"ja": text("question_ja"), "en": text("question_en")},
+        rest_days=number("rest_days"),
+        questions={"ja": text("question_ja"), "en": text("question_en"), "more_ja": text("more_ja"),
+                   "more_en": text("more_en")},
         is_active=text("is_active") == "yes",
     )  # fmt: skip
 

@@ -25,10 +25,11 @@ QUOTES = 2  # of each topic
 
 def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     """Satisfaction and recommendation."""
-    now = feedback.marks(db, asked.interval, queue_id=asked.queue_id)
-    before = feedback.marks(db, asked.before, queue_id=asked.queue_id)
-    response = feedback.response(db, asked.interval, queue_id=asked.queue_id)
-    slots = feedback.trend(db, asked.interval, timezone=asked.timezone, queue_id=asked.queue_id)
+    part = feedback.Part(asked.queue_id)
+    now = feedback.marks(db, asked.interval, part=part)
+    before = feedback.marks(db, asked.before, part=part)
+    response = feedback.response(db, asked.interval, part=part)
+    slots = feedback.trend(db, asked.interval, timezone=asked.timezone, part=part)
     title = finding(now.csat, before.csat)
     charts = [chart for chart in (trend(slots, title), _scores(now)) if not chart.is_empty]
     sheet = Sheet(
@@ -41,9 +42,10 @@ def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
 def gather_topics(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     """What texts are about, with what changed by more than chance."""
     source = asked.choices.get("source", "all")
+    part = feedback.Part(asked.queue_id)
     sources = feedback.SOURCES if source == "all" else (source,)
-    said = feedback.collect(db, asked.interval, sources=sources, queue_id=asked.queue_id)
-    earlier = feedback.collect(db, asked.before, sources=sources, queue_id=asked.queue_id)
+    said = feedback.collect(db, asked.interval, sources=sources, part=part)
+    earlier = feedback.collect(db, asked.before, sources=sources, part=part)
     looked = topics.looked_for(db, language=asked.language)
     return lambda: sheet_of(asked, feedback.analyse(said, earlier, looked))
 
@@ -175,4 +177,4 @@ def _words(found: feedback.Analysis) -> Table:
 def _quotes(found: feedback.Analysis) -> Table:
     columns = (Column(Word("chart", "topic"), "text"), Column(Word("chart", "quote"), "text"))
     rows = [[each.name, quote.text] for each in found.matters for quote in each.quotes[:QUOTES]]
-    return Table("quotes", Word("chart", "quotes"), columns, rows, is_personal=True)
+    return Table("quotes", Word("chart", "quotes"), columns, rows, is_personal=True, is_quoting=True)

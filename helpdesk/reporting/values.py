@@ -72,6 +72,8 @@ class Table:
     total: Sequence[Value] | None = None
     is_personal: bool = False
     """Names people, or quotes them: not for a wall and not for programs that ask for figures."""
+    is_quoting: bool = False
+    """Holds customers' words of any queue: for supervisors, whoever a dashboard is shared with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import re
 
-from classifiers import registry, words
+from classifiers import features, registry, words
+from classifiers.keywords import Finder
 
 
 def of(text: str, subject: str = "") -> words.Words:
@@ -31,3 +32,11 @@ def test_the_subject_counts_and_the_language_is_the_texts() -> None:
     assert of("The router does not start").language == "en"
     assert {"router", "start"} <= set(of("The router does not start").written)
     assert of("").written == {}
+
+
+def test_the_words_of_a_reading_are_those_that_are_counted() -> None:
+    told = ("冷蔵庫が冷えません。FAX の設定は？ see http://example.com", "My order 123 hasn't arrived", "")
+    inquiries = [("", text) for text in told]
+    vectors = registry.shipped().vectors
+    readings = features.read_many(inquiries, vectors=vectors, finder=Finder({}))
+    assert [words.of(each) for each in readings] == words.found(inquiries, vectors=vectors)

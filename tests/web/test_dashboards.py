@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from models import Dashboard, Tile
 from tests.cast import AIKO, BEN, PUBLIC_URL, SATO, OpenDesk
+from tests.web.test_feedback import give
 from tests.web.test_reporting import served
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -53,6 +54,17 @@ def test_who_only_reads_cannot_arrange_and_what_is_not_shared_is_not_there(board
     assert board.as_(AIKO).get(HERE).status_code == 404
     assert "朝会" not in board.as_(AIKO).get("/reports/boards").text
     assert board.count(Tile) == 3
+
+
+@SQLITE
+def test_customers_words_of_any_queue_are_for_supervisors_on_a_shared_dashboard_too(board: OpenDesk) -> None:
+    give(board, *[(2, "返品の返金がまだです")] * 5)
+    asked = {"part": "topics.table.quotes", "period": "today"}
+    assert board.as_(SATO).post(f"{HERE}/tiles", data=asked).status_code == 200
+    board.clock.advance(minutes=1)
+    assert "返金がまだです" in board.as_(SATO).get(HERE).text
+    seen = board.as_(AIKO).get(HERE).text
+    assert "返金がまだです" not in seen and "表示する権限がありません" in seen
 
 
 @SQLITE

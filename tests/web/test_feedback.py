@@ -13,8 +13,9 @@ from sqlmodel import select
 from helpdesk import drift, feedback
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
+from helpdesk.products import catalogue
 from helpdesk.topics import Sought
-from models import Answer, AnswerSource, Scale
+from models import Answer, AnswerSource, Scale, TicketProduct
 from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk
 from tests.postbox import Postbox
 
@@ -72,6 +73,33 @@ def test_a_topic_opens_the_very_texts_it_counts_and_masks_who_wrote_them(desk: O
     sentences = behind[behind.index('id="sentences"') :]
     assert sentences.count("sentence-text") == 6 and "梱包" not in sentences
     assert "山田" not in behind and "●●様" in sentences
+
+
+@SQLITE
+def test_what_is_said_of_one_product_can_be_looked_at_alone(desk: OpenDesk) -> None:
+    for product in ("炊飯器 RC-55", "ライト LT-5"):
+        desk.mail(TANAKA, subject=product, body=f"{product} のことで困っています。", to=RETURNS_ADDRESS)
+
+    def verb(db: Any) -> int:
+        cooker, lamp = (catalogue.named(db, name, now=MONDAY) for name in ("炊飯器 RC-55", "ライト LT-5"))
+        for number, (product, score) in enumerate(((cooker, 5), (lamp, 1)), 1):
+            db.add(TicketProduct(ticket_id=number, product_id=product.id, at=desk.clock()))
+            db.add(Answer(source=AnswerSource.PAGE, external_id=f"y{number}", scale=Scale.STARS, score=score,
+                          comment=f"{product.name} を買いました", language="ja", ticket_id=number, at=desk.clock(),
+                          changed_at=desk.clock()))  # fmt: skip
+        return int(cooker.id or 0)
+
+    cooker_id = desk.write(verb)
+    everything, one = page(desk, "?period=today"), page(desk, f"?period=today&product={cooker_id}")
+    assert "すべての商品" in everything and "topics.pdf" in everything
+    assert "50 %" in everything and "100 %" in one and "topics.pdf" not in one  # which does not know of products
+    behind = page(desk, f"?period=today&product={cooker_id}&behind=every")
+    assert behind.count("炊飯器 RC-55 のことで") == 1 and "ライト LT-5 の" not in behind
+    assert f"product={cooker_id}&amp;period=today" in behind
+    told = desk.as_(SATO).get(f"/reports/feedback.csv?period=today&product={cooker_id}").text
+    assert "炊飯器" in told and "ライト" not in told
+    assert desk.as_(SATO).get("/reports/feedback?period=today&product=999").status_code == 404
+    assert desk.as_(SATO).get("/reports/feedback?period=today&product=炊飯器").status_code == 404
 
 
 def test_nothing_is_shown_of_fewer_than_five(desk: OpenDesk) -> None:

@@ -23,6 +23,11 @@ WORDS: dict[str, dict[str, str]] = {
         "setting_in_the_way": N_("What stood there before belongs to something else by now, or needs what is gone."),
         "not_your_dashboard": N_("Only its owner can keep this dashboard to themselves."),
         "survey_asks_by_itself": N_("This survey asks by itself. Choose “When I send it to a list” first."),
+        "too_many_questions": N_("Five further questions at most, of 200 characters each."),
+        "questions_differ": N_("Please write as many lines in both languages, in the same order."),
+        "questions_were_answered": N_(
+            "Customers have answered these questions already. Change their words only, or make another survey."
+        ),
         "survey_is_off": N_("Please start asking first."),
         "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),
