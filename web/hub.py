@@ -38,7 +38,9 @@ from web.presence import REPEAT_SECONDS, WRITES, Presence
 from web.render import LANGUAGES, Renderer
 
 BATCH = 200
-"""More than this behind, a page is told to reload instead."""
+"""Facts passed on together."""
+BEHIND = 500
+"""A page that missed more facts than these is told to reload instead."""
 BUFFER = 128
 ALIVE_SECONDS = 20.0
 SEEN_SECONDS = 30.0
@@ -235,8 +237,8 @@ class Hub:
         newest = last_number(db)
         if line.seen > newest:  # the page is of another database: a restored backup, for instance
             return newest, None
-        told = log.after(db, line.seen, limit=BATCH + 1)
-        if len(told) > BATCH:
+        told = log.after(db, line.seen, limit=BEHIND + 1)
+        if len(told) > BEHIND:
             return newest, None
         audience = Audience(frozenset((topic, line.lang) for topic in line.topics))
         ops = self._show(db, [fact for _, fact in told], audience)

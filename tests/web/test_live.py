@@ -51,7 +51,7 @@ from tests.exchanges import settle
 from tests.mails import bounce
 from tests.postbox import Postbox
 from web import hub, live
-from web.hub import BATCH, BUFFER, SLOW, Line
+from web.hub import BATCH, BEHIND, BUFFER, SLOW, Line
 
 
 def closed_with(desk: OpenDesk, query: str = "", *, cookies: Any = None, origin: str | None = PUBLIC_URL) -> int:
@@ -446,7 +446,7 @@ def test_a_screen_too_far_behind_is_told_to_reload(desk: OpenDesk) -> None:
         for _ in range(count):
             emit(db, AgentChanged(agent_id=desk.agent(BEN).id or 0, at=MONDAY))
 
-    desk.write(many, BATCH)
+    desk.write(many, BEHIND)
     within = desk.screen_of(AIKO, after=start)
     within.sync()
     assert within.reloads == 0

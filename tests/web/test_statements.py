@@ -1,5 +1,6 @@
 """A page asks the database as often for sixty rows as for ten."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -54,16 +55,18 @@ def counted(desk: OpenDesk) -> Iterator[list[str]]:
 
 
 def statements(desk: OpenDesk, path: str) -> list[str]:
-    """What the page asks: the least that was seen twice, for the desk's own loops may ask something meanwhile."""
-    looks: list[list[str]] = []
-    for number in range(30):
+    """What the page asks: what is common to all looks, for the desk's own loops may ask something meanwhile."""
+    common: Counter[str] | None = None
+    unchanged = number = 0
+    while unchanged < 2 and number < 30:
         with counted(desk) as said:
             assert desk.as_(SATO).get(path).status_code == 200
-        looks += [said] if number else []
-        lengths = [len(look) for look in looks]
-        if len(looks) > 2 and lengths.count(min(lengths)) > 1:
-            break
-    return min(looks, key=len)
+        if number:  # what the first look asks is remembered
+            before, common = common, Counter(said) if common is None else common & Counter(said)
+            unchanged = unchanged + 1 if common == before else 0
+        number += 1
+    assert common
+    return list(common.elements())
 
 
 # --- rows, of every kind a page shows --------------------------------------------------------------------------------
