@@ -12,7 +12,7 @@ from helpdesk.events import ApiTokenChanged, emit
 from models import Agent, ApiToken
 
 NAME_MAX: Final = 60
-SCOPES: Final = ("reports",)
+SCOPES: Final = ("reports", "returns")
 NOTED: Final = timedelta(minutes=5)
 """How exactly it is known when a key was last used."""
 

@@ -211,6 +211,25 @@ def step(
     return True
 
 
+def report(db: Session, found: ProductReturn, to: str, *, now: datetime) -> bool:
+    """Another program says how far a return is; whether that changed something. What it says again, or late, after the
+    next step, changes nothing. Raises `Invalid` for what is no step, `Conflict` where it was withdrawn, or has ended
+    otherwise."""
+    if to not in STEPS:
+        raise Invalid("unknown_choice", field="step")
+    ticket = db.get(Ticket, found.ticket_id)
+    assert ticket is not None
+    hold_still(db, ticket)
+    db.refresh(found)
+    if found.state == ReturnState.WITHDRAWN:
+        raise Conflict("return_withdrawn", return_id=found.id)
+    if _RANK[to] < _RANK[found.state] or to == found.state:
+        return False
+    if found.state in ENDS:
+        raise Conflict("return_ended", return_id=found.id, state=found.state.value)
+    return step(db, ticket, found, to, by=None, now=now)
+
+
 def goes_back(told: ReturnChanged) -> bool:
     """Whether the fact tells of a step back."""
     return bool(told.was) and told.what != "withdrawn" and _RANK[told.what] < _RANK[told.was]

@@ -104,6 +104,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "api_scope": {
         "reports": N_("Read reports"),
+        "returns": N_("Report returns"),
     },
     "tile_kind": {
         "figure": N_("Figure"),

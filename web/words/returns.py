@@ -74,9 +74,9 @@ WORDS: dict[str, dict[str, str]] = {
         "rising": N_(
             "The last seven days are held against the eight weeks before. If nothing had changed, each case "
             "would fall into the last week by its share of the days: the number there is then binomial, and the "
-            "probability of so many or more is computed exactly. All products and lots are tested together, so "
-            "that at most 5% of what is told is expected to be chance (Benjamini and Hochberg). Told is what has "
-            "at least 4 cases and one and a half times the pace. A product that rises only because of one lot is "
+            "probability of so many or more is computed exactly. All products are tested together, so that at "
+            "most 5% of what is told is expected to be chance (Benjamini and Hochberg). Told is what has at "
+            "least 4 cases and one and a half times the pace. A product that would not rise without one lot is "
             "told of by that lot. A desk that is younger than three weeks is not looked at."
         ),
     },
