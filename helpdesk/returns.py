@@ -162,7 +162,7 @@ def ask(
     reason = db.get(ReturnReason, reason_id)
     if reason is None or not reason.is_active:
         raise Invalid("unknown_choice", field="reason")
-    purchase, meant = _meant(db, ticket, item, product, now)
+    purchase, meant = _meant(db, ticket, item, product, by, now)
     same = select(ProductReturn).where(
         ProductReturn.ticket_id == ticket.id, col(ProductReturn.state) != ReturnState.WITHDRAWN
     )
@@ -279,10 +279,11 @@ def suggest(db: Session, ticket: Ticket, *, language: str) -> Suggestion:
                       words if reason and code else "")  # fmt: skip
 
 
-def _meant(db: Session, ticket: Ticket, item: str, name: str, now: datetime) -> tuple[Purchase | None, Product]:
+def _meant(db: Session, ticket: Ticket, item: str, name: str, by: Agent | None, now: datetime
+           ) -> tuple[Purchase | None, Product]:  # fmt: skip
     what, _, number = item.partition(":")
     if not item:
-        return None, catalogue.named(db, name, now=now)
+        return None, catalogue.named(db, name, by=by, now=now)
     if not (number.isascii() and number.isdecimal()) or len(number) > 9:
         raise NotFound("not_found", item=item[:20])
     if what == "product":
@@ -290,7 +291,7 @@ def _meant(db: Session, ticket: Ticket, item: str, name: str, now: datetime) -> 
     found = db.get(Purchase, int(number)) if what == "purchase" else None
     if found is None or (ticket.customer_id is not None and found.customer_id != ticket.customer_id):
         raise NotFound("not_found", item=item)
-    return found, catalogue.named(db, found.product, now=now)
+    return found, catalogue.named(db, found.product, by=by, now=now)
 
 
 def _unlisted(order: Purchase) -> Product:
