@@ -11,7 +11,7 @@ from helpdesk.errors import Invalid
 from helpdesk.events import ApiTokenChanged, emit
 from models import Agent, ApiToken
 
-SCOPES: Final = ("reports",)
+SCOPES: Final = ("reports", "returns")
 NOTED: Final = timedelta(minutes=5)
 """How exactly it is known when a key was last used."""
 

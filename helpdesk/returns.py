@@ -162,7 +162,7 @@ def ask(
     reason = db.get(ReturnReason, reason_id)
     if reason is None or not reason.is_active:
         raise Invalid("unknown_choice", field="reason")
-    purchase, meant = _meant(db, ticket, item, product, now)
+    purchase, meant = _meant(db, ticket, item, product, by, now)
     same = select(ProductReturn).where(
         ProductReturn.ticket_id == ticket.id, col(ProductReturn.state) != ReturnState.WITHDRAWN
     )
@@ -209,6 +209,25 @@ def step(
         found.received_at, found.received_by_id = None, None
     _say(db, ticket, found, was.value, was_at.isoformat() if was_at and was in ENDS else "", by, now)
     return True
+
+
+def report(db: Session, found: ProductReturn, to: str, *, now: datetime) -> bool:
+    """Another program says how far a return is; whether that changed something. What it says again, or late, after the
+    next step, changes nothing. Raises `Invalid` for what is no step, `Conflict` where it was withdrawn, or has ended
+    otherwise."""
+    if to not in STEPS:
+        raise Invalid("unknown_choice", field="step")
+    ticket = db.get(Ticket, found.ticket_id)
+    assert ticket is not None
+    hold_still(db, ticket)
+    db.refresh(found)
+    if found.state == ReturnState.WITHDRAWN:
+        raise Conflict("return_withdrawn", return_id=found.id)
+    if _RANK[to] < _RANK[found.state] or to == found.state:
+        return False
+    if found.state in ENDS:
+        raise Conflict("return_ended", return_id=found.id, state=found.state.value)
+    return step(db, ticket, found, to, by=None, now=now)
 
 
 def goes_back(told: ReturnChanged) -> bool:
@@ -260,10 +279,11 @@ def suggest(db: Session, ticket: Ticket, *, language: str) -> Suggestion:
                       words if reason and code else "")  # fmt: skip
 
 
-def _meant(db: Session, ticket: Ticket, item: str, name: str, now: datetime) -> tuple[Purchase | None, Product]:
+def _meant(db: Session, ticket: Ticket, item: str, name: str, by: Agent | None, now: datetime
+           ) -> tuple[Purchase | None, Product]:  # fmt: skip
     what, _, number = item.partition(":")
     if not item:
-        return None, catalogue.named(db, name, now=now)
+        return None, catalogue.named(db, name, by=by, now=now)
     if not (number.isascii() and number.isdecimal()) or len(number) > 9:
         raise NotFound("not_found", item=item[:20])
     if what == "product":
@@ -271,7 +291,7 @@ def _meant(db: Session, ticket: Ticket, item: str, name: str, now: datetime) -> 
     found = db.get(Purchase, int(number)) if what == "purchase" else None
     if found is None or (ticket.customer_id is not None and found.customer_id != ticket.customer_id):
         raise NotFound("not_found", item=item)
-    return found, catalogue.named(db, found.product, now=now)
+    return found, catalogue.named(db, found.product, by=by, now=now)
 
 
 def _unlisted(order: Purchase) -> Product:

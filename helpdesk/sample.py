@@ -4,8 +4,9 @@ The idea: nobody writes its rows. Its customers' mails are built as bytes and re
 by a telephone system, its agents use the desk's own verbs, all in the order of time. So every ticket has a real
 history, every decision of the classifier a real reason, and whatever the desk learns to do the sample does too.
 
-The people and their words are in `helpdesk/sample/`: `customers.csv`, `products.csv`, `past.toml` and `open.toml`. A
-story there is one ticket: who writes (or calls), how long ago, and what follows after which time.
+The people and their words are in `helpdesk/sample/`: `customers.csv`, `products.csv`, `lots.csv`, `past.toml` and
+`open.toml`. A story there is one ticket: who writes (or calls), how long ago, and what follows after which time. The
+blankets of lot EB1-2610C get too hot, which nobody tells the desk: it finds that out by itself.
 """
 
 import csv
@@ -41,6 +42,7 @@ from helpdesk import (
     outgoing,
     policies,
     queues,
+    returns,
     routing,
     saved_views,
     settings_history,
@@ -53,6 +55,7 @@ from helpdesk.events import FeedbackGiven, MessageSent, emit
 from helpdesk.filters import Filter
 from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
 from helpdesk.mail import attachments, compose, receive, threads
+from helpdesk.products import catalogue
 from helpdesk.reviews import drawing
 from helpdesk.reviews import making as making_reviews
 from helpdesk.rules import making
@@ -74,8 +77,11 @@ from models import (
     Notification,
     Presence,
     Priority,
+    Product,
+    ProductReturn,
     Purchase,
     Queue,
+    ReturnReason,
     ReviewPick,
     Role,
     SettingChange,
@@ -330,6 +336,9 @@ def _promise(stage: _Stage, founded: datetime) -> None:
 
 def _register_customers(stage: _Stage, founded: datetime) -> None:
     prices = {row["code"]: row for row in _rows("products.csv")}
+    listed = [{"code": each["code"], "name": each["ja"], "name_en": each["en"]} for each in prices.values()]
+    for rows in (listed, _rows("lots.csv")):
+        catalogue.bring_in(stage.db, rows, by=stage.staff["sato"], now=founded)
     rows = _rows("customers.csv")
     points = {row["key"]: (_labeled(row["phones"]), row["addresses"].split(";")) for row in rows}
     shared = Counter(each for phones, addresses in points.values() for each in (*phones, *addresses))
@@ -515,11 +524,29 @@ def _work(stage: _Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: 
         tickets.assign(db, ticket, stage.staff[step["assign"]], by=by, now=at)
     if "note" in step:
         tickets.note(db, ticket, _filled(stage, step["note"], at), by=by, now=at)
+    if "back" in step:
+        _send_back(stage, ticket, step["back"].split(), by, at)
     if "reply" in step:
         _reply(stage, ticket, step["reply"], by, at)
     if step.get("resolve"):
         tickets.resolve(db, ticket, by=by, now=at)
     return wanted
+
+
+def _send_back(stage: _Stage, ticket: Ticket, told: list[str], by: Agent, at: datetime) -> None:
+    """A product, the reason and its lot: it is to come back. One word: how it went on."""
+    db = stage.db
+    if len(told) == 1:
+        found = db.exec(select(ProductReturn).where(ProductReturn.ticket_id == ticket.id)).one()
+        returns.step(db, ticket, found, told[0], by=by, now=at)
+        return
+    product, code, lot = (*told, "")[:3]
+    names = db.execute(sa.select(col(Product.name), col(Product.name_en)).where(col(Product.code) == product)).one()
+    bought = select(Purchase).where(Purchase.customer_id == ticket.customer_id, col(Purchase.product).in_(names))
+    order = db.exec(bought.order_by(col(Purchase.ordered_at).desc())).first()
+    reason = db.exec(select(ReturnReason.id).where(ReturnReason.code == code)).one()
+    item = f"purchase:{order.id}" if order else ""
+    returns.ask(db, ticket, item=item, product=names[0], lot=lot, reason_id=reason or 0, by=by, now=at)
 
 
 def _put_right(stage: _Stage, ticket: Ticket, wanted: Queue, by: Agent, at: datetime) -> None:

@@ -1,7 +1,8 @@
-"""Reports for other programs, and the page where supervisors hand out the keys for that.
+"""Reports and returns for other programs, and the page where supervisors hand out the keys for that.
 
 The one idea: the same sheet as on the page, without names and quotes, as plain JSON with codes and numbers, or as
-comma-separated values. A key in the header says who asks; sixty questions a minute are answered to each.
+comma-separated values. A key in the header says who asks; sixty questions a minute are answered to each. Shop and
+warehouse ask by another kind of key what is to come back, and say what has.
 """
 
 import time
@@ -16,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, api_tokens
-from helpdesk.errors import DeskError, Invalid, NotFound
+from helpdesk import access, api_tokens, returns
+from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
 from helpdesk.reporting import books, catalog, files
 from helpdesk.reporting.values import Chart, Figure, Sheet, Table, Voice, Word, said
 from models import Agent, ApiToken
@@ -66,15 +67,60 @@ async def report(request: Request) -> Response:
     return _json(_plain(key, sheet, voice))
 
 
+async def returns_of_order(request: Request) -> Response:
+    """What comes back of an order, or one return by its number: for the shop and the warehouse."""
+    _, refusal = await _key(request, scope="returns")
+    if refusal is not None:
+        return refusal
+    language, query = _language(request), request.query_params
+    order, typed = query.get("order", "").strip(), query.get("id", "").strip().upper().removeprefix("R-")
+
+    def verb(db: Session) -> list[returns.Shown]:
+        if order:
+            return returns.of_order(db, order[:100], language=language)
+        if not (typed.isascii() and typed.isdecimal()) or len(typed) > 9:
+            raise Invalid("value_missing", field="order")
+        return [returns.one(db, int(typed), language=language)]
+
+    try:
+        found = await desk_of(request).database.read(verb)
+    except (NotFound, Invalid) as error:
+        return _refused(error)
+    return _json({"returns": [_return(each) for each in found]})
+
+
+async def return_step(request: Request) -> Response:
+    """It has arrived, was refunded, or ended otherwise. Said again, it changes nothing and is answered the same."""
+    _, refusal = await _key(request, scope="returns")
+    if refusal is not None:
+        return refusal
+    desk, language = desk_of(request), _language(request)
+    return_id, to = request.path_params["return_id"], request.path_params["step"]
+
+    def verb(db: Session) -> tuple[bool, returns.Shown]:
+        changed = returns.report(db, returns.get(db, return_id), to, now=desk.clock())
+        return changed, returns.one(db, return_id, language=language)
+
+    try:
+        changed, found = await desk.database.write(verb)
+    except (NotFound, Invalid) as error:
+        return _refused(error)
+    except Conflict as error:
+        return _error(error.code, 409, state=str(error.facts.get("state", "")))
+    return _json({"changed": changed, "return": _return(found)})
+
+
 async def tokens(request: Request) -> Response:
     """The keys that work, or a new one, which is shown this once."""
     if request.method == "GET":
         return await _page(request)
     form, now = await request.form(), desk_of(request).clock()
 
+    scopes = [str(each) for each in form.getlist("scope")] or ["reports"]
+
     def verb(db: Session, agent: Agent) -> str:
         access.supervisor(agent)
-        return api_tokens.make(db, name=str(form.get("name", "")), scopes=list(api_tokens.SCOPES), by=agent, now=now)
+        return api_tokens.make(db, name=str(form.get("name", "")), scopes=scopes, by=agent, now=now)
 
     try:
         return await _page(request, secret=await act(request, verb))
@@ -108,7 +154,7 @@ async def _page(request: Request, *, secret: str = "", errors: dict[str, str] | 
 # --- who asks ---------------------------------------------------------------------------------------------------------
 
 
-async def _key(request: Request) -> tuple[ApiToken | None, Response | None]:
+async def _key(request: Request, *, scope: str = "reports") -> tuple[ApiToken | None, Response | None]:
     """The key of the header, or why nothing is answered."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     desk = desk_of(request)
@@ -116,7 +162,7 @@ async def _key(request: Request) -> tuple[ApiToken | None, Response | None]:
     machine = request.client.host if request.client else ""
     found = None
     if kind.lower() == "bearer" and secret:
-        found = await desk.database.read(api_tokens.opened, secret.strip(), scope="reports")
+        found = await desk.database.read(api_tokens.opened, secret.strip(), scope=scope)
     if found is None:
         if not limiter.hit(A_MINUTE, "api", "unknown", machine):
             return None, _error("too_many_requests", 429, {"retry-after": "60"})
@@ -176,6 +222,14 @@ def _cell(cell: object, voice: Voice) -> object:
     if isinstance(cell, Word):
         return said(cell, voice)
     return cell.isoformat() if isinstance(cell, datetime | date) else cell
+
+
+def _return(each: returns.Shown) -> dict[str, Any]:
+    """Without anybody's name."""
+    times = {name: at.isoformat() if (at := getattr(each, name)) else None
+             for name in ("asked_at", "received_at", "ended_at")}  # fmt: skip
+    return {"id": each.id, "number": f"R-{each.id}", "order": each.order_number, "product": each.product,
+            "lot": each.lot, "quantity": each.quantity, "reason": each.reason, "state": each.state} | times  # fmt: skip
 
 
 def _json(content: Mapping[str, Any]) -> Response:

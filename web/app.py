@@ -434,6 +434,8 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/hooks/report/{token}/stop", schedules.one_click, methods=POST),
         Route("/admin/tokens", api.tokens, methods=BOTH),
         Route("/admin/tokens/{token_id:id}/revoke", api.revoke, methods=POST),
+        Route("/api/v1/returns", api.returns_of_order),
+        Route("/api/v1/returns/{return_id:id}/{step}", api.return_step, methods=POST),
         Route("/api/v1/reports", api.reports),
         Route("/api/v1/reports/{key}", api.report),
         Route("/healthz", ops.health),

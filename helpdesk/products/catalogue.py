@@ -53,7 +53,7 @@ def get(db: Session, product_id: int) -> Product:
     return found
 
 
-def named(db: Session, name: str, *, now: datetime) -> Product:
+def named(db: Session, name: str, *, by: Agent | None, now: datetime) -> Product:
     """The product of that name, new if there is none. Raises `Invalid` for a name that is empty or too long."""
     shown = " ".join(unicodedata.normalize("NFC", name).split())
     key = key_of(shown)
@@ -68,7 +68,7 @@ def named(db: Session, name: str, *, now: datetime) -> Product:
     made = Product(name=shown, name_key=key, created_at=now)
     db.add(made)
     db.flush()
-    emit(db, CatalogueChanged(what="product", at=now))
+    emit(db, CatalogueChanged(what="product", by_id=by.id if by else None, at=now))
     return made
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk.accuracy import Share
+from helpdesk.accuracy import FEW, Share
 from helpdesk.errors import NotFound
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
@@ -70,13 +70,14 @@ class Line:
 
     @property
     def rate(self) -> Share | None:
-        """Units back of units sold; None where that is not known, or cannot be."""
-        return Share(self.units, self.sold) if self.sold and self.units <= self.sold else None
+        """Units back of units sold; None where too few were, where that is not known, or cannot be."""
+        return Share(self.units, self.sold) if self.sold >= FEW and self.units <= self.sold else None
 
 
 @dataclass(slots=True)
 class Told:
-    """A period. `crossed` is returns by product and reason, `days` when each was asked for, with its reason."""
+    """A period. `crossed` is returns by product and reason; `asked` when each was asked for, in seconds since 1970,
+    with its reason."""
 
     returns: int = 0
     units: int = 0
@@ -86,15 +87,15 @@ class Told:
     lots: list[Line] = field(default_factory=list)
     reasons: list[Line] = field(default_factory=list)
     crossed: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    days: Sequence[tuple[datetime, int]] = ()
+    asked: Sequence[tuple[int, int]] = ()
     spans: Mapping[str, Length] = field(default_factory=dict)
 
     @property
     def rate(self) -> Share | None:
         """Units back of units sold, of all products of which no more came back than were sold."""
-        known = [line for line in self.products if line.rate is not None]
-        sold = self.sold - sum(line.sold for line in self.products if line.rate is None)
-        return Share(sum(line.units for line in known), sold) if sold > 0 else None
+        known = [line for line in self.products if line.units <= line.sold]
+        sold = self.sold - sum(line.sold for line in self.products if line.units > line.sold)
+        return Share(sum(line.units for line in known), sold) if sold >= FEW else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +134,13 @@ def read(db: Session, interval: Interval, *, queue_id: int | None, language: str
     products = {each.id or 0: each for each in catalogue.everything(db)}
     told = Told()
     lines = {number: Line(each.called(language), number) for number, each in products.items()}
-    rows = _returns(db, interval, queue_id)
+    rows, until = _returns(db, interval, queue_id), int(now.timestamp())
     lots: dict[int, Line] = {}
     reasons: dict[int, Line] = {}
     names = {each.id: each for each in db.scalars(sa.select(ReturnReason))}
     crossed: dict[tuple[int, int], int] = {}
     ends: dict[int, list[tuple[float, bool]]] = {}
+    spans: dict[str, list[tuple[float, bool]]] = {name: [] for name in SPANS}
     for row in rows:
         told.returns, told.units = told.returns + 1, told.units + row.quantity
         of = [lines[row.product_id], reasons.setdefault(row.reason_id, Line(names[row.reason_id].called(language),
@@ -148,7 +150,8 @@ def read(db: Session, interval: Interval, *, queue_id: int | None, language: str
         for line in of:
             line.returns, line.units = line.returns + 1, line.units + row.quantity
         crossed[row.product_id, row.reason_id] = crossed.get((row.product_id, row.reason_id), 0) + 1
-        ends.setdefault(row.product_id, []).append(_span(row, "to_end", now))
+        _measure(row, spans, until)
+        ends.setdefault(row.product_id, []).append(spans["to_end"][-1])
     _add_inquiries(db, interval, queue_id, told, lines, lots)
     if queue_id is None:  # an order belongs to no queue
         _add_sold(db, interval, told, lines, products)
@@ -157,8 +160,8 @@ def read(db: Session, interval: Interval, *, queue_id: int | None, language: str
         line.ended = length(ends.get(number, ()))
     told.products = sorted((each for each in lines.values() if each.returns or each.inquiries), key=_most)
     told.lots, told.reasons = sorted(lots.values(), key=_most), sorted(reasons.values(), key=_most)
-    told.crossed, told.days = crossed, [(row.asked_at, row.reason_id) for row in rows]
-    told.spans = {name: length([_span(row, name, now) for row in rows]) for name in SPANS}
+    told.crossed, told.asked = crossed, [(row.asked, row.reason_id) for row in rows]
+    told.spans = {name: length(each) for name, each in spans.items()}
     return told
 
 
@@ -214,11 +217,16 @@ def rows(
     return made[:limit], f"{last.at.isoformat()}_{last.id}" if last else ""
 
 
+_TIMES = (("inquired", ProductReturn.inquired_at), ("asked", ProductReturn.asked_at),
+          ("received", ProductReturn.received_at), ("ended", ProductReturn.ended_at))  # fmt: skip
+"""As whole seconds: of a year's returns, to make moments of them would take longer than to read them."""
+
+
 def _returns(db: Session, interval: Interval, queue_id: int | None) -> Sequence[Any]:
     query = sa.select(
         col(ProductReturn.product_id), col(ProductReturn.lot_id), col(ProductReturn.reason_id),
-        col(ProductReturn.quantity), col(ProductReturn.state), col(ProductReturn.inquired_at),
-        col(ProductReturn.asked_at), col(ProductReturn.received_at), col(ProductReturn.ended_at),
+        col(ProductReturn.quantity), sa.cast(col(ProductReturn.state), sa.String).label("state"),
+        *(sa.cast(sa.extract("epoch", col(at)), sa.BigInteger).label(name) for name, at in _TIMES),
     ).where(
         col(ProductReturn.asked_at) >= interval.begin, col(ProductReturn.asked_at) < interval.end,
         col(ProductReturn.state) != ReturnState.WITHDRAWN,
@@ -265,14 +273,13 @@ def _name_lots(db: Session, lots: Mapping[int, Line], products: Mapping[int, Pro
         line.name, line.sold = f"{products[row.product_id].called(language)} · {row.code}", row.units
 
 
-def _span(row: Any, name: str, now: datetime) -> tuple[float, bool]:
-    """How long, in days, and whether it is over; what ended otherwise is not waited for any longer than that."""
-    if name == "to_request":
-        return (row.asked_at - row.inquired_at).total_seconds() / DAY, True
-    end = {"to_arrival": row.received_at, "to_end": row.ended_at,
-           "to_refund": row.ended_at if row.state == ReturnState.REFUNDED else None}[name]  # fmt: skip
-    until = end or row.ended_at or now
-    return max(0.0, (until - row.asked_at).total_seconds() / DAY), end is not None
+def _measure(row: Any, spans: dict[str, list[tuple[float, bool]]], now: int) -> None:
+    """How long each step took, in days, and whether it is over; what ended otherwise is not waited for any longer."""
+    until, asked = row.ended or now, row.asked
+    spans["to_request"].append(((asked - row.inquired) / DAY, True))
+    spans["to_arrival"].append((max(0, (row.received or until) - asked) / DAY, row.received is not None))
+    spans["to_refund"].append((max(0, until - asked) / DAY, row.state == "refunded"))
+    spans["to_end"].append((max(0, until - asked) / DAY, row.ended is not None))
 
 
 def _most(line: Line) -> tuple[int, int, str]:

@@ -46,8 +46,8 @@ _REASONS: Final[Mapping[str, tuple[str, ...]]] = {
         r"changed my mind|no longer need|by mistake",
     ),
     "defect": (
-        r"不良|故障|壊れ|動か(?:ない|ず|なく)|動きません|電源が入ら|つかない|エラー|異音|発煙|焦げ|水漏れ|漏れ|止まって",
-        r"defect\w*|broken|faulty|stopped working|does ?n[o'’]t (?:work|turn on)|leak\w*",
+        r"不良|故障|壊れ|動か(?:ない|ず|なく)|動きません|電源が入ら|つかない|エラー|異音|発煙|焦げ|熱く|熱い|水漏れ|漏れ|止まって",
+        r"defect\w*|broken|faulty|stopped working|does ?n[o'’]t (?:work|turn on)|leak\w*|too hot|overheat\w*",
     ),
 }
 """By the code of a reason: what speaks for it. The narrower ones come first."""

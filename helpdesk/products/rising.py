@@ -3,9 +3,10 @@
 The one idea: the last seven days are held against the eight weeks before them, and only what chance would hardly do is
 told, once. If nothing changed, each of the k + n cases of a product falls into the last week with probability
 7 / (7 + days before), so k is binomial, exactly, however few they are (the conditional test of two Poisson rates,
-Przyborowski and Wilenski 1940); p is the probability of k or more. All products and lots are tested together: of what
-is told at most 5 % is expected to be chance (Benjamini and Hochberg 1995). What is certain but small is not told, see
-`FEWEST` and `WORTH`. A product that rises only because of one of its lots is told of by that lot alone.
+Przyborowski and Wilenski 1940); p is the probability of k or more. All products are tested together: of what is told
+at most 5 % is expected to be chance (Benjamini and Hochberg 1995). What is certain but small is not told, see `FEWEST`
+and `WORTH`. A product that does not rise without one of its lots is told of by that lot. Lots are not tested by
+themselves: each of them begins with nothing, so a new one always rises.
 
 Cases are tickets and returns, not units: five units in one parcel are one case. Cases of one product that come together
 for a reason of their own (a newsletter) are not independent, and such a rise is told as well; it is a rise.
@@ -44,6 +45,8 @@ LEAST_BEFORE: Final = timedelta(days=14)
 """A desk that has been open for less has nothing to compare with."""
 FEWEST: Final = 4
 """Cases in the week below which nothing is told."""
+ALONE: Final = 0.05
+"""From which probability on what is left of a product without a lot is said not to rise."""
 WORTH: Final = 1.5
 """Times as many a day as before, at least."""
 MUTED: Final = timedelta(days=28)
@@ -125,12 +128,11 @@ def find(db: Session, *, now: datetime) -> list[Rise]:
     days_before = (week - since) / timedelta(days=1)
     share = 7 / (7 + days_before)
     counts = _counts(db, since, week, now)
-    keys = [key for key, (count, before) in counts.items() if count + before]
-    p = {key: chance(*counts[key], share) for key in keys}
-    sure = surest([p[key] for key in keys])
-    told = {key for place, key in enumerate(keys) if place in sure and _is_worth(*counts[key], days_before)}
-    told -= {key for key in told if key[2] is None and _is_of_lots(key, told, counts, share)}
-    found = [Rise(*key, *counts[key], days_before, p[key], len(keys)) for key in told]
+    keys = [key for key in counts if key[2] is None]
+    sure = surest([chance(*counts[key], share) for key in keys])
+    told = [key for place, key in enumerate(keys) if place in sure and _is_worth(*counts[key], days_before)]
+    named = [_lot_of(key, counts, share) or key for key in told]
+    found = [Rise(*key, *counts[key], days_before, chance(*counts[key], share), len(keys)) for key in named]
     return sorted(found, key=lambda each: (each.p, each.what, each.product_id, each.lot_id or 0))
 
 
@@ -221,13 +223,15 @@ def _is_worth(count: int, before: int, days_before: float) -> bool:
     return count >= FEWEST and count >= WORTH * before * 7 / days_before
 
 
-def _is_of_lots(key: Key, told: set[Key], counts: Mapping[Key, tuple[int, int]], share: float) -> bool:
-    """Whether, without the lots that are told of, the product does not rise."""
-    lots = [other for other in told if other[:2] == key[:2] and other[2] is not None]
-    count, before = counts[key]
-    for lot in lots:
-        count, before = count - counts[lot][0], before - counts[lot][1]
-    return bool(lots) and chance(count, before, share) > 0.05
+def _lot_of(key: Key, counts: Mapping[Key, tuple[int, int]], share: float) -> Key | None:
+    """The lot without which the product does not rise, if there is one."""
+    lots = [other for other in counts if other[:2] == key[:2] and other[2] is not None]
+    lots.sort(key=lambda lot: (chance(*counts[lot], share), lot[2]))
+    for lot in lots[:1]:
+        count, before = (all_of - own for all_of, own in zip(counts[key], counts[lot], strict=True))
+        if chance(count, before, share) > ALONE:
+            return lot
+    return None
 
 
 def _latest(db: Session, rise: Rise) -> ProductWarning | None:

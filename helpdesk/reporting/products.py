@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -21,8 +21,6 @@ TABLES = ("return_products", "return_lots", "return_reasons", "return_times")
 SERIES = 4
 """Reasons drawn by themselves; the others together are one more."""
 PLACES = 12
-FEW_SOLD = 20
-"""Of fewer units a rate is not drawn: its interval would be wider than forty points."""
 
 
 def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
@@ -92,8 +90,8 @@ def _weeks(told: Told, timezone: str) -> Chart:
     names = {line.reason_id: line.name for line in told.reasons}
     shown = [line.reason_id for line in told.reasons[:SERIES]]
     counts: Counter[tuple[date, int | None]] = Counter()
-    for at, reason_id in told.days:
-        day = at.astimezone(zone).date()
+    for at, reason_id in told.asked:
+        day = datetime.fromtimestamp(at, zone).date()
         counts[day - timedelta(days=day.weekday()), reason_id if reason_id in shown else None] += 1
     begun = sorted({monday for monday, _ in counts})
     weeks = [begun[0] + timedelta(weeks=each) for each in range((begun[-1] - begun[0]).days // 7 + 1)] if begun else []
@@ -112,7 +110,7 @@ def _weeks(told: Told, timezone: str) -> Chart:
 
 def _rates(told: Told) -> Chart:
     """Rates with their intervals, the highest first, of products of which enough were sold."""
-    lines = [(line, rate) for line in told.products if (rate := line.rate) is not None and rate.of >= FEW_SOLD]
+    lines = [(line, rate) for line in told.products if (rate := line.rate) is not None]
     lines = sorted(lines, key=lambda pair: -(pair[1].value or 0))[:PLACES]
     title: Text = ""
     if lines:
@@ -184,7 +182,7 @@ def _times(told: Told) -> Table:
     )  # fmt: skip
 
     def row(name: str, span: Length) -> list[Value]:
-        return [Word("return_figure", name), span.of, span.over, span.median, span.p90]
+        return [Word("return_span", name), span.of, span.over, span.median, span.p90]
 
     return Table("return_times", Word("report_part", "return_times"), columns,
                  [row(name, span) for name, span in told.spans.items()])  # fmt: skip

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, SQLModel, col, func, select
+from sqlmodel import Session, col, func, select
 
 from classifiers import registry
 from helpdesk import agents, canned, impressions, sample
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
+from helpdesk.products import following, rising
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -34,6 +35,7 @@ from models import (
     TicketState,
 )
 from models.database import Database
+from models.migrations import upgrade
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  # eleven in the morning in Tokyo
 JUST_AFTER_MIDNIGHT = datetime(2026, 12, 31, 15, 1, tzinfo=UTC)  # New Year's Day, one past midnight in Tokyo
@@ -41,7 +43,7 @@ JUST_AFTER_MIDNIGHT = datetime(2026, 12, 31, 15, 1, tzinfo=UTC)  # New Year's Da
 
 def filled(folder: Path, now: datetime) -> Database:
     database = Database(f"sqlite:///{folder / 'desk.db'}")
-    SQLModel.metadata.create_all(database.engine)
+    upgrade(database)
     database.write_now(sample.load, now=now, settings=of(folder))
     return database
 
@@ -278,3 +280,12 @@ def test_six_canned_replies_are_at_hand_in_both_languages_and_one_of_them_is_sta
     assert ticket is not None and aiko is not None
     offered = canned.offers(db, aiko, ticket, language="ja", settings=of(Path()), now=NOW)
     assert [offer.trigger for offer in offered] == ["dengen", "orikaeshi", "nenmatsu"]
+
+
+def test_the_faulty_lot_that_nobody_told_of_is_found(company: Database, db: Session) -> None:
+    following.follow(company)
+    while following.look_back(company, now=NOW, most=20):
+        pass
+    company.write_now(rising.watch, now=NOW)
+    assert {(each.what, each.lot) for each in rising.shown(db, language="en")} == {
+        ("returns", "EB1-2610C"), ("inquiries", "EB1-2610C")}  # fmt: skip

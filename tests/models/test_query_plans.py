@@ -44,6 +44,7 @@ from helpdesk.customers import contact_points, guesses, matching, records
 from helpdesk.events import last_number
 from helpdesk.filters import Filter
 from helpdesk.mail import receive
+from helpdesk.products import figures, rising
 from helpdesk.runtime import log
 from helpdesk.settings import Settings
 from models import (
@@ -364,6 +365,28 @@ def test_the_live_view_reads_who_waits_and_the_calls_of_its_intervals_by_key(dat
         "SEARCH calloffer USING INDEX ix_calloffer_agent (agent_id=? AND offered_at>? AND offered_at<?)",
     }
     assert not [plan for plan in told if re.match(r"SCAN (queuevisit|handling|calloffer|call\b)", plan)]
+
+
+def test_what_came_back_and_what_rises_is_read_of_the_days_asked_for_alone(database: Database) -> None:
+    days = measures.Interval(BEFORE, NOW)
+
+    def look(db: Session) -> None:
+        for queue_id in (None, 1):
+            figures.read(db, days, queue_id=queue_id, language="ja", now=NOW)
+        for what in figures.WHATS:
+            figures.rows(db, what, days, figures.Which(product_id=1), language="ja")
+        rising.find(db, now=NOW)
+
+    database.write_now(lambda db: tickets.start(db, subject="", channel=Channel.MAIL, queue_id=1, customer_id=None,
+                                                language="ja", now=BEFORE))  # fmt: skip
+    with _explained(database) as plans:
+        database.read_now(look)
+    walked = [plan for plan in _walks(plans) if not re.match(r"SCAN (product|productlot|returnreason|ticket) ", plan)]
+    assert walked == []  # products and reasons are few, and of tickets the first alone is looked at
+    assert not [plan for plan in plans if plan.startswith("SCAN ticket") and "LIMIT" not in plan]
+    told = {plan.split("   <-")[0] for plan in plans}
+    for table, at in (("productreturn", "asked_at"), ("ticketproduct", "at"), ("purchase", "ordered_at")):
+        assert any(re.search(rf"{table} .*\({at}>\? AND {at}<\?", plan) for plan in told), told
 
 
 def test_similar_tickets_are_found_and_kept_by_key_and_never_by_walking_through_what_is_resolved(

@@ -4,9 +4,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from starlette.testclient import TestClient
 
 from models import ProductReturn, Purchase
-from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, text_of
+from tests.cast import AIKO, BEN, MONDAY, PUBLIC_URL, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, text_of
 
 DEFECT = "1"
 
@@ -144,4 +145,48 @@ def test_who_may_not_see_the_ticket_sees_no_form_and_records_nothing(desk: OpenD
         desk.as_(SATO).post("/tickets/1/returns/9", data={"do": "nonsense"}),
     ):
         assert answer.status_code == 404
+    assert row(desk).state == "asked"
+
+
+def program(desk: OpenDesk, *scopes: str) -> TestClient:
+    """Another program with a key for these purposes."""
+    made = desk.as_(SATO).post("/admin/tokens", data={"name": "倉庫", "scope": list(scopes)}).text
+    found = re.search(r"<code[^>]*>(desk_[\w-]+)</code>", made)
+    assert found
+    client = TestClient(desk.app, base_url=PUBLIC_URL, headers={"authorization": f"Bearer {found[1]}"})
+    client.portal = desk.client.portal
+    return client
+
+
+def test_shop_and_warehouse_report_what_has_come_and_twice_or_late_changes_nothing(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    record(desk, lot="K-7")
+    warehouse = program(desk, "returns")
+    [told] = warehouse.get("/api/v1/returns?order=A-1001").json()["returns"]
+    assert (told["id"], told["number"], told["state"], told["lot"]) == (1, "R-1", "asked", "K-7")
+    assert TANAKA.name not in str(told)
+    before = desk.number()
+    answers = [warehouse.post(f"/api/v1/returns/1/{step}").json() for step in ("received", "received", "refunded")]
+    assert [each["changed"] for each in answers] == [True, False, True]
+    assert desk.number() == before + 2
+    late = warehouse.post("/api/v1/returns/1/received")
+    assert (late.status_code, late.json()["changed"], late.json()["return"]["state"]) == (200, False, "refunded")
+    other = warehouse.post("/api/v1/returns/1/exchanged")
+    assert (other.status_code, other.json()) == (409, {"error": "return_ended", "state": "refunded"})
+    assert "“コードレス掃除機 KZ-200” was refunded" in text_of(desk.as_(BEN).get("/tickets/1").text)
+    step(desk, "withdrawn")
+    assert warehouse.post("/api/v1/returns/1/received").json()["error"] == "return_withdrawn"
+
+
+def test_a_key_opens_what_it_is_for_and_nothing_else(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    record(desk)
+    reader, warehouse = program(desk, "reports"), program(desk, "returns")
+    assert reader.get("/api/v1/returns?order=A-1001").status_code == 401
+    assert reader.post("/api/v1/returns/1/received").status_code == 401
+    assert warehouse.get("/api/v1/reports").status_code == 401
+    for path, code in (("/api/v1/returns", 422), ("/api/v1/returns?id=R-9", 404), ("/api/v1/returns?id=R-1", 200)):
+        assert warehouse.get(path).status_code == code
+    assert warehouse.post("/api/v1/returns/9/received").status_code == 404
+    assert warehouse.post("/api/v1/returns/1/asked").status_code == 422
     assert row(desk).state == "asked"

@@ -115,6 +115,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "api_scope": {
         "reports": N_("Read reports"),
+        "returns": N_("Report returns"),
     },
     "tile_kind": {
         "figure": N_("Figure"),

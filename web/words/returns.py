@@ -31,8 +31,6 @@ WORDS: dict[str, dict[str, str]] = {
         "product_inquiries": N_("Inquiries about products"),
         "return_rate": N_("Return rate"),
         "share": N_("Share of returns"),
-        "to_request": N_("From inquiry to request"),
-        "to_arrival": N_("From request to arrival"),
         "to_refund": N_("Days from request to refund, median"),
         "to_end": N_("Days from request to end, median"),
         "median": N_("Median"),
@@ -46,6 +44,12 @@ WORDS: dict[str, dict[str, str]] = {
         "week": N_("Week"),
         "others": N_("Other reasons"),
     },
+    "return_span": {
+        "to_request": N_("From inquiry to request"),
+        "to_arrival": N_("From request to arrival"),
+        "to_refund": N_("From request to refund"),
+        "to_end": N_("From request to end"),
+    },
     "return_formula": {
         "returns": N_("Returns requested in the period; withdrawn ones are not counted."),
         "units": N_("The quantities of these returns added up."),
@@ -57,8 +61,8 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "return_rate": N_(
             "Units returned in the period of units sold in it, with the 95% interval after Wilson. Sales of one "
-            "month come back in the next, so a quarter says more than a week. No rate is shown where more came "
-            "back than the desk knows to be sold."
+            "month come back in the next, so a quarter says more than a week. No rate is shown of fewer than 20 "
+            "units, nor where more came back than the desk knows to be sold."
         ),
         "share": N_("Returns for this reason of all returns."),
         "to_end": N_(
@@ -74,9 +78,9 @@ WORDS: dict[str, dict[str, str]] = {
         "rising": N_(
             "The last seven days are held against the eight weeks before. If nothing had changed, each case "
             "would fall into the last week by its share of the days: the number there is then binomial, and the "
-            "probability of so many or more is computed exactly. All products and lots are tested together, so "
-            "that at most 5% of what is told is expected to be chance (Benjamini and Hochberg). Told is what has "
-            "at least 4 cases and one and a half times the pace. A product that rises only because of one lot is "
+            "probability of so many or more is computed exactly. All products are tested together, so that at "
+            "most 5% of what is told is expected to be chance (Benjamini and Hochberg). Told is what has at "
+            "least 4 cases and one and a half times the pace. A product that would not rise without one lot is "
             "told of by that lot. A desk that is younger than three weeks is not looked at."
         ),
     },
