@@ -182,7 +182,7 @@ def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDAr
 
 def terms(reading: Reading) -> list[str]:
     """Words of Latin letters alone and in pairs, then Japanese words; see `placed_terms`."""
-    return [term.word for term in placed_terms(reading)]
+    return _written(reading.tokens, reading.words)
 
 
 def placed_terms(reading: Reading) -> list[Token]:
@@ -196,30 +196,25 @@ def placed_terms(reading: Reading) -> list[Token]:
 
 def asked(reading: Reading) -> list[str]:
     """The terms of the sentences that ask for something; see `placed_asked`."""
-    return [term.word for term in placed_asked(reading)]
+    return [word for sentence in _asking(reading) for word in _written(*sentence)]
 
 
 def placed_asked(reading: Reading) -> list[Token]:
     """The terms of the sentences that ask for something, sentence by sentence, with their places."""
-    found: list[Token] = []
-    for start, end in reading.asked:
-        tokens = [token for token in reading.tokens if start <= token.start < end]
-        words = [word for word in reading.words if start <= word.start < end]
-        found += _placed(tokens, words)
-    return found
+    return [term for sentence in _asking(reading) for term in _placed(*sentence)]
 
 
 def counted_terms(reading: Reading) -> Counted:
     """`terms`, each once; worked out once a reading."""
     if reading.worked.terms is None:
-        reading.worked.terms = _counted(placed_terms(reading))
+        reading.worked.terms = _counted(terms(reading), lambda: spans(placed_terms(reading)))
     return reading.worked.terms
 
 
 def counted_asked(reading: Reading) -> Counted:
     """`asked`, each once; worked out once a reading."""
     if reading.worked.asked is None:
-        reading.worked.asked = _counted(placed_asked(reading))
+        reading.worked.asked = _counted(asked(reading), lambda: spans(placed_asked(reading)))
     return reading.worked.asked
 
 
@@ -273,10 +268,25 @@ def phrases(reading: Reading) -> NDArray[np.float64]:
     return shipped().counts(reading.said)
 
 
-def _counted(found: Sequence[Token]) -> Counted:
+def _counted(found: Sequence[str], spans: Callable[[], tuple[NDArray[np.intp], NDArray[np.intp]]]) -> Counted:
     places: dict[str, int] = {}
-    where = np.array([places.setdefault(each.word, len(places)) for each in found], np.intp)
-    return Counted(list(places), np.bincount(where, minlength=len(places)), lambda: where, lambda: spans(found))
+    where = np.array([places.setdefault(each, len(places)) for each in found], np.intp)
+    return Counted(list(places), np.bincount(where, minlength=len(places)), lambda: where, spans)
+
+
+def _asking(reading: Reading) -> list[tuple[list[Token], list[Word]]]:
+    """The words of the sentences that ask for something, sentence by sentence: those of Latin letters, the Japanese."""
+    return [
+        ([token for token in reading.tokens if start <= token.start < end],
+         [word for word in reading.words if start <= word.start < end])
+        for start, end in reading.asked
+    ]  # fmt: skip
+
+
+def _written(tokens: Sequence[Token], words: Sequence[Word]) -> list[str]:
+    """The terms of `_placed` without their places, which only an explanation needs: several times sooner."""
+    latin = [token.word for token in tokens]
+    return [*latin, *map(" ".join, zip(latin, latin[1:], strict=False)), *[f"#{word.row}" for word in words]]
 
 
 def _placed(tokens: Sequence[Token], words: Sequence[Word]) -> list[Token]:

@@ -190,12 +190,22 @@ def _sealed(
     learned: "Learned",
 ) -> Fit:
     content = pack(weights, vectors=vectors)
-    digest = hashlib.sha256(content).hexdigest()
-    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
-    router = Router(weights, version=version, vectors=vectors)
     card = {
         **facts,
-        "version": version,
+        **card_of(content, vectors=vectors, made_at=made_at),
+        "thresholds": {
+            language: {label: round(value, 4) for label, value in row.items()}
+            for language, row in weights.thresholds.items()
+        },
+    }
+    return Fit(Router(weights, version=card["version"], vectors=vectors), content, card, unseen, seen, learned)
+
+
+def card_of(content: bytes, *, vectors: Vectors, made_at: datetime) -> dict[str, Any]:
+    """What every model's card says: which file this is, when it was made, and what has to be the same to read it."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {
+        "version": f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}",
         "made_at": made_at.astimezone(UTC).isoformat(),
         "sha256": digest,
         "format": FORMAT,
@@ -203,12 +213,7 @@ def _sealed(
         "word_vectors_sha256": vectors.digest,
         "english_word_vectors_sha256": english.shipped().digest,
         "turns_of_phrase_sha256": shipped_phrases().digest,
-        "thresholds": {
-            language: {label: round(value, 4) for label, value in row.items()}
-            for language, row in weights.thresholds.items()
-        },
     }
-    return Fit(router, content, card, unseen, seen, learned)
 
 
 # --- Before --------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class _Places:
             if each.startswith("^"):
                 starts = True
                 continue
-            heads = _heads(each, _AT_WORDS)
+            heads = _heads(each, _AT_WORDS if each.startswith(_BORDER) else _AT_LETTERS)
             if "" in heads:
                 self.anywhere.append(number)
                 return

@@ -5,22 +5,19 @@ about nothing. Slopes and cuts are taken from authors held out whole, whose comm
 nothing from them; the figures are of cuts chosen without the author, too.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import english, model, themes
-from classifiers import text as texts
+from classifiers import model, themes
 from classifiers.answers import Example
 from classifiers.keywords import Finder, spelled
 from classifiers.model import Seen
-from classifiers.phrases import shipped as shipped_phrases
-from classifiers.router import FORMAT, Floats, Router, pack
+from classifiers.router import Floats, Router, pack
 from classifiers.topics import Asked, Reader, Taught
 from classifiers.vectors import japanese
 
@@ -80,17 +77,8 @@ def fit(given: Sequence[Topical], *, made_at: datetime) -> TopicFit:
     learned = seen.learn(examples, seed=0, borders=_Sides(), truth=truth)
     weights = model.weights_of(learned, labels, finder, dict.fromkeys(languages, 1.0), {}, BLOCKS)
     content = pack(weights, vectors=vectors)
-    digest = hashlib.sha256(content).hexdigest()
-    version = f"{made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
     card = {
-        "version": version,
-        "made_at": made_at.astimezone(UTC).isoformat(),
-        "sha256": digest,
-        "format": FORMAT,
-        "normal_form": texts.VERSION,
-        "word_vectors_sha256": vectors.digest,
-        "english_word_vectors_sha256": english.shipped().digest,
-        "turns_of_phrase_sha256": shipped_phrases().digest,
+        **model.card_of(content, vectors=vectors, made_at=made_at),
         "labels": list(labels),
         "examples": {language: int((unseen.languages == language).sum()) for language in languages},
         "odds": {name: [round(value, 4) for value in pair] for name, pair in odds.items()},
@@ -99,7 +87,7 @@ def fit(given: Sequence[Topical], *, made_at: datetime) -> TopicFit:
         },
         "unseen_authors": {language: unseen.figures(language, authors, labels) for language in languages},
     }
-    router = Router(weights, version=version, vectors=vectors)
+    router = Router(weights, version=card["version"], vectors=vectors)
     return TopicFit(Taught.of(router, card), content, card)
 
 

@@ -14,7 +14,7 @@ The table is chiVe (NINJAL and Works Applications, Apache-2.0), see data/chive_N
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -67,17 +67,20 @@ class Vectors:
 
     def words(self, text: str) -> list[Word]:
         """The words of a normal form from left to right, the longest first, without particles and endings."""
+        return [Word(*each) for each in self._words(text)]
+
+    def _words(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Start, end and row of each of `words`."""
         rows, lengths = self._longest(text)
-        found, at = [], 0
+        at = 0
         while at < len(text):
             length = lengths[at]
-            if length == 0 or (rows[at] >= 0 and _is_particle(text[at : at + length])):
+            if length == 0 or (rows[at] >= 0 and length <= 2 and _KANA.fullmatch(text, at, at + length)):
                 at += 1
                 continue
             if rows[at] >= 0:
-                found.append(Word(at, at + length, rows[at]))
+                yield at, at + length, rows[at]
             at += length
-        return found
 
     def words_many(self, texts: Sequence[str]) -> list[list[Word]]:
         """The words of each of many normal forms. They are searched together, divided by line ends no word goes
@@ -103,11 +106,11 @@ class Vectors:
             at += len(texts[number]) + 1
         starts.append(at)
         place = 0
-        for word in self.words("\n".join(texts[number] for number in batch)):
-            while word.start >= starts[place + 1]:
+        for start, end, row in self._words("\n".join(texts[number] for number in batch)):
+            while start >= starts[place + 1]:
                 place += 1
             first = starts[place]
-            found[batch[place]].append(Word(word.start - first, word.end - first, word.row))
+            found[batch[place]].append(Word(start - first, end - first, row))
 
     def of(self, rows: list[int]) -> NDArray[np.float32]:
         """The vectors of the given rows, one a line, not scaled to length one."""
@@ -248,6 +251,4 @@ for _row in (*_ROWS, "ざじずぜぞ", "だぢづでど"):
     _E_OR_I[[ord(_row[1]) - 0x3041, ord(_row[3]) - 0x3041]] = True
 
 
-def _is_particle(word: str) -> bool:
-    """One or two kana alone: particles and endings, the same in every matter."""
-    return len(word) <= 2 and all("ぁ" <= letter <= "ゖ" or letter == "ー" for letter in word)
+_KANA = re.compile("[ぁ-ゖー]+")  # one or two alone are particles and endings, the same in every matter

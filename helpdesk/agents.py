@@ -1,6 +1,5 @@
 """Sign-in, states, and who serves which queue."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from sqlmodel import Session, col, select
 from helpdesk import queues
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
+from helpdesk.tokens import hash_of
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
 from models.database import ask
 
@@ -240,7 +240,7 @@ def sign_in(db: Session, agent: Agent, *, hours: int, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     db.add(
         Login(
-            token_hash=token_hash(token),
+            token_hash=hash_of(token),
             agent_id=agent.id,
             created_at=now,
             seen_at=now,
@@ -265,28 +265,28 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     """The agent a browser's token belongs to, or None when it ended or never was."""
     if not token:
         return None
-    return db.exec(_SIGNED_IN, params={"token_hash": token_hash(token), "now": now}).first()
+    return db.exec(_SIGNED_IN, params={"token_hash": hash_of(token), "now": now}).first()
 
 
 def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:
     """Push the login's end out, now and then while it is used."""
     db.execute(
         sa.update(Login)
-        .where(col(Login.token_hash) == token_hash(token))
+        .where(col(Login.token_hash) == hash_of(token))
         .values(seen_at=now, expires_at=now + timedelta(hours=hours))
     )
 
 
 def keep_seen(db: Session, tokens: Iterable[str], *, now: datetime) -> None:
     """These browsers have a page open now."""
-    hashes = [token_hash(token) for token in tokens]
+    hashes = [hash_of(token) for token in tokens]
     if hashes:
         db.execute(sa.update(Login).where(col(Login.token_hash).in_(hashes)).values(seen_at=now))
 
 
 def sign_out(db: Session, token: str, *, now: datetime) -> None:
     """End the login; whose last one it was goes offline."""
-    login = db.exec(select(Login).where(Login.token_hash == token_hash(token))).first()
+    login = db.exec(select(Login).where(Login.token_hash == hash_of(token))).first()
     if login is None:
         return
     agent_id = login.agent_id
@@ -304,10 +304,10 @@ def sign_out_everywhere(
     """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
     assert agent.id is not None
     emit(db, AgentChanged(agent_id=agent.id, by_id=by_id, at=now))
-    kept = db.exec(select(Login.id).where(Login.token_hash == token_hash(but))).first()
+    kept = db.exec(select(Login.id).where(Login.token_hash == hash_of(but))).first()
     ended = sa.delete(PushSubscription).where(col(PushSubscription.agent_id) == agent.id)
     db.execute(ended.where(col(PushSubscription.login_id).is_distinct_from(kept)) if kept else ended)
-    db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != token_hash(but)))
+    db.execute(sa.delete(Login).where(col(Login.agent_id) == agent.id, col(Login.token_hash) != hash_of(but)))
 
 
 def state_of(db: Session, agent_id: int) -> AgentState | None:
@@ -394,8 +394,3 @@ def get(db: Session, agent_id: int) -> Agent:
     if agent is None:
         raise NotFound("not_found", agent_id=agent_id)
     return agent
-
-
-def token_hash(token: str) -> str:
-    """What is kept of a login's token."""
-    return hashlib.sha256(token.encode()).hexdigest()

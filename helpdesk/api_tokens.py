@@ -1,17 +1,16 @@
 """Keys by which other programs ask the desk: shown once, kept as a hash, for stated purposes, ended at any time."""
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlmodel import Session, col, select
 
-from helpdesk.errors import Invalid, NotFound
+from helpdesk import tokens
+from helpdesk.errors import Invalid
 from helpdesk.events import ApiTokenChanged, emit
 from models import Agent, ApiToken
 
-NAME_MAX: Final = 60
 SCOPES: Final = ("reports",)
 NOTED: Final = timedelta(minutes=5)
 """How exactly it is known when a key was last used."""
@@ -19,12 +18,11 @@ NOTED: Final = timedelta(minutes=5)
 
 def make(db: Session, *, name: str, scopes: list[str], by: Agent, now: datetime) -> str:
     """A new key, which is shown now and kept nowhere. Raises `Invalid` with the field."""
-    if not (name := " ".join(name.split())[:NAME_MAX]):
-        raise Invalid("name_missing", field="name")
+    name = tokens.named(name)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise Invalid("unknown_choice", field="scopes")
     secret = f"desk_{secrets.token_urlsafe(30)}"
-    row = ApiToken(name=name, token_hash=_hash(secret), scopes=scopes, made_by_id=by.id, created_at=now)
+    row = ApiToken(name=name, token_hash=tokens.hash_of(secret), scopes=scopes, made_by_id=by.id, created_at=now)
     db.add(row)
     db.flush()
     emit(db, ApiTokenChanged(token_id=row.id or 0, state="made", by_id=by.id, at=now))
@@ -33,11 +31,7 @@ def make(db: Session, *, name: str, scopes: list[str], by: Agent, now: datetime)
 
 def revoke(db: Session, token_id: int, *, by: Agent, now: datetime) -> None:
     """From now on it opens nothing. Twice changes nothing. Raises `NotFound`."""
-    row = db.get(ApiToken, token_id)
-    if row is None:
-        raise NotFound("not_found", token_id=token_id)
-    if row.revoked_at is None:
-        row.revoked_at = now
+    if tokens.end(db, ApiToken, token_id, now=now):
         emit(db, ApiTokenChanged(token_id=token_id, state="revoked", by_id=by.id, at=now))
 
 
@@ -48,8 +42,8 @@ def listed(db: Session) -> list[ApiToken]:
 
 def opened(db: Session, secret: str, *, scope: str) -> ApiToken | None:
     """The key of a secret, if it works for this; None where it does not."""
-    found = db.exec(select(ApiToken).where(ApiToken.token_hash == _hash(secret))).first()
-    return found if found is not None and found.revoked_at is None and scope in found.scopes else None
+    found = tokens.working(db, ApiToken, secret)
+    return found if found is not None and scope in found.scopes else None
 
 
 def is_to_note(row: ApiToken, *, now: datetime) -> bool:
@@ -61,7 +55,3 @@ def note(db: Session, token_id: int, *, now: datetime) -> None:
     """It was used now."""
     if (row := db.get(ApiToken, token_id)) is not None:
         row.last_used_at = now
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

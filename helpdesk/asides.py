@@ -1,4 +1,4 @@
-"""What stands beside a conversation: tags, links, watchers, the checklist, the desk's own fields.
+"""What stands beside a conversation: tags, links, watchers, the checklist, what comes back, the desk's own fields.
 
 All but the fields come in one statement, whatever there is of them, because every look at a ticket asks for them and
 most tickets have none.
@@ -13,13 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import agents, fields, links, tags
+from helpdesk import agents, fields, links, returns, tags
 from helpdesk.fields import Asked
+from helpdesk.returns import Shown
 from models import (
     Agent,
     ChecklistItem,
     KeptDraft,
     LinkKind,
+    Product,
+    ProductReturn,
+    ReturnState,
     Tag,
     Ticket,
     TicketField,
@@ -60,6 +64,7 @@ class Aside:
     watchers: Sequence[tuple[int, str]] = ()
     items: Sequence[ItemView] = ()
     fields: Sequence[Asked] = ()
+    returns: Sequence[Shown] = ()
     distinct: frozenset[int] = frozenset()  # tickets somebody said are not about the same matter
     called: Mapping[tuple[str, int], str] = field(default_factory=dict)
     has_draft: bool = False  # the viewer has begun to write, or has thrown that away
@@ -86,6 +91,8 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
     called |= {("item", row.id): row.text for row in items}
     called |= {("field", each.id): each.called(language) for each in asked}
     linked = _links(db, ticket.id, found.get("link", ()), agent)
+    back = returns.of_ticket(db, ticket.id, language=language) if "return" in found else []
+    called |= {("return", each.id): each.product for each in back}
     return Aside(
         sorted(((row.id, row.text) for row in found.get("tag", ())), key=lambda pair: tags.key_of(pair[1])),
         [each for each in linked if each.reason != "distinct"],
@@ -96,6 +103,7 @@ def of(db: Session, ticket: Ticket, *, agent: Agent, staff: Mapping[int, Agent],
             if row.code != "removed"
         ],
         asked,
+        back,
         frozenset(each.other_id for each in linked if each.reason == "distinct"),
         called,
         "draft" in found,
@@ -121,9 +129,19 @@ def names(
         )
         if ids[kind]
     ]
+    if back := [number for each, number in missing if each == "return"]:
+        product = sa.select(sa.literal("return"), col(ProductReturn.id), _called(Product, language)).join(
+            Product, col(Product.id) == ProductReturn.product_id
+        )
+        asked.append(product.where(col(ProductReturn.id).in_(back)))
     if not asked:
         return known
     return {**known, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
+
+
+def _called(table: type[Product], language: str) -> Any:
+    name = col(table.name)
+    return sa.case((col(table.name_en) != "", col(table.name_en)), else_=name) if language == "en" else name
 
 
 def _links(db: Session, ticket_id: int, rows: Sequence[Any], agent: Agent) -> list[LinkView]:
@@ -178,6 +196,9 @@ def _everything() -> sa.CompoundSelect[Any]:
             other=col(ChecklistItem.done_by_id), at=col(ChecklistItem.done_at),
             code=sa.case((col(ChecklistItem.removed_at).is_not(None), "removed"), else_=""),
         ).where(col(ChecklistItem.ticket_id) == ticket_id),
+        columns("return", col(ProductReturn.id)).where(
+            col(ProductReturn.ticket_id) == ticket_id, col(ProductReturn.state) != ReturnState.WITHDRAWN
+        ),
         columns("draft", col(KeptDraft.id)).where(
             col(KeptDraft.ticket_id) == ticket_id,
             col(KeptDraft.agent_id) == sa.bindparam("agent_id", type_=sa.Integer),

@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "ticket_opened", "ticket_moved", "ticket_assigned", "ticket_resolved", "ticket_reopened", "customer_linked",
         "customer_unlinked", "ticket_linked", "ticket_unlinked", "ticket_merged", "ticket_unmerged", "ticket_split",
         "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "field_set", "checklist_changed",
+        "return_changed",
         "message_withdrawn", "message_approved", "message_returned", "message_queued", "note_added", "macro_ran",
         "run_taken_back",
     ),

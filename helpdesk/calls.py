@@ -440,13 +440,14 @@ def unanswered(db: Session, call: Call, *, now: datetime) -> None:
 
 
 def lose(db: Session, call: Call, *, now: datetime) -> None:
-    """Nobody has said anything of a waiting call for so long that its hang-up must be lost: the caller gave up, when is
-    not known, and not before the last word."""
+    """Nobody has said anything of a call for so long that its hang-up must be lost: it is over, since when is not
+    known, and not before the last word. Who was still waiting gave up."""
     _hold_still(db, call)
-    if call.state != CallState.RINGING:
+    if call.state == CallState.ENDED:
         return
+    cause = "cancel" if call.state == CallState.RINGING else "normalClearing"
     last = db.scalar(sa.select(sa.func.max(col(CallFact.at))).where(col(CallFact.call_id) == call.id)) or now
-    db.add(CallFact(call_id=call.id or 0, event_key="desk:lost", kind="hangup", cause="cancel", at=last,
+    db.add(CallFact(call_id=call.id or 0, event_key="desk:lost", kind="hangup", cause=cause, at=last,
                     received_at=now))  # fmt: skip
     db.flush()
     before = call.agent_id

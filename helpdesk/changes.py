@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import checklists, fields, links, merging, routing, splitting, tags, tickets, watchers
+from helpdesk import checklists, fields, links, merging, returns, routing, splitting, tags, tickets, watchers
 from helpdesk import events as facts
 from helpdesk.errors import Conflict, NotAllowed, NotFound
 from helpdesk.events import Fact, name_of, one_act, recall
@@ -148,6 +148,14 @@ def _item_back(db: Session, ticket: Ticket, fact: Any, by: Agent, now: datetime)
         checklists.tick(db, ticket, item, fact.what == "unticked", by=by, now=now)
 
 
+def _return_back(db: Session, ticket: Ticket, fact: Any, by: Agent, now: datetime) -> None:
+    found = returns.of_this(db, ticket, fact.return_id)
+    if found.state != fact.what:
+        raise Conflict("moved_on", ticket_id=ticket.id)
+    at = datetime.fromisoformat(fact.was_at) if fact.was_at else None
+    returns.step(db, ticket, found, fact.was or "withdrawn", by=by, now=now, ended_at=at)
+
+
 def _link_back(db: Session, ticket: Ticket, fact: Any, by: Agent, now: datetime) -> None:
     other = db.get(Ticket, fact.other_id)
     if other is None or fact.reason not in links.REASONS:
@@ -203,6 +211,7 @@ _KINDS: dict[type[Fact], _Kind] = {
     facts.TicketUntagged: _TAG,
     facts.FieldSet: _Kind(lambda fact: [("field", fact.field_id)], _field_back),
     facts.ChecklistChanged: _Kind(lambda fact: [("item", fact.item_id)], _item_back),
+    facts.ReturnChanged: _Kind(lambda fact: [("return", fact.return_id)], _return_back),
     facts.TicketLinked: _LINK,
     facts.TicketUnlinked: _LINK,
     facts.TicketWatched: _WATCH,

@@ -24,6 +24,7 @@ from helpdesk import (
     outgoing,
     preferences,
     queues,
+    returns,
     sla,
     surveys,
     tickets,
@@ -37,6 +38,7 @@ from helpdesk.events import (
     MessageBounced,
     PromiseAtRisk,
     PromiseBreached,
+    ReturnChanged,
     TicketAssigned,
     TicketLinked,
     TicketMerged,
@@ -71,8 +73,10 @@ from models import (
     MessageKind,
     MessageState,
     Note,
+    ProductReturn,
     Purchase,
     Queue,
+    ReturnState,
     Routing,
     Ticket,
     TicketState,
@@ -123,7 +127,7 @@ TOLD = {
     "message_approved", "message_returned", "promise_at_risk", "promise_breached",
     "rule_ran", "macro_ran", "run_taken_back",
     "ticket_pended", "ticket_prioritized", "ticket_tagged", "ticket_untagged", "ticket_unlinked", "ticket_watched",
-    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", ANSWERED,
+    "ticket_unwatched", "ticket_split", "field_set", "checklist_changed", "return_changed", ANSWERED,
 }  # fmt: skip
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 _TOLD = looks.told(TOLD)
@@ -539,10 +543,12 @@ def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> l
 
 
 def timeline(
-    db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], heard: sa.ColumnElement[bool], limit: int = 50
-) -> list[Entry]:
-    """What a customer and the desk said to each other, over the tickets in `seen` and the calls in `heard`, newest
-    first. What other queues wrote and heard is theirs; that there are such tickets, the customer's panel tells all."""
+    db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], heard: sa.ColumnElement[bool], language: str,
+    limit: int = 50,
+) -> list[Entry]:  # fmt: skip
+    """What a customer and the desk said to each other and what came back, over the tickets in `seen` and the calls in
+    `heard`, newest first. What other queues wrote and heard is theirs; that there are such tickets, the customer's
+    panel tells all."""
     staff = {each.id or 0: each for each in db.exec(select(Agent))}
     messages = db.exec(
         select(Message)
@@ -555,6 +561,14 @@ def timeline(
         select(Call).where(Call.customer_id == customer_id, heard).order_by(col(Call.started_at).desc()).limit(limit)
     ).all()
     entries = [*(_message(message, staff, (), ()) for message in messages), *(_call(call, staff) for call in called)]
+    back = db.exec(
+        select(ProductReturn).join(Ticket, col(Ticket.id) == ProductReturn.ticket_id)
+        .where(Ticket.customer_id == customer_id, seen, col(ProductReturn.state) != ReturnState.WITHDRAWN)
+        .order_by(col(ProductReturn.asked_at).desc()).limit(limit)
+    ).all()  # fmt: skip
+    if back:
+        called_so = asides.names(db, None, {("return", each.id or 0) for each in back}, language=language)
+        entries += [entry for each in back for entry in _came_back(each, Names({}, staff, called_so))]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -749,7 +763,22 @@ def _spoken_of(told: Fact) -> list[tuple[str, int]]:
         return [("tag", told.tag_id)]
     if isinstance(told, FieldSet):
         return [("field", told.field_id)]
+    if isinstance(told, ReturnChanged):
+        return [("return", told.return_id)]
     return [("item", told.item_id)] if isinstance(told, ChecklistChanged) else []
+
+
+def _came_back(row: ProductReturn, names: Names) -> list[Entry]:
+    """The steps of a return, each at its time."""
+    steps = [("asked", row.asked_at, row.asked_by_id), ("received", row.received_at, row.received_by_id),
+             (row.state.value, row.ended_at, row.ended_by_id)]  # fmt: skip
+    name, number = names.called.get(("return", row.id or 0), ""), row.id or 0
+    return [
+        Entry(kind="fact", id=number * len(steps) + place, at=at, fact=f"return_{what}", ticket_id=row.ticket_id,
+              facts={"by": names.agent(by_id), "name": name})
+        for place, (what, at, by_id) in enumerate(steps)
+        if at is not None
+    ]  # fmt: skip
 
 
 def _feedback(answer: Answer) -> Entry:
@@ -803,6 +832,8 @@ def _fact(row: Event, names: Names, reached: Mapping[int, Sequence[str]]) -> Ent
         code = f"{code}_self" if told.watcher_id == row.actor_id else code
     if isinstance(told, ChecklistChanged):
         code = f"item_{told.what}"
+    if isinstance(told, ReturnChanged):
+        code = "return_back" if returns.goes_back(told) else f"return_{told.what}"
     if spoken := _spoken_of(told):
         facts["name"] = names.called.get(spoken[0], "")
     if isinstance(told, MessageBounced):

@@ -100,6 +100,9 @@ CASES_SECONDS = 2.0
 SEARCH_SECONDS = 0.3
 """Between two looks at what is new to be found: what is said is found within a second."""
 SERVICE_SECONDS = 2.0
+PRODUCTS_SECONDS = 5.0
+RISING_EVERY = timedelta(hours=1)
+"""Between two looks at whether inquiries about a product, or its returns, have risen."""
 PAST_WAITS_SECONDS = 60.0
 DAYS_AT_ONCE = 5
 """Days whose totals are counted before the log is looked at again."""
@@ -169,6 +172,8 @@ class Desk:
         self._registry: Registry | None = None
         self._heard_of: tuple[int, int] | None = None
         self._closing = threading.Event()
+        self._rising_at: datetime | None = None
+        self._products_past = -PAST_WAITS_SECONDS
         self._doors: tuple[float, dict[str, exchanges.Door]] = (-DOORS_SECONDS, {})
         self.mail_port = 0
         self._works = works
@@ -225,6 +230,7 @@ class Desk:
             *([asyncio.create_task(self._keep_cases(), name="cases")] if self._works else ()),
             *([asyncio.create_task(self._keep_found(), name="search")] if self._works else ()),
             *([asyncio.create_task(self._keep_service(), name="service")] if self._works else ()),
+            *([asyncio.create_task(self._keep_products(), name="products")] if self._works else ()),
             *([asyncio.create_task(self._watch(), name="alarms")] if self._works else ()),
             *([asyncio.create_task(self._mail_agents(), name="digests")] if self._works else ()),
             asyncio.create_task(self._push(), name="pushes"),
@@ -723,8 +729,8 @@ class Desk:
     async def _keep_service(self) -> None:
         """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
 
-        One process at a time counts. Folding may be done by any, and is done once. While much happens what was there
-        before waits, a minute at most: nobody looks at it without `follow_service`, and calls and mails go first.
+        One process at a time counts. Folding may be done by any, and is done once. While something happens what was
+        there before waits, a minute at most: calls and mails go first.
         """
         from helpdesk.tallies import keeping
 
@@ -739,7 +745,7 @@ class Desk:
                 if not is_free:
                     return False
                 news = keeping.follow(self.database, timezone=timezone, go_on=lambda: not self._closing.is_set())
-                if news >= keeping.BUSY and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
+                if news and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
                     return False
                 looked_back = time.monotonic()
                 is_more = keeping.look_back(self.database, timezone=timezone, most=PAST_HANDFULS, go_on=may_go_on)
@@ -755,6 +761,38 @@ class Desk:
             except Exception:
                 logger.exception("figures of service could not be kept; trying again")
             await asyncio.sleep(SEARCH_SECONDS if is_more else SERVICE_SECONDS)
+
+    def keep_products(self) -> bool:
+        """Read which products inquiries name; whether there is more to read of the past. When it is time, look whether
+        one of them is named, or sent back, more often than before."""
+        from helpdesk.products import following, rising
+
+        with self.database.alone("products") as is_free:
+            if not is_free:
+                return False
+            news = following.follow(self.database, go_on=lambda: not self._closing.is_set())
+            if news and time.monotonic() - self._products_past < PAST_WAITS_SECONDS:
+                return False
+            self._products_past = time.monotonic()
+            is_more = following.look_back(
+                self.database, now=self.clock(), most=PAST_HANDFULS, go_on=lambda: not self._closing.wait(CASES_PAUSE)
+            )
+            if not is_more and (self._rising_at is None or self.clock() - self._rising_at >= RISING_EVERY):
+                self._rising_at = self.clock()
+                if self.database.read_now(rising.find, now=self.clock()):
+                    self.database.write_now(rising.watch, now=self.clock())
+            return is_more
+
+    async def _keep_products(self) -> None:
+        """Every five seconds."""
+        await self._ready.wait()
+        while True:
+            is_more = False
+            try:
+                is_more = await asyncio.get_running_loop().run_in_executor(self._service_keeper, self.keep_products)
+            except Exception:
+                logger.exception("what inquiries say of products could not be read; trying again")
+            await asyncio.sleep(SEARCH_SECONDS if is_more else PRODUCTS_SECONDS)
 
     async def _keep_found(self) -> None:
         """Whenever there is news: keep what was said where it is found; and, beside the work, what was there before.

@@ -154,9 +154,9 @@ def files_of(draft: KeptDraft) -> list[Attachment]:
     return [Attachment(message_id=0, **file) for file in draft.files]
 
 
-def count_query(agent: Agent) -> sa.Select[Any]:
+def count_query(agent_id: Any) -> sa.Select[Any]:
     """How many drafts the agent has."""
-    return sa.select(sa.func.count()).where(col(KeptDraft.agent_id) == agent.id, col(KeptDraft.thrown_at).is_(None))
+    return sa.select(sa.func.count()).where(col(KeptDraft.agent_id) == agent_id, col(KeptDraft.thrown_at).is_(None))
 
 
 def listed(db: Session, agent: Agent) -> list[Listed]:

@@ -169,6 +169,19 @@ class ChecklistChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReturnChanged(Fact):
+    """Something comes back, or went on with it: from one ReturnState to another, `was` "" where it is new. `was_at`:
+    when it had come to the one before, where that was an end (ISO 8601)."""
+
+    ticket_id: int
+    queue_id: int
+    return_id: int
+    what: str
+    was: str
+    was_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TicketWatched(Fact):
     """`watcher_id`: who is told what happens in it from now on."""
 
@@ -508,6 +521,22 @@ class FeedbackGiven(Fact):
     answer_id: int
     ticket_id: int | None = None
     queue_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueChanged(Fact):
+    """The list of products ("product", "file") or of reasons why they come back ("reason") is another."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductWarned(Fact):
+    """Inquiries about a product or its returns have risen ("open"), or a supervisor said something to that
+    ("acknowledged", "muted")."""
+
+    warning_id: int
+    state: str
 
 
 @dataclass(frozen=True, kw_only=True)

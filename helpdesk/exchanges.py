@@ -9,7 +9,6 @@ used, and a person switches it off.
 Keys in the setting DESK_PUSH_TOKENS go on working beside these rows.
 """
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -29,6 +28,7 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound, Rejected
 from helpdesk.events import ExchangeChanged, emit
 from helpdesk.settings import Settings
+from helpdesk.tokens import hash_of
 from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue, VisitEnd
 
 QUIET = timedelta(seconds=30)
@@ -236,11 +236,6 @@ def token_of(exchange: Exchange, *, settings: Settings) -> str:
 
 
 # --- at the entrance
-
-
-def hash_of(token: str) -> str:
-    """What a key is looked up by."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def doors(db: Session, *, settings: Settings) -> dict[str, Door]:

@@ -59,6 +59,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """Kinds of conditions with their values; the others name rows (queue, assignee, tag) or hold words."""
 WORDS = ("subject", "customer", "company")
+_TIMED = frozenset({"contact", "created", "due"})
 KINDS = ("state", "queue", "assignee", "waiting", "priority", "tag", "due", "contact", "created", "channel",
          "language", "customer", "company", "subject", "urgent")  # fmt: skip
 FIELD = "field:"
@@ -73,6 +74,10 @@ class Filter:
 
     all: Conditions = field(default_factory=dict)
     any: Conditions = field(default_factory=dict)
+
+    def is_timeless(self) -> bool:
+        """Whether it asks the same whenever it is asked."""
+        return _TIMED.isdisjoint(self.all) and _TIMED.isdisjoint(self.any)
 
     def stored(self) -> dict[str, dict[str, list[str]]]:
         """As a row keeps it."""
@@ -185,14 +190,32 @@ def count(db: Session, agent: Agent, asked: Filter, *, now: datetime) -> Count:
 
 
 def counts(db: Session, agent: Agent, asked: Mapping[int, Filter], *, now: datetime) -> dict[int, Count]:
-    """The same for several filters in one statement; by their keys."""
-    parts = [part for key, each in asked.items() for part in _Question(db, agent, each, now).counting(key)]
+    """The same for several filters in one statement, or two where some depend on the time; by their keys."""
+    steady = {key: each for key, each in asked.items() if each.is_timeless()}
     found = {key: [0, False] for key in asked}
-    if parts:
-        for key, hits, is_more in db.execute(sa.union_all(*parts) if len(parts) > 1 else parts[0]):
+    for some in (steady, {key: each for key, each in asked.items() if key not in steady}):
+        if (query := _counting(db, agent, some, now, keeps=some is steady)) is None:
+            continue
+        for key, hits, is_more in ask(db, query, me=agent.id):
             found[key][0] += hits
             found[key][1] = bool(found[key][1] or is_more)
     return {key: Count(min(hits, COUNTED), bool(more) or hits > COUNTED) for key, (hits, more) in found.items()}
+
+
+def _counting(db: Session, agent: Agent, asked: Mapping[int, Filter], now: datetime, *, keeps: bool) -> Any:
+    """The statement that counts these, None where there is nothing to count. One that is kept is the same for all who
+    serve the same queues: its `me` is whoever asks."""
+    known_by = _Question(db, agent, Filter(), now).counted_by(asked) if keeps and asked else None
+    known = _SPELLED.get(known_by) if known_by is not None else None
+    if known is not None:
+        return known
+    parts = [part for key, each in asked.items() for part in _Question(db, agent, each, now).counting(key)]
+    if not parts:
+        return None
+    query: Any = sa.union_all(*parts) if len(parts) > 1 else parts[0]
+    if known_by is not None:
+        _keep(known_by, query)
+    return query
 
 
 def holding(db: Session, agent: Agent, asked: Filter, ticket_ids: Sequence[int], *, now: datetime) -> set[int]:
@@ -231,6 +254,7 @@ class _Question:
 
     def __init__(self, db: Session, agent: Agent, asked: Filter, now: datetime) -> None:
         self.db, self.agent, self.asked, self.now = db, agent, asked, now
+        self.me = sa.bindparam("me", agent.id, sa.Integer)
         self.is_sqlite = db.get_bind().dialect.name == "sqlite"
         self.every_queue = [queue.id or 0 for queue in queues.everyone(db)]
         self.served = None if agent.role == Role.SUPERVISOR else agents.queue_ids(db, agent)
@@ -253,6 +277,17 @@ class _Question:
         shown = preferences.shown(self.db, "urgency")
         return told, self.agent.id, served, tuple(self.every_queue), shown, self.is_sqlite, *self.asked.all.items()
 
+    def counted_by(self, asked: Mapping[int, Filter]) -> Any:
+        """What the statement depends on that counts these filters. A filter that names whoever asks by number is meant
+        for this agent alone."""
+        told = tuple((key, tuple(each.all.items()), tuple(each.any.items())) for key, each in asked.items())
+        own = str(self.agent.id)
+        is_named = any(own in part.get("assignee", ()) for each in asked.values() for part in (each.all, each.any))
+        served = None if self.served is None else tuple(self.served)
+        shown = preferences.shown(self.db, "urgency")
+        known = served, tuple(self.every_queue), shown, self.is_sqlite, COUNTED, GLANCE
+        return self.agent.id if is_named else None, told, *known
+
     def branches(self, order: Sort) -> tuple[list[_Branch], list[sa.ColumnElement[bool]]]:
         """The stretches of indexes that hold every ticket asked for, none twice, and what must hold besides."""
         left = dict(self.asked.all)
@@ -272,7 +307,8 @@ class _Question:
             for agent_id in dict.fromkeys(people):
                 own = () if agent_id == self.agent.id else tuple(self._seen())
                 for state in states:
-                    prefix = (col(Ticket.assignee_id) == agent_id, *self._state(state, by_contact))
+                    whom = self.me if agent_id == self.agent.id else agent_id
+                    prefix = (col(Ticket.assignee_id) == whom, *self._state(state, by_contact))
                     found.append(_Branch(prefix, (*own, *self._in_queues(asked_queues))))
             return found, [*self._conditions(left), *self._any()]
         nobodys = tuple(whose) == ("nobody",) and states == (TicketState.OPEN,) and by_contact
@@ -292,7 +328,7 @@ class _Question:
             # what is theirs in queues they do not serve
             elsewhere = (self.plain("queue_id").not_in(self.served), *self._in_queues(asked_queues))
             found += [
-                _Branch((col(Ticket.assignee_id) == self.agent.id, *self._state(state, by_contact)), elsewhere)
+                _Branch((col(Ticket.assignee_id) == self.me, *self._state(state, by_contact)), elsewhere)
                 for state in states
             ]
         return found, rest
@@ -381,7 +417,7 @@ class _Question:
     def _seen(self) -> list[sa.ColumnElement[bool]]:
         if self.served is None:
             return []
-        return [sa.or_(self.plain("queue_id").in_(self.served), self.plain("assignee_id") == self.agent.id)]
+        return [sa.or_(self.plain("queue_id").in_(self.served), self.plain("assignee_id") == self.me)]
 
     def _any(self) -> list[sa.ColumnElement[bool]]:
         return [sa.or_(*self._conditions(self.asked.any))] if self.asked.any else []
@@ -412,9 +448,9 @@ class _Question:
             parts.append(column.is_(None))
         if "somebody" in values:
             parts.append(column.is_not(None))
-        people = [self.agent.id if value == "me" else int(value) for value in values if value not in _NO_ONE]
+        people = [self.me if value == "me" else int(value) for value in values if value not in _NO_ONE]
         if people:
-            parts.append(column.in_(people))
+            parts.append(sa.or_(*(column == each for each in people)))
         return sa.or_(*parts)
 
     def _of_time(self, name: str, values: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -545,17 +581,22 @@ def _walked(question: _Question, order: Sort, cursor: str, limit: int, is_due: b
         numbers, keys = _together(parts).subquery().c
         query = sa.select(numbers, keys).order_by(*_ordered(order, keys, numbers)).limit(limit + 1)
     if asked_by is not None and not looks_on:
-        if len(_SPELLED) >= _SPELLED_MOST:
-            _SPELLED.clear()
-        _SPELLED[asked_by] = query
+        _keep(asked_by, query)
     return _page_of(ask(question.db, query), limit, end)
 
 
 _SPELLED: dict[Any, Any] = {}
-"""The statements of first pages by what was asked and by whom: spelling one out costs as much as running it."""
+"""The statements of first pages and of counts by what was asked and by whom: spelling one out costs as much as running
+it, or twice that."""
 _SPELLED_MOST = 2_000
 _STEADY = {"state", "queue", "assignee", "waiting", "priority", "channel", "language", "urgent"}
 """Conditions that mean the same whenever they are asked."""
+
+
+def _keep(asked_by: Any, query: Any) -> None:
+    if len(_SPELLED) >= _SPELLED_MOST:
+        _SPELLED.clear()
+    _SPELLED[asked_by] = query
 
 
 def _page_of(rows: Sequence[Any], limit: int, end: Any) -> Found:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
-from helpdesk import agents
+from helpdesk import agents, tokens
 from helpdesk.errors import NotFound
 from models import Agent, Invitation
 
@@ -20,7 +20,7 @@ def invite(db: Session, agent: Agent, *, now: datetime) -> str:
     assert agent.id is not None
     token = secrets.token_urlsafe(24)
     row = db.get(Invitation, agent.id) or Invitation(agent_id=agent.id, token_hash="", created_at=now, expires_at=now)
-    row.token_hash, row.created_at, row.expires_at = agents.token_hash(token), now, now + LASTS
+    row.token_hash, row.created_at, row.expires_at = tokens.hash_of(token), now, now + LASTS
     db.add(row)
     db.flush()
     return token
@@ -28,7 +28,7 @@ def invite(db: Session, agent: Agent, *, now: datetime) -> str:
 
 def opened(db: Session, token: str, *, now: datetime) -> Agent:
     """Whom a link invites. Raises `NotFound` for one that was used, ended, or never was."""
-    row = db.exec(select(Invitation).where(Invitation.token_hash == agents.token_hash(token))).first()
+    row = db.exec(select(Invitation).where(Invitation.token_hash == tokens.hash_of(token))).first()
     agent = db.get(Agent, row.agent_id) if row and row.expires_at > now else None
     if agent is None or not agent.is_active:
         raise NotFound("not_found")

@@ -68,7 +68,33 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class _Handled:
+    """The work there was with calls, in counts and microseconds, whether it is added up by queue or by agent."""
+
+    handled: int = 0  # parts of calls that agents had, whose talk is over; transferred-in ones too
+    transferred: int = 0
+    talk: int = 0
+    hold: int = 0
+    wrap_up: int = 0
+
+    @property
+    def handle_seconds(self) -> float | None:
+        """AHT: (talk + hold + wrap-up) / handled."""
+        return _mean(self.talk + self.hold + self.wrap_up, self.handled)
+
+    @property
+    def wrap_up_seconds(self) -> float | None:
+        """ACW: wrap-up / handled."""
+        return _mean(self.wrap_up, self.handled)
+
+    @property
+    def transfer_rate(self) -> float | None:
+        """Transferred to somebody else / handled."""
+        return _share(self.transferred, self.handled)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls(_Handled):
     """What became of the calls of an interval, in counts and microseconds. Those of several queues can be added."""
 
     answered: int = 0
@@ -86,11 +112,6 @@ class Calls:
     passed_on_late: int = 0
     answered_after: int = 0
     abandoned_after: int = 0
-    handled: int = 0
-    transferred: int = 0
-    talk: int = 0
-    hold: int = 0
-    wrap_up: int = 0
     first_contacts: int = 0  # answered calls of known numbers and customers whose seven days are over
     first_resolved: int = 0  # of them, those after which nobody came back
     waiting_since: datetime | None = None
@@ -156,21 +177,6 @@ class Calls:
         return max(0.0, (now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
 
     @property
-    def handle_seconds(self) -> float | None:
-        """AHT: (talk + hold + wrap-up) / handled, of the parts in calls whose talk is over; transferred-in ones too."""
-        return _mean(self.talk + self.hold + self.wrap_up, self.handled)
-
-    @property
-    def wrap_up_seconds(self) -> float | None:
-        """ACW: wrap-up / handled."""
-        return _mean(self.wrap_up, self.handled)
-
-    @property
-    def transfer_rate(self) -> float | None:
-        """Transferred to somebody else / handled."""
-        return _share(self.transferred, self.handled)
-
-    @property
     def first_contact_resolution(self) -> float | None:
         """FCR: answered calls after which the same customer, or the same number that is nobody's, neither called nor
         wrote to the same queue within seven days / answered calls whose seven days are over. None while they run."""
@@ -181,14 +187,9 @@ _COUNTED = tuple(field.name for field in fields(Calls) if field.name != "waiting
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Work(_Handled):
     """How an agent's time of an interval went, in counts and microseconds. That of several agents can be added."""
 
-    handled: int = 0
-    transferred: int = 0
-    talk: int = 0
-    hold: int = 0
-    wrap_up: int = 0
     accepted: int = 0
     declined: int = 0
     timed_out: int = 0
@@ -226,22 +227,6 @@ class Work:
     def signed_in(self) -> int:
         """Every state but offline."""
         return self.in_ready + self.in_busy + self.in_wrap_up + self.in_away
-
-    @property
-    def handle_seconds(self) -> float | None:
-        """AHT: (talk + hold + wrap-up) / handled."""
-        return _mean(self.talk + self.hold + self.wrap_up, self.handled)
-
-    @property
-    def wrap_up_seconds(self) -> float | None:
-        """ACW: wrap-up / handled."""
-        return _mean(self.wrap_up, self.handled)
-
-    @property
-    def transfer_rate(self) -> float | None:
-        """Transferred to somebody else / handled."""
-        return _share(self.transferred, self.handled)
-
 
 def of_queues(
     db: Session, intervals: Sequence[Interval], queue_ids: Iterable[int], *, now: datetime | None = None
@@ -440,10 +425,25 @@ def _us(at: datetime) -> int:
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+_MOST_SELECTS = 50
+
+
 def _slots(intervals: Sequence[Interval]) -> Any:
+    """A row for each interval: `slot`, its place; `begins`, `ends`.
+
+    A board asks for one or two of them every moment. Spelled as SELECTs the statement is known again; a VALUES is
+    compiled anew each time, which takes longer than the query. There are only so many SELECTs in a statement, though.
+    """
     rows = [(place, each.begin, each.end) for place, each in enumerate(intervals)]
-    columns = (sa.column("slot", sa.Integer), sa.column("begins", UTCDateTime()), sa.column("ends", UTCDateTime()))
-    return sa.values(*columns, name="slots").data(rows).cte("slots")
+    if len(rows) > _MOST_SELECTS:
+        columns = (sa.column("slot", sa.Integer), sa.column("begins", UTCDateTime()), sa.column("ends", UTCDateTime()))
+        return sa.values(*columns, name="slots").data(rows).cte("slots")
+    first, *others = (
+        sa.select(sa.literal(place, sa.Integer).label("slot"), sa.literal(begin, UTCDateTime()).label("begins"),
+                  sa.literal(end, UTCDateTime()).label("ends"))
+        for place, begin, end in rows
+    )  # fmt: skip
+    return first.union_all(*others).cte("slots")
 
 
 def _counted(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

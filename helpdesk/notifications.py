@@ -30,6 +30,7 @@ SAID = {
         "at_risk": "対応期限が近づいています",
         "breached": "対応期限を過ぎました",
         "reviewed": "あなたの応対に評価が届きました",
+        "product": "商品についての問い合わせか返品が増えています",
     },
     "en": {
         "mentioned": "{who} mentioned you in a note",
@@ -40,6 +41,7 @@ SAID = {
         "at_risk": "A promise is about to be broken",
         "breached": "A promise is overdue",
         "reviewed": "Your answer was rated",
+        "product": "Inquiries about a product or its returns have risen",
     },
 }
 """One sentence a kind, for page, mail and push alike, by the reader's language."""
@@ -68,27 +70,30 @@ def tell(
     *,
     ticket_id: int | None = None,
     note_id: int | None = None,
+    warning_id: int | None = None,
     by_id: int | None = None,
     now: datetime,
 ) -> None:
     """Tell an agent something. Nobody is told what they did themselves."""
     if agent_id == by_id:
         return
-    row = Notification(agent_id=agent_id, kind=kind, ticket_id=ticket_id, note_id=note_id, by_id=by_id, at=now)
+    row = Notification(agent_id=agent_id, kind=kind, ticket_id=ticket_id, note_id=note_id, warning_id=warning_id,
+                       by_id=by_id, at=now)  # fmt: skip
     db.add(row)
     db.flush()
     assert row.id is not None
     emit(db, AgentNotified(agent_id=agent_id, notification_id=row.id, what=kind, by_id=by_id, at=now))
 
 
-def unread_query(agent: Agent) -> sa.Select[Any]:
+def unread_query(agent_id: Any, kinds: Sequence[NotificationKind]) -> sa.Select[Any]:
     """How many the agent has not read, of those that are shown on the page."""
-    return sa.select(sa.func.count(col(Notification.id))).where(_unread(agent))
+    mine = sa.and_(col(Notification.agent_id) == agent_id, col(Notification.read_at).is_(None))
+    return sa.select(sa.func.count(col(Notification.id))).where(mine, col(Notification.kind).in_(kinds))
 
 
 def unread(db: Session, agent: Agent) -> int:
     """The same, asked by itself."""
-    return db.scalar(unread_query(agent)) or 0
+    return db.scalar(unread_query(agent.id, ways.kinds_by(agent, "page"))) or 0
 
 
 def has_unread(db: Session, agent: Agent, ticket_id: int) -> bool:
@@ -159,18 +164,11 @@ def in_words(rows: Any, language: str) -> list[Told]:
         words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang])
         path = f"/tickets/{row.ticket_id}" if row.ticket_id else "/notifications"
         path = "/reviews/mine" if row.kind == NotificationKind.REVIEWED else path
+        path = f"/reports/products#warning-{row.warning_id}" if row.warning_id else path
         path += f"#note-entry-{row.note_id}" if row.ticket_id and row.note_id else ""
         said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", row.name or "", row.at,
                          row.read_at is not None, path))  # fmt: skip
     return said
-
-
-def _unread(agent: Agent) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        col(Notification.agent_id) == agent.id,
-        col(Notification.read_at).is_(None),
-        col(Notification.kind).in_(ways.kinds_by(agent, "page")),
-    )
 
 
 def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
@@ -181,6 +179,7 @@ def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
             col(Notification.id),
             col(Notification.kind),
             col(Notification.note_id),
+            col(Notification.warning_id),
             col(Notification.at),
             col(Notification.read_at),
             col(Ticket.id).label("ticket_id"),

@@ -329,12 +329,8 @@ def move(db: Session, call: Call, queue: Queue, *, how: VisitEnd, by: Agent | No
 def leave_number(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
     """The caller would rather be called back than wait: promised, and the wait is over. False where nobody knows whom
     to call; then the caller goes on waiting."""
-    if call.customer_id is None and not call.number:
+    if not _promise(db, call, queue, asked=True, now=now):
         return False
-    recalls.promise(
-        db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
-        call_id=call.id, asked_by_customer=True, now=now,
-    )  # fmt: skip
     stays.decide(db, call, stays.LEFT, how=VisitEnd.CALLBACK.value, why="asked", now=now)
     end_offers(db, call, taken_by=None, now=now)
     _recount(db, call)
@@ -366,7 +362,7 @@ def _turn_away(
         return other
     if then not in able:
         return queue
-    if then == Otherwise.CALLBACK and not _promise(db, call, queue, now=now):
+    if then == Otherwise.CALLBACK and not _promise(db, call, queue, asked=False, now=now):
         then = Otherwise.TELL  # nobody knows whom to call
     how = {Otherwise.CALLBACK: VisitEnd.CALLBACK, Otherwise.VOICEMAIL: VisitEnd.VOICEMAIL}.get(then, VisitEnd.REFUSED)
     stays.decide(db, call, stays.LEFT, how=how.value, why=why, now=now)
@@ -375,13 +371,13 @@ def _turn_away(
     return None
 
 
-def _promise(db: Session, call: Call, queue: Queue, *, now: datetime) -> bool:
+def _promise(db: Session, call: Call, queue: Queue, *, asked: bool, now: datetime) -> bool:
     """Write down that the caller is called back; False where nobody knows whom to call."""
     if call.customer_id is None and not call.number:
         return False
     recalls.promise(
         db, customer_id=call.customer_id, number=call.number, queue_id=queue.id or 0, ticket_id=call.ticket_id,
-        call_id=call.id, asked_by_customer=False, now=now,
+        call_id=call.id, asked_by_customer=asked, now=now,
     )  # fmt: skip
     return True
 

@@ -188,7 +188,7 @@ def is_any_overdue(db: Session, *, now: datetime) -> bool:
     return db.exec(late.limit(1)).first() is not None
 
 
-def open_query(queue_ids: Sequence[int], *, due_by: datetime | None = None) -> sa.Select[int]:
+def open_query(queue_ids: Sequence[int], *, due_by: Any = None) -> sa.Select[int]:
     """How many wait to be called in these queues; with `due_by` only whom was promised a call by then."""
     open_ones = (
         sa.select(sa.func.count()).select_from(Callback)

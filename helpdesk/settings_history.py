@@ -247,7 +247,7 @@ def take_back(db: Session, change: SettingChange, *, by: Agent, now: datetime) -
     """
     if db.exec(select(SettingChange.id).where(SettingChange.takes_back_id == change.id)).first() is not None:
         raise Conflict("setting_was_taken_back", change_id=change.id)
-    if all(row["was"] == row["is"] for row in change.rows):
+    if _is_secret(change):
         raise Conflict("setting_is_secret", change_id=change.id)
     change_id, put = change.id, [(row, _there(db, row)) for row in change.rows]
     touched = []
@@ -260,6 +260,20 @@ def take_back(db: Session, change: SettingChange, *, by: Agent, now: datetime) -
     for kind, row in touched:
         _tell(db, kind, row, by=by, now=now)
     return keep(db, by_id=by.id, now=now, takes_back=change)
+
+
+def has_way_back(change: SettingChange) -> bool:
+    """Whether it can be offered to take it back: something of it was kept, and whatever it made can be unmade."""
+    return not _is_secret(change) and all(_unmakes(row["of"]) for row in change.rows if row["was"] is None)
+
+
+def _is_secret(change: SettingChange) -> bool:
+    return all(row["was"] == row["is"] for row in change.rows)
+
+
+def _unmakes(kind: str) -> bool:
+    table = WATCHED[kind].table
+    return kind in (*LINKS, "calendar") or hasattr(table, "deleted_at") or hasattr(table, "is_active")
 
 
 def _turn(put: tuple[RowChange, Any]) -> tuple[int, bool]:
@@ -310,6 +324,8 @@ def _put_back(db: Session, row: RowChange, there: Any, *, now: datetime) -> Any:
 
 
 def _unmake(db: Session, kind: str, there: Any, *, now: datetime) -> Any:
+    if not _unmakes(kind):
+        raise Conflict("setting_stays", of=kind)
     if kind in LINKS:
         db.delete(there)
     elif kind == "calendar":
@@ -319,10 +335,8 @@ def _unmake(db: Session, kind: str, there: Any, *, now: datetime) -> Any:
         db.delete(there)
     elif hasattr(there, "deleted_at"):
         there.is_active, there.deleted_at = False, now
-    elif hasattr(there, "is_active"):
-        there.is_active = False
     else:
-        raise Conflict("setting_stays", of=kind)
+        there.is_active = False
     return there
 
 

@@ -28,6 +28,7 @@ from helpdesk import (
     queues,
     recalls,
     saved_views,
+    ways,
 )
 from helpdesk.errors import NotFound
 from helpdesk.events import last_number
@@ -38,6 +39,7 @@ from models import (
     Direction,
     KeptDraft,
     Message,
+    NotificationKind,
     Queue,
     Role,
     SavedView,
@@ -46,7 +48,7 @@ from models import (
     TicketState,
     TicketTag,
 )
-from models.database import Remembered
+from models.database import Remembered, ask
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")
@@ -256,20 +258,25 @@ def _counted(db: Session, agent: Agent, now: datetime) -> _Counted:
 
 
 def _others(db: Session, agent: Agent, now: datetime) -> tuple[int, ...]:
-    """Mails to approve, callers who wait, what is set aside, customers to call back, and of these who is overdue."""
-    ids = agents.queue_ids(db, agent)
-    return tuple(
-        db.execute(
-            sa.select(
-                approvals.count_query(db, agent).scalar_subquery(),
-                calls.waiting_query(ids).scalar_subquery(),
-                inbox.open_query().scalar_subquery(),
-                recalls.open_query(ids).scalar_subquery(),
-                recalls.open_query(ids, due_by=now).scalar_subquery(),
-                notifications.unread_query(agent).scalar_subquery(),
-                drafts.count_query(agent).scalar_subquery(),
-            )
-        ).one()
+    """Mails to approve, callers who wait, what is set aside, customers to call back, of these who is overdue; what the
+    agent has not read, and has begun to write."""
+    query = _others_query(tuple(agents.queue_ids(db, agent)), tuple(ways.kinds_by(agent, "page")))
+    return tuple(ask(db, query, me=agent.id, now=now)[0])
+
+
+@lru_cache(maxsize=256)
+def _others_query(queue_ids: tuple[int, ...], kinds: tuple[NotificationKind, ...]) -> "sa.Select[Any]":
+    """The same statement for all who serve these queues: spelling it out takes three times as long as answering it."""
+    me: Any = sa.bindparam("me")
+    now: Any = sa.bindparam("now")
+    return sa.select(
+        approvals.count_query(queue_ids, me).scalar_subquery(),
+        calls.waiting_query(queue_ids).scalar_subquery(),
+        inbox.open_query().scalar_subquery(),
+        recalls.open_query(queue_ids).scalar_subquery(),
+        recalls.open_query(queue_ids, due_by=now).scalar_subquery(),
+        notifications.unread_query(me, kinds).scalar_subquery(),
+        drafts.count_query(me).scalar_subquery(),
     )
 
 

@@ -25,6 +25,7 @@ _USUAL: Mapping[str, frozenset[str]] = {
     NotificationKind.AT_RISK: frozenset({"page", "desktop"}),
     NotificationKind.BREACHED: frozenset({"page", "desktop", "mail"}),
     NotificationKind.REVIEWED: frozenset({"page"}),
+    NotificationKind.PRODUCT: frozenset({"page", "desktop", "mail"}),
 }
 KINDS = (CALL, *NotificationKind)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

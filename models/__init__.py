@@ -69,6 +69,16 @@ from models.parked import Parked, ParkedKind
 from models.promises import Policy, Promise, PromiseKind
 from models.pushes import PushKey, PushSubscription
 from models.queues import Assigning, Membership, Otherwise, Queue, Ringing
+from models.returns import (
+    Product,
+    ProductLot,
+    ProductReturn,
+    ProductWarning,
+    ReturnReason,
+    ReturnState,
+    TicketProduct,
+    WarningState,
+)
 from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
@@ -223,6 +233,10 @@ __all__ = [
     "Preference",
     "Presence",
     "Priority",
+    "Product",
+    "ProductLot",
+    "ProductReturn",
+    "ProductWarning",
     "Promise",
     "PromiseKind",
     "Purchase",
@@ -234,6 +248,8 @@ __all__ = [
     "Redelivery",
     "RemovedPoint",
     "ReplyLock",
+    "ReturnReason",
+    "ReturnState",
     "Review",
     "ReviewForm",
     "ReviewPick",
@@ -269,6 +285,7 @@ __all__ = [
     "TicketDay",
     "TicketField",
     "TicketLink",
+    "TicketProduct",
     "TicketState",
     "TicketTag",
     "Tile",
@@ -284,4 +301,5 @@ __all__ = [
     "ViewAudience",
     "VisitEnd",
     "WallLink",
+    "WarningState",
 ]

@@ -109,11 +109,14 @@ class CustomerChoice(Row, table=True):
 
 
 class Purchase(Row, table=True):
-    __table_args__ = (sa.Index("ix_purchase_customer_ordered", "customer_id", "ordered_at"),)
+    __table_args__ = (
+        sa.Index("ix_purchase_customer_ordered", "customer_id", "ordered_at"),
+        sa.Index("ix_purchase_ordered_at", "ordered_at", "product", "quantity"),  # how many were sold
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     customer_id: int = points_to("customer.id", ondelete="CASCADE")
-    order_number: str
+    order_number: str = Field(index=True)
     product: str
     quantity: int = 1
     amount_yen: int = 0

@@ -17,6 +17,7 @@ class NotificationKind(StrEnum):
     AT_RISK = "at_risk"  # a promise will be broken soon
     BREACHED = "breached"
     REVIEWED = "reviewed"  # somebody said what they think of one's answer
+    PRODUCT = "product"  # inquiries about a product, or its returns, have risen
 
 
 class Notification(Row, table=True):
@@ -38,6 +39,7 @@ class Notification(Row, table=True):
     kind: NotificationKind = choice(NotificationKind)
     ticket_id: int | None = points_to("ticket.id", default=None, ondelete="CASCADE", index=True)
     note_id: int | None = points_to("note.id", default=None, ondelete="CASCADE", index=True)
+    warning_id: int | None = points_to("productwarning.id", default=None, ondelete="CASCADE", index=True)
     by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)  # None: nobody of us
     at: datetime
     read_at: datetime | None = None

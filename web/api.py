@@ -21,7 +21,7 @@ from helpdesk.errors import DeskError, Invalid, NotFound
 from helpdesk.reporting import books, catalog, files
 from helpdesk.reporting.values import Chart, Figure, Sheet, Table, Voice, Word, said
 from models import Agent, ApiToken
-from web.edge import act, desk_of, html, look, renderer_of
+from web.edge import act, desk_of, html, look, own_address, renderer_of
 
 A_MINUTE = RateLimitItemPerMinute(60)
 
@@ -101,8 +101,7 @@ async def _page(request: Request, *, secret: str = "", errors: dict[str, str] | 
         return {"tokens": api_tokens.listed(db)}
 
     frame, told = await look(request, verb)
-    base = desk_of(request).settings.public_url or str(request.base_url).rstrip("/")
-    frame |= told | {"view": "administration", "secret": secret, "errors": errors or {}, "base": base.rstrip("/")}
+    frame |= told | {"view": "administration", "secret": secret, "errors": errors or {}, "base": own_address(request)}
     return html(request, "api_tokens/page.html", frame["me"]["language"], status, **frame)
 
 

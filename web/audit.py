@@ -37,7 +37,8 @@ async def page(request: Request) -> Response:
                                timezone=desk.settings.timezone)  # fmt: skip
         except Invalid as error:
             errors = {str(error.facts.get("field", "")): error.code}
-        names, say = setting_words.names_of(db, agent), renderer_of(request).gettext(agent.language)
+        say = renderer_of(request).gettext(agent.language)
+        names = setting_words.names_of(db, agent, say)
         rows = {line.id: setting_words.told(line.change.change.rows, names, say) for line in found.lines if line.change}
         people = [(str(each.id), each.name) for each in agents.everyone(db)]
         return {"found": found, "rows_of": rows, "people": people, "errors": errors}
@@ -69,7 +70,7 @@ async def file(request: Request) -> Response:
 
 
 def _lines(db: Session, wanted: audit.Asked, agent: Agent, say: Any, timezone: str) -> Iterator[tuple[Any, ...]]:
-    names, zone, before, count = setting_words.names_of(db, agent), ZoneInfo(timezone), None, 0
+    names, zone, before, count = setting_words.names_of(db, agent, say), ZoneInfo(timezone), None, 0
     while count < FILE_MOST:
         found = audit.page(db, wanted, before=before, limit=FILE_PAGE, language=agent.language, timezone=timezone)
         for line in found.lines:

@@ -58,7 +58,8 @@ async def _show(request: Request, error: str = "", typed: str = "", status: int 
             "number_error": error, "number_typed": typed,
             "customer": conversations.panel(db, customer_id, language=agent.language),
             "timeline": list(reversed(conversations.timeline(
-                db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent)))),
+                db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent),
+                language=agent.language))),
         }  # fmt: skip
 
     frame, told = await look(request, verb)

@@ -20,7 +20,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.reporting import catalog
 from helpdesk.reporting.values import Sheet
 from models import Agent, Dashboard, Role, Tile
-from web.edge import act, back, desk_facts, desk_of, html, look
+from web.edge import act, back, desk_facts, desk_of, html, look, own_address
 
 FRESH_SECONDS = 15
 """For so long an answer serves whoever asks the same."""
@@ -140,8 +140,7 @@ async def share(request: Request) -> Response:
         secret = await act(request, verb)
     except Invalid as error:
         return await _page(request, errors={"wall": error.code}, status=422)
-    base = desk.settings.public_url or str(request.base_url).rstrip("/")
-    return await _page(request, address=f"{base}/wall/b/{secret}")
+    return await _page(request, address=f"{own_address(request)}/wall/b/{secret}")
 
 
 async def wall(request: Request) -> Response:

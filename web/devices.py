@@ -12,7 +12,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from helpdesk import agents, pushes
+from helpdesk import pushes, tokens
 from helpdesk.errors import Invalid
 from models import Agent
 from web.edge import act, desk_facts, desk_of, html, language_of, renderer_of, token_of
@@ -79,8 +79,8 @@ async def push(request: Request) -> Response:
             pushes.unsubscribe(db, agent, endpoint)
             return False
         if what == "here":
-            return pushes.is_here(db, agent, endpoint, token_hash=agents.token_hash(token))
-        pushes.subscribe(db, agent, told.get("subscription"), token_hash=agents.token_hash(token),
+            return pushes.is_here(db, agent, endpoint, token_hash=tokens.hash_of(token))
+        pushes.subscribe(db, agent, told.get("subscription"), token_hash=tokens.hash_of(token),
                          settings=desk.settings, now=desk.clock())  # fmt: skip
         return True
 

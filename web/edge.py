@@ -65,6 +65,11 @@ def desk_of(connection: HTTPConnection) -> Desk:
     return desk
 
 
+def own_address(request: Request) -> str:
+    """Where this desk is, for addresses that are handed on: "https://desk.example.com", without a path."""
+    return desk_of(request).settings.public_url or str(request.base_url).rstrip("/")
+
+
 def renderer_of(connection: HTTPConnection) -> Renderer:
     """The templates."""
     renderer: Renderer = connection.app.state.renderer
@@ -342,7 +347,9 @@ class Edge:
                 protect(MutableHeaders(scope=message), settings)
             await send(message)
 
-        if settings.files_url and _is_elsewhere(scope, settings):
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send, settings)
+        elif settings.files_url and _is_elsewhere(scope, settings):
             await self._refuse(scope, receive, send_with_headers, "not_found", 404)
         elif self._must_be_ours(scope) and not is_ours(Headers(scope=scope), settings.public_url):
             await self._refuse(scope, receive, send_with_headers)
@@ -350,18 +357,21 @@ class Edge:
             limit = settings.mail_max_bytes + BODY_MORE if scope["path"].startswith("/hooks/mail/") else BODY_MAX
             await self._app(scope, _bounded(receive, limit), send_with_headers)
 
+    async def _socket(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
+        """Its frames go out as they are: they have no headers, and there are thousands a second."""
+        is_elsewhere = settings.files_url and _is_elsewhere(scope, settings)
+        if is_elsewhere or not is_ours(Headers(scope=scope), settings.public_url):
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+        else:
+            await self._app(scope, receive, send)
+
     def _must_be_ours(self, scope: Scope) -> bool:
-        if scope["type"] == "websocket":
-            return True
         return scope["method"] not in SAFE and not scope["path"].startswith(MACHINES)
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, why: str = "forbidden_origin", status: int = 403
     ) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 4403})
-            return
         await PlainTextResponse(why, status)(scope, receive, send)
 
 

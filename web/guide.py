@@ -135,7 +135,7 @@ async def _steps(request: Request, typed: dict[str, str], errors: dict[str, str]
         return {
             "queue": {"id": queue.id, "name": queue.called(agent.language), "address": queue.address or ""},
             "values": values | typed, "lacks": lacks, "works": not any(each.stops for each in lacks),
-            "lacking": {each.step for each in lacks},
+            "lacking": {each.step for each in lacks}, "is_learned": queue.slug in labels,
             "people": [{"id": each.id, "name": each.name, "serves": each.id in serving}
                        for each in agents.everyone(db) if each.is_active],
             "calendars": [(str(each.id), each.name) for each in hours.everyone(db)],

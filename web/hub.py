@@ -78,6 +78,10 @@ class Line:
     told_at: float = 0.0
     owed: dict[str, None] = field(default_factory=dict)  # regions that went stale again, which is yet to be said
 
+    def __post_init__(self) -> None:
+        self.own = live.agent_topic(self.agent_id)
+        self.kind = self.topics - {self.own}, self.lang  # lines of one kind hear the same, but for their own topic
+
     def may_wait(self, regions: Iterable[str], now: float) -> bool:
         """Whether it was told of all these regions a moment ago, so that it may hear the same a little later."""
         return now - self.told_at < GATHER_SECONDS and self.told.issuperset(regions)
@@ -304,18 +308,18 @@ class Hub:
         then, so that a break in between loses nothing.
         """
         texts: dict[tuple[int | str, ...], str] = {}
+        hears = _Hearing(ops)
         now = time.monotonic()
         for line in self._lines:
-            mine = tuple(index for index, op in enumerate(ops) if _hears(line, op))
+            mine, stale, is_more = hears.of(line)
             if not mine:
                 continue
-            stale = {region: None for index in mine for region in ops[index].do.get("stale", ())}
-            if all("stale" in ops[index].do for index in mine) and line.may_wait(stale, now):
-                line.owed |= stale
+            if not is_more and line.may_wait(stale, now):
+                line.owed.update(stale)
                 if self._paying is None and self._loop is not None:
                     self._paying = self._loop.call_later(GATHER_SECONDS, self._pay)
                 continue
-            more = tuple(region for region in line.owed if region not in stale)
+            more = tuple(region for region in line.owed if region not in stale) if line.owed else ()
             line.has_heard((*stale, *more), now)
             if (*mine, *more) not in texts:
                 texts[*mine, *more] = _encode(self._number, [*(ops[index] for index in mine), *map(_stale, more)])
@@ -543,6 +547,26 @@ def _stale(region: str) -> Op:
 
 def _hears(line: Line, op: Op) -> bool:
     return (op.lang is None or op.lang == line.lang) and not line.topics.isdisjoint(op.topics)
+
+
+class _Hearing:
+    """What of some ops a line hears, looked up once for all lines of a kind and for each that one of them names."""
+
+    def __init__(self, ops: list[Op]) -> None:
+        self._ops = ops
+        self._named = frozenset[str]().union(*(op.topics for op in ops))
+        self._known: dict[Any, tuple[tuple[int, ...], dict[str, None], bool]] = {}
+
+    def of(self, line: Line) -> tuple[tuple[int, ...], dict[str, None], bool]:
+        """The places of what it hears, the regions that it says are stale, and whether it says more than that."""
+        key = (*line.kind, line.own if line.own in self._named else "")
+        found = self._known.get(key)
+        if found is None:
+            mine = tuple(place for place, op in enumerate(self._ops) if _hears(line, op))
+            told = [self._ops[place].do for place in mine]
+            stale = {region: None for do in told for region in do.get("stale", ())}
+            found = self._known[key] = mine, stale, any("stale" not in do for do in told)
+        return found
 
 
 def _reload(number: int) -> str:

@@ -170,6 +170,14 @@ def _feedback(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("feedback", set()).add(SUPERVISORS)
 
 
+def _catalogue(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("products", set()).add(SUPERVISORS)
+
+
+def _product_warnings(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("product-warnings", set()).add(SUPERVISORS)
+
+
 def _dashboard(touched: Touched, fact: Any) -> None:
     touched.stale.setdefault("dashboards", set()).add(EVERYONE)
     touched.stale.setdefault(f"dashboard-{fact.dashboard_id}", set()).add(EVERYONE)
@@ -313,6 +321,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.TicketUntagged: _ticket,
     facts.FieldSet: _conversation,
     facts.ChecklistChanged: _conversation,
+    facts.ReturnChanged: _conversation,
     facts.TicketWatched: _conversation,
     facts.TicketUnwatched: _conversation,
     facts.TicketSplit: _ticket,
@@ -352,6 +361,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.SurveyChanged: _surveys,
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
+    facts.CatalogueChanged: _catalogue,
+    facts.ProductWarned: _product_warnings,
     facts.DashboardChanged: _dashboard,
     facts.ScheduleChanged: _schedules,
     facts.ReportMailed: _schedules,

@@ -42,6 +42,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/notifications", N_("Notifications"), ""),
     ("/account", N_("My settings"), ""),
     ("/reports/service", N_("Service report"), Role.SUPERVISOR),
+    ("/reports/products", N_("Returns and product quality"), Role.SUPERVISOR),
     ("/reports/routing", N_("Routing and automation"), Role.SUPERVISOR),
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),

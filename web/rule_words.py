@@ -8,7 +8,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from helpdesk import acts
+from sqlmodel import Session
+
+from helpdesk import acts, terms
 from helpdesk.rules.triggers import WAITS
 from models import TicketField
 from web import words
@@ -48,7 +50,7 @@ class Speaker:
             "when": self.when(rule.trigger, rule.after_minutes, rule.in_hours),
             "acts": self.acts(rule.acts, "rule"),
         }
-        terms = self._group(rule.all_of, rule.any_of)
+        terms = self.conditions(rule.all_of, rule.any_of)
         said = self._say("rule_sentence", "if", terms=terms, **told) if terms else self._marked("plain", **told)
         return said + (" " * (self._language == "en") + self._say("rule_sentence", "stops") if rule.stops else "")
 
@@ -70,6 +72,12 @@ class Speaker:
         size, code = next((each for each in ((1440, "day"), (60, "hour")) if minutes % each[0] == 0), (1, "minute"))
         count = minutes // size
         return self._say("length", code if count == 1 else f"{code}s", count=count)
+
+    def conditions(self, all_of: Sequence[Told], any_of: Sequence[Told]) -> str:
+        """All that must hold; "" where nothing must."""
+        every = self._joined("and", [self.term(each) for each in all_of])
+        some = self._joined("or", [self.term(each) for each in any_of])
+        return self._say("rule_sentence", "both", all=every, any=some) if every and some else every or some
 
     def term(self, told: Told) -> str:
         """One condition."""
@@ -151,11 +159,6 @@ class Speaker:
             return self._say("operator", code)
         return words.sentence(self._gettext, _CODES[what], code) if what in _CODES else code
 
-    def _group(self, all_of: Sequence[Told], any_of: Sequence[Told]) -> str:
-        every = self._joined("and", [self.term(each) for each in all_of])
-        some = self._joined("or", [self.term(each) for each in any_of])
-        return self._say("rule_sentence", "both", all=every, any=some) if every and some else every or some
-
     def _quoted(self, value: str) -> str:
         return self._marked("quoted", value=value)
 
@@ -171,6 +174,13 @@ class Speaker:
 
     def _say(self, group: str, code: str, **facts: object) -> str:
         return words.sentence(self._gettext, group, code, facts)
+
+
+def speaker(db: Session, language: str, gettext: Callable[[str], str], *, user: str) -> Speaker:
+    """Who says what a "rule" or a "macro" means, with the names that hold now."""
+    offered = terms.offered(db, language=language)
+    return Speaker(gettext, language, terms=offered.choices, fields=offered.fields,
+                   acts=acts.choices(db, language=language, user=user))  # fmt: skip
 
 
 def _joining(said: str) -> str:

@@ -16,7 +16,7 @@ from helpdesk.rules import making, trials, triggers
 from helpdesk.rules.making import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Rule
-from web import builder, kept
+from web import builder, kept, rule_words
 from web.builder import Draft
 from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
@@ -28,9 +28,7 @@ SHOWN = 50
 
 def speaker(connection: HTTPConnection, db: Session, language: str, *, user: str = "rule") -> Speaker:
     """Who says rules and macros in this language."""
-    offered = terms.offered(db, language=language)
-    return Speaker(renderer_of(connection).gettext(language), language, terms=offered.choices, fields=offered.fields,
-                   acts=acts.choices(db, language=language, user=user))  # fmt: skip
+    return rule_words.speaker(db, language, renderer_of(connection).gettext(language), user=user)
 
 
 async def page(request: Request) -> Response:

@@ -6,17 +6,20 @@ administration.py), and these words are never shown, so they have no translation
 
 SYNONYMS: dict[str, str] = {
     "/admin/queues": (
-        "窓口 部門 部署 振り分け 振分 受信箱 グループ チーム ガイダンス アナウンス 音声案内 待ち呼 溢れ呼 "
-        "着信 転送先 自動返信 自動応答 受付メール 承認 誤送信 フッター 署名欄 department team group routing "
-        "inbox footer auto reply autoresponder announcement voicemail hold ivr overflow approval hours"
+        "窓口 部門 部署 振り分け 振分 受信箱 グループ チーム ガイダンス アナウンス 音声案内 待ち呼 溢れ呼 着信 "
+        "呼び出し 呼出 保留 保留音 留守電 留守番電話 折り返し 転送先 添付忘れ 宛先間違い NGワード 禁止語 通話後 "
+        "自動返信 自動応答 受付メール 承認 誤送信 フッター 署名欄 department team group routing inbox footer "
+        "auto reply autoresponder announcement voicemail hold ivr overflow approval hours hold forgotten "
+        "attachment after-call work round robin voice mail wrong recipient"
     ),
     "/admin/agents": (
-        "ユーザー メンバー スタッフ 担当者 担当 従業員 社員 アカウント 権限 管理者 招待 言語 スキル 退職 内線 "
-        "users members staff people accounts permissions invite invitation admin skills csv import login"
+        "ユーザー メンバー スタッフ 担当者 担当 従業員 社員 アカウント 権限 管理者 招待 言語 スキル 退職 異動 "
+        "入社 内線番号 ログイン users members staff people accounts permissions invite invitation admin skills "
+        "csv import login"
     ),
     "/admin/calendars": (
-        "休日 祝日 休業日 定休日 営業日 稼働時間 受付時間 年末年始 夏季休業 臨時休業 昼休み シフト holidays "
-        "opening hours working days schedule closed breaks new year"
+        "休日 祝日 休業日 定休日 営業日 稼働時間 受付時間 年末年始 夏季休業 臨時休業 昼休み 夜間 深夜 土日 "
+        "シフト holidays lunch weekend night opening hours working days schedule closed breaks new year"
     ),
     "/admin/promises": (
         "SLA SLO 期限 納期 目標時間 応答時間 初回返信 解決時間 サービスレベル エスカレーション 督促 遅延 due "
@@ -24,26 +27,26 @@ SYNONYMS: dict[str, str] = {
     ),
     "/admin/appearance": (
         "ブランド テーマ 会社名 社名 色 カラー アイコン デザイン 外観 見た目 branding theme colour color icon "
-        "company picture design"
+        "company picture design brand"
     ),
     "/admin/audit": "操作履歴 変更履歴 ログ 監査ログ 元に戻す 取り消し 復元 log changes undo restore history revert",
     "/admin/mailboxes": (
-        "受信 送信 メールサーバー メールアドレス アカウント Gmail Google Microsoft Outlook Office 365 OAuth "
-        "POP inbox email account receive send smtp imap"
+        "受信 送信 メールサーバー メールアドレス アカウント Gmail Google Microsoft Outlook Office 365 OAuth POP "
+        "inbox email account receive send smtp imap"
     ),
     "/admin/mail/domains": "なりすまし 迷惑メール 認証 到達率 DNS spam spoofing authentication deliverability",
     "/admin/mail": "届かない 受信履歴 迷惑メール 自動メール spam lost missing delivery bounce log",
     "/admin/parked": "エラー 失敗 再試行 取り込めない error failed retry",
     "/admin/exchanges": (
-        "電話 PBX IVR CTI 交換機 ビジネスフォン IP電話 クラウドPBX 通話 連携 番号 phone telephony pbx voip "
-        "sip twilio 3cx asterisk freeswitch webhook"
+        "電話 PBX IVR CTI 交換機 ビジネスフォン IP電話 クラウドPBX 通話 連携 番号 発信者番号 発信番号 代表番号 "
+        "caller id phone telephony pbx voip sip twilio 3cx asterisk freeswitch webhook"
     ),
     "/admin/blocked": "着信拒否 迷惑電話 ブラックリスト いたずら電話 spam calls blacklist block list deny reject",
     "/queues/alarms": "警告 通知 アラート しきい値 閾値 alert warning threshold notification",
     "/queues/walls": "大画面 モニター 電光掲示板 ディスプレイ dashboard tv screen display board",
     "/admin/canned": (
         "定型文 テンプレート ひな形 雛形 返信文 例文 スニペット 差し込み 変数 template templates snippet "
-        "boilerplate saved reply variables"
+        "boilerplate saved replies variables"
     ),
     "/admin/macros": "一括操作 ショートカット 定型操作 自動化 shortcut automation bulk steps",
     "/admin/rules": (
@@ -51,10 +54,14 @@ SYNONYMS: dict[str, str] = {
         "trigger workflow condition auto reply assign webhook"
     ),
     "/admin/checklists": "手順 手順書 マニュアル タスク 作業 ToDo procedure manual task todo",
-    "/reviews/form": "品質 評価 採点 モニタリング 応対品質 quality scoring QA monitoring evaluation",
+    "/reviews/form": "品質 評価 採点 モニタリング 応対品質 quality scoring scorecard QA monitoring evaluation",
     "/admin/tags": "ラベル 分類 カテゴリ カテゴリー タグ統合 label category categories classification",
     "/admin/fields": (
-        "項目 カスタム項目 入力項目 フォーム 必須 カスタムフィールド 製造番号 custom field form required property"
+        "項目 カスタム項目 入力項目 フォーム 必須 カスタムフィールド 製造番号 custom field form required "
+        "property"
+    ),
+    "/admin/products": (
+        "返品 返金 交換 返品理由 商品マスタ 型番 ロット SKU カタログ 不良品 catalogue catalog sku lot refund reasons"
     ),
     "/queues/accuracy": "AI 自動分類 学習 機械学習 分類 精度 誤り classifier training machine learning threshold",
     "/admin/guesses": "AI 緊急度 感情 言語判定 類似 推定 自動判定 sentiment urgency detection prediction similar",

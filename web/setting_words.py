@@ -4,7 +4,9 @@ One table has the name of every column that can be set, in the words of its form
 its column's own, so that a new setting is never missing from the history.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -13,6 +15,7 @@ from helpdesk import agents, hours, queues
 from helpdesk.settings_history import WATCHED, RowChange
 from models import Agent
 from web.render import phone
+from web.rule_words import Speaker, speaker
 from web.words import N_, sentence
 
 LABELS: dict[str, dict[str, str]] = {
@@ -131,8 +134,15 @@ POINTERS = {
     "queue_id": "queue", "overflow_id": "queue", "calendar_id": "calendar", "at_risk_agent_id": "agent",
     "breached_agent_id": "agent", "owner_id": "agent",
 }  # fmt: skip
-OPAQUE = frozenset(("all_of", "any_of", "acts", "conditions", "mapping", "options", "thresholds"))
+OPAQUE = frozenset(("conditions", "mapping", "options", "thresholds"))
 """Of these it is told that they changed; what they say in words, their own page tells."""
+RULE_PARTS: dict[str, Callable[[Speaker, Any, str], str]] = {
+    "all_of": lambda says, terms, _: says.conditions(terms, ()),
+    "any_of": lambda says, terms, _: says.conditions((), terms),
+    "acts": lambda says, acts, user: says.acts(acts, user),
+    "after_minutes": lambda says, minutes, _: says.length(minutes) if minutes else "",
+}
+"""Of these the rule's own sentence tells."""
 LONGEST = 160
 PLACES = {
     "queue": "/admin/queues/{}", "agent": "/admin/agents/{}", "calendar": "/admin/calendars/{}",
@@ -142,31 +152,40 @@ PLACES = {
     "checklist": "/admin/checklists/{}", "review_form": "/reviews/form",
 }  # fmt: skip
 
-Names = dict[str, dict[int | None, str]]
+Say = Callable[[str], str]
 
 
-def names_of(db: Session, agent: Agent) -> Names:
-    """What settings point to, by id."""
-    return {
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What settings point to, by kind and id; and who says what a "rule" or a "macro" means, made when asked for."""
+
+    kinds: dict[str, dict[int | None, str]]
+    speaker: Callable[[str], Speaker]
+
+
+def names_of(db: Session, agent: Agent, say: Say) -> Names:
+    """All that is needed to put changes into the agent's language, in which `say` speaks."""
+    kinds = {
         "queue": {each.id: each.called(agent.language) for each in queues.everyone(db)},
         "calendar": {each.id: each.name for each in hours.everyone(db)},
         "agent": {each.id: each.name for each in agents.everyone(db)},
     }
+    return Names(kinds, functools.cache(lambda user: speaker(db, agent.language, say, user=user)))
 
 
-def told(rows: Sequence[RowChange], names: Names, say: Callable[[str], str]) -> list[dict[str, Any]]:
+def told(rows: Sequence[RowChange], names: Names, say: Say) -> list[dict[str, Any]]:
     """Each row as `{kind, name, what, facts, lines}`, `lines` being `{label, was, is}` of each setting that changed;
     `what` is "made", "changed" or "gone". `say` translates."""
     return [_row(row, names, say) for row in rows]
 
 
-def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, Any]:
+def _row(row: RowChange, names: Names, say: Say) -> dict[str, Any]:
     kind = row["of"]
     what = "made" if row["was"] is None else "gone" if row["is"] is None else "changed"
     facts = {"agent": "", "queue": ""}
     if kind == "member":
-        facts = {"agent": names["agent"].get(row["key"]["agent_id"], ""),
-                 "queue": names["queue"].get(row["key"]["queue_id"], "")}  # fmt: skip
+        facts = {"agent": names.kinds["agent"].get(row["key"]["agent_id"], ""),
+                 "queue": names.kinds["queue"].get(row["key"]["queue_id"], "")}  # fmt: skip
     was, now = row["was"] or {}, row["is"] or {}
     columns = _worth_telling(kind, was or now) if what != "changed" else [*now]
     if kind == "preference":
@@ -188,7 +207,7 @@ def _row(row: RowChange, names: Names, say: Callable[[str], str]) -> dict[str, A
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
     if kind == "queue":  # which has a name in either language
-        name = names["queue"].get(row["key"]["id"], name)
+        name = names.kinds["queue"].get(row["key"]["id"], name)
     return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
 
 
@@ -199,9 +218,11 @@ def _worth_telling(kind: str, values: Mapping[str, Any]) -> list[str]:
     return [name for name in known if values[name] and values[name] != fields[name].default]
 
 
-def _value(kind: str, name: str, value: Any, names: Names, say: Callable[[str], str]) -> str:
+def _value(kind: str, name: str, value: Any, names: Names, say: Say) -> str:
     if name in POINTERS:
-        return names[POINTERS[name]].get(value, f"#{value}") if value is not None else "–"
+        return names.kinds[POINTERS[name]].get(value, f"#{value}") if value is not None else "–"
+    if kind in ("rule", "macro") and name in RULE_PARTS and value is not None:
+        return RULE_PARTS[name](names.speaker(kind), value, kind) or "–"
     if name == "week":
         days = [f"{sentence(say, 'weekday', day)} {hours.written(value[day])}" for day in hours.WEEK if value.get(day)]
         return ", ".join(days) or "–"
@@ -223,7 +244,7 @@ def _value(kind: str, name: str, value: Any, names: Names, say: Callable[[str], 
     return _cut("" if value is None else str(value))
 
 
-def _preference(name: str, was: Any, now: Any, say: Callable[[str], str]) -> list[dict[str, Any]]:
+def _preference(name: str, was: Any, now: Any, say: Say) -> list[dict[str, Any]]:
     """A choice for the whole desk: a switch, which nobody touched and is on; or several things under names."""
     if isinstance(was or now, dict):
         keys = dict.fromkeys([*(was or {}), *(now or {})])

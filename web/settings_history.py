@@ -33,11 +33,11 @@ async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple
             rows = settings_history.pending(db)
             say = renderer_of(request).gettext(agent.language)
             raise Rehearsed(rows, {
-                "rows": setting_words.told(rows, setting_words.names_of(db, agent), say),
+                "rows": setting_words.told(rows, setting_words.names_of(db, agent, say), say),
                 "effects": setting_effects.of(db, rows, language=agent.language),
             })  # fmt: skip
         kept = settings_history.keep(db, by_id=agent.id, now=desk.clock())
-        return answer, kept.id if kept else None
+        return answer, kept.id if kept and settings_history.has_way_back(kept) else None
 
     return await act(request, both)
 
@@ -66,7 +66,8 @@ async def show(request: Request) -> Response:
         found = settings_history.told(db, [change_id])[change_id]
         say = renderer_of(request).gettext(agent.language)
         return {
-            "found": found, "rows": setting_words.told(found.change.rows, setting_words.names_of(db, agent), say),
+            "found": found, "rows": setting_words.told(found.change.rows, setting_words.names_of(db, agent, say), say),
+            "has_way_back": not found.taken_back_id and settings_history.has_way_back(found.change),
             "place": setting_words.PLACES.get(found.change.kind, "/admin").format(found.change.subject),
         }  # fmt: skip
 

@@ -50,6 +50,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("w",), "watch", N_("Watch, or watch no longer")),
         Shortcut(("z",), "undo", N_("Undo what you did last")),
         Shortcut(("m",), "macros", N_("Macros")),
+        Shortcut(("s",), "send_back", N_("Record a return")),
         Shortcut(("u",), "back", N_("Back to the list")),
         Shortcut(("Ctrl+Enter",), "", N_("Send")),
     ),

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, agents, board, queues, walls
 from helpdesk.errors import Invalid
 from models import Agent
-from web.edge import act, desk_facts, desk_of, html, look, see
+from web.edge import act, desk_facts, desk_of, html, look, own_address, see
 
 
 async def wall(request: Request) -> Response:
@@ -49,8 +49,7 @@ async def every(request: Request) -> Response:
         secret = await act(request, verb)
     except Invalid as error:
         return await _page(request, errors={str(error.facts.get("field", "")): error.code}, status=422)
-    base = desk.settings.public_url or str(request.base_url).rstrip("/")
-    return await _page(request, address=f"{base}/wall/{secret}")
+    return await _page(request, address=f"{own_address(request)}/wall/{secret}")
 
 
 async def revoke(request: Request) -> Response:

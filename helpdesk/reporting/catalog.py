@@ -15,7 +15,7 @@ from sqlmodel import Session
 from helpdesk import queues, reports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
-from helpdesk.reporting import calls, feedback, forecast, staffing, tallies
+from helpdesk.reporting import calls, feedback, forecast, products, staffing, tallies
 from helpdesk.reporting.values import Sheet
 from helpdesk.tallies.figures import AGAINST
 
@@ -94,6 +94,8 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType({
                (Choice("source", "feedback_source", ("all", "comments", "mails", "notes")),), "/reports/feedback"),
         Report("topics", feedback.gather_topics, (), feedback.TOPIC_CHARTS, feedback.TOPIC_TABLES,
                (Choice("source", "feedback_source", ("all", "comments", "mails", "notes")),), "/reports/feedback"),
+        Report("products", products.gather, products.FIGURES, products.CHARTS, products.TABLES, (),
+               "/reports/products"),
     )
 })  # fmt: skip
 

@@ -42,7 +42,7 @@ _SILENT = frozenset(
         facts.TicketMoved, facts.TicketAssigned, facts.TicketResolved, facts.TicketReopened, facts.TicketLinked,
         facts.MessageHeld, facts.MessageRescheduled, facts.MessageDelayed, facts.MessageApproved, facts.MessageSent,
         facts.MessageFailed, facts.ReplyLocked, facts.ReplyUnlocked, facts.AddressCleared, facts.UrgencyJudged,
-        facts.CallRinging, facts.CallbackChanged, facts.AgentNotified,
+        facts.CallRinging, facts.CallbackChanged, facts.AgentNotified, facts.ReturnChanged,
     )
 )  # fmt: skip
 """Facts that add no word and take none away."""

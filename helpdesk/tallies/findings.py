@@ -11,7 +11,8 @@ but small is not said either, see `WORTH`.
 - A level that changed in a period: the best split of its weeks in two, tested as above and multiplied by the number of
   splits there were to choose from (Bonferroni).
 - A week that stands out: its Pearson residual against the level it belongs to, scaled by the median absolute
-  deviation of all weeks, so that the week itself does not widen it.
+  deviation of all weeks, so that the week itself does not widen it. The weeks of one line are corrected among
+  themselves first (Holm 1979): they are one question, and a year of quiet ones must not drown what else there is.
 - A share, against an earlier period: the two proportions with the dispersion of days.
 """
 
@@ -225,10 +226,13 @@ def _levels(kind: str, name: str, days: Days, first: date, last: date, queue_id:
                          queue_id=queue_id))  # fmt: skip
     residuals = [(count - level) / math.sqrt(max(level, 1.0)) for count, level in zip(counts, levels, strict=True)]
     scale = max(1.0, 1.4826 * _median([abs(each) for each in residuals]))
-    for (monday, count), level, residual in zip(weeks, levels, residuals, strict=True):
-        if residual > 0:
-            found.append(Finding("week_stands_out", kind, name, count, level, count / max(level, 1.0), count,
-                                 math.erfc(residual / scale / math.sqrt(2)), at=monday, queue_id=queue_id))  # fmt: skip
+    loudest = sorted(zip(residuals, weeks, levels, strict=True), key=lambda each: (-each[0], each[1]))
+    for place, (residual, (monday, count), level) in enumerate(loudest):
+        p = min(1.0, math.erfc(max(0.0, residual) / scale / math.sqrt(2)) * (len(weeks) - place))
+        if place and p >= SURE:
+            break
+        found.append(Finding("week_stands_out", kind, name, count, level, count / max(level, 1.0), count, p, at=monday,
+                             queue_id=queue_id))  # fmt: skip
     return found
 
 

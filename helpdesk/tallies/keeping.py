@@ -38,8 +38,6 @@ from models.database import Database
 
 STRIDE: Final = 400
 """Events looked through in one reading."""
-BUSY: Final = 50
-"""Facts that were new at one look. While there are so many, the past waits."""
 HANDFUL: Final = 100
 """Tickets of the past folded at one look."""
 LOG, PAST = "service:log", "service:past"

@@ -254,12 +254,12 @@ def examples(kind: type[Fact]) -> Iterator[Fact]:
     yield kind(**bare)
 
 
-@pytest.mark.parametrize("kind", Fact.kinds.values(), ids=Fact.kinds.keys())
-def test_a_fact_is_read_as_it_was_stated(desk: OpenDesk, kind: type[Fact]) -> None:
-    stated = list(examples(kind))
-    number = desk.number()
-    desk.write(lambda db: [emit(db, fact) for fact in stated])
-    assert [fact for _, fact in desk.read(log.after, number)] == stated
+def test_every_fact_is_read_as_it_was_stated(desk: OpenDesk) -> None:
+    for kind in Fact.kinds.values():
+        stated = list(examples(kind))
+        number = desk.number()
+        desk.write(lambda db, stated=stated: [emit(db, fact) for fact in stated])
+        assert [fact for _, fact in desk.read(log.after, number)] == stated, kind
 
 
 def test_facts_hold_ids_and_codes_alone() -> None:

@@ -27,7 +27,9 @@ from models import (
     Parked,
     Purchase,
     Queue,
+    Review,
     Routing,
+    SettingChange,
     Ticket,
     TicketState,
 )
@@ -241,6 +243,20 @@ def test_what_its_customers_wrote_was_guessed_at_as_any_mail_is(db: Session) -> 
         assert (kept.is_urgent, kept.sentiment) == (guess.urgency.urgent, guess.sentiment.label)
     assert {each.sentiment for each in guessed.values()} == {"positive", "neutral", "negative"}
     assert db.scalar(select(func.count()).where(Ticket.is_urgent, Ticket.state == TicketState.OPEN))
+
+
+def test_the_history_of_settings_holds_what_was_set_otherwise_since_and_what_was_taken_back(db: Session) -> None:
+    kept = db.exec(select(SettingChange).order_by(col(SettingChange.id))).all()
+    assert [change.kind for change in kept] == ["agent", "queue", "queue", "queue", "queue"]
+    assert all(len(change.rows) == 1 and change.by_id for change in kept), "and nothing of how the desk was set up"
+    assert kept[3].takes_back_id == kept[2].id
+    billing = db.exec(select(Queue).where(Queue.slug == "billing")).one()
+    assert billing.wrap_up_seconds == kept[2].rows[0]["was"]["wrap_up_seconds"]
+
+
+def test_reviews_differ_as_people_do(db: Session) -> None:
+    scores = [tuple(sorted(each.points.items())) for each in db.exec(select(Review))]
+    assert len(scores) > 20 and len(set(scores)) > len(scores) // 2
 
 
 def test_agents_are_at_work(db: Session) -> None:

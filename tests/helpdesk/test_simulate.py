@@ -1,6 +1,7 @@
 """The customer's part: what leaves is signed, addressed and threaded as the real world does it."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -142,13 +143,14 @@ def test_what_cannot_be_played_is_said_in_a_sentence(ear: Ear, tmp_path: Path) -
 
 
 def test_a_desk_that_is_not_running_is_named(tmp_path: Path) -> None:
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as taken:
-        port = taken.server_port
-    closed = settings(tmp_path, port=port, mail_port=port)
-    with pytest.raises(SimulationFailed, match=f"No desk answers at 127.0.0.1:{port}"):
-        simulate.ring(closed, "tanaka")
-    with pytest.raises(SimulationFailed, match=f"No desk takes mail at 127.0.0.1:{port}"):
-        simulate.drop(closed, "vague")
+    with socket.socket() as held:  # nobody else gets its port, and nobody listens there
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        closed = settings(tmp_path, port=port, mail_port=port)
+        with pytest.raises(SimulationFailed, match=f"No desk answers at 127.0.0.1:{port}"):
+            simulate.ring(closed, "tanaka")
+        with pytest.raises(SimulationFailed, match=f"No desk takes mail at 127.0.0.1:{port}"):
+            simulate.drop(closed, "vague")
     with pytest.raises(SimulationFailed, match="listens for no mail"):
         simulate.drop(settings(tmp_path, mail_port=0), "vague")
 

@@ -48,3 +48,26 @@ def test_a_caller_of_whom_something_is_said_in_between_waits_on(desk: OpenDesk) 
     desk.clock.advance(minutes=21)
     look_out(desk)
     assert desk.call("c-1").state == CallState.ENDED
+
+
+def test_a_talk_of_which_nothing_is_heard_for_half_a_day_is_over_and_lasted_until_the_last_word(desk: OpenDesk) -> None:
+    desk.ready(AIKO, AKIRA)
+    told = {"direction": "in", "to": "0355500101"}
+    desk.exchange.says(event="ring", call_id="known", from_=TANAKA.phone, **told)
+    desk.exchange.says(event="answer", call_id="known", from_=TANAKA.phone, user=AKIRA.email, **told)
+    desk.exchange.says(event="ring", call_id="nobody's", from_="+818055570002", **told)
+    desk.exchange.says(event="answer", call_id="nobody's", from_="+818055570002", user="somebody@example.net", **told)
+    desk.clock.advance(minutes=7)
+    desk.exchange.says(event="hold", call_id="nobody's")
+    desk.clock.advance(hours=11, minutes=55)
+    look_out(desk)
+    assert (desk.call("known").state, desk.call("nobody's").state) == (CallState.ENDED, CallState.HELD)
+    assert (desk.call("known").outcome, desk.call("known").talk_seconds) == (Outcome.ANSWERED, 0)
+
+    desk.clock.advance(minutes=6)
+    look_out(desk)
+    call = desk.call("nobody's")
+    assert (call.state, call.outcome, call.talk_seconds) == (CallState.ENDED, Outcome.ANSWERED, 7 * 60)
+    number = desk.number()
+    look_out(desk)
+    assert desk.number() == number

@@ -18,6 +18,7 @@ from tests import cast
 from tests.cast import RETURNS_ADDRESS, SATO, TANAKA
 from tests.hostile import KINDS, parts, piece
 from tests.hostile.pages import CALL, ESCAPES, SEEN
+from tests.patience import PATIENCE_SECONDS, until
 from tests.running import Running, running
 from tests.screenshots import launch
 
@@ -55,6 +56,10 @@ class Watch:
         window.on("console", lambda said: self.went_off.append(said.text) if "Refused to" in said.text else None)
         self.pages = 0
 
+    def hears(self, window: BrowserContext) -> bool:
+        """True, once all is heard that the browser has said by now."""
+        return window.cookies() is not None
+
     def _answer(self, route: Route) -> None:
         url = route.request.url
         if self.home and url.startswith(self.home):
@@ -68,6 +73,7 @@ class Watch:
 def browser() -> Iterator[Browser]:
     """One Chromium."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         chromium = launch(playwright)
         yield chromium
         chromium.close()
@@ -91,7 +97,7 @@ def test_the_traps_go_off_where_nothing_holds_them(browser: Browser) -> None:
         before = len(watch.left) + len(watch.went_off)
         with contextlib.suppress(Error):  # it went elsewhere meanwhile
             page.set_content(ESCAPES[name])
-        assert before < len(watch.left) + len(watch.went_off), name
+        until(lambda before=before: watch.hears(window) and before < len(watch.left) + len(watch.went_off))  # type: ignore[misc]
         page.close()
     window.close()
 
@@ -119,7 +125,7 @@ def test_on_the_ticket_no_page_runs_calls_or_leaves_its_frame(browser: Browser, 
     watch = Watch(window, desk.url)
     watch.pages = 1
     page.goto("/tickets/1")
-    expect(page.locator("details.formatted")).to_have_count(len(PAGES), timeout=30_000)
+    expect(page.locator("details.formatted")).to_have_count(len(PAGES))
     page.evaluate("document.title = 'quiet'")
     for details in page.locator("details.formatted").all():
         details.evaluate("each => { each.open = true; each.querySelector('iframe').loading = 'eager' }")
@@ -159,6 +165,7 @@ def test_pictures_that_came_along_are_shown_and_others_only_after_a_click(browse
     entry.get_by_role("link", name="外部の画像を表示").click()
     expect(frame.get_by_alt_text("remote")).to_have_attribute("src", f"{CALL}.png")
     expect(frame.get_by_alt_text("own")).to_have_js_property("naturalWidth", 1)
+    until(lambda: watch.hears(window) and watch.left)
     assert watch.left == [f"{CALL}.png"]
     window.close()
 
@@ -170,7 +177,7 @@ def _mail(head: bytes, body: bytes) -> bytes:
 def _sato(browser: Browser, desk: Running) -> tuple[BrowserContext, Page]:
     """The supervisor's window."""
     window = browser.new_context(base_url=desk.url, locale="ja-JP", viewport={"width": 1440, "height": 900})
-    window.set_default_timeout(10_000)
+    window.set_default_timeout(PATIENCE_SECONDS * 1000)
     page = window.new_page()
     page.goto("/sign-in")
     page.locator("[name=email]").fill(SATO.email)

@@ -367,6 +367,7 @@ def test_after_the_call_the_agent_wraps_up_and_is_ready_again(desk: OpenDesk) ->
     aiko.check()
 
 
+@SQLITE
 @pytest.mark.parametrize("disposition", ["", "made_up"])
 def test_a_wrap_up_without_a_known_disposition_is_refused(desk: OpenDesk, disposition: str) -> None:
     desk.ready(AIKO)

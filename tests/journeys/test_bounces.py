@@ -12,6 +12,8 @@ from tests.mails import bounce
 from tests.postbox import Postbox
 from web.words import WORDS
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 def answered(desk: OpenDesk, **form: str) -> Message:
     """Ms. Tanaka's ticket with an answer that has left; whom it goes to is not asked once more."""
@@ -97,6 +99,7 @@ def test_nobody_is_marked_whom_the_mail_did_not_go_to(desk: OpenDesk, postbox: P
     assert not marked(desk) and desk.messages()[-1].state == MessageState.SENT
 
 
+@SQLITE
 @pytest.mark.parametrize("status", ["5.2.3", "5.3.4", "5.6.1"])
 def test_a_mail_that_was_too_large_or_not_read_says_nothing_of_the_address(
     desk: OpenDesk, postbox: Postbox, status: str

@@ -11,6 +11,7 @@ from tests.cast import AIKO, BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, SUZUKI, T
 from tests.mails import answer_to
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 MAKER = "repairs@maker.example.net"
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 
@@ -169,6 +170,7 @@ def test_a_first_mail_finds_its_customer_by_the_address_and_is_one_where_pressed
     assert ticket.customer_id == desk.customer(SUZUKI).id and len(desk.messages()) == 1
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("changed", "field"),
     [({"to": ""}, "to"), ({"to": "nobody"}, "to"), ({"cc": "nobody"}, "cc"), ({"subject": " "}, "subject"),

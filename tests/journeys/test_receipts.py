@@ -16,6 +16,8 @@ from tests.cast import BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, Clock, Open
 from tests.conftest import open_desk
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def kind_desk(desk: OpenDesk) -> OpenDesk:
@@ -90,6 +92,7 @@ def test_a_queues_own_words_are_said_in_their_language_with_what_they_name(kind_
     assert len(sent(desk)) == 2
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "head",
     [

@@ -15,6 +15,8 @@ from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Scree
 from tests.mails import answer_to
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 @pytest.fixture(autouse=True)
 def ten_seconds(desk: OpenDesk) -> None:
@@ -244,6 +246,7 @@ def test_the_same_words_now_and_later_are_two_mails_and_pressed_twice_they_are_o
     assert len({now.id, *(message.id for message in later), again.id}) == 3 == len(desk.messages(1)) - 1
 
 
+@SQLITE
 @pytest.mark.parametrize("typed", ["2026-11-16T09:59", "2028-01-01T00:00", "tomorrow", "2026-99-99T00:00"])
 def test_a_time_that_is_over_far_away_or_none_is_refused(desk: OpenDesk, typed: str) -> None:
     asked(desk)

@@ -11,6 +11,7 @@ from tests.boxes import Boxes
 from tests.cast import BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, SUZUKI, TANAKA, OpenDesk, part, text_of
 from tests.mails import mail
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 FORM = "お問い合わせフォーム <form@shop.example.jp>"
 
 
@@ -63,6 +64,7 @@ def test_an_answer_from_the_same_form_joins_the_ticket_of_whom_it_names_and_of_n
     assert [message.ticket_id for message in desk.messages()] == [1, 1, 2]
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "headers",
     [

@@ -7,7 +7,7 @@ One desk in a process of its own serves the file; the office is that of test_in_
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.cast import AIKO, AKIRA
 from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
@@ -28,9 +28,14 @@ def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) 
     for number in range(3):
         office.writes(f"まとめて {number}", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
+    asked: list[Route] = []
+    aiko.route("**/bulk?*", lambda route: asked.append(route))  # the bar is on its way while both are ticked
     for number in range(2):
         row(aiko, f"まとめて {number}").hover()
         row(aiko, f"まとめて {number}").locator("[data-tick]").check()
+    until(lambda: aiko.evaluate("true") and asked)
+    asked[0].continue_()
+    assert len(asked) == 1
     bar = aiko.locator("[data-bulk-offers]")
     expect(bar.locator("[data-bulk-count]")).to_have_text("2")
     height = bar.bounding_box()

@@ -76,8 +76,8 @@ BEFORE = NOW - timedelta(days=30)
 NUMBER, DIALED = "+819012340001", "+81312345678"
 SMALL = {"queue", "agent", "membership", "lease", "login", "mailbox", "helpsign", "calendar", "savedview"}
 """Tables with as many rows as the desk has people and lines."""
-PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_parked_open", "ix_ticket_open",
-           "ix_ticket_urgent", "uq_agentstate_current", "uq_queuevisit_waiting", "uq_calloffer_open",
+PARTIAL = {"ix_call_live", "ix_call_unwrapped", "ix_inbound_waiting", "ix_message_awaiting", "ix_parked_open",
+           "ix_ticket_open", "ix_ticket_urgent", "uq_agentstate_current", "uq_queuevisit_waiting", "uq_calloffer_open",
            "ix_calloffer_until"}  # fmt: skip
 """Indexes of what is open now; walking through one costs what there is to do."""
 FORM = f"CallSid=CA1&CallStatus=ringing&Direction=inbound&From=%2B{NUMBER[1:]}&To=%2B{DIALED[1:]}"
@@ -294,6 +294,14 @@ def test_a_page_finds_its_rows_by_an_index(database: Database, tmp_path: Path, n
     with _explained(database) as plans:
         database.read_now(lambda db: LOOKS[name](db, agents.get(db, 1)))
     assert _walks(plans) == []
+
+
+def test_what_awaits_approval_is_counted_without_looking_at_the_tickets_of_a_queue(database: Database) -> None:
+    with _explained(database) as plans:
+        database.read_now(lambda db: LOOKS["the rail"](db, agents.get(db, 1)))
+    awaiting = next(place for place, plan in enumerate(plans) if "ix_message_awaiting" in plan)
+    assert plans[awaiting].startswith("SCAN message"), plans[awaiting - 1 : awaiting + 2]
+    assert plans[awaiting + 1].startswith("SEARCH ticket USING INTEGER PRIMARY KEY"), plans[awaiting + 1]
 
 
 ASKED: dict[str, Filter] = {

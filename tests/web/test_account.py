@@ -256,6 +256,7 @@ def test_pages_open_in_other_browsers_hear_of_a_new_password_at_once(desk: OpenD
     assert closed.value.code == 4409  # it comes back at once, and is sent to the sign-in page then
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("old", "new"), [("wrong horse battery", NEW_PASSWORD), (PASSWORD, "short"), (PASSWORD, ""), ("", "")]
 )
@@ -286,6 +287,7 @@ def test_language_and_appearance_are_the_agents_own(desk: OpenDesk) -> None:
     assert '<html lang="ja" data-theme="">' in desk.as_(SATO).get("/inbox").text
 
 
+@SQLITE
 @pytest.mark.parametrize("typed", [{"language": "xx", "theme": ""}, {"language": "ja", "theme": '"><script>'}, {}])
 def test_a_language_or_appearance_there_is_not_is_refused(desk: OpenDesk, typed: dict[str, str]) -> None:
     assert desk.as_(AIKO).post("/account", data=typed).status_code == 422
@@ -343,6 +345,7 @@ def test_the_code_makes_a_supervisor_and_the_default_queues_and_is_gone(empty_de
     assert empty_desk.count(Agent) == 1
 
 
+@SQLITE
 @pytest.mark.parametrize("wrong", ["", "0000-000", "コード", "0000-0000-0000"])
 def test_without_the_right_code_nobody_is_made(empty_desk: OpenDesk, wrong: str) -> None:
     answer = browser(empty_desk).post("/welcome", data=FIRST | {"setup_code": wrong})
@@ -359,6 +362,7 @@ def test_the_code_cannot_be_guessed_by_trying(empty_desk: OpenDesk, code: str) -
     assert empty_desk.count(Agent) == 0
 
 
+@SQLITE
 @pytest.mark.parametrize("change", [{"name": " "}, {"email": "nobody"}, {"password": "short"}])
 def test_what_is_missing_is_said_beside_its_field_and_nothing_is_made(
     empty_desk: OpenDesk, code: str, change: dict[str, str]

@@ -12,6 +12,7 @@ from models import Queue, Training, TrainingState, Turn
 from tests.answers import SLUGS, Given, at_random, write
 from tests.cast import AIKO, MONDAY, PUBLIC_URL, SATO, OpenDesk, part, text_of
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 PAGE, LONG = "/queues/accuracy?days=30", "/queues/accuracy?days=90"
 POSTS = ("threshold", "learn", "promote", "roll-back")
 SHARE = re.compile(r"(\d+) % (\d+) % – (\d+) % · n = ([\d,]+)")
@@ -181,6 +182,7 @@ def test_one_click_goes_back_to_the_measured_threshold(english: OpenDesk) -> Non
     assert row(page(english), "Returns")[1] == measured and english.queue("returns").thresholds == {}
 
 
+@SQLITE
 @pytest.mark.parametrize("wrong", [
     {"at": "101"}, {"at": "-1"}, {"at": "nan"}, {"at": "5.5"}, {"at": "９９９９"}, {"language": "fr"},
     {"queue": "nowhere"}, {"queue": "triage"},

@@ -1,30 +1,10 @@
-"""The index of everything that can be set: complete, found by a setting's own words, and for supervisors alone."""
+"""The index of everything that can be set: complete, found by a setting's words, and for supervisors alone."""
 
 import re
-
-import pytest
 
 from tests.cast import AIKO, SATO, OpenDesk, part, text_of
 from web.administration import places
 from web.setting_synonyms import SYNONYMS
-
-FORMS = (  # where a setting is made, and the place of the index that holds it
-    ("/admin/queues/new", "/admin/queues"),
-    ("/admin/agents/1", "/admin/agents"),
-    ("/admin/calendars/new", "/admin/calendars"),
-    ("/admin/promises/new", "/admin/promises"),
-    ("/admin/mailboxes/new", "/admin/mailboxes"),
-    ("/admin/exchanges/new?kind=asterisk", "/admin/exchanges"),
-    ("/admin/blocked", "/admin/blocked"),
-    ("/admin/fields/new", "/admin/fields"),
-    ("/admin/canned/new", "/admin/canned"),
-    ("/admin/rules/new", "/admin/rules"),
-    ("/admin/macros/new", "/admin/macros"),
-    ("/admin/checklists/new", "/admin/checklists"),
-    ("/admin/surveys/new", "/admin/surveys"),
-    ("/queues/alarms", "/queues/alarms"),
-    ("/queues/walls", "/queues/walls"),
-)
 
 
 def found(desk: OpenDesk, words: str = "") -> list[str]:
@@ -32,27 +12,6 @@ def found(desk: OpenDesk, words: str = "") -> list[str]:
     shown = desk.as_(SATO).get("/admin", params={"q": words})
     assert shown.status_code == 200
     return re.findall(r'<a class="setting" href="([^"]+)"', part(shown.text, "settings"))
-
-
-def labels(page: str) -> list[str]:
-    """The words a form's fields go by, without those that are the desk's own, such as the names of queues."""
-    main = part(page, "main")
-    marked = re.findall(r"<label [^>]*\bfor=\"f-[a-z_]+\"[^>]*>([^<{]+)|<legend>([^<]+)", main)
-    return [text_of(label or legend) for label, legend in marked]
-
-
-@pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_setting_is_found_by_the_words_of_its_form(desk: OpenDesk, language: str) -> None:
-    desk.as_(SATO).post("/account", data={"language": language, "theme": "light"})
-    missing, read = [], 0
-    for form, place in FORMS:
-        page = desk.as_(SATO).get(form)
-        assert page.status_code == 200, form
-        for label in labels(page.text):
-            read += 1
-            if place not in found(desk, label):
-                missing.append((form, label))
-    assert not missing and read > 70
 
 
 def test_every_page_under_admin_has_its_place_in_the_index(desk: OpenDesk) -> None:
@@ -72,20 +31,35 @@ def test_a_setting_is_found_in_either_language_whatever_its_width_and_kana(desk:
 
 
 ALSO = {
-    "/admin/agents": ("担当者", "オペレーター", "ユーザー", "権限", "users", "staff"),
-    "/admin/calendars": ("営業時間", "祝日", "年末年始", "business hours", "holidays"),
-    "/admin/canned": ("定型文", "テンプレート", "ひな形", "templates"),
-    "/admin/queues": ("自動返信", "署名", "部署", "signature", "auto reply"),
-    "/admin/rules": ("自動返信", "自動化", "automation"),
-    "/admin/promises": ("SLA", "期限", "deadline"),
-    "/admin/exchanges": ("IVR", "電話", "pbx", "phone"),
-    "/admin/appearance": ("ロゴ", "色", "logo", "colour", "color"),
-    "/admin/blocked": ("着信拒否", "spam"),
-    "/admin/mail": ("迷惑メール", "spam"),
-    "/admin/mailboxes": ("gmail", "受信"),
-    "/admin/fields": ("カスタム項目", "custom field"),
-    "/admin/surveys": ("満足度", "csat"),
-}
+    "/admin/agents": ("担当者", "オペレーター", "ユーザー", "権限", "退職", "異動", "内線番号", "users", "skills"),
+    "/admin/calendars": ("営業時間", "祝日", "年末年始", "昼休み", "夜間", "business hours", "holidays", "lunch"),
+    "/admin/canned": ("定型文", "テンプレート", "ひな形", "templates", "saved replies"),
+    "/admin/queues": (
+        "自動返信", "署名", "部署", "承認", "添付忘れ", "誤送信", "NGワード", "保留", "折り返し", "呼び出し", "留守電",
+        "signature", "auto reply", "forgotten attachment", "after-call work", "round robin", "voice mail",
+    ),
+    "/admin/rules": ("自動返信", "自動化", "automation", "trigger"),
+    "/admin/promises": ("SLA", "期限", "目標時間", "deadline", "due date"),
+    "/admin/exchanges": ("IVR", "電話", "交換機", "発信者番号", "caller ID", "pbx", "phone"),
+    "/admin/appearance": ("ロゴ", "色", "社名", "logo", "colour", "color", "brand"),
+    "/admin/audit": ("操作履歴", "ログ", "元に戻す", "undo", "log"),
+    "/admin/blocked": ("着信拒否", "迷惑電話", "spam"),
+    "/admin/mail": ("迷惑メール", "届かない", "spam"),
+    "/admin/mailboxes": ("gmail", "受信", "メールサーバー", "Outlook", "smtp"),
+    "/admin/fields": ("カスタム項目", "必須", "custom field"),
+    "/admin/macros": ("一括操作", "shortcut"),
+    "/admin/checklists": ("手順書", "ToDo"),
+    "/admin/tags": ("ラベル", "カテゴリー", "label"),
+    "/admin/surveys": ("アンケート", "満足度", "csat", "NPS"),
+    "/admin/tokens": ("APIキー", "API key", "連携"),
+    "/queues/alarms": ("しきい値", "アラート", "警告", "threshold", "alert"),
+    "/queues/walls": ("大画面", "モニター", "tv"),
+    "/queues/accuracy": ("AI", "機械学習", "自動分類", "machine learning"),
+    "/admin/guesses": ("感情", "緊急度", "sentiment"),
+    "/reports/schedules": ("週報", "月報", "定期", "weekly"),
+    "/reports/topics": ("カテゴリ", "要望", "theme"),
+    "/reviews/form": ("採点", "応対品質", "QA", "scorecard"),
+}  # fmt: skip
 """Words that people bring from elsewhere."""
 
 
@@ -108,25 +82,3 @@ def test_the_rail_of_a_supervisor_leads_there_and_an_agent_is_refused(desk: Open
     assert len(set(re.findall(r'href="/admin[^"]*"', rail))) == 1
     assert desk.as_(AIKO).get("/admin").status_code == 403
     assert "/admin" not in part(desk.as_(AIKO).get("/inbox").text, "rail")
-
-
-EXPLAINED = (
-    "/admin/mailboxes/new",
-    "/admin/canned/new",
-    "/admin/rules/new",
-    "/admin/macros/new",
-    "/admin/checklists/new",
-)
-
-
-def test_every_field_of_these_forms_is_explained_to_whoever_hears_it_too(desk: OpenDesk) -> None:
-    bare, read = [], 0
-    for form in EXPLAINED:
-        main = part(desk.as_(SATO).get(form).text, "main")
-        for attributes in re.findall(r'<(?:input|select|textarea) ([^>]*\bid="f-[^>]*)>', main):
-            read += 1
-            told = re.search(r'aria-describedby="([^" ]+)', attributes)
-            said = told and re.search(rf'id="{told[1]}"[^>]*>\s*[^\s]', main)
-            if not said:
-                bare.append((form, attributes))
-    assert not bare and read > 30

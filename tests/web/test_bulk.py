@@ -12,6 +12,8 @@ from models import BulkAct, BulkItem, BulkState, Ticket, TicketState
 from tests.cast import AIKO, AKIRA, BEN, MONDAY, SATO, OpenDesk, Person, text_of
 from tests.web.test_views import open_tickets, rows_of
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 def do(desk: OpenDesk, person: Person, what: str, value: object = "", *, ids: list[int], **fields: str) -> str:
     """The bar's button; the page it leads to."""
@@ -126,6 +128,7 @@ def test_after_an_hour_nothing_is_taken_back(desk: OpenDesk) -> None:
     assert states(desk) == ["resolved"]
 
 
+@SQLITE
 @pytest.mark.parametrize("form", [{"what": "resolve"}, {"what": "nonsense", "ticket": "1"},
                                   {"what": "priority", "priority": "9", "ticket": "1"},
                                   {"what": "move", "move": "x", "ticket": "1"}])  # fmt: skip

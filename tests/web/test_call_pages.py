@@ -8,6 +8,7 @@ from sqlmodel import Session, select
 from models import HelpSign, Membership, Otherwise, Ringing
 from tests.cast import AIKO, AKIRA, BEN, RETURNS_NUMBER, SATO, TANAKA, OpenDesk, part, text_of
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 RULES = {
     "asks_calls": "1", "ringing": "longest_idle", "language": "ja", "ring_seconds": "25", "most_misses": "3",
     "wrap_up_seconds": "60", "callback_minutes": "90", "calendar_id": "", "when_closed": "callback",
@@ -37,6 +38,7 @@ def test_how_a_queue_takes_calls_is_set_on_its_page_and_stands_there_again(desk:
     assert not desk.queue("returns").needs_disposition
 
 
+@SQLITE
 @pytest.mark.parametrize("field, value", [
     ("ring_seconds", "1"), ("ring_seconds", "abc"), ("service_percent", "101"), ("ringing", "nobody"),
     ("when_closed", "wait"), ("overflow_id", ""), ("overflow_id", "x"), ("calendar_id", "x"), ("callback_minutes", "0"),
@@ -80,6 +82,7 @@ def test_an_agents_languages_turns_and_calls_at_once_are_set_on_one_page(desk: O
     assert desk.read(levels) == {returns: 2}
 
 
+@SQLITE
 @pytest.mark.parametrize("field, value, code", [
     ("language", [], "languages"), ("most_calls", "0", "most_calls"), ("most_calls", "x", "most_calls"),
     ("level_2", "77", "levels"),

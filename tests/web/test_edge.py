@@ -145,6 +145,7 @@ def test_the_supervisors_pages_are_shut_for_agents(desk: OpenDesk) -> None:
 # --- where it came from ----------------------------------------------------------------------------------------------
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "headers",
     [
@@ -211,6 +212,7 @@ def test_another_sites_page_cannot_listen(desk: OpenDesk, headers: dict[str, str
     assert refused.value.code == 4403
 
 
+@SQLITE
 @pytest.mark.parametrize("after", ["0", "", "x", "²", "9" * 30, "-1"])
 def test_who_is_signed_out_cannot_listen_and_is_told_so(desk: OpenDesk, after: str) -> None:
     address = f"wss://desk.example.com/live?after={after}"

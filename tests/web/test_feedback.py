@@ -18,6 +18,8 @@ from models import Answer, AnswerSource, Scale
 from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 def give(desk: OpenDesk, *given: tuple[int | None, str], scale: Scale = Scale.STARS, days_ago: int = 0) -> None:
     """Answers, as if customers had given them."""
@@ -143,6 +145,7 @@ def test_comments_of_elsewhere_come_in_once_in_either_charset(desk: OpenDesk, ch
     assert desk.count(Answer) == 2
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -14,6 +14,7 @@ from helpdesk import agents, checklists, fields, learning, links, schedules, spl
 from helpdesk.events import AgentChanged, CallRinging, Fact, emit
 from helpdesk.exchanges import failed
 from helpdesk.notifications import tell
+from helpdesk.products import rising
 from models import (
     Agent,
     Call,
@@ -25,6 +26,7 @@ from models import (
     Membership,
     Message,
     NotificationKind,
+    ProductWarning,
     Ticket,
     TicketField,
 )
@@ -199,6 +201,7 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     assert desk.as_(SATO).get("/reports/feedback.csv").status_code == 200
     desk.write(signed)
     desk.write(worked_on)
+    came_back(desk)
     reported(desk)
     ruled(desk)
     promised(desk)
@@ -227,6 +230,24 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     other = registry.keep(model.read_bytes(), json.loads(card.read_text()) | {"version": "another-version"})
     desk.write(lambda db: learning.ask(db, by=desk.agent(SATO), now=desk.clock()))
     desk.write(lambda db: learning.promote(db, registry, other, by=desk.agent(SATO), now=desk.clock()))
+
+
+def came_back(desk: OpenDesk) -> None:
+    """Something is sent back, and arrives."""
+    sent_back = {"product": "掃除機", "reason": "1", "quantity": "1"}
+    assert desk.as_(BEN).post("/tickets/1/returns", data=sent_back).status_code == 200
+    desk.as_(BEN).post("/tickets/1/returns/1", data={"do": "received"})
+    desk.write(warned)
+
+
+def warned(db: Session) -> None:
+    """Of a product there are more returns than before, and a supervisor has read so."""
+    row = ProductWarning(product_id=1, what="returns", begins_at=MONDAY, ends_at=MONDAY, count=9, before=1,
+                         days_before=56, p=0.001, tested=3, found_at=MONDAY, seen_at=MONDAY)  # fmt: skip
+    db.add(row)
+    db.flush()
+    sato = db.exec(select(Agent).where(Agent.email == SATO.email)).one()
+    rising.settle(db, row, "acknowledged", by=sato, now=MONDAY)
 
 
 def reviewed(desk: OpenDesk) -> None:

@@ -21,6 +21,7 @@ from models import Attachment, Inbound, Redelivery
 from tests.cast import MONDAY, RETURNS_ADDRESS, SATO, TANAKA, Clock, OpenDesk, text_of
 from tests.conftest import open_desk
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 TOKEN = "token-of-the-sendgrid-account"
 MAIL = (
     f"From: Tanaka <{TANAKA.email}>\r\nTo: {RETURNS_ADDRESS}\r\nSubject: =?iso-2022-jp?B?GyRCSlZJSiROOm8bKEI=?=\r\n"
@@ -141,6 +142,7 @@ NO_MAIL: list[tuple[bytes, str]] = [
 ]  # fmt: skip
 
 
+@SQLITE
 @pytest.mark.parametrize(("body", "kind"), NO_MAIL, ids=range(len(NO_MAIL)))
 def test_what_is_no_mail_is_refused_with_a_word(desk: OpenDesk, body: bytes, kind: str) -> None:
     answer = post(desk, body, kind)

@@ -10,6 +10,7 @@ from models import Attachment, Event, Message, MessageState, Note, ReplyLock, Un
 from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk, Person, part, text_of
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 REPLY = "/tickets/1/reply"
 FILE = {"attachments": ("見積書.pdf", b"%PDF", "application/pdf")}
 
@@ -71,6 +72,7 @@ def sent(desk: OpenDesk) -> list[Message]:
 # --- asked ---------------------------------------------------------------------------------------------------------
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("form", "asked"),
     [

@@ -179,9 +179,11 @@ def test_secrets_are_in_no_history_and_a_mailbox_comes_back_at_rest(desk: OpenDe
     save(desk, "/admin/mailboxes/new", **MAILBOX)
     mailbox = desk.read(lambda db: db.exec(select(Mailbox)).one())
     secret = save(desk, f"/admin/mailboxes/{mailbox.id}", **MAILBOX | {"secret": "another password of some length"})
-    shown = text_of(desk.as_(SATO).get(f"/admin/changes/{change_of(secret)}").text)
-    assert "パスワード 変更あり" in " ".join(shown.split())
-    assert undo(desk, change_of(secret)).status_code == 409
+    number = changes(desk)[-1].id
+    page = desk.as_(SATO).get(f"/admin/changes/{number}").text
+    assert "パスワード 変更あり" in " ".join(text_of(page).split())
+    assert "change=" not in secret and "/undo" not in page, "no way back is offered where there is none"
+    assert undo(desk, number or 0).status_code == 409
     where = save(desk, f"/admin/mailboxes/{mailbox.id}/delete")
     kept = [str(each.rows) for each in changes(desk)]
     assert kept and not [rows for rows in kept if "password of" in rows or mailbox.secret in rows]
@@ -205,7 +207,9 @@ def test_an_agent_who_may_sign_in_no_more_is_signed_out_when_that_is_put_back(de
 @SQLITE
 def test_what_was_made_and_may_be_used_stays(desk: OpenDesk) -> None:
     made = save(desk, "/admin/queues/new", slug="repairs", name="修理", name_en="Repairs")
-    assert undo(desk, change_of(made)).status_code == 409
+    number = changes(desk)[-1].id
+    assert "change=" not in made and "/undo" not in desk.as_(SATO).get(f"/admin/changes/{number}").text
+    assert undo(desk, number or 0).status_code == 409
     assert desk.queue("repairs").id
 
 
@@ -269,3 +273,18 @@ def test_a_canned_reply_says_what_changes_and_asks_for_its_files_again(desk: Ope
     assert "返品の受付" in will and "送り状.txt" in will and "もう一度指定してください" in will
     assert desk.read(lambda db: db.exec(select(CannedReply)).one()).title == "返品"
     assert desk.read(lambda db: db.exec(select(CannedFile)).all()) == []
+
+
+@SQLITE
+def test_the_history_of_a_rule_says_what_it_asked_and_did_before(desk: OpenDesk) -> None:
+    rule = {"name": "返金", "trigger": "unanswered_for", "after": "4", "unit": "hours", "step": "save",
+            "all-0-what": "text", "all-0-is": "contains", "all-0-value": "返金",
+            "acts-0-do": "move", "acts-0-value": desk.queue("returns").id}  # fmt: skip
+    made = desk.as_(SATO).post("/admin/rules/new", data=rule)
+    desk.as_(SATO).post(made.url.path, data=rule | {"after": "2", "all-0-value": "返金、払い戻し", "acts-0-do": "note",
+                                                    "acts-0-value": "急ぎ"})  # fmt: skip
+    for page in (f"/admin/changes/{changes(desk)[-1].id}", "/admin/audit"):
+        told = text_of(part(desk.as_(SATO).get(page).text, "main"))
+        assert "変更前： 4時間 変更後： 2時間" in told
+        assert "変更前： 件名・本文・通話メモに「返金」を含む" in told and "「返金」か「払い戻し」を含む" in told
+        assert "変更前： 「返品・交換」へ移動する 変更後： メモ「急ぎ」を残す" in told

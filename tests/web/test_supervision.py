@@ -28,6 +28,8 @@ from tests.cast import (
 )
 from tests.web.test_account import browser
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 def page(desk: OpenDesk, path: str, person: Person = SATO) -> str:
     answer = desk.as_(person).get(path)
@@ -117,6 +119,7 @@ def test_the_report_s_file_holds_what_its_page_shows_and_opens_in_a_spreadsheet(
     assert next(row for row in agents if row[0] == AIKO.name)[8] == "2", "handled"
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "query", ["period=days&from=2026-11-20&to=2026-11-01", "period=days&from=x&to=2026-11-01", "period=never", "by=no",
               "period=days&from=2020-01-01&to=2026-11-01", "period=days&from=2026-01-01&to=2026-03-01&by=half_hour"]
@@ -286,6 +289,7 @@ def test_a_low_service_level_and_too_few_agents_alarm_from_below(desk: OpenDesk)
     assert still == {"ready"}, "half an hour later the calls no longer count"
 
 
+@SQLITE
 @pytest.mark.parametrize("typed", ["x", "-1", "0", "nan", "1e9", "101"])
 def test_a_limit_that_is_none_is_said_beside_its_field_and_kept_as_typed(desk: OpenDesk, typed: str) -> None:
     queue_id = desk.queue("returns").id

@@ -14,6 +14,7 @@ from models import Answer, Ask, Message, MessageKind, OptOut
 from tests.cast import AIKO, BEN, PUBLIC_URL, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk
 from tests.postbox import Postbox
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 STARS = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "60", "rest_days": "30",
          "is_active": "yes"}  # fmt: skip
 LINK = re.compile(r"https://desk\.example\.com(/s/[0-9]+-[a-z2-7]+)\?score=([0-9]+)")
@@ -159,6 +160,7 @@ def test_who_answers_again_changes_the_answer(desk, postbox, asks) -> None:
     assert [(said.score, said.comment) for said in answers(desk)] == [(2, "やはり届きません")]
 
 
+@SQLITE
 @pytest.mark.parametrize("score", ["", "0", "6", "x", "٣"])
 def test_what_is_no_score_is_asked_for_again_with_the_comment_kept(desk, postbox, asks, score) -> None:
     asks()
@@ -246,6 +248,7 @@ def test_only_supervisors_make_surveys(desk, asks) -> None:
     assert desk.as_(BEN).post("/admin/surveys/new", data=STARS).status_code == 403
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("field", "typed"), [("name", " "), ("delay_minutes", "-1"), ("rest_days", "9999"), ("scale", "ten"),
                          ("queue_id", "99")],

@@ -10,6 +10,7 @@ from models import Answer, Topic, TopicMark
 from tests.cast import BEN, SATO, OpenDesk
 from tests.web.test_feedback import give, page
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 WORDED = {"key": "", "name": "店舗", "name_en": "Shop", "words": "店員、レジ\nshop, till"}
 
 
@@ -36,6 +37,7 @@ def test_what_came_along_can_be_worded_anew_and_rests_without_being_lost(desk: O
         assert "ウェブ" in desk.as_(SATO).get("/reports/topics").text
 
 
+@SQLITE
 @pytest.mark.parametrize(("field", "typed"), [("name", " "), ("name_en", ""), ("words", "、,\n"), ("words", "x\n" * 0)])
 def test_a_mistake_stands_beside_its_field_and_changes_nothing(desk: OpenDesk, field: str, typed: str) -> None:
     answer = desk.as_(SATO).post("/reports/topics", data=WORDED | {field: typed})
@@ -131,6 +133,7 @@ def test_a_topic_is_split_by_words_and_the_new_one_knows_what_the_old_one_knew(d
     assert refused.status_code == 422 and "言葉を1つ以上残して" in refused.text
 
 
+@SQLITE
 @pytest.mark.parametrize("ref", ["answer-99", "ticket-1", "answer-", "answer-1x", ""])
 def test_of_a_text_there_is_not_nothing_is_said(desk: OpenDesk, ref: str) -> None:
     assert (

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import filters, routing, saved_views, tags, tickets
+from helpdesk import agents, filters, routing, saved_views, tags, tickets
 from helpdesk.customers import contact_points
 from helpdesk.filters import Filter
 from models import (
@@ -18,12 +18,15 @@ from models import (
     FieldKind,
     FieldValue,
     Queue,
+    Role,
     SavedView,
     Ticket,
     TicketField,
     TicketState,
 )
 from tests.cast import AIKO, BEN, MONDAY, SATO, TANAKA, OpenDesk, Person, text_of
+
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
 def open_tickets(desk: OpenDesk, slug: str = "tech_support", count: int = 1, **values: object) -> list[int]:
@@ -220,6 +223,31 @@ def test_counts_end_where_nobody_counts_any_more(desk: OpenDesk, monkeypatch: py
     assert '<span class="list-total" data-list-total>3+</span>' in page
 
 
+def test_who_serves_the_same_queues_shares_a_statement_and_is_counted_what_is_their_own(desk: OpenDesk) -> None:
+    queue_id = desk.queue("tech_support").id or 0
+    first, second = (
+        desk.write(partial(agents.create, name=name, email=f"{name}@example.com", password="correct horse battery",
+                           role=Role.AGENT, queue_ids=[queue_id], now=MONDAY))
+        for name in ("one", "two")
+    )  # fmt: skip
+    open_tickets(desk, count=3, assignee_id=first.id)
+    open_tickets(desk, count=1, assignee_id=second.id)
+    open_tickets(desk, slug="returns", count=1, assignee_id=second.id)
+    asked = {
+        0: Filter({"state": ("open",), "assignee": ("me",)}),
+        1: Filter({"state": ("open",), "assignee": (str(first.id), str(second.id))}),
+        2: Filter({"state": ("open",), "assignee": ("nobody", str(first.id))}, {"assignee": ("me", str(second.id))}),
+        3: Filter({"state": ("open",)}),
+        4: Filter({"state": ("open",), "created": ("within:7",)}),
+    }
+    for _ in range(2):  # the second time by the statements that were kept
+        counted = [
+            desk.read(partial(filters.counts, agent=agent, asked=asked, now=MONDAY)) for agent in (first, second)
+        ]
+        assert [each.number for each in counted[0].values()] == [3, 4, 3, 4, 4]
+        assert [each.number for each in counted[1].values()] == [2, 5, 0, 5, 5]
+
+
 def test_a_shared_view_shows_each_only_what_they_may_see(desk: OpenDesk) -> None:
     tech, returns = open_tickets(desk), open_tickets(desk, "returns")
     number = keep(desk, SATO, **{"all.state": "open", "audience": "everybody"})
@@ -267,6 +295,7 @@ def test_views_are_renamed_reordered_deleted_and_the_deletion_taken_back(desk: O
     assert desk.count(SavedView) == 1
 
 
+@SQLITE
 @pytest.mark.parametrize(
     "fields",
     [

@@ -24,6 +24,8 @@ from models import (
 from tests.cast import AIKO, AKIRA, BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, Person, part, text_of
 from tests.patience import an_end
 
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def ticket_id(desk: OpenDesk) -> int:
@@ -75,6 +77,7 @@ ACTS: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
+@SQLITE
 @pytest.mark.parametrize(("what", "form", "line", "told"), ACTS, ids=[f"{act[0]}-{n}" for n, act in enumerate(ACTS)])
 def test_every_act_is_told_with_its_way_back(
     desk: OpenDesk, ticket_id: int, what: str, form: dict[str, Any], line: str, told: str
@@ -169,6 +172,7 @@ def test_a_customer_who_writes_wakes_the_ticket_before_its_time(desk: OpenDesk, 
     assert ticket.state == TicketState.OPEN and ticket.pending_until is None
 
 
+@SQLITE
 @pytest.mark.parametrize("form", [{"until": "date", "date": "2026-11-01"}, {"until": "date", "date": "2031-01-01"},
                                   {"until": "date", "date": "x"}, {"until": "yesterday"}, {}])  # fmt: skip
 def test_a_day_that_is_none_or_has_passed_is_refused(desk: OpenDesk, ticket_id: int, form: dict[str, str]) -> None:
@@ -238,6 +242,7 @@ def test_who_is_called_in_a_note_is_told_and_watches(desk: OpenDesk, ticket_id: 
     assert "<mark>" in part(page, "note-entry-1") and "木村" in part(page, "side-1")
 
 
+@SQLITE
 @pytest.mark.parametrize("text", ["木村さんに聞いた", "kimura@木村.example", "@Benjamin", "@Ben が見る", "@田中さん"])
 def test_a_name_without_a_mark_an_address_or_somebody_who_may_not_see_it_calls_nobody(
     desk: OpenDesk, ticket_id: int, text: str
@@ -357,6 +362,7 @@ def test_a_condition_by_queue_channel_and_another_field_needs_no_script(desk: Op
     assert desk.tickets()[0].state == TicketState.RESOLVED
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("kind", "typed", "kept"),
     [("number", "１，２００．５０", "1200.5"), ("number", "-0", "0"), ("number", "12個", None), ("number", "1e9", None),
@@ -383,6 +389,7 @@ def test_what_a_colleague_wrote_in_another_field_meanwhile_stays(desk: OpenDesk,
     assert sorted(row.value for row in rows) == ["KZ-1", "本店"]
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("told", "wrong"),
     [({"name": " "}, "name"), ({"key": "あ"}, "key"), ({"key": "queue"}, "key"), ({"kind": "choice"}, "choices"),
@@ -401,7 +408,7 @@ SLOW = ("(.*a){25}", "(a|x|x)+c", "([a-zA-Z]+)*\\d", "(x+x+)+y", "((a{0,99}){0,9
 
 
 @pytest.mark.parametrize("pattern", SLOW)
-def test_a_pattern_that_would_never_end_is_given_up(desk: OpenDesk, pattern: str) -> None:
+def test_a_pattern_that_would_never_end_is_given_up(pattern: str) -> None:
     field = TicketField(key="x", name="x", name_en="x", kind=FieldKind.TEXT, pattern=pattern, created_at=MONDAY)
     with an_end(), pytest.raises(Exception, match="not_the_pattern"):
         fields.clean(field, ["ax" * 490 + "!"])

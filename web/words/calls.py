@@ -91,6 +91,13 @@ WORDS: dict[str, dict[str, str]] = {
         "abandoned": N_("Abandoned"),
         "ready": N_("Agents ready"),
     },
+    "alarm_hint": {
+        "waiting": N_("So many callers hear the music at once, such as 5"),
+        "longest_wait": N_("Somebody has waited so long, such as 120 for two minutes"),
+        "service_level": N_("Of a hundred callers of the last half hour, fewer were answered in time, such as 70"),
+        "abandoned": N_("So many callers of the last half hour gave up, such as 3"),
+        "ready": N_("Fewer agents than this could take the next call, such as 1"),
+    },
     "alarm_limit": {
         "waiting": N_("Calls waiting, from"),
         "longest_wait": N_("Longest wait in seconds, from"),

@@ -79,5 +79,6 @@ WORDS: dict[str, dict[str, str]] = {
         "at_risk": N_("A promise of mine is at risk"),
         "breached": N_("A promise of mine is overdue"),
         "reviewed": N_("My answer was rated"),
+        "product": N_("Inquiries about a product or its returns rise"),
     },
 }

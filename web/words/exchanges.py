@@ -67,6 +67,14 @@ WORDS: dict[str, dict[str, str]] = {
             "One rule a line, the first that fits counts: a destination with * or a queue's short name, = and one of "
             "your numbers. For example: 0120* = 03-5550-0101"
         ),
+        "direction": N_("For systems that tell only of one kind of call"),
+        "event": N_("For systems that post only when it rings"),
+        "country": N_("Numbers without a country code are read as of this country, such as JP"),
+        "host": N_("Where the exchange is found in your network, such as pbx.example.com"),
+        "port": N_("Mostly 5038; 5039 with encryption"),
+        "user": N_("A user of manager.conf who may read calls and make them"),
+        "security": N_("Without it, passwords and numbers can be read on the way"),
+        "dial_context": N_("In which agents' calls to customers are dialed, as in the dial plan"),
         "inbound_contexts": N_("One a line, as in the dial plan"),
         "dial_channel": N_("{extension} stands for the agent's extension"),
         "system": N_("Only where several report to one desk"),

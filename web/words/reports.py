@@ -22,6 +22,7 @@ WORDS: dict[str, dict[str, str]] = {
         "topics": N_("What it is about"),
         "forecast": N_("Forecast"),
         "staffing": N_("Staffing"),
+        "products": N_("Returns and product quality"),
     },
     "report_purpose": {
         "calls": N_("How many called, how long they waited, how many gave up; by queue, agent, day and half hour"),
@@ -30,6 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "topics": N_("What customers write about, what changed, and in whose words"),
         "forecast": N_("How many inquiries the next weeks bring, and how sure that is"),
         "staffing": N_("How many agents a week needs, and where the shift plan has too few"),
+        "products": N_("What comes back, of which lot and why, how long it takes, and what rises"),
     },
     "report_part": {
         "expected": N_("Expected inquiries"),
@@ -83,6 +85,18 @@ WORDS: dict[str, dict[str, str]] = {
         "queues": N_("By queue"),
         "channels": N_("By channel"),
         "agents": N_("By agent"),
+        "returns": N_("Returns"),
+        "return_rate": N_("Return rate"),
+        "product_inquiries": N_("Inquiries about products"),
+        "to_end": N_("Days from request to end, median"),
+        "to_refund": N_("Days from request to refund, median"),
+        "return_weeks": N_("Returns by week and reason"),
+        "return_rates": N_("Return rates with their intervals"),
+        "return_field": N_("Products by reason"),
+        "return_products": N_("By product"),
+        "return_lots": N_("By lot"),
+        "return_reasons": N_("By reason"),
+        "return_times": N_("How long it takes, in days"),
     },
     "board_audience": {
         "owner": N_("Only me"),
@@ -91,7 +105,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "schedule_every": {
         "day": N_("Every day"),
-        "week": N_("Every week"),
+        "week": N_("Once a week"),
         "month": N_("Every month"),
     },
     "report_mail_state": {

@@ -18,6 +18,7 @@ from tests.cast import AIKO, TANAKA, OpenDesk
 from tests.dovecot import make_certificate
 from tests.office import Office, office
 from tests.patience import until
+from tests.ports import free_port
 
 __all__ = ["office"]
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -129,6 +130,7 @@ def test_bytes_that_come_in_pieces_are_the_same_call(desk: OpenDesk, office: Off
 
 @SQLITE
 def test_a_broken_line_is_opened_again_with_the_state_said(desk: OpenDesk, office: Office) -> None:
+    office.stage.port = free_port()  # to which it comes back
     office.connect()
     office.run(office.stage.close)
     until(lambda: office.row().error in ("asterisk_lost", "asterisk_unreachable"))

@@ -16,6 +16,7 @@ from models.database import Database
 from tests.boxes import LATER, Boxes, supervisor
 from tests.dovecot import Wire
 from tests.mails import mail
+from tests.patience import PATIENCE_SECONDS
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -58,9 +59,9 @@ def test_a_process_killed_in_the_middle_neither_loses_nor_doubles(
     boxes.account.put_many([mail(number) for number in range(60)], at=LATER)  # several batches
     command = [sys.executable, "-m", "helpdesk", "mail", "fetch", "--once"]
     environment = os.environ | {"DESK_DATABASE_URL": database_url, "DESK_DATA": str(tmp_path)}
-    first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wire.on(words, lambda: first.send_signal(signal.SIGKILL), after=words != "RFC822.SIZE")
-    assert first.wait(60) == -signal.SIGKILL
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert first.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     boxes.desk.write(lambda db: db.delete(db.get(Lease, "mailbox-1")))  # which would run out by itself
     assert boxes.once().error == ""
     assert sorted(boxes.kept()) == sorted(f"ご相談 {number}" for number in range(60))

@@ -257,21 +257,42 @@ def test_a_percentile_is_at_most_three_per_cent_from_the_exact_one(scale: float)
 
 
 @pytest.mark.slow
-def test_the_slow_agent_and_the_faulty_week_of_a_year_are_found(tmp_path: Any) -> None:
+def test_the_slow_agent_the_faulty_week_and_the_doubled_topic_of_a_small_year_are_found(tmp_path: Any) -> None:
     from models.migrations import upgrade
 
     database = Database(f"sqlite:///{tmp_path / 'year.db'}")
     upgrade(database)
-    made = year.fill(database, tickets=6_000, staff=10, days=140)
+    made = year.fill(database, tickets=6_000, staff=10, days=210)
     year.count(database)
-    period = Period("days", year.LAST - timedelta(days=139), year.LAST)
+    period = Period("days", year.LAST - timedelta(days=209), year.LAST)
     told = database.read_now(figures.report, period, timezone=TOKYO, now=year.NOW, against="nothing")
     said = database.read_now(findings.of, told, language="ja", timezone=TOKYO, now=year.NOW)
     found = {(each.code, each.name): each for each in said}
     slow = found["wrap_up_longer", made.slow]
     assert slow.ratio == pytest.approx(2.1, rel=0.12) and slow.p < 0.001
     assert found["week_stands_out", year.FAULT].at == date(2026, 7, 27)  # the Monday of week 31
+    topic = found["level_rose", year.TOPIC]
+    assert topic.ratio == pytest.approx(2.0, rel=0.25) and topic.at is not None
+    assert abs(topic.at - (year.LAST - timedelta(days=104))) <= timedelta(days=21)
+    assert ("week_stands_out", year.OTHER) not in found and ("level_rose", year.OTHER) not in found
     database.close()
+
+
+def test_a_year_of_quiet_weeks_does_not_hide_a_loud_one_and_says_nothing_by_itself() -> None:
+    draw = random.Random(2)
+    days = {date(2025, 11, 24) + timedelta(days=ahead): round(draw.gauss(20, 4)) for ahead in range(364)}
+    first, last = min(days), max(days)
+
+    def said() -> list[date | None]:
+        found = findings._levels("tag", "冷蔵庫", days, first, last, None)
+        return [each.at for each in found if each.code == "week_stands_out" and each.p < findings.SURE]
+
+    assert said() == []
+    for ahead in range(70, 77):
+        days[first + timedelta(days=ahead)] *= 2
+    for ahead in range(140, 147):
+        days[first + timedelta(days=ahead)] *= 2
+    assert sorted(filter(None, said())) == [first + timedelta(days=70), first + timedelta(days=140)]
 
 
 def test_a_level_that_doubled_is_dated_and_one_wild_week_is_none() -> None:

@@ -11,14 +11,24 @@ const chosen = () => ticks().filter((tick) => tick.checked);
 async function offer() {
   const place = form.querySelector("[data-bulk-acts]");
   if (!place.firstElementChild) {
-    const address = `/bulk?view=${encodeURIComponent(form.elements.view.value)}`;
-    loading ??= fetch(address, { headers: { "X-Region": "bulk" } });
-    const answer = await loading;
-    loading = null;
-    if (!answer.ok || answer.redirected) return;
-    if (!place.firstElementChild) place.innerHTML = await answer.text();
+    const html = await (loading ??= fetched()); // one for all that are ticked while it is on its way
+    if (!html) return;
+    if (!place.firstElementChild) place.innerHTML = html;
   }
   show();
+}
+
+// The bar's HTML; nothing without a connection, and the next tick asks again.
+async function fetched() {
+  const address = `/bulk?view=${encodeURIComponent(form.elements.view.value)}`;
+  try {
+    const answer = await fetch(address, { headers: { "X-Region": "bulk" } });
+    return answer.ok && !answer.redirected ? await answer.text() : "";
+  } catch {
+    return "";
+  } finally {
+    loading = null;
+  }
 }
 
 function show() {

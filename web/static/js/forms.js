@@ -7,23 +7,35 @@ import { catchUp } from "./regions.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
 
+const underWay = new WeakSet();
+const chosen = new WeakMap(); // of forms under way, what was chosen in them since
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("form[data-quick]") || event.defaultPrevented) return;
   event.preventDefault();
-  if (form.getAttribute("aria-busy") === "true") return;
+  const data = new FormData(form, event.submitter);
+  if (underWay.has(form)) {
+    if (form.querySelector("[data-submit]")) chosen.set(form, data); // a button pressed twice is one press
+    return;
+  }
+  underWay.add(form);
   form.setAttribute("aria-busy", "true");
   try {
-    await send(form, event.submitter);
+    for (let next = data; next; next = chosen.get(form)) {
+      chosen.delete(form);
+      await send(form, next);
+    }
   } catch {
     announce(phrase("failed"), "error");
   } finally {
+    underWay.delete(form);
+    chosen.delete(form);
     form.removeAttribute("aria-busy");
   }
 });
 
-async function send(form, submitter) {
-  const data = new FormData(form, submitter);
+async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
   const asked = performance.now();
   const from = location.pathname;

@@ -74,6 +74,7 @@ export const ACTS = {
   tag: { needs: () => first("[data-key-tag]"), run: () => beside("[data-key-tag]") },
   watch: { needs: () => first("[data-watch]"), run: () => first("[data-watch]")?.click() },
   macros: { needs: () => first("[data-macros]"), run: () => first("[data-macros]")?.click() },
+  send_back: { needs: () => first("[data-key-return]"), run: () => beside("[data-key-return]") },
   choose: { needs: () => first("#rows"), run: () => toggle() },
   undo: { needs: () => first("[data-undo]:not([hidden] *)"), run: () => first("[data-undo]:not([hidden] *)")?.click() },
   back: { run: () => first("a[data-back]")?.click() },

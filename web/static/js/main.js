@@ -11,6 +11,7 @@ import "./forms.js";
 import "./trials.js";
 import "./drafts.js";
 import "./similar.js";
+import "./returns.js";
 import "./safety.js";
 import "./files.js";
 import "./canned.js";

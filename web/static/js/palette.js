@@ -15,6 +15,7 @@ let asked = 0;
 let timer = 0;
 let items = [];
 let at = 0;
+let wanted = false; // whether Enter was pressed before there was anything to choose from
 let moved = false; // whether the line was chosen by hand: then it stays when more is found
 
 // As helpdesk/canned.py folds: width, case, katakana.
@@ -25,7 +26,7 @@ async function open() {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   box.value = "";
-  moved = false;
+  moved = wanted = false;
   found = { words: "", groups: [] };
   show();
   try {
@@ -35,6 +36,7 @@ async function open() {
     // No connection: what was known before, or nothing.
   }
   show();
+  if (wanted) choose();
 }
 
 async function ask() {
@@ -127,6 +129,7 @@ function mark({ scrolls = true } = {}) {
 
 function choose() {
   const item = items[at];
+  wanted = !known; // then it is chosen as soon as it is here
   if (!item) return;
   dialog.close();
   if (item.act) setTimeout(() => act(item.act));
@@ -136,7 +139,7 @@ function choose() {
 if (dialog) {
   document.addEventListener("desk:palette", open);
   box.addEventListener("input", () => {
-    moved = false;
+    moved = wanted = false;
     show();
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT);
@@ -162,5 +165,6 @@ if (dialog) {
     at = Number(option.dataset.item);
     choose();
   });
+  dialog.addEventListener("close", () => (wanted = false));
   dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
 }
