@@ -557,11 +557,10 @@ class ScheduleChanged(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftsChanged(Fact):
-    """The plan of who is there when: `what` was done to `count` shifts, "added", "copied", "imported", "removed" or
-    "restored"; or "assumed", where it is not the plan but what a need is computed from."""
+    """The plan of who is there when: `what` was done to shifts, "added", "copied", "imported", "removed" or "restored";
+    or "assumed", where it is not the plan but what a need is computed from."""
 
     what: str
-    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,19 +116,18 @@ def add(db: Session, agent: Agent, days: Iterable[date], spans: str, *, queue_id
         if _overlaps(_taken(db, agent.id or 0, day), day, times):
             raise Conflict("shift_overlaps", field="hours", day=day.isoformat())
         _make(db, agent.id or 0, day, times, queue_ids, act, now)
-    return _done(db, act, "added", len(wanted) * len(times), by=by, now=now)
+    return _done(db, act, "added", by=by, now=now)
 
 
 def take_away(db: Session, shift_ids: Iterable[int], *, by: Agent, now: datetime) -> str:
     """Take shifts out of the plan. Returns the name of the act. Raises `NotFound`."""
-    act, found = _act(), []
+    act = _act()
     for shift_id in sorted(set(shift_ids)):
         shift = db.get(Shift, shift_id)
         if shift is None or shift.gone_in:
             raise NotFound("not_found", shift_id=shift_id)
         shift.gone_in = act
-        found.append(shift)
-    return _done(db, act, "removed", len(found), by=by, now=now)
+    return _done(db, act, "removed", by=by, now=now)
 
 
 def take_back(db: Session, act: str, *, by: Agent, now: datetime) -> int:
@@ -146,7 +145,7 @@ def take_back(db: Session, act: str, *, by: Agent, now: datetime) -> int:
             shift.gone_in, count = "", count + 1
             db.flush()
     if gone:
-        _done(db, act, "restored", count, by=by, now=now)
+        _done(db, act, "restored", by=by, now=now)
     return count
 
 
@@ -159,7 +158,7 @@ def copy_week(db: Session, source: date, target: date, *, by: Agent, now: dateti
         if not _overlaps(_taken(db, each.agent_id, day), day, times):
             _make(db, each.agent_id, day, times, () if each.is_for_all else sorted(each.queue_ids), act, now)
             count += 1
-    return (_done(db, act, "copied", count, by=by, now=now), count) if count else ("", 0)
+    return (_done(db, act, "copied", by=by, now=now), count) if count else ("", 0)
 
 
 def read(db: Session, text: str) -> list[Line]:
@@ -197,7 +196,7 @@ def take_in(db: Session, text: str, *, by: Agent, now: datetime) -> tuple[str, i
         assert line.agent is not None and line.day is not None
         _make(db, line.agent.id or 0, line.day, line.spans, line.queue_ids, act, now)
         count += len(line.spans)
-    return _done(db, act, "imported", count, by=by, now=now), count, lines
+    return _done(db, act, "imported", by=by, now=now), count, lines
 
 
 def rows(db: Session, first: date, last: date) -> Iterator[list[str]]:
@@ -263,10 +262,10 @@ def _make(db: Session, agent_id: int, day: date, times: Iterable[tuple[int, int]
     db.flush()
 
 
-def _done(db: Session, act: str, what: str, count: int, *, by: Agent, now: datetime) -> str:
+def _done(db: Session, act: str, what: str, *, by: Agent, now: datetime) -> str:
     db.execute(sa.delete(Shift).where(col(Shift.gone_in) != "", col(Shift.day) < (now - KEPT).date()))
     db.flush()
-    emit(db, ShiftsChanged(what=what, count=count, by_id=by.id, at=now))
+    emit(db, ShiftsChanged(what=what, by_id=by.id, at=now))
     return act
 
 
