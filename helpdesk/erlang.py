@@ -10,6 +10,7 @@ Lengths are seconds, `load` is in erlangs (calls a second times seconds a call),
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -77,16 +78,15 @@ def needed(load: float, handle: float, *, level: float, within: float, patience:
     busy for more than `occupancy` of the time. Without a load nobody is needed."""
     if load <= 0:
         return Served(0, 1.0, 0.0, 0.0, 0.0, "nobody")
-    # With patience fewer agents than the load can do, so the search begins where nobody is sure to be too many.
-    agents = max(1, math.floor(load) if patience is None else math.floor(load * 0.5))
-    told = served(load, handle, agents, within=within, patience=patience)
-    while told.level < level and agents < MOST:
-        agents += 1
-        told = served(load, handle, agents, within=within, patience=patience)
-    why = "level"
-    while told.occupancy > occupancy + 1e-12 and agents < MOST:
-        agents, why = agents + 1, "occupancy"
-        told = served(load, handle, agents, within=within, patience=patience)
+
+    def with_agents(agents: int) -> Served:
+        return served(load, handle, agents, within=within, patience=patience)
+
+    agents = _fewest(lambda number: with_agents(number).level >= level, round(load) or 1)
+    told, why = with_agents(agents), "level"
+    if told.occupancy > occupancy + 1e-12:
+        agents, why = _fewest(lambda number: with_agents(number).occupancy <= occupancy + 1e-12, agents), "occupancy"
+        told = with_agents(agents)
     return Served(agents, told.level, told.wait, told.abandoned, told.occupancy, why)
 
 
@@ -95,6 +95,17 @@ def patience_of(waited: float, abandoned: int) -> float | None:
     the likeliest exponential one, of which an answer only says that it is longer (Mandelbaum and Zeltyn, section 4).
     None where nobody hung up."""
     return waited / abandoned if abandoned > 0 and waited > 0 else None
+
+
+def _fewest(is_enough: Callable[[int], bool], near: int) -> int:
+    """The smallest number from 1 to `MOST` that is enough, as all larger ones are; sought from `near` outwards."""
+    low, high, step = 0, near, 1
+    while high < MOST and not is_enough(high):
+        low, high, step = high, min(MOST, high + step), step * 2
+    while high - low > 1:
+        middle = max(low + 1, high - step) if low == 0 and high > 2 * step else (low + high) // 2
+        low, high, step = (low, middle, step * 2) if is_enough(middle) else (middle, high, step)
+    return high
 
 
 def _with_patience(load: float, handle: float, agents: int, within: float, patience: float) -> Served:

@@ -556,6 +556,14 @@ class ScheduleChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShiftsChanged(Fact):
+    """The plan of who is there when: `what` was done to shifts, "added", "copied", "imported", "removed" or "restored";
+    or "assumed", where it is not the plan but what a need is computed from."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportMailed(Fact):
     """A report left for one recipient ("sent"), or did not ("failed", "uncertain")."""
 

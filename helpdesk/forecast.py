@@ -45,7 +45,8 @@ DAMPED: Final = 0.85
 """A trend goes on by so much of itself each week."""
 LEAN: Final = 40.0
 """Inquiries of the day's general shape that a weekday's own is mixed with."""
-_OFF_PRIOR: Final = 1.0  # one imagined holiday that was as quiet as the quietest weekday
+_OFF_PRIOR: Final = 5.0
+"""Inquiries, and at least a day's, of imagined holidays that were as quiet as the quietest weekday."""
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Whole = np.ndarray[Any, np.dtype[np.int64]]
@@ -261,7 +262,8 @@ def _weigh(held: Numbers, days: Days, age: Numbers, before: Model, spread: float
     weekdays = weekdays / max(float(weekdays.mean()), 1e-9)
     quiet = float(weekdays.min())
     there = off & (days.weekdays < 5)
-    off_factor = (float(np.divide(held, around)[there].sum()) + _OFF_PRIOR * quiet) / (int(there.sum()) + _OFF_PRIOR)
+    prior = max(before.level, _OFF_PRIOR)
+    off_factor = (float(held[there].sum()) + prior * quiet) / (float(around[there].sum()) + prior)
     usual = around * weekdays[days.weekdays]
     after_factor = (float(held[after].sum()) + before.level) / (float(usual[after].sum()) + before.level)
     told = Model(before.level, trend, weekdays, off_factor, after_factor, before.shapes, spread)

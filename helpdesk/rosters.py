@@ -80,7 +80,7 @@ def read(db: Session, text: str, *, by: Agent) -> list[Line]:
     seen: set[str] = set()
     try:
         for row in reader:
-            told = {name: _unguarded((row.get(head) or "").strip()) for name, head in heads.items() if name}
+            told = {name: unguarded((row.get(head) or "").strip()) for name, head in heads.items() if name}
             if not any(told.values()):
                 continue
             if len(lines) >= MOST:
@@ -217,7 +217,7 @@ def _parts(text: str) -> Sequence[str]:
     return re.split(r"[\s、，,;；/／]+", text.strip())
 
 
-def _unguarded(text: str) -> str:
+def unguarded(text: str) -> str:
     """Without the sign that keeps a spreadsheet from taking "+81..." for a sum, see helpdesk/reporting/files.py."""
     return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
 

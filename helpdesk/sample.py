@@ -46,6 +46,8 @@ from helpdesk import (
     routing,
     saved_views,
     settings_history,
+    shifts,
+    staffing,
     tags,
     tickets,
     watchers,
@@ -221,6 +223,7 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     _work_on(stage)
     _lay_down_rules(stage)
     _compose_dashboard(stage)
+    _plan_shifts(stage)
     late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
     saved_views.save(
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
@@ -430,6 +433,26 @@ def _compose_dashboard(stage: _Stage) -> None:
     for part in ("calls.figure.offered", "calls.figure.service_level", "feedback.figure.csat", "feedback.figure.nps",
                  "calls.chart.volume", "feedback.chart.csat", "topics.chart.topics", "calls.chart.week"):  # fmt: skip
         dashboards.add(stage.db, board, part=part, asked={"period": "month"}, is_wide=False, **told)
+
+
+_SHIFTS: Final = {
+    "aiko": ("9:00-13:00, 14:00-18:00", range(5)), "lin": ("10:00-14:00, 15:00-19:00", (0, 1, 3, 4)),
+    "nakamura": ("9:00-12:00, 13:00-18:00", range(4)), "ben": ("9:00-13:00, 14:00-18:00", range(5)),
+    "ogawa": ("11:00-19:00", (0, 2, 4)),
+}  # fmt: skip
+"""Who works from when to when, and on which days of the week from Monday; the afternoon of Friday has gaps."""
+
+
+def _plan_shifts(stage: _Stage) -> None:
+    """Who is there this week and in the next two, and that some queues are never to be left alone."""
+    told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
+    first = staffing.mondays(stage.now, stage.settings.timezone)[0]
+    for weeks in range(3):
+        for key, (worked, days) in _SHIFTS.items():
+            week = [first + timedelta(weeks=weeks, days=day) for day in days]
+            shifts.add(stage.db, stage.staff[key], week, worked, **told)
+    for slug in ("tech_support", "returns", "general"):
+        staffing.assume(stage.db, stage.lines[slug], staffing.WhatIf(instead={"least": 1}), **told)
 
 
 def _labeled(phones: str) -> dict[str, str]:

@@ -84,6 +84,7 @@ from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
 from models.settings_history import Invitation, Logo, SettingChange
+from models.shifts import Shift, ShiftQueue, StaffingBasis
 from models.sms import Sms, SmsState
 from models.tallies import (
     AgentDay,
@@ -269,10 +270,13 @@ __all__ = [
     "Scale",
     "SearchDoc",
     "SenderHour",
+    "Shift",
+    "ShiftQueue",
     "Sms",
     "SmsState",
     "SettingChange",
     "SolvedCase",
+    "StaffingBasis",
     "Stretch",
     "Survey",
     "Tag",

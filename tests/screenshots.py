@@ -28,7 +28,7 @@ SHOWN = {"ringing-ja-1440.png": "incoming-call.png"}  # what the documents show
 SIZES = {1440: 900, 1024: 768, 390: 844}
 IN_THE_DARK = {
     "inbox", "search", "ticket", "drafted", "queues", "ringing", "accuracy", "work-in-hand", "work-share", "review",
-    "service", "routing", "dashboard",
+    "service", "routing", "dashboard", "forecast", "staffing",
 }  # fmt: skip
 AGENT, SUPERVISOR = ("aiko@desk.example.jp", "aiko-demo-2026"), ("sato@desk.example.jp", "sato-demo-2026")
 
@@ -349,6 +349,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "survey": (SUPERVISOR, "/admin/surveys/1"),
     "survey-answer": (SUPERVISOR, "/admin/surveys/1/preview"),
     "service": (SUPERVISOR, whole("/reports/service?period=month")),
+    "forecast": (SUPERVISOR, whole("/reports/forecast?weeks=4")),
+    "staffing": (SUPERVISOR, whole("/reports/staffing?week=1")),
     "service-behind": (SUPERVISOR, "/reports/service/rows?what=answered&period=month"),
     "routing": (SUPERVISOR, whole("/reports/routing?period=month")),
     "report": (SUPERVISOR, "/reports/calls?period=month"),

@@ -21,7 +21,7 @@ SHEETS = (
     "canned", "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
     "drawing", "dashboards", "reviews",
     "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings", "administration",
-    "tallies", "returns",
+    "tallies", "returns", "staffing",
 )  # fmt: skip
 """Those whose order counts. Others in the folder follow by name, and last comes how paper looks."""
 ALONE = ("offline",)

@@ -187,6 +187,10 @@ def _schedules(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("schedules", set()).add(SUPERVISORS)
 
 
+def _shifts(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("staffing", set()).add(SUPERVISORS)
+
+
 def _tokens(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("tokens", set()).add(SUPERVISORS)
 
@@ -362,6 +366,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.DashboardChanged: _dashboard,
     facts.ScheduleChanged: _schedules,
     facts.ReportMailed: _schedules,
+    facts.ShiftsChanged: _shifts,
     facts.ApiTokenChanged: _tokens,
     facts.PromiseAtRisk: _ticket,
     facts.PromiseBreached: _ticket,

@@ -47,6 +47,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (  # path, words, "" or the role it i
     ("/reports/calls", N_("Call report"), Role.SUPERVISOR),
     ("/reports/feedback", N_("Customer feedback"), Role.SUPERVISOR),
     ("/reports/forecast", N_("Forecast"), Role.SUPERVISOR),
+    ("/reports/staffing", N_("Staffing"), Role.SUPERVISOR),
     ("/reports/boards", N_("Dashboards"), ""),
     ("/admin", N_("Administration"), Role.SUPERVISOR),
     *((place.path, place.name, Role.SUPERVISOR) for place in administration.places()),

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from helpdesk import queues, reports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
-from helpdesk.reporting import calls, feedback, forecast, products, tallies
+from helpdesk.reporting import calls, feedback, forecast, products, staffing, tallies
 from helpdesk.reporting.values import Sheet
 from helpdesk.tallies.figures import AGAINST
 
@@ -88,6 +88,8 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType({
                (Choice("against", "service_against", AGAINST),), "/reports/service"),
         Report("forecast", forecast.gather, forecast.FIGURES, forecast.CHARTS, forecast.TABLES,
                (Choice("weeks", "forecast_weeks", ("2", "4", "6")),), "/reports/forecast"),
+        Report("staffing", staffing.gather, staffing.FIGURES, staffing.CHARTS, staffing.TABLES,
+               (Choice("week", "staffing_week", staffing.WEEKS),), "/reports/staffing"),
         Report("feedback", feedback.gather, feedback.FIGURES, feedback.CHARTS, feedback.TABLES,
                (Choice("source", "feedback_source", ("all", "comments", "mails", "notes")),), "/reports/feedback"),
         Report("topics", feedback.gather_topics, (), feedback.TOPIC_CHARTS, feedback.TOPIC_TABLES,

@@ -115,7 +115,7 @@ def _findings(told: Outlook, expected: Numbers, low: Numbers, high: Numbers, wap
     })]  # fmt: skip
     if wape is not None and naive is not None:
         code = "better" if wape < naive else "worse"
-        said.append(Word("forecast", code, {"missed": Fact("share", wape), "naive": Fact("share", naive)}))
+        said.append(Word("forecast", code, {"missed": Fact("ratio", wape), "naive": Fact("ratio", naive)}))
     else:
         said.append(Word("forecast", "untested"))
     holidays = [day for day in told.days if day in told.past.holidays and day.weekday() < 5]
@@ -131,8 +131,8 @@ def _figures(expected: Numbers, wape: float | None, naive: float | None, within:
     def figure(key: str, value: float | None, kind: str = "share", of: int | None = None) -> Figure:
         return Figure(key, Word("report_part", key), value, kind, of=of, formula=Word("forecast_formula", key))  # type: ignore[arg-type]
 
-    return [figure("expected", round(float(expected.sum())), "count"), figure("missed", wape, of=tried or None),
-            figure("naive", naive, of=tried or None), figure("within", within, of=tried or None)]  # fmt: skip
+    return [figure("expected", round(float(expected.sum())), "count"), figure("missed", wape, "ratio", tried or None),
+            figure("naive", naive, "ratio", tried or None), figure("within", within, of=tried or None)]  # fmt: skip
 
 
 def _coming(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers, high: Numbers) -> Chart:
@@ -148,7 +148,7 @@ def _coming(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers
         "busiest",
         {"day": Fact("day", told.days[most]), "count": Fact("count", round(float(expected[most])))},
     )
-    return Chart("coming", "line", title, [f"{day.month}/{day.day}" for day in days], (came, comes), "number",
+    return Chart("coming", "line", title, [f"{day.month}/{day.day}" for day in days], (came, comes), "tenths",
                  Word("report_by", "day"))  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def _errors(told: Outlook, queue_id: int | None) -> Chart:
     return Chart("errors", "bars", title, names,
                  (Series(Word("report_part", "missed"), missed),
                   Series(Word("report_part", "naive"), naive, tone="quiet")),
-                 "share", Word("report_by", "queue"))  # fmt: skip
+                 "ratio", Word("report_by", "queue"))  # fmt: skip
 
 
 def _queues(told: Outlook, queue_id: int | None) -> Table:
@@ -191,8 +191,8 @@ def _queues(told: Outlook, queue_id: int | None) -> Table:
                Column(Word("forecast", "next_week")), Column(Word("report_part", "expected")),
                Column(Word("forecast", "trend"), "text", Word("forecast_formula", "trend")),
                Column(Word("forecast", "off"), "text", Word("forecast_formula", "off")),
-               Column(Word("report_part", "missed"), "share", Word("forecast_formula", "missed")),
-               Column(Word("report_part", "naive"), "share", Word("forecast_formula", "naive")),
+               Column(Word("report_part", "missed"), "ratio", Word("forecast_formula", "missed")),
+               Column(Word("report_part", "naive"), "ratio", Word("forecast_formula", "naive")),
                Column(Word("report_part", "within"), "share", Word("forecast_formula", "within")))  # fmt: skip
     rows: list[Sequence[Value]] = []
     for (each, way), foreseen in told.told.items():
@@ -215,7 +215,8 @@ def _days(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers, 
         way: np.sum([each.days for each in told.of(queue_id, way)], axis=0) for way in WAYS if told.of(queue_id, way)
     }
     columns = (Column(Word("report_by", "day"), "day"), Column(Word("forecast", "holiday_name"), "text"),
-               *(Column(Word("forecast_way", way)) for way in ways), Column(Word("forecast", "all_ways")),
+               *(Column(Word("forecast_way", way), "tenths") for way in ways),
+               Column(Word("forecast", "all_ways"), "tenths"),
                Column(Word("chart", "low")), Column(Word("chart", "high")))  # fmt: skip
     rows = [
         [day, told.past.holidays.get(day), *(_round(float(ways[way][place])) for way in ways),

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from helpdesk.measures import Interval
 
-Kind = Literal["count", "share", "seconds", "number", "points", "text", "day", "moment"]
+Kind = Literal["count", "share", "ratio", "seconds", "number", "tenths", "points", "text", "day", "moment"]
+"""A ratio is shown in per cent as a share is, and may be more than 1; tenths are numbers told to one digit."""
 Drawn = Literal["line", "bars", "stacked", "heat", "intervals"]
 Say = Callable[[str, str, Mapping[str, object] | None], str]
 """A sentence of a group by its code, with facts, in one reader's language."""
@@ -219,6 +220,8 @@ def _count(value: float) -> str:
 _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "share": percent,
     "seconds": seconds,
+    "ratio": lambda value: f"{value * 100:,.0f} %",
     "number": lambda value: f"{value:,.2f}",
+    "tenths": lambda value: f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}",
     "points": lambda value: f"{value:+.0f}",
 }

@@ -267,7 +267,9 @@ def signed(db: Session) -> None:
 
 
 def reported(desk: OpenDesk) -> None:
-    """A dashboard, a key for a program, and a report that could not be mailed."""
+    """A dashboard, a key for a program, a report that could not be mailed, and a shift."""
+    shift = {"agent": str(desk.agent(AIKO).id), "day": "2026-11-20", "hours": "9:00-18:00"}
+    assert desk.as_(SATO).post("/reports/staffing/shifts?week=0", data=shift).status_code == 200
     desk.as_(SATO).post("/reports/boards/new", data={"name": "朝会", "audience": "everybody"})
     desk.as_(SATO).post("/reports/boards/1/tiles", data={"part": "calls.figure.offered", "period": "today"})
     desk.as_(SATO).post("/admin/tokens", data={"name": "BI"})
@@ -298,7 +300,7 @@ SCREENS: list[tuple[Person, str]] = [
     (SATO, "/callbacks"), (SATO, "/queues/alarms"), (SATO, "/queues/walls"),
     (SATO, "/queues/work"), (SATO, "/reviews"), (BEN, "/reviews/mine"),
     (BEN, "/reports/boards"),
-    (SATO, "/reports/schedules"), (SATO, "/admin/tokens"),
+    (SATO, "/reports/schedules"), (SATO, "/reports/staffing"), (SATO, "/admin/tokens"),
     (SATO, "/admin/promises"), (BEN, "/callbacks"),
     (SATO, "/calls"), (AIKO, "/inbox"), (AIKO, "/calls"),
     (AIKO, "/queues"), (BEN, "/inbox"), (BEN, "/inbox?view=mine"), (BEN, "/inbox?view=unassigned"),
@@ -325,7 +327,10 @@ def test_after_a_day_of_every_fact_every_screen_is_what_a_reload_shows(desk: Ope
     assert stated == set(Fact.kinds), "a fact nobody's screen was tried with"
 
 
-def test_a_screen_that_was_away_all_day_catches_up_from_its_last_number(desk: OpenDesk, postbox: Postbox) -> None:
+def test_a_screen_that_was_away_all_day_catches_up_from_its_last_number(
+    desk: OpenDesk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.hub.BATCH", 2 * BATCH)  # a day of every fact there is, is more than anybody misses
     screens = [desk.screen_of(person, page) for person, page in SCREENS]
     for screen in screens:
         screen.sync()

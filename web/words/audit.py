@@ -32,6 +32,7 @@ WORDS: dict[str, dict[str, str]] = {
         "api_token_changed": N_("Made or revoked a key for a program"),
         "schedule_changed": N_("Changed who gets a report by mail"),
         "catalogue_changed": N_("Changed the products or the reasons for returns"),
+        "shifts_changed": N_("Changed the shift plan"),
         "table_exported": N_("Took a table out as a file"),
         "parked_settled": N_("Decided what becomes of a mail that was set aside (no. %(number)s)"),
         "message_queued": N_("Wrote to the customer"),
@@ -53,5 +54,7 @@ WORDS: dict[str, dict[str, str]] = {
         "audit": N_("Audit"),
         "agents": N_("Agents"),
         "forecast": N_("Forecast"),
+        "staffing": N_("Staffing"),
+        "shifts": N_("Shift plan"),
     },
 }
