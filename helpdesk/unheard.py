@@ -52,7 +52,6 @@ def _talking(now: datetime) -> SelectOfScalar[Call]:
             Call.state != CallState.ENDED, col(Call.state) != CallState.RINGING, col(Call.started_at) < since,
             _nothing_said(since),
         )
-        .order_by(col(Call.id))
     )  # fmt: skip
 
 

@@ -327,10 +327,7 @@ def test_after_a_day_of_every_fact_every_screen_is_what_a_reload_shows(desk: Ope
     assert stated == set(Fact.kinds), "a fact nobody's screen was tried with"
 
 
-def test_a_screen_that_was_away_all_day_catches_up_from_its_last_number(
-    desk: OpenDesk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("web.hub.BATCH", 2 * BATCH)  # a day of every fact there is, is more than anybody misses
+def test_a_screen_that_was_away_all_day_catches_up_from_its_last_number(desk: OpenDesk, postbox: Postbox) -> None:
     screens = [desk.screen_of(person, page) for person, page in SCREENS]
     for screen in screens:
         screen.sync()
