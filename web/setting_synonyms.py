@@ -67,7 +67,10 @@ SYNONYMS: dict[str, str] = {
     "/admin/guesses": "AI 緊急度 感情 言語判定 類似 推定 自動判定 sentiment urgency detection prediction similar",
     "/admin/surveys": "アンケート 満足度 CSAT NPS 評価 お客様の声 questionnaire satisfaction rating feedback",
     "/reports/schedules": "定期レポート 自動送信 集計 CSV 週報 月報 export weekly monthly scheduled summary",
-    "/admin/tokens": "API APIキー トークン 連携 BI 外部 api key token integration access",
+    "/admin/tokens": (
+        "API APIキー トークン 連携 BI 外部 キーの用途 返品 倉庫 "
+        "api key token integration access what the key is for returns warehouse"
+    ),
     "/reports/topics": "話題 カテゴリ 要望 分析 theme subject analysis",
 }
 """By the address of the place; words apart by spaces. Hiragana and katakana, width and capitals are the same."""

@@ -81,7 +81,7 @@ def test_what_is_said_of_one_product_can_be_looked_at_alone(desk: OpenDesk) -> N
         desk.mail(TANAKA, subject=product, body=f"{product} のことで困っています。", to=RETURNS_ADDRESS)
 
     def verb(db: Any) -> int:
-        cooker, lamp = (catalogue.named(db, name, now=MONDAY) for name in ("炊飯器 RC-55", "ライト LT-5"))
+        cooker, lamp = (catalogue.named(db, name, by=None, now=MONDAY) for name in ("炊飯器 RC-55", "ライト LT-5"))
         for number, (product, score) in enumerate(((cooker, 5), (lamp, 1)), 1):
             db.add(TicketProduct(ticket_id=number, product_id=product.id, at=desk.clock()))
             db.add(Answer(source=AnswerSource.PAGE, external_id=f"y{number}", scale=Scale.STARS, score=score,
