@@ -84,9 +84,11 @@ if TYPE_CHECKING:
     from classifiers import Router
     from classifiers.registry import Registry
 
-HANDFUL = 16
-"""Mails written in one transaction: a ring that comes meanwhile waits for so many."""
-BATCH = 4 * HANDFUL
+HANDFUL = 32
+"""Mails read and written together: a ring that comes meanwhile waits for so many, some forty milliseconds."""
+HANDFUL_BYTES = 64_000_000
+"""And no more than this, since two handfuls are in memory at a time. A mail that is larger is alone in its own."""
+BATCH = 2 * HANDFUL
 GATHER_SECONDS = 0.1
 """While mails keep coming, so long is waited for a handful: a mail alone costs more than twice what it does in one."""
 SWEEP_SECONDS = 5.0
@@ -445,8 +447,8 @@ class Desk:
     async def _read_mails(self, ids: list[int]) -> None:
         """Many mails at the cost of few commits: while one handful is written, the next is understood."""
         writing: asyncio.Future[None] = asyncio.ensure_future(asyncio.sleep(0))
-        for start in range(0, len(ids), HANDFUL):
-            handful = ids[start : start + HANDFUL]
+        sizes = await self.database.read(inbox.sizes_of, ids) if len(ids) > 1 else [(ids[0], 0)]
+        for handful in inbox.handfuls(sizes, HANDFUL, HANDFUL_BYTES):
             understood = await self._in_reader(partial(self._understand, handful))
             await writing
             writing = asyncio.ensure_future(self._take_together(handful, understood))

@@ -7,7 +7,7 @@ crash loses nothing: whatever is still waiting at the next start is read then.
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,9 @@ _ROW = select(Inbound).where(Inbound.id == sa.bindparam("id")).with_for_update()
 _WAITING = select(Inbound).where(Inbound.id == sa.bindparam("id"), Inbound.state == InboundState.WAITING)
 _TOLD = re.compile(rb"^(?:from|subject|date)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 _RAWS = sa.select(_TABLE.c.id, _TABLE.c.raw).where(_TABLE.c.id.in_(sa.bindparam("ids", expanding=True)))
+_SIZES = sa.select(_TABLE.c.id, sa.func.length(_TABLE.c.raw)).where(
+    _TABLE.c.id.in_(sa.bindparam("ids", expanding=True))
+)
 _CLAIM_ALL = (
     select(Inbound)
     .where(col(Inbound.id).in_(sa.bindparam("ids", expanding=True)), Inbound.state == InboundState.WAITING)
@@ -154,6 +157,26 @@ def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None
     if kind:
         query = query.where(Inbound.kind == kind)
     return [found for found in db.exec(query.order_by(col(Inbound.id)).limit(limit)) if found is not None]
+
+
+def sizes_of(db: Session, inbound_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Ids with how many bytes each has, in the order asked for, without reading these."""
+    sizes = {each: size for each, size in db.connection().execute(_SIZES, {"ids": inbound_ids})}
+    return [(each, sizes[each]) for each in inbound_ids]
+
+
+def handfuls(sizes: Iterable[tuple[int, int]], most: int, most_bytes: int) -> Iterator[list[int]]:
+    """The ids in their order, so many and so many bytes together; what is larger alone is alone."""
+    handful: list[int] = []
+    weight = 0
+    for inbound_id, size in sizes:
+        if handful and (len(handful) == most or weight + size > most_bytes):
+            yield handful
+            handful, weight = [], 0
+        handful.append(inbound_id)
+        weight += size
+    if handful:
+        yield handful
 
 
 def mails_of(db: Session, inbound_ids: Sequence[int]) -> list[bytes]:

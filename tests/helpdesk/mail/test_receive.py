@@ -162,3 +162,13 @@ def test_the_bytes_of_several_mails_come_in_the_order_asked_for(database: Databa
         for each, _ in database.write_now(inbox.keep_mails, [inbox.Arrived("smtp", raw, {}, MONDAY) for raw in raws])
     ]
     assert database.read_now(inbox.mails_of, ids[::-1]) == raws[::-1]
+
+
+def test_mails_are_read_together_up_to_a_number_and_a_weight_and_in_their_order(database: Database) -> None:
+    raws = [bytes([97 + place]) * size for place, size in enumerate((10, 20, 30, 100, 10, 10, 10, 10))]
+    arrived = [inbox.Arrived("smtp", raw, {}, MONDAY) for raw in raws]
+    ids = [inbound_id for inbound_id, _ in database.write_now(inbox.keep_mails, arrived)]
+    sizes = database.read_now(inbox.sizes_of, ids)
+    assert [size for _, size in sizes] == [len(raw) for raw in raws]
+    assert list(inbox.handfuls(sizes, 3, 50)) == [ids[0:2], ids[2:3], ids[3:4], ids[4:7], ids[7:8]]
+    assert list(inbox.handfuls([], 3, 50)) == []
