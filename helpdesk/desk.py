@@ -194,6 +194,7 @@ class Desk:
         self._told: asyncio.Queue[list[Fact]] = asyncio.Queue()
         self._case_keeper = ThreadPoolExecutor(1, thread_name_prefix="cases")
         self._word_keeper = ThreadPoolExecutor(1, thread_name_prefix="search")
+        self._service_asked = -PAST_WAITS_SECONDS  # when somebody last wanted its figures
         self._service_keeper = ThreadPoolExecutor(1, thread_name_prefix="service")
 
     @property
@@ -722,6 +723,8 @@ class Desk:
         """Let the figures of service know everything that is committed: whoever reads a report waits for that."""
         from helpdesk.tallies import keeping
 
+        self._service_asked = time.monotonic()
+
         def follow() -> None:
             keeping.follow(self.database, timezone=self.settings.timezone, go_on=lambda: not self._closing.is_set())
             keeping.look_back(self.database, timezone=self.settings.timezone, most=PAST_HANDFULS)
@@ -732,7 +735,7 @@ class Desk:
         """Every two seconds: fold what the log tells, and beside the work what was there before; count what is over.
 
         One process at a time counts. Folding may be done by any, and is done once. While something happens what was
-        there before waits, a minute at most: calls and mails go first.
+        there before waits, a minute at most: calls and mails go first, but where somebody has just asked for a report.
         """
         from helpdesk.tallies import keeping
 
@@ -747,7 +750,9 @@ class Desk:
                 if not is_free:
                     return False
                 news = keeping.follow(self.database, timezone=timezone, go_on=lambda: not self._closing.is_set())
-                if news and time.monotonic() - looked_back < PAST_WAITS_SECONDS:
+                at = time.monotonic()
+                is_wanted = at - self._service_asked < PAST_WAITS_SECONDS
+                if news and not is_wanted and at - looked_back < PAST_WAITS_SECONDS:
                     return False
                 looked_back = time.monotonic()
                 is_more = keeping.look_back(self.database, timezone=timezone, most=PAST_HANDFULS, go_on=may_go_on)

@@ -11,7 +11,7 @@ from helpdesk import forecast, measures, outlook
 from helpdesk.forecast import HALVES, Numbers
 from helpdesk.measures import Interval
 from helpdesk.outlook import Outlook
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Fact, Figure, Names, Series, Sheet, Table, Text, Value, Word
 from helpdesk.tallies.volumes import WAYS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def sheet_of(told: Outlook, queue_id: int | None, *, timezone: str) -> Sheet:
     if short:
         names = dict.fromkeys(told.past.names[each] for (each, _), _ in short)
         notes.insert(0, Word("forecast", "some_short", {
-            "names": "、".join(names), "days": str(forecast.FEWEST_DAYS)}))  # fmt: skip
+            "names": Names([*names]), "days": str(forecast.FEWEST_DAYS)}))  # fmt: skip
     if told.past.volumes.left_out:
         notes.insert(0, Word("forecast", "left_out", {"count": Fact("count", told.past.volumes.left_out)}))
     if not known:

@@ -32,6 +32,12 @@ class Word(NamedTuple):
     facts: Mapping[str, object] = {}
 
 
+class Names(NamedTuple):
+    """Names one after the other inside a sentence, with the comma of the language."""
+
+    names: Sequence[str]
+
+
 class Fact(NamedTuple):
     """A value inside a sentence."""
 
@@ -174,6 +180,8 @@ def said(text: object, voice: Voice) -> str:
             for name, fact in text.facts.items()
         }
         return voice.say(text.group, text.code, facts)
+    if isinstance(text, Names):
+        return ("、" if voice.language == "ja" else ", ").join(text.names)
     return str(text)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date, timedelta
 
 import numpy as np
@@ -56,6 +57,11 @@ def test_a_young_desk_is_told_how_much_of_a_past_is_needed(desk: OpenDesk) -> No
     desk.clock.advance(days=1)
     shown = text_of(desk.as_(SATO).get("/reports/forecast").text)
     assert "まだ予測できません" in shown and "少なくとも28日分の実績" in shown
+    desk.as_(SATO).post("/account", data={"language": "en", "theme": "light"})
+    both = sorted(desk.queue(slug).name_en for slug in ("returns", "tech_support"))
+    read = text_of(desk.as_(SATO).get("/reports/forecast").text)
+    names = re.search(r"fewer than 28 days are known: ([^.]*)\.", read)
+    assert names and sorted(names[1].split(", ")) == both
     # What came yesterday is read as it came, a call being a call and not its ticket.
     last = volumes.yesterday(desk.clock(), "Asia/Tokyo")
     told = desk.read(lambda db: volumes.read(db, last, most=30, timezone="Asia/Tokyo", now=desk.clock()))
