@@ -62,7 +62,7 @@ def test_what_is_played_arrives_is_seen_by_the_right_agents_and_can_be_played_ag
         Step(50, "hangup", "d", cause="cancel"),
         Step(60, "ring", "d", "+818005557004", cast.TECH_NUMBER),  # on a bad line this comes second
     ]
-    report = playing.play(settings_of(desk), steps, speed=20, accounts=STAFF, exchange=EXCHANGE)
+    report = playing.play(settings_of(desk), steps, speed=10, accounts=STAFF, exchange=EXCHANGE)
 
     assert report.refused == [] and (report.rung, report.shown, report.over) == (4, 3, 1)
     assert report.said == {"ring": 4, "answer": 2, "transfer": 1, "hangup": 4}  # b is rung off at the end
