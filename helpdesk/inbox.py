@@ -162,7 +162,7 @@ def waiting(db: Session, *, limit: int, above: int = 0, kind: InboundKind | None
 def sizes_of(db: Session, inbound_ids: Sequence[int]) -> list[tuple[int, int]]:
     """Ids with how many bytes each has, in the order asked for, without reading these."""
     sizes = {each: size for each, size in db.connection().execute(_SIZES, {"ids": inbound_ids})}
-    return [(each, sizes[each]) for each in inbound_ids]
+    return [(each, sizes.get(each, 0)) for each in inbound_ids]  # whoever reads one that is gone says so
 
 
 def handfuls(sizes: Iterable[tuple[int, int]], most: int, most_bytes: int) -> Iterator[list[int]]:

@@ -289,9 +289,16 @@ def _meant(db: Session, ticket: Ticket, item: str, name: str, by: Agent | None, 
     if what == "product":
         return None, catalogue.get(db, int(number))
     found = db.get(Purchase, int(number)) if what == "purchase" else None
-    if found is None or (ticket.customer_id is not None and found.customer_id != ticket.customer_id):
+    if found is None or not _may_be(db, ticket, found):
         raise NotFound("not_found", item=item)
     return found, catalogue.named(db, found.product, by=by, now=now)
+
+
+def _may_be(db: Session, ticket: Ticket, order: Purchase) -> bool:
+    """Whether an order may be this ticket's: the customer's own, or, of nobody known, one that the words name."""
+    if ticket.customer_id is not None:
+        return order.customer_id == ticket.customer_id
+    return any(order.order_number in reading.numbers(text) for text in _texts(db, ticket))
 
 
 def _unlisted(order: Purchase) -> Product:

@@ -135,6 +135,14 @@ def test_somebody_else_s_order_is_neither_offered_nor_taken(desk: OpenDesk) -> N
     assert "purchase:" not in form_of(desk) and record(desk, item="purchase:2") == 404
 
 
+def test_a_stranger_s_ticket_takes_only_an_order_that_its_words_name(desk: OpenDesk) -> None:
+    desk.mail(STRANGER, to=RETURNS_ADDRESS, subject="返品", body="先日買ったものを返したいです。")
+    assert record(desk, ticket_id=1) == 404, "an order's number must not be guessed from a page"
+    desk.mail(STRANGER, to=RETURNS_ADDRESS, subject="返品", body="注文番号 A-1001 を返したいです。")
+    assert record(desk, ticket_id=2) == 200
+    assert row(desk).ticket_id == 2
+
+
 def test_who_may_not_see_the_ticket_sees_no_form_and_records_nothing(desk: OpenDesk) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     record(desk)
