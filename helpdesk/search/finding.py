@@ -187,16 +187,25 @@ def _jump(db: Session, agent: Agent, query: Query) -> tuple[int, str] | None:
 _HIT = (sa.column("ticket_id", sa.BigInteger), sa.column("piece", sa.Integer))
 
 
-def _hits(db: Session, asked: Asked, most: int, *, only_ids: bool = False) -> Any:
-    """The newest tickets that fit, as something to select from."""
+def _hits(db: Session, asked: Asked, most: int | None, *, only_ids: bool = False) -> Any:
+    """The newest tickets that fit, as something to select from; without `most` all, in no order."""
     condition, given = index.matches(db, asked)
     number = index.number(db)
     inner = f"SELECT {number} AS n FROM searchword WHERE {condition.text} AND {number} < {index.CUSTOMERS}"
-    if number == "id":  # all of them first: walking down the numbers would read what does not fit
-        inner = f"WITH fit AS MATERIALIZED ({inner}) SELECT n FROM fit"
+    if most is not None:
+        if number == "id":  # all of them first: walking down the numbers would read what does not fit
+            inner = f"WITH fit AS MATERIALIZED ({inner}) SELECT n FROM fit"
+        inner += f" ORDER BY n DESC LIMIT {most}"
     text = sa.text(f"SELECT n / {index.PIECES} AS ticket_id{'' if only_ids else f', n % {index.PIECES} AS piece'}"
-                   f" FROM ({inner} ORDER BY n DESC LIMIT {most}) AS hit").bindparams(**given)  # fmt: skip
+                   f" FROM ({inner}) AS hit").bindparams(**given)  # fmt: skip
     return text.columns(*_HIT[:1]) if only_ids else text.columns(*_HIT).subquery("hit")
+
+
+def _documents(db: Session, asked: Asked, most: int) -> int:
+    """How many documents of tickets fit, counted up to `most`: the index alone says it, in no order."""
+    condition, given = index.matches(db, asked)
+    fits = f"SELECT 1 FROM searchword WHERE {condition.text} AND {index.number(db)} < {index.CUSTOMERS} LIMIT {most}"
+    return int(db.connection().execute(sa.text(f"SELECT count(*) FROM ({fits}) AS fit"), given).scalar_one())
 
 
 def _tickets(
@@ -211,24 +220,18 @@ def _tickets(
         total = db.scalar(sa.select(sa.func.count()).select_from(bounded)) or 0
         return min(total, LOOKED_AT), total > LOOKED_AT, ranked
     most = LOOKED_AT if where else COUNTED
-    hit = _hits(db, asked, most + 1)
-    pieces_of: Any = hit.c.piece > 0
-    if where:  # one walk over what was found says as well whether there may be more
-        fits = sa.and_(col(Ticket.id).is_not(None), *where)
-        counted: Any = sa.select(
-            sa.func.count().filter(fits), sa.func.count().filter(pieces_of, fits), sa.func.count()
-        ).select_from(hit)
-        counted = counted.join(Ticket, col(Ticket.id) == hit.c.ticket_id, isouter=True)
-    else:
-        counted = sa.select(sa.func.count(), sa.func.count().filter(pieces_of), sa.func.count()).select_from(hit)
-    total, pieces, documents = db.connection().execute(counted).one()
-    is_more = documents > most
+    is_more = _documents(db, asked, most + 1) > most
+    hit = _hits(db, asked, most if is_more else None)  # where all are looked at, putting them in order is what costs
+    fits: Any = sa.select(sa.func.count(), sa.func.count().filter(hit.c.piece > 0)).select_from(hit)
+    if where:
+        fits = fits.join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
+    total, pieces = db.connection().execute(fits).one()
     if pieces:
         distinct: Any = sa.select(sa.func.count(sa.distinct(hit.c.ticket_id))).select_from(hit)
         if where:
             distinct = distinct.join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
         total = db.scalar(distinct) or 0
-    return min(total, most) if is_more and not where else total, is_more, ranked
+    return total, is_more, ranked
 
 
 def _ranked(
@@ -238,16 +241,16 @@ def _ranked(
     if asked is None:
         newest = sa.select(*columns).where(*where).order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
         return [row[0] or 0 for row in db.connection().execute(newest.limit(CANDIDATES))]
-    # A ticket may be there in pieces; so some more are asked for.
+    # A ticket may be there in pieces, and conditions or access leave few of many; so some more are asked for.
     found: list[Any] = []
-    for most in (2 * CANDIDATES, 10 * CANDIDATES, LOOKED_AT):
+    for most in (10 * CANDIDATES, LOOKED_AT) if where else (2 * CANDIDATES,):
         hit = _hits(db, asked, most)
         chosen = (
-            sa.select(*columns).select_from(hit).join(Ticket, col(Ticket.id) == hit.c.ticket_id).where(*where)
-            .order_by(col(Ticket.id).desc()).limit(2 * CANDIDATES)
+            sa.select(*columns).distinct().select_from(hit).join(Ticket, col(Ticket.id) == hit.c.ticket_id)
+            .where(*where).order_by(col(Ticket.id).desc()).limit(CANDIDATES)
         )  # fmt: skip
-        found = list({row[0]: row for row in db.connection().execute(chosen)}.values())[:CANDIDATES]
-        if len(found) == CANDIDATES or not where:
+        found = list(db.connection().execute(chosen))
+        if len(found) == CANDIDATES or _documents(db, asked, most) < most:
             break
     if sort == "newest":
         return [row[0] for row in sorted(found, key=lambda row: (row[2], row[0]), reverse=True)]

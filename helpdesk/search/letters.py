@@ -61,6 +61,20 @@ def fold_with_places(text: str) -> tuple[str, list[int]]:
     return _joined("".join(letters)), [*places, len(text)]
 
 
+def is_plain(text: str) -> bool:
+    """Whether each character of the text is folded to one character, by itself but for dashes and long marks."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4_000)
+def unfolded(letter: str) -> str:
+    """A regular expression for the characters of plain text that one character of folded text may have been."""
+    before = {letter, letter.upper(), *_UNFOLDED.get(letter, "")}
+    if letter in "-ー":
+        before |= {"ー", *_DASHES}
+    return "".join(map(re.escape, before)) if len(before) == 1 else f"[{''.join(map(re.escape, sorted(before)))}]"
+
+
 def terms(folded: str) -> Iterator[tuple[str, int, int]]:
     """What a folded text is found by, in order, each with where it stands: `term`, start, end.
 
@@ -164,14 +178,33 @@ def _table() -> dict[int, str | int | None]:
     return table
 
 
+def _unfolded() -> dict[str, str]:
+    before: dict[str, str] = {}
+    for code, folded in _TABLE.items():
+        if folded is not None and _PLAIN.fullmatch(chr(code)):
+            letter = folded if isinstance(folded, str) else chr(folded)
+            before[letter] = before.get(letter, "") + chr(code)
+    return before
+
+
 _TABLE: Final = _table()
+_SINGLES: Final = {
+    chr(code): folded
+    for code in (*range(0x2010, 0x2027), 0x2212, 0x2500, 0x2501, *range(0x3000, 0x3020), 0x30FB, *range(0xFF01, 0xFF5F))
+    if len(folded := unicodedata.normalize("NFKC", chr(code)).lower().translate(_TABLE)) == 1
+    and not unicodedata.combining(chr(code))
+}
+"""Signs and wide letters that are one character before and after."""
+_TABLE.update({ord(sign): folded for sign, folded in _SINGLES.items()})
+_PLAIN: Final = re.compile(f"[\x00-\x7f{re.escape(''.join(_SINGLES))}\u3041-\u3093\u30a1-\u30f3\u30fc\u4e00-\u9fff]+")
+"""Characters each of which is folded to one."""
+_UNFOLDED: Final = _unfolded()
 _VU: Final = re.compile("ゔ([あいうえおゆ]?)")
 _OF_VU: Final = {"": "ぶ", "あ": "ば", "い": "び", "う": "ぶ", "え": "べ", "お": "ぼ", "ゆ": "びゆ"}
-_PLAIN: Final = re.compile("[\x00-\x7f\u3001\u3002\u300c-\u300f\u3041-\u3093\u30a1-\u30f3\u30fc\u4e00-\u9fff]+")
-"""Characters each of which is folded to one."""
 _AFTER_VU: Final = frozenset("ァィゥェォュぁぃぅぇぉゅアイウエオユあいうえおゆｱｲｳｴｵﾕｧｨｩｪｫｭ")
 _ACCENTED: Final = re.compile("[\u00c0-\u024f\u1e00-\u1eff]")
-_DASH_AFTER_KANA: Final = re.compile("(?<=[ぁ-ゖー])[-\u2010-\u2015\u2212\u2500\u2501]")
+_DASHES: Final = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501"
+_DASH_AFTER_KANA: Final = re.compile(f"(?<=[ぁ-ゖー])[{_DASHES}]")
 _MARK_AMONG_DIGITS: Final = re.compile("(?<=[0-9a-z])ー(?=[0-9a-z])")
 _PAIRED: Final = (
     "\u3005-\u3007\u3041-\u3096\u309d\u309e\u30fc\u30fd\u30fe\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u1100-\u11ff"

@@ -37,6 +37,8 @@ class Marker:
         patterns = [f"(?P<w{number}>{_pattern(word)})" for number, word in enumerate(words) if _pattern(word)]
         self.count = len(patterns)
         self._words = re.compile("|".join(patterns)) if patterns else None
+        sketches = [_sketch(word) for word in words if _pattern(word)]
+        self._sketch = re.compile("|".join(sketches), re.DOTALL) if sketches and all(sketches) else None
 
     def stands_in(self, text: str) -> bool:
         """Whether any of the words does."""
@@ -66,10 +68,13 @@ class Marker:
     def _places(self, text: str) -> list[tuple[int, int, str]]:
         if self._words is None or not text:
             return []
+        is_plain = letters.is_plain(text)
+        if is_plain and self._sketch and not self._sketch.search(text):
+            return []
         folded = letters.fold(text)
         if (first := self._words.search(folded)) is None:
             return []
-        again, places = letters.fold_with_places(text)
+        again, places = (folded, range(len(text) + 1)) if is_plain else letters.fold_with_places(text)
         if again != folded:
             return []
         found = [first, *self._words.finditer(folded, first.end())] if first.end() > first.start() else []
@@ -113,6 +118,22 @@ def _pattern(word: str) -> str:
             digits = r"(?:0|\+ ?81[-() ]{0,3}0?\)?[- ]?)" + digits[1:]
         ways.append(rf"(?<![0-9a-z])(?:{digits})(?![0-9a-z])" if len(joined) > 4 else rf"{digits}(?![0-9a-z])")
     return "|".join(dict.fromkeys(ways))
+
+
+@lru_cache(maxsize=512)
+def _sketch(word: str) -> str:
+    """What any way to write a word looks like at least, as a regular expression for plain text as it was written, to
+    pass over most texts without folding them; "" where there is no such thing."""
+    ways = []
+    for spelling in letters.spellings(word):
+        if runs := _RUN.findall(letters.fold(spelling)):
+            run = max(runs, key=len)
+            kept = letters.stem(run).removesuffix("y") if run.isascii() else run
+            ways.append("".join(map(letters.unfolded, kept)))
+    joined = re.sub(r"[\W_]", "", letters.fold(word))
+    if joined.isascii() and any(map(str.isdigit, joined)):
+        return ""  # numbers are divided in many ways
+    return "|".join(dict.fromkeys(ways)) if all(ways) else ""
 
 
 _folded = lru_cache(maxsize=20_000)(letters.fold)

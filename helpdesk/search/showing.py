@@ -1,6 +1,6 @@
 """What was found, as pages show it: read again from the tables, with passages and marks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -110,35 +110,44 @@ def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dic
     merged = db.connection().execute(_MERGED, {"ids": list(ids)})
     home = {ticket_id: ticket_id for ticket_id in ids} | {row[0] or 0: row[1] for row in merged if row[1]}
     found: dict[int, list[tuple[int, int, Passage]]] = {ticket_id: [] for ticket_id in ids}
-    most = READ_FIRST
-    while home:
+    for is_first in (True, False):
+        if not is_first:  # notes and calls were all read
+            home = {ticket_id: into for ticket_id, into in home.items() if not found[into]}
+            if not home or kind not in ("all", "mail"):
+                break
         whole = set()
-        for source, told in _texts(db, list(home), kind, most):
+        for source, told in _texts(db, list(home), kind) if is_first else _older_mails(db, list(home)):
             for order, (ticket_id, who, text) in enumerate(told):
                 own = found[home[ticket_id]]
                 if len(own) >= SHOWN_EACH and home[ticket_id] in whole:
                     continue
                 words, parts = marker.passage(text)
                 if words:
-                    own.append((-words, order, Passage(source, who, parts)))
+                    own.append((-words, order, Passage(source, who or "", parts)))
                 if words == marker.count:
                     whole.add(home[ticket_id])
-        home = {ticket_id: into for ticket_id, into in home.items() if not found[into]} if most == READ_FIRST else {}
-        most = READ_EACH
     return {
         ticket_id: [passage for _, _, passage in sorted(own, key=lambda each: each[:2])[:SHOWN_EACH]]
         for ticket_id, own in found.items()
     }
 
 
-def _texts(db: Session, ids: Collection[int], kind: str, most: int) -> list[tuple[str, list[tuple[int, str, str]]]]:
-    """What was said in these tickets, newest first: by source, each with its ticket and who said it."""
-    read = db.connection()
-    return [
-        (source, [(ticket_id, who or "", said) for ticket_id, who, said in read.execute(statement, {"ids": list(ids)})])
-        for source, statement in (("mail", _mails(most)), ("note", _NOTES), ("call", _CALLS))
-        if kind in ("all", source)
-    ]
+Told = list[tuple[str, Sequence[Any]]]
+"""By source: the ticket, who said it, and what was said; newest first."""
+
+
+def _texts(db: Session, ids: Sequence[int], kind: str) -> Told:
+    """What was said in these tickets: notes and calls all, of mails the newest few of each."""
+    wanted: tuple[tuple[str, Any], ...] = (("mail", _mails(0, READ_FIRST)), ("note", _NOTES), ("call", _CALLS))
+    return [(source, _said(db, statement, ids)) for source, statement in wanted if kind in ("all", source)]
+
+
+def _older_mails(db: Session, ids: Sequence[int]) -> Told:
+    return [("mail", _said(db, _mails(READ_FIRST, READ_EACH), ids))]
+
+
+def _said(db: Session, statement: sa.Select[Any], ids: Sequence[int]) -> Sequence[Any]:
+    return db.connection().execute(statement, {"ids": ids}).all()
 
 
 _IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True)
@@ -158,24 +167,27 @@ _CALLS: Final = (
 
 
 @lru_cache
-def _mails(most: int) -> sa.Select[Any]:
-    """The newest mails of each ticket."""
-    is_theirs = col(Message.direction) == Direction.IN
+def _mails(after: int, most: int) -> sa.Select[Any]:
+    """The newest mails of each ticket up to `most`, but the `after` newest."""
     place = sa.func.row_number().over(partition_by=col(Message.ticket_id), order_by=col(Message.id).desc())
-    newest = (
-        sa.select(
-            col(Message.id),
-            col(Message.ticket_id),
-            sa.case((is_theirs, col(Message.sender_name)), else_=col(Agent.name)).label("who"),
-            sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text)).label("said"),
-            place.label("place"),
-        )
-        .join(Agent, col(Agent.id) == Message.author_id, isouter=True)
+    newest = (  # numbers alone: only the few that are wanted are read whole
+        sa.select(col(Message.id), place.label("place"))
         .where(col(Message.ticket_id).in_(_IDS), col(Message.state) != MessageState.WITHDRAWN)
         .subquery()
     )
-    told = sa.select(newest.c.ticket_id, newest.c.who, newest.c.said)
-    return told.where(newest.c.place <= most).order_by(newest.c.id.desc())
+    is_theirs = col(Message.direction) == Direction.IN
+    return (
+        sa.select(
+            col(Message.ticket_id),
+            sa.case((is_theirs, col(Message.sender_name)), else_=col(Agent.name)),
+            sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text)),
+        )
+        .select_from(newest)
+        .join(Message, col(Message.id) == newest.c.id)
+        .join(Agent, col(Agent.id) == Message.author_id, isouter=True)
+        .where(newest.c.place > after, newest.c.place <= most)
+        .order_by(col(Message.id).desc())
+    )
 
 
 @lru_cache
