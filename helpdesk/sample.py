@@ -32,8 +32,8 @@ from helpdesk import (
     canned,
     checklist_templates,
     checklists,
+    comments,
     dashboards,
-    feedback,
     fields,
     hours,
     impressions,
@@ -640,7 +640,7 @@ def _ask(stage: _Stage, survey: Survey, ticket: Ticket, row: dict[str, str] | No
 
 
 def _answer(stage: _Stage, ask: Ask, row: dict[str, str], at: datetime) -> None:
-    felt = feedback.felt(row["comment"]) if row["comment"] else ("", 0.0)
+    felt = comments.felt(row["comment"]) if row["comment"] else ("", 0.0)
     given = Answer(
         source=AnswerSource.PAGE, external_id=str(ask.id), survey_id=ask.survey_id, ticket_id=ask.ticket_id,
         customer_id=ask.customer_id, queue_id=ask.queue_id, agent_id=ask.agent_id, score=int(row["score"]),

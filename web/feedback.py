@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, feedback, queues, reports, topics
+from helpdesk import access, audit, comments, feedback, matters, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
@@ -38,8 +38,10 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         told: dict[str, Any] = {
-            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None,
-            "products": []}
+            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
+            "asked": None,
+            "products": [],
+        }
         try:
             asked = _period(request)
         except Invalid as error:
@@ -48,8 +50,10 @@ async def page(request: Request) -> Response:
         now, before, part, sources = _asked(request, db, asked)
         products = feedback.products(db, now, chosen=part.product_id)
         return told | {
-            "products": [(each.id, each.called(agent.language)) for each in products], "asked": asked,
-            "interval": now, "topics": topics.looked_for(db, language=agent.language),
+            "products": [(each.id, each.called(agent.language)) for each in products],
+            "asked": asked,
+            "interval": now,
+            "topics": topics.looked_for(db, language=agent.language),
             "behind_key": topics.key_now(db, query.get("behind", "")),
             "marks": feedback.marks(db, now, part=part),
             "marks_before": feedback.marks(db, before, part=part),
@@ -63,7 +67,7 @@ async def page(request: Request) -> Response:
     if told["asked"]:
         # Outside of the database's moment: reading thousands of texts takes a second or two of a thread of its own.
         told["found"] = await run_in_threadpool(
-            feedback.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
+            matters.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
         )
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
@@ -75,7 +79,7 @@ async def page(request: Request) -> Response:
     brought = [query.get(name, "") for name in ("new", "known")]
     frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
               "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9]}  # fmt: skip
-    frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": feedback.LEAST}
+    frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": matters.LEAST}
     return html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
 
 
@@ -127,7 +131,7 @@ async def bring(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> tuple[int, int]:
         access.supervisor(agent)
-        return feedback.bring_in(db, _rows(raw), by=agent, now=now)
+        return comments.bring_in(db, _rows(raw), by=agent, now=now)
 
     try:
         new, known = await act(request, verb)
@@ -170,9 +174,7 @@ def _asked(
     return now, before, part, feedback.SOURCES if source == "all" else (source,)
 
 
-def _behind(
-    request: Request, found: feedback.Analysis, asked: Mapping[str, topics.Sought], key: str
-) -> dict[str, Any]:
+def _behind(request: Request, found: matters.Analysis, asked: Mapping[str, topics.Sought], key: str) -> dict[str, Any]:
     """The sentences of one number, a page of them: each in parts, those that decided marked, with its topics."""
     if not _is_key(key):
         return {"behind_key": "", "sentences": [], "more": 0, "sentence_count": 0}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from helpdesk import drift, feedback
+from helpdesk import drift, feedback, matters
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
 from helpdesk.products import catalogue
@@ -116,13 +116,13 @@ def test_a_topic_is_called_rising_only_where_chance_does_not_explain_it() -> Non
     before = said(*["待たされた"] * 10, *["よかった"] * 90)
     for many, is_new in ((14, False), (35, True)):
         now = said(*["待たされた"] * many, *["よかった"] * (100 - many))
-        found = feedback.analyse(now, before, TOPICS)
+        found = matters.analyse(now, before, TOPICS)
         assert [(matter.key, matter.now.held, matter.is_new) for matter in found.matters] == [("speed", many, is_new)]
 
 
 def test_what_pulls_satisfaction_down_is_named_and_what_does_not_is_not() -> None:
     now = [*said(*["待たされた"] * 20, score=1), *said(*["梱包がよい"] * 20, score=5), *said(*["普通"] * 20, score=5)]
-    found = {matter.key: matter for matter in feedback.analyse(now, [], TOPICS).matters}
+    found = {matter.key: matter for matter in matters.analyse(now, [], TOPICS).matters}
     assert found["speed"].drives and found["speed"].csat == Share(0, 20) and found["speed"].others == Share(40, 40)
     assert not found["box"].drives
 
