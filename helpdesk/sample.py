@@ -36,6 +36,7 @@ from helpdesk import (
     dashboards,
     fields,
     hours,
+    imports,
     impressions,
     inbox,
     macros,
@@ -340,8 +341,9 @@ def _promise(stage: _Stage, founded: datetime) -> None:
 def _register_customers(stage: _Stage, founded: datetime) -> None:
     prices = {row["code"]: row for row in _rows("products.csv")}
     listed = [{"code": each["code"], "name": each["ja"], "name_en": each["en"]} for each in prices.values()]
-    for rows in (listed, _rows("lots.csv")):
-        catalogue.bring_in(stage.db, rows, by=stage.staff["sato"], now=founded)
+    for told in (listed, _rows("lots.csv")):
+        lines = [imports.Row(number, cells) for number, cells in enumerate(told, 2)]
+        catalogue.bring_in(stage.db, lines, by=stage.staff["sato"], now=founded)
     rows = _rows("customers.csv")
     points = {row["key"]: (_labeled(row["phones"]), row["addresses"].split(";")) for row in rows}
     shared = Counter(each for phones, addresses in points.values() for each in (*phones, *addresses))

@@ -179,9 +179,12 @@ def test_comments_of_elsewhere_come_in_once_in_either_charset(desk: OpenDesk, ch
     [
         (b"", "ファイルが空です"),
         ("評価\n5\n".encode(), "「コメント」（comment）の列がありません"),
-        (b"\xff\xfe\x00\x81", "文字コードが"),
+        (b"comment\n\x81\xff\xfe\xfd", "文字コードを"),
         ("コメント,評価\nよい,5\nだめ,9\n".encode(), "3行目"),
         ("コメント,日時\nよい,昨日\n".encode(), "2行目"),
+        ('コメント,評価\n"よい\n二行目",5\nだめ,9\n'.encode(), "3行目"),
+        (f"コメント\nよい\n{'長' * 140_000}\n".encode(), "131,072文字を超えるセル"),
+        ('コメント\nよい\n"閉じない\n'.encode(), "引用符"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where_and_changes_nothing(desk: OpenDesk, content: bytes, says: str) -> None:
