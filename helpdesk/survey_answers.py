@@ -40,6 +40,12 @@ class Opened:
     by_sms: bool = False
     more: Sequence[tuple[str, str]] = ()  # further questions, and what was said to each
 
+    @property
+    def asks_comment(self) -> bool:
+        """Whether there is a place for words about everything. Without a score it stands only where no question of
+        the survey's own does: else the first question would be asked twice."""
+        return self.scale != Scale.NONE or not self.more
+
 
 def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Opened:
     """What the address of a mail shows. Raises `NotFound` for one that is none, and for one that is too old."""
@@ -76,10 +82,15 @@ def answer(
     """Keep what the customer says; who answers again changes the answer. `language` and `sentiment` are the comment's,
     `more` is what was said to the further questions.
 
-    Raises `Invalid("score_missing")`, and `NotFound` as `opened` does.
+    Raises `Invalid("score_missing")`, for a survey without one `Invalid("answer_missing")`, and `NotFound` as `opened`
+    does.
     """
     row, survey = _of_token(db, token, settings=settings, now=now)
-    if score is None or score not in survey_words.SCORES[survey.scale]:
+    if survey.scale == Scale.NONE:
+        score = None
+        if not plain(comment) and not any(each.text for each in more):
+            raise Invalid("answer_missing", field="comment")
+    elif score is None or score not in survey_words.SCORES[survey.scale]:
         raise Invalid("score_missing", field="score")
     hold_still(db, row)
     said = _answer(db, row)

@@ -16,7 +16,7 @@ from helpdesk import seals
 from helpdesk.settings import Settings
 from models import Ask, Scale, Survey, Ticket
 
-SCORES: Final[Mapping[Scale, range]] = {Scale.STARS: range(1, 6), Scale.ELEVEN: range(11)}
+SCORES: Final[Mapping[Scale, range]] = {Scale.STARS: range(1, 6), Scale.ELEVEN: range(11), Scale.NONE: range(0)}
 SUBJECTS: Final = {"ja": "対応についてのアンケート [#{ticket}]", "en": "How did we do? [#{ticket}]"}
 WORDS: Final[Mapping[tuple[Scale, str], str]] = {
     (Scale.STARS, "ja"): """{desk}です。お問い合わせいただき、ありがとうございました。
@@ -35,22 +35,38 @@ One click is all it takes.""",
 
 How likely are you to recommend us to a friend or colleague?
 Please choose from 0 (not at all) to 10 (very likely).""",
+    (Scale.NONE, "ja"): """{desk}です。いつもご利用いただき、ありがとうございます。
+
+私どもの応対やサービスについて、ご意見やご感想をお聞かせください。
+ひとことでもかまいません。""",
+    (Scale.NONE, "en"): """Thank you for being a customer of {desk}.
+
+What do you think of our service?
+A few words are enough.""",
 }
 """What is asked where a survey has no words of its own."""
 STARS: Final = {
     "ja": {5: "とても満足", 4: "満足", 3: "どちらともいえない", 2: "不満", 1: "とても不満"},
     "en": {5: "Very satisfied", 4: "Satisfied", 3: "Neither", 2: "Dissatisfied", 1: "Very dissatisfied"},
 }
+ANSWER: Final = {"ja": "回答する", "en": "Answer"}
+"""What leads to the page where there is no score to choose in the mail."""
 SMS_WORDS: Final = {
     "ja": "{desk}：対応はいかがでしたか。1回の操作で回答できます。\n{link}\n配信停止は「停止」と返信",
     "en": "{desk}: how did we do? One click is all it takes.\n{link}\nReply STOP to opt out",
 }
+SMS_WORDS_ALONE: Final = {
+    "ja": "{desk}：対応についてご意見をお聞かせください。\n{link}\n配信停止は「停止」と返信",
+    "en": "{desk}: what do you think of our service?\n{link}\nReply STOP to opt out",
+}
+"""The same where a survey asks for words alone."""
 STOP: Final = {"ja": "今後アンケートを受け取らない", "en": "Do not ask me again"}
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What a survey's mail leads to: an address a score, the best first, and the one that ends it."""
+    """What a survey's mail leads to: an address a score, the best first, or one for words alone; and the one that
+    ends it."""
 
     scores: Sequence[tuple[str, str]]  # words, address
     stop: tuple[str, str]
@@ -60,7 +76,9 @@ class Links:
 def sms_words(db: Session, row: Ask, *, settings: Settings) -> str:
     """The short message of an ask: who asks, where to answer, how to end it."""
     link = f"{settings.public_url.rstrip('/')}/s/{token(row.id or 0, settings)}"
-    return filled(SMS_WORDS[spoken(row.language)], {"desk": settings.name[:20], "link": link})
+    survey = db.get(Survey, row.survey_id)
+    told = SMS_WORDS_ALONE if survey is not None and survey.scale == Scale.NONE else SMS_WORDS
+    return filled(told[spoken(row.language)], {"desk": settings.name[:20], "link": link})
 
 
 def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str) -> str:
@@ -93,7 +111,7 @@ def links_of(row: Ask, survey: Survey, settings: Settings) -> Links:
     scores = [
         (label(survey.scale, score, row.language), f"{base}/s/{code}?score={score}")
         for score in reversed(SCORES[survey.scale])
-    ]
+    ] or [(ANSWER[spoken(row.language)], f"{base}/s/{code}")]
     stop = STOP[spoken(row.language)], f"{base}/s/{code}/stop"
     return Links(scores, stop, f"{base}/hooks/survey/{code}/stop")
 

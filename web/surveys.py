@@ -252,7 +252,7 @@ def _choices(scale: Scale, language: str) -> list[tuple[int, str]]:
     if scale == Scale.STARS:
         called = survey_words.STARS["ja" if language == "ja" else "en"]
         return [(number, called[number]) for number in reversed(numbers)]
-    return [(number, "") for number in numbers]
+    return [(number, "") for number in numbers]  # of words alone there are none
 
 
 def _score(typed: str) -> int | None:
