@@ -297,6 +297,7 @@ class CustomerPanel:
     name: str
     reading: str
     company: str
+    number: str
     language: str
     caution: str
     note: str
@@ -514,6 +515,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         customer.name,
         customer.reading,
         customer.company,
+        customer.number,
         customer.language,
         customer.caution,
         customer.note,

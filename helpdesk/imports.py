@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Final
@@ -98,6 +98,16 @@ def rows(text: str, wanted: Wanted) -> list[Row]:
     if not found:
         raise Invalid("import_empty", field="file")
     return found
+
+
+def as_they_stood(text: str, wanted: Wanted, numbers: Container[int]) -> Iterator[tuple[int, list[str]]]:
+    """The heads and these rows as the file has them, each row with its number, 0 for the heads."""
+    between, top, meant = _heads(text, wanted)
+    for number, cells in _cells(text, between):
+        if number == top:
+            yield 0, cells
+        elif number in numbers:
+            yield number, cells + [""] * (len(meant) - len(cells))
 
 
 def unguarded(text: str) -> str:

@@ -11,6 +11,16 @@ WORDS: dict[str, dict[str, str]] = {
         "roster_role": N_("Please write agent or supervisor."),
         "roster_language": N_("Please write Japanese or English (ja, en)."),
         "roster_queue": N_("There is no such queue."),
+        "order_columns": N_(
+            "The first line has to name the columns: order number, product or its code, the day, and one of customer"
+            " number, e-mail address and telephone."
+        ),
+        "order_twice": N_("The order has this line already, further up in the file."),
+        "order_several": N_("Several customers share it; which one is meant is not certain."),
+        "order_of_another": N_("It belongs to another customer than the rest of the line."),
+        "order_of_nobody": N_("No customer is known by it. Add the customer first, or correct the line."),
+        "no_such_product": N_("No product has this code."),
+        "nothing_to_import": N_("There is nothing to take in: all lines are known or cannot be taken in."),
         "shift_columns": N_("The first line has to name the columns: agent, day and hours, and queues if you like."),
         "shift_lines": N_("Some lines cannot be taken in. Nothing was planned."),
         "shift_overlaps": N_("The agent is planned at this time already."),
