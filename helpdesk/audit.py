@@ -25,7 +25,7 @@ from models import Agent, Customer, Event
 PAGE = 50
 KINDS: Mapping[str, tuple[str, ...]] = {
     "settings": ("setting_changed", "router_changed", "training_changed", "wall_changed", "sending_domain_changed",
-                 "api_token_changed", "schedule_changed", "catalogue_changed", "shifts_changed"),
+                 "api_token_changed", "schedule_changed", "catalogue_changed", "orders_brought", "shifts_changed"),
     "sign_ins": ("signed_in", "signed_out", "sign_in_refused"),
     "customers": ("customer_added", "customer_changed"),
     "exports": ("table_exported",),

@@ -26,7 +26,7 @@ from helpdesk import (
     queues,
     returns,
     sla,
-    surveys,
+    survey_answers,
     tickets,
     unreachable,
 )
@@ -297,6 +297,7 @@ class CustomerPanel:
     name: str
     reading: str
     company: str
+    number: str
     language: str
     caution: str
     note: str
@@ -514,6 +515,7 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
         customer.name,
         customer.reading,
         customer.company,
+        customer.number,
         customer.language,
         customer.caution,
         customer.note,
@@ -607,8 +609,9 @@ def _entries(
         if decision.because
     }
     acted = ran.named(db, told)
-    answers = surveys.of_tickets(db, tickets.family(ticket.id)) if any(row.fact == ANSWERED for row in told) else ()
-    further = surveys.questions_of(db, answers)
+    is_heard = any(row.fact == ANSWERED for row in told)
+    answers = survey_answers.of_tickets(db, tickets.family(ticket.id)) if is_heard else ()
+    further = survey_answers.questions_of(db, answers)
     reached = {message.id or 0: (*message.to, *message.cc, *message.bcc) for message in messages}
     entries = [
         *(

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from helpdesk import mailboxes, surveys, tickets
+from helpdesk import mailboxes, survey_words, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, dkim, oauth, send
@@ -222,7 +222,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     author = db.get(Agent, message.author_id) if message.author_id else None
     signature = (queue.signature if queue else "").replace("{agent}", author.name if author else settings.name)
     quoted = _quoted(db, message) if message.kind == MessageKind.REPLY else None
-    links = surveys.links(db, message_id, settings) if message.kind == MessageKind.SURVEY else None
+    links = survey_words.links(db, message_id, settings) if message.kind == MessageKind.SURVEY else None
     mail = compose.compose(
         message, ticket, signature=signature, quoted=quoted, files=files, timezone=settings.timezone,
         choices=links.scores if links else (), way_out=links.stop if links else None,

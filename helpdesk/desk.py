@@ -51,6 +51,7 @@ from helpdesk import (
     sla,
     sms,
     survey_lists,
+    survey_words,
     surveys,
     tickets,
     training,
@@ -894,7 +895,7 @@ class Desk:
 
     def _send_sms(self, ask_id: int) -> None:
         """Send a survey's short message; see helpdesk/sms.py."""
-        words = partial(surveys.sms_words, settings=self.settings)
+        words = partial(survey_words.sms_words, settings=self.settings)
         sms.deliver(self.database, ask_id, words, settings=self.settings, now=self.clock())
 
     def _bulk(self, bulk_id: int) -> None:

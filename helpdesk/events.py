@@ -531,6 +531,16 @@ class CatalogueChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrdersBrought(Fact):
+    """A file of orders was taken in ("imported") or taken back ("undone"), which changed what these customers bought;
+    of many customers there are several facts."""
+
+    import_id: int
+    what: str
+    customer_ids: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProductWarned(Fact):
     """Inquiries about a product or its returns have risen ("open"), or a supervisor said something to that
     ("acknowledged", "muted")."""

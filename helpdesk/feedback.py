@@ -1,14 +1,13 @@
-"""What customers tell us, over many of them: how satisfied they are, about what they write, and what has changed.
+"""What customers tell us, over many of them: how satisfied they are, and the texts they wrote.
 
-The one idea: every number keeps the texts it counts, so that it opens them, and stands beside how many there are and
-how sure it is. What changed is shown only with the test it passed, groups too small to hide a person are not shown, and
-a quote is read without the names and numbers in it.
+The one idea: a number stands beside how many there are and how sure it is, and a text is read with whose it is, so that
+it is shown without the names and numbers in it. What the texts are about is in helpdesk/matters.py.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -19,16 +18,12 @@ from sqlmodel import Session, col, select
 
 from classifiers import text as texts
 from classifiers import themes
-from helpdesk import drift, preferences, survey_questions, surveys, topics
+from helpdesk import drift, survey_questions, surveys, topics
 from helpdesk.accuracy import Share
-from helpdesk.errors import Invalid
-from helpdesk.events import FeedbackGiven, emit
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
 from models import (
-    Agent,
     Answer,
-    AnswerSource,
     Ask,
     AskState,
     Call,
@@ -45,22 +40,15 @@ from models import (
 from models.database import Database
 
 if TYPE_CHECKING:
-    from classifiers.words import Words
+    pass
 
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read, the newest."""
 CUT: Final = topics.CUT
-LEAST: Final = 5
-"""Of a smaller group nothing is shown: its members could be known by it."""
-SHOWN: Final = 3  # quotes of a topic
 PRODUCTS: Final = 50  # to choose from
-QUOTE: Final = (8, 160)  # characters of a good quote
-LENGTH: Final = 60  # of the best
-LOOKED_AT: Final = 500  # texts of a topic, those of the best length, that quotes are chosen from
 SURE: Final = 0.05
 _Z: Final = 1.959964
-IMPORT_MOST: Final = 20_000  # lines of a file
 Place = tuple[datetime, int]
 """Where a text stands among those of its source: its time and its row's number."""
 
@@ -82,14 +70,6 @@ class Part:
 
 
 EVERYTHING: Final = Part()
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was guessed of a comment."""
-
-    language: str
-    sentiment: tuple[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,104 +137,6 @@ class Slot:
     first: date
     last: date
     csat: Share
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A sentence that stands for many, without names and numbers."""
-
-    text: str
-    sentiment: str
-    score: int | None
-    scale: Scale
-    ticket_id: int | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """A topic: how often it comes up, what people feel about it, and how satisfied they are who write of it."""
-
-    key: str
-    name: str
-    now: Share
-    before: Share
-    p: float
-    is_new: bool  # changed by more than chance, all topics considered
-    glad: int
-    angry: int
-    csat: Share
-    others: Share  # csat of those who write of something else
-    driver_p: float
-    drives: bool  # those who write of it are less satisfied, by more than chance
-    quotes: tuple[Quote, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A matter that showed itself."""
-
-    number: int
-    language: str
-    words: tuple[str, ...]
-    count: int
-    glad: int
-    angry: int
-    quotes: tuple[Quote, ...]
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """One period beside the one before. `said` are all texts read, the newest first; `of_topic` and `of_group` the
-    places in it behind each count."""
-
-    said: Sequence[Said]
-    count_before: int
-    is_cut: bool  # there were more than could be read
-    glad: int
-    angry: int
-    matters: list[Matter]
-    none: int  # texts about none of the topics
-    groups: list[Found]
-    words: list[drift.WordDrift]
-    of_topic: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    of_group: Mapping[int, Sequence[int]] = field(default_factory=dict)
-
-    def behind(self, key: str) -> list[Said]:
-        """The texts of a topic ("staff"), a group ("group-2"), a feeling ("angry", "glad") or of everything."""
-        if key.startswith("group-") and key[6:].isdecimal():
-            places: Iterable[int] = self.of_group.get(int(key[6:]), ())
-        elif key in ("glad", "angry"):
-            meant = {"glad": "positive", "angry": "negative"}[key]
-            places = (at for at, each in enumerate(self.said) if each.sentiment == meant)
-        elif key == "none":
-            covered = {at for held in self.of_topic.values() for at in held}
-            places = (at for at in range(len(self.said)) if at not in covered)
-        elif key in self.of_topic:
-            places = self.of_topic[key]
-        else:
-            places = range(len(self.said))
-        return [self.said[at] for at in places]
-
-
-def read(comment: str, database: Database) -> Read:
-    """The language and feeling of a comment, guessed; no feeling where that guess is switched off."""
-    words = comment.strip()
-    if not words:
-        return Read("", ("", 0.0))
-    is_asked = database.read_now(preferences.shown, "sentiment")
-    return Read(texts.language(words), felt(words) if is_asked else ("", 0.0))
-
-
-def felt(words: str) -> tuple[str, float]:
-    """The feeling of a comment and how sure that is; ("", 0) where the model is damaged."""
-    from classifiers import Refused, sentiment
-
-    try:
-        found = sentiment.of(words, comment=True)
-    except Refused:  # said in the log when the desk started
-        return "", 0.0
-    return found.label, found.confidence
 
 
 def marks(db: Session, interval: Interval, *, part: Part = EVERYTHING) -> Marks:
@@ -349,39 +231,6 @@ def every(
             below = found[-1].at, found[-1].number
 
 
-def analyse(
-    now: Sequence[Said],
-    before: Sequence[Said],
-    asked: Mapping[str, topics.Sought],
-) -> Analysis:
-    """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`.
-
-    A change of a topic's share, and lower satisfaction of who writes of it, count where Dunning's G² stays below 5 % of
-    false ones over all topics together (Benjamini and Hochberg 1995).
-    """
-    from classifiers.vectors import japanese
-
-    vectors = japanese()
-    of_topic, heard = _by_topic(now, asked)
-    earlier, heard_before = _by_topic(before, asked)
-    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard)
-    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before)
-    found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
-    covered = {at for places in of_topic.values() for at in places}
-    return Analysis(
-        said=now, count_before=len(before), is_cut=_is_cut(now), glad=_felt(now, "positive"),
-        angry=_felt(now, "negative"), matters=_matters(now, before, asked, of_topic, earlier),
-        none=len(now) - len(covered),
-        groups=[_group(number, group, now) for number, group in enumerate(found)],
-        words=[
-            drift.compare(language, [each for each in read_before if each.language == language],
-                          [each for each in read_now if each.language == language])
-            for language in ("ja", "en")
-        ],
-        of_topic=of_topic, of_group={number: group.texts for number, group in enumerate(found)},
-    )  # fmt: skip
-
-
 def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
     rest = iter(said)
@@ -396,48 +245,6 @@ def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[
 def masked(said: Said) -> str:
     """A text without the names and numbers in it."""
     return themes.masked(said.text, [said.name])
-
-
-def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent, now: datetime) -> tuple[int, int]:
-    """Keep comments that were gathered elsewhere: how many were new, and how many were here already.
-
-    A row has "comment" and perhaps "score" (1 to 5), "at" (ISO 8601) and "customer_id"; what it says makes it the same
-    row again. Raises `Invalid("import_line", line=...)` for one that cannot be read, and keeps nothing then.
-    """
-    import hashlib
-    import json
-
-    fresh: dict[str, Answer] = {}
-    seen = 0
-    for number, row in enumerate(rows, 2):
-        if number > IMPORT_MOST + 1:
-            raise Invalid("import_too_long", field="file")
-        comment = (row.get("comment") or "").replace("\x00", "").strip()[: surveys.COMMENT_MAX]
-        score, at = _score(row.get("score") or "", number), _time(row.get("at") or "", number, now)
-        if not comment and score is None:
-            continue
-        seen += 1
-        told = json.dumps([comment, score, row.get("at") or ""], ensure_ascii=False)
-        key = hashlib.sha256(told.encode()).hexdigest()
-        feeling = felt(comment) if comment and key not in fresh else ("", 0.0)
-        fresh.setdefault(key, Answer(
-            source=AnswerSource.IMPORT, external_id=key, scale=Scale.STARS, score=score, comment=comment,
-            language=texts.language(comment) if comment else "", sentiment=feeling[0], sentiment_confidence=feeling[1],
-            at=at, changed_at=now,
-        ))  # fmt: skip
-    here: set[str] = set()
-    keys = list(fresh)
-    for begin in range(0, len(keys), 500):
-        known = sa.select(col(Answer.external_id)).where(
-            col(Answer.source) == AnswerSource.IMPORT, col(Answer.external_id).in_(keys[begin : begin + 500])
-        )
-        here.update(db.scalars(known))
-    new = [row for key, row in fresh.items() if key not in here]
-    db.add_all(new)
-    db.flush()
-    if new:
-        emit(db, FeedbackGiven(answer_id=new[0].id or 0, by_id=by.id, at=now))
-    return len(new), seen - len(new)
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
@@ -512,110 +319,3 @@ def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[b
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
-
-
-# --- counting --------------------------------------------------------------------------------------------------------
-
-
-def _by_topic(
-    said: Sequence[Said], asked: Mapping[str, topics.Sought]
-) -> "tuple[dict[str, list[int]], list[Words | None]]":
-    """The places of each topic's texts, and the words of those texts that had to be read for it."""
-    places: dict[str, list[int]] = {key: [] for key in asked}
-    about, heard = topics.read([each.text for each in said], asked, words=True)
-    for at, keys in enumerate(about):
-        for key in keys:
-            places[key].append(at)
-    return places, heard
-
-
-def _matters(
-    now: Sequence[Said],
-    before: Sequence[Said],
-    asked: Mapping[str, topics.Sought],
-    of_topic: Mapping[str, Sequence[int]],
-    earlier: Mapping[str, Sequence[int]],
-) -> list[Matter]:
-    changes, drivers = {}, {}
-    marked = [each.is_satisfied for each in now]
-    for key in asked:
-        changes[key] = drift.p_of(len(earlier[key]), len(before), len(of_topic[key]), len(now)) \
-            if now and before and len(of_topic[key]) + len(earlier[key]) >= LEAST else 1.0  # fmt: skip
-        held = set(of_topic[key])
-        ours = Share(sum(1 for at in held if marked[at]), sum(1 for at in held if marked[at] is not None))
-        rest = Share(
-            sum(1 for at, mark in enumerate(marked) if mark and at not in held),
-            sum(1 for at, mark in enumerate(marked) if mark is not None and at not in held),
-        )
-        p = drift.p_of(rest.held, rest.of, ours.held, ours.of) if min(ours.of, rest.of) >= LEAST else 1.0
-        drivers[key] = ours, rest, p
-    sure, lower = _sure(changes), _sure({key: p for key, (_, _, p) in drivers.items()})
-    found = []
-    for key, each in asked.items():
-        places = of_topic[key]
-        if len(places) < LEAST:
-            continue
-        ours, rest, p = drivers[key]
-        of = [now[at] for at in places]
-        found.append(Matter(
-            key, each.name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key],
-            key in sure, _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
-            key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, each.words),
-        ))  # fmt: skip
-    return sorted(found, key=lambda matter: (-matter.now.held, matter.key))
-
-
-def _sure(p: Mapping[str, float]) -> set[str]:
-    """Those that pass together, after Benjamini and Hochberg."""
-    ranked = sorted(p.items(), key=lambda item: item[1])
-    passed = [rank for rank, (_, value) in enumerate(ranked, 1) if value <= SURE * rank / len(ranked)]
-    return {key for key, _ in ranked[: max(passed, default=0)]}
-
-
-def _group(number: int, group: themes.Group, now: Sequence[Said]) -> Found:
-    of = [now[at] for at in group.texts]
-    return Found(number, group.language, group.words, len(of), _felt(of, "positive"), _felt(of, "negative"),
-                 _quotes(of, group.words))  # fmt: skip
-
-
-def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
-    """Some that stand for the others: short enough to read, with the topic's words, of each feeling in turn."""
-    fits = [each for each in of if QUOTE[0] <= len(each.text.strip()) <= QUOTE[1]] or list(of)
-    fits = sorted(fits, key=lambda each: (abs(len(each.text) - LENGTH), each.at))[:LOOKED_AT]
-    loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - LENGTH), each.at))
-    chosen: list[Said] = []
-    for feeling in ("negative", "positive", "neutral", ""):
-        chosen += [each for each in loud if each.sentiment == feeling and each not in chosen][:1]
-    chosen += [each for each in loud if each not in chosen]
-    return tuple(
-        Quote(themes.masked(each.text.strip()[: QUOTE[1] * 2], [each.name]), each.sentiment, each.score, each.scale,
-              each.ticket_id, each.at)
-        for each in chosen[:SHOWN]
-    )  # fmt: skip
-
-
-def _felt(said: Iterable[Said], feeling: str) -> int:
-    return sum(1 for each in said if each.sentiment == feeling)
-
-
-def _is_cut(said: Sequence[Said]) -> bool:
-    return max(Counter(each.source for each in said).values(), default=0) >= MOST
-
-
-def _score(typed: str, line: int) -> int | None:
-    typed = themes.folded(typed).strip()
-    if not typed:
-        return None
-    if typed not in ("1", "2", "3", "4", "5"):
-        raise Invalid("import_line", field="file", line=line)
-    return int(typed)
-
-
-def _time(typed: str, line: int, now: datetime) -> datetime:
-    if not typed.strip():
-        return now
-    try:
-        at = datetime.fromisoformat(typed.strip())
-    except ValueError as error:
-        raise Invalid("import_line", field="file", line=line) from error
-    return (at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).astimezone(now.tzinfo)

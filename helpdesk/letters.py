@@ -4,6 +4,7 @@ The idea: what the desk is to read is made of bytes, by the standard library's o
 way mail programs in the field do. Nothing here touches the desk; the bytes go in by the same door as everybody's.
 """
 
+import csv
 import struct
 import tomllib
 import zlib
@@ -179,3 +180,9 @@ def _page() -> bytes:
 
 
 _FILES: dict[str, Callable[[], bytes]] = {"png": _picture, "pdf": _page}
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """The rows of one of the sample's tables."""
+    with (FOLDER / name).open(encoding="utf-8", newline="") as source:
+        return list(csv.DictReader(source))

@@ -6,24 +6,21 @@ same file again changes nothing, and one line that cannot be lets nothing happen
 they are.
 """
 
-import csv
-import io
 import re
 import secrets
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlmodel import Session
 
-from helpdesk import agents, invitations, queues
+from helpdesk import agents, imports, invitations, queues
 from helpdesk.errors import Invalid
+from helpdesk.imports import plain
 from models import Agent, Queue, Role
 
-MOST = 2_000
-BYTES_MAX = 1_000_000
 COLUMNS = ("name", "reading", "email", "role", "languages", "queues", "level", "phone", "extension")
 HEADS = {
     "name": ("name", "氏名", "名前"), "reading": ("reading", "ふりがな", "フリガナ", "よみ"),
@@ -33,7 +30,7 @@ HEADS = {
     "queues": ("queues", "担当キュー", "queue", "キュー"), "level": ("turn", "呼出順", "level", "順番", "レベル"),
     "phone": ("phone", "電話番号", "phone number"), "extension": ("extension", "内線", "内線番号"),
 }  # fmt: skip
-_MEANT = {unicodedata.normalize("NFKC", head).casefold(): name for name, heads in HEADS.items() for head in heads}
+WANTED: Final = imports.Wanted(HEADS, (("name",), ("email",)), "roster_columns", rows_max=2_000, bytes_max=1_000_000)
 _ROLES = {"agent": Role.AGENT, "オペレーター": Role.AGENT, "担当者": Role.AGENT, "supervisor": Role.SUPERVISOR,
           "管理者": Role.SUPERVISOR}  # fmt: skip
 _LANGUAGES = {"ja": "ja", "japanese": "ja", "日本語": "ja", "en": "en", "english": "en", "英語": "en"}
@@ -55,46 +52,18 @@ class Line:
     wanted: dict[str, Any] = field(default_factory=dict)
 
 
-def text_of(raw: bytes) -> str:
-    """A file's text: UTF-8, or the Japanese code page that Excel writes. Raises `Invalid` with field "file"."""
-    if not raw.strip():
-        raise Invalid("import_empty", field="file")
-    if len(raw) > BYTES_MAX:
-        raise Invalid("import_too_large", field="file")
-    for charset in ("utf-8-sig", "cp932"):
-        try:
-            return raw.decode(charset).replace("\x00", "")
-        except UnicodeDecodeError:
-            continue
-    raise Invalid("import_charset", field="file")
-
-
 def read(db: Session, text: str, *, by: Agent) -> list[Line]:
-    """What each line of the file would do. Raises `Invalid` with field "file" where it is no table of agents."""
-    reader = csv.DictReader(io.StringIO(text))
-    heads = {_MEANT.get(_plain(name or ""), ""): name for name in reader.fieldnames or ()}
-    if not {"name", "email"} <= heads.keys():
-        raise Invalid("roster_columns", field="file")
+    """What each line of the file would do. Raises `Invalid` as `imports.rows` does."""
     known = {queue.id or 0: queue for queue in queues.everyone(db)}
     lines: list[Line] = []
     seen: set[str] = set()
-    try:
-        for row in reader:
-            told = {name: unguarded((row.get(head) or "").strip()) for name, head in heads.items() if name}
-            if not any(told.values()):
-                continue
-            if len(lines) >= MOST:
-                raise Invalid("import_too_large", field="file")
-            line = _line(db, reader.line_num, told, known, by)
-            if line.email and line.email in seen:
-                line.errors.append(("email", "roster_twice", line.email))
-            seen.add(line.email)
-            line.what = "error" if line.errors else line.what
-            lines.append(line)
-    except csv.Error as error:
-        raise Invalid("roster_columns", field="file") from error
-    if not lines:
-        raise Invalid("import_empty", field="file")
+    for row in imports.rows(text, WANTED):
+        line = _line(db, row.number, row.cells, known, by)
+        if line.email and line.email in seen:
+            line.errors.append(("email", "roster_twice", line.email))
+        seen.add(line.email)
+        line.what = "error" if line.errors else line.what
+        lines.append(line)
     return lines
 
 
@@ -142,11 +111,11 @@ def _line(db: Session, number: int, told: Mapping[str, str], known: Mapping[int,
     if "extension" in told:
         wanted["extension"] = told["extension"].lower()
     if told.get("role"):
-        wanted["role"] = _ROLES.get(_plain(told["role"]))
+        wanted["role"] = _ROLES.get(plain(told["role"]))
         if wanted["role"] is None:
             line.errors.append(("role", "roster_role", told["role"]))
     if told.get("languages"):
-        spoken = [_LANGUAGES.get(_plain(each), "") for each in _parts(told["languages"])]
+        spoken = [_LANGUAGES.get(plain(each), "") for each in _parts(told["languages"])]
         wanted["languages"] = sorted(set(spoken), key=spoken.index)
         if "" in spoken:
             line.errors.append(("languages", "roster_language", told["languages"]))
@@ -170,17 +139,17 @@ def _line(db: Session, number: int, told: Mapping[str, str], known: Mapping[int,
 
 def _levels(told: Mapping[str, str], known: Mapping[int, Queue], line: Line) -> dict[int, int]:
     usual = unicodedata.normalize("NFKC", told.get("level", "")) or "1"
-    named = {_plain(name): queue_id for queue_id, queue in known.items()
+    named = {plain(name): queue_id for queue_id, queue in known.items()
              for name in (queue.slug, queue.name, queue.name_en)}  # fmt: skip
     levels: dict[int, int] = {}
     parts: list[str] = []
     for whole in re.split("[、，,;；/／\n]", told["queues"]):  # a name of a queue may hold a space
         name, level = _turn(whole)
-        is_one = _plain(name) in named and " " not in level.strip()
+        is_one = plain(name) in named and " " not in level.strip()
         parts += [whole] if is_one else whole.split()
     for part in parts:
         name, level = _turn(part)
-        queue_id, turn = named.get(_plain(name)), level.strip() or usual
+        queue_id, turn = named.get(plain(name)), level.strip() or usual
         if queue_id is None:
             line.errors.append(("queues", "roster_queue", name.strip()))
         elif not (turn.isdecimal() and 1 <= int(turn) <= 9):
@@ -215,12 +184,3 @@ def _as_written(
 def _parts(text: str) -> Sequence[str]:
     """What stands between spaces, commas and their Japanese kin."""
     return re.split(r"[\s、，,;；/／]+", text.strip())
-
-
-def unguarded(text: str) -> str:
-    """Without the sign that keeps a spreadsheet from taking "+81..." for a sum, see helpdesk/reporting/files.py."""
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold()

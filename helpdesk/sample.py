@@ -4,12 +4,12 @@ The idea: nobody writes its rows. Its customers' mails are built as bytes and re
 by a telephone system, its agents use the desk's own verbs, all in the order of time. So every ticket has a real
 history, every decision of the classifier a real reason, and whatever the desk learns to do the sample does too.
 
-The people and their words are in `helpdesk/sample/`: `customers.csv`, `products.csv`, `lots.csv`, `past.toml` and
-`open.toml`. A story there is one ticket: who writes (or calls), how long ago, and what follows after which time. The
-blankets of lot EB1-2610C get too hot, which nobody tells the desk: it finds that out by itself.
+The people and their words are in `helpdesk/sample/`: `customers.csv`, `products.csv`, `lots.csv`, `past.toml`,
+`returns.toml` and `open.toml`; what they say when asked is told by helpdesk/sample_opinions.py. A story there is one
+ticket: who writes (or calls), how long ago, and what follows after which time. The blankets of lot EB1-2610C get too
+hot, which nobody tells the desk: it finds that out by itself.
 """
 
-import csv
 import hashlib
 import heapq
 import re
@@ -33,9 +33,9 @@ from helpdesk import (
     checklist_templates,
     checklists,
     dashboards,
-    feedback,
     fields,
     hours,
+    imports,
     impressions,
     inbox,
     macros,
@@ -44,6 +44,7 @@ from helpdesk import (
     queues,
     returns,
     routing,
+    sample_opinions,
     saved_views,
     settings_history,
     shifts,
@@ -53,9 +54,9 @@ from helpdesk import (
     watchers,
 )
 from helpdesk.customers import contact_points, records
-from helpdesk.events import FeedbackGiven, MessageSent, emit
+from helpdesk.events import MessageSent, emit
 from helpdesk.filters import Filter
-from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped
+from helpdesk.letters import FOLDER, Letter, build, file, quoted, shipped, table
 from helpdesk.mail import attachments, compose, receive, threads
 from helpdesk.products import catalogue
 from helpdesk.reviews import drawing
@@ -64,10 +65,6 @@ from helpdesk.rules import making
 from helpdesk.settings import Settings
 from models import (
     Agent,
-    Answer,
-    AnswerSource,
-    Ask,
-    AskState,
     Call,
     CannedReply,
     Customer,
@@ -87,7 +84,6 @@ from models import (
     ReviewPick,
     Role,
     SettingChange,
-    Survey,
     Ticket,
     TicketState,
 )
@@ -215,11 +211,13 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     if db.exec(select(Agent.id).limit(1)).first() is not None:
         return
     stage = _set_up(db, now=now, settings=settings)
-    stories = [_story(stage, each) for name in ("past", "open") for each in _told(name)]
+    stories = [_story(stage, each) for name in ("past", "returns", "open") for each in _told(name)]
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
-    others = [_opinions(stage), _review(stage), _settings(stage), _broken_mail(stage), _this_morning(stage)]
-    _play([*stories, *days_off, *others], until=now)
+    opinions = [sample_opinions.after_tickets(stage), sample_opinions.to_a_list(stage)]
+    others = [_review(stage), _settings(stage), _broken_mail(stage), _this_morning(stage)]
+    _play([*stories, *days_off, *opinions, *others], until=now)
+    sample_opinions.gathered_elsewhere(stage)
     _work_on(stage)
     _lay_down_rules(stage)
     _compose_dashboard(stage)
@@ -248,7 +246,7 @@ _AT_WORK = {  # key: what the agent does now, why, and since how many minutes
 
 
 @dataclass(slots=True)
-class _Stage:
+class Stage:
     """Everybody and everything a story needs."""
 
     db: Session
@@ -268,7 +266,7 @@ class _Stage:
 _TO_DO = ("型番を確認する", "写真をもらう", "部品の在庫を調べる")
 
 
-def _work_on(stage: _Stage) -> None:
+def _work_on(stage: Stage) -> None:
     """What agents have said of a few open tickets besides answering them."""
     db, by, now = stage.db, stage.staff["sato"], stage.now  # after all that was told
     serial = fields.Form(name="製造番号", name_en="Serial number", key="serial", hint="本体の裏のラベル")
@@ -293,8 +291,8 @@ def _work_on(stage: _Stage) -> None:
         watchers.watch(db, ticket, by, by=by, now=now)
 
 
-def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
-    stage = _Stage(db, settings, now, ZoneInfo(settings.timezone), registry.shipped(), impressions.ready())
+def _set_up(db: Session, *, now: datetime, settings: Settings) -> Stage:
+    stage = Stage(db, settings, now, ZoneInfo(settings.timezone), registry.shipped(), impressions.ready())
     founded = now - timedelta(days=430)
     for queue in queues.make_defaults(db):
         stage.lines[queue.slug] = queue
@@ -323,7 +321,7 @@ def _set_up(db: Session, *, now: datetime, settings: Settings) -> _Stage:
     return stage
 
 
-def _promise(stage: _Stage, founded: datetime) -> None:
+def _promise(stage: Stage, founded: datetime) -> None:
     """The office's hours, and by when customers have an answer."""
     week, by = dict.fromkeys(hours.WEEK[:5], "9:00-18:00"), stage.staff["sato"]
     office = hours.save(
@@ -337,12 +335,13 @@ def _promise(stage: _Stage, founded: datetime) -> None:
     policies.save(stage.db, None, form, by=by, now=founded)
 
 
-def _register_customers(stage: _Stage, founded: datetime) -> None:
-    prices = {row["code"]: row for row in _rows("products.csv")}
+def _register_customers(stage: Stage, founded: datetime) -> None:
+    prices = {row["code"]: row for row in table("products.csv")}
     listed = [{"code": each["code"], "name": each["ja"], "name_en": each["en"]} for each in prices.values()]
-    for rows in (listed, _rows("lots.csv")):
-        catalogue.bring_in(stage.db, rows, by=stage.staff["sato"], now=founded)
-    rows = _rows("customers.csv")
+    for told in (listed, table("lots.csv")):
+        lines = [imports.Row(number, cells) for number, cells in enumerate(told, 2)]
+        catalogue.bring_in(stage.db, lines, by=stage.staff["sato"], now=founded)
+    rows = table("customers.csv")
     points = {row["key"]: (_labeled(row["phones"]), row["addresses"].split(";")) for row in rows}
     shared = Counter(each for phones, addresses in points.values() for each in (*phones, *addresses))
     for row in rows:
@@ -365,7 +364,7 @@ def _register_customers(stage: _Stage, founded: datetime) -> None:
         stage.orders[row["key"]] = _buy(stage, customer, row["bought"], prices)
 
 
-def _prepare_words(stage: _Stage) -> None:
+def _prepare_words(stage: Stage) -> None:
     """The canned replies a supervisor has written, some of them long since in use."""
     with (FOLDER / "canned.toml").open("rb") as source:
         told = tomllib.load(source)["reply"]
@@ -383,7 +382,7 @@ def _prepare_words(stage: _Stage) -> None:
         made.uses, made.last_used_at = uses, stage.now - timedelta(days=row["last"], hours=3) if uses else None
 
 
-def _lay_down_rules(stage: _Stage) -> None:
+def _lay_down_rules(stage: Stage) -> None:
     """What the desk does by itself from now on, what still waits to be tried, and what agents do in one step."""
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     listed = "\n".join(("購入日と保証期間を確認", "集荷を手配", "届いた品物を確認", "返金または交換品を発送"))
@@ -426,7 +425,7 @@ _MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
 """Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
 
 
-def _compose_dashboard(stage: _Stage) -> None:
+def _compose_dashboard(stage: Stage) -> None:
     """What the supervisor looks at every morning, and everybody may."""
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     board = dashboards.make(stage.db, name="朝の確認", audience="everybody", **told)
@@ -443,7 +442,7 @@ _SHIFTS: Final = {
 """Who works from when to when, and on which days of the week from Monday; the afternoon of Friday has gaps."""
 
 
-def _plan_shifts(stage: _Stage) -> None:
+def _plan_shifts(stage: Stage) -> None:
     """Who is there this week and in the next two, and that some queues are never to be left alone."""
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     first = staffing.mondays(stage.now, stage.settings.timezone)[0]
@@ -461,7 +460,7 @@ def _labeled(phones: str) -> dict[str, str]:
     return {contact_points.to_e164(number): label for label, number in pairs}
 
 
-def _buy(stage: _Stage, customer: Customer, bought: str, products: dict[str, dict[str, str]]) -> dict[str, str]:
+def _buy(stage: Stage, customer: Customer, bought: str, products: dict[str, dict[str, str]]) -> dict[str, str]:
     """ "rc55-9 fl6x2-5" is one RC-55 nine days ago and two packs of filters five days ago; "!" behind: returned."""
     orders = {}
     for number, each in enumerate(bought.split(), 1):
@@ -483,11 +482,6 @@ def _buy(stage: _Stage, customer: Customer, bought: str, products: dict[str, dic
             )
         )
     return orders
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    with (FOLDER / name).open(encoding="utf-8", newline="") as source:
-        return list(csv.DictReader(source))
 
 
 def _told(name: str) -> list[dict[str, Any]]:
@@ -513,7 +507,7 @@ def _play(acts: list[_Act], *, until: datetime) -> None:
             heapq.heappush(waiting, (then, number, act))
 
 
-def _story(stage: _Stage, told: dict[str, Any]) -> _Act:
+def _story(stage: Stage, told: dict[str, Any]) -> _Act:
     """One ticket, from its first mail or ring to whatever came last."""
     at = _when(stage, told["ago"])
     queue = told.get("queue") or told.get("call") or told["to"]
@@ -536,7 +530,7 @@ def _story(stage: _Stage, told: dict[str, Any]) -> _Act:
             wanted = _work(stage, ticket, wanted, step, at)
 
 
-def _work(stage: _Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: datetime) -> str:
+def _work(stage: Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: datetime) -> str:
     """What an agent does with a ticket in one sitting. Returns the slug of the queue it belongs to now."""
     db, by = stage.db, stage.staff[step["by"]]
     _put_right(stage, ticket, stage.lines[wanted], by, at)
@@ -556,7 +550,7 @@ def _work(stage: _Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: 
     return wanted
 
 
-def _send_back(stage: _Stage, ticket: Ticket, told: list[str], by: Agent, at: datetime) -> None:
+def _send_back(stage: Stage, ticket: Ticket, told: list[str], by: Agent, at: datetime) -> None:
     """A product, the reason and its lot: it is to come back. One word: how it went on."""
     db = stage.db
     if len(told) == 1:
@@ -572,7 +566,7 @@ def _send_back(stage: _Stage, ticket: Ticket, told: list[str], by: Agent, at: da
     returns.ask(db, ticket, item=item, product=names[0], lot=lot, reason_id=reason or 0, by=by, now=at)
 
 
-def _put_right(stage: _Stage, ticket: Ticket, wanted: Queue, by: Agent, at: datetime) -> None:
+def _put_right(stage: Stage, ticket: Ticket, wanted: Queue, by: Agent, at: datetime) -> None:
     """The first to look moves a ticket that the classifier left in triage, or got wrong."""
     if ticket.queue_id == wanted.id:
         return
@@ -580,14 +574,14 @@ def _put_right(stage: _Stage, ticket: Ticket, wanted: Queue, by: Agent, at: date
     routing.move(stage.db, ticket, wanted, by=mover, now=at)
 
 
-def _broken_mail(stage: _Stage) -> _Act:
+def _broken_mail(stage: Stage) -> _Act:
     """Something nobody can read, for the supervisor's page."""
     at = stage.now - timedelta(hours=16)
     yield at
     _arrive(stage, LETTERS["unreadable"].build(to=stage.settings.mail_from, now=at), stage.settings.mail_from, "", at)
 
 
-def _evening(stage: _Stage, days: int) -> _Act:
+def _evening(stage: Stage, days: int) -> _Act:
     """Whoever worked that day goes home."""
     at = _when(stage, f"{days}d 19:30")
     yield at
@@ -595,61 +589,6 @@ def _evening(stage: _Stage, days: int) -> _Act:
         state = agents.state_of(stage.db, agent.id or 0)
         if state and state.state != Presence.OFFLINE:
             agents.set_state(stage.db, agent.id or 0, Presence.OFFLINE, now=at)
-
-
-def _opinions(stage: _Stage) -> _Act:
-    """Every evening at half past eight: what customers answered whose tickets were resolved since the evening before.
-    From now on the survey asks by itself."""
-    db, since = stage.db, stage.now - timedelta(days=61)
-    survey = Survey(name="解決後のアンケート", created_at=since, changed_at=since)
-    db.add(survey)
-    db.flush()
-    said: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in _rows("answers.csv"):
-        said.setdefault((row["queue"], row["language"]), []).append(row)
-    slugs = {queue.id: slug for slug, queue in stage.lines.items()}
-    for days in range(60, 0, -1):
-        day = (stage.now - timedelta(days=days)).astimezone(stage.zone)
-        at = day.replace(hour=20, minute=30, second=0, microsecond=0).astimezone(stage.now.tzinfo)
-        yield at
-        solved = select(Ticket).where(
-            Ticket.state == TicketState.RESOLVED, col(Ticket.resolved_at) >= since, col(Ticket.resolved_at) < at
-        )
-        for ticket in db.exec(solved.order_by(col(Ticket.id))).all():
-            left = said.get((slugs[ticket.queue_id], ticket.language), [])
-            answers = bool(left) and (ticket.id or 0) % 5 < 3  # most do not
-            _ask(stage, survey, ticket, left.pop(0) if answers else None, at)
-        since = at
-    survey.is_active = True
-
-
-def _ask(stage: _Stage, survey: Survey, ticket: Ticket, row: dict[str, str] | None, at: datetime) -> None:
-    known = select(Ask.id).where(Ask.survey_id == survey.id, Ask.about == f"ticket:{ticket.id}")
-    if stage.db.exec(known).first() is not None:
-        return
-    assert survey.id is not None
-    ask = Ask(
-        survey_id=survey.id, about=f"ticket:{ticket.id}", ticket_id=ticket.id, customer_id=ticket.customer_id,
-        queue_id=ticket.queue_id, agent_id=ticket.assignee_id, language=ticket.language, created_at=at, sent_at=at,
-        state=AskState.ANSWERED if row else AskState.SENT,
-    )  # fmt: skip
-    stage.db.add(ask)
-    stage.db.flush()
-    if row:
-        _answer(stage, ask, row, at)
-
-
-def _answer(stage: _Stage, ask: Ask, row: dict[str, str], at: datetime) -> None:
-    felt = feedback.felt(row["comment"]) if row["comment"] else ("", 0.0)
-    given = Answer(
-        source=AnswerSource.PAGE, external_id=str(ask.id), survey_id=ask.survey_id, ticket_id=ask.ticket_id,
-        customer_id=ask.customer_id, queue_id=ask.queue_id, agent_id=ask.agent_id, score=int(row["score"]),
-        comment=row["comment"], language=row["language"] if row["comment"] else "", sentiment=felt[0],
-        sentiment_confidence=felt[1], at=at, changed_at=at,
-    )  # fmt: skip
-    stage.db.add(given)
-    stage.db.flush()
-    emit(stage.db, FeedbackGiven(ticket_id=ask.ticket_id, queue_id=ask.queue_id, answer_id=given.id or 0, at=at))
 
 
 _REMARKS = {
@@ -660,7 +599,7 @@ _REMARKS = {
 }  # fmt: skip
 
 
-def _review(stage: _Stage) -> _Act:
+def _review(stage: Stage) -> _Act:
     """On Monday mornings two tickets of everybody are drawn from the week before, and the supervisor has read those of
     all weeks but the last."""
     db, by, monday = stage.db, stage.staff["sato"], drawing.last_week(stage.now, stage.settings.timezone)
@@ -684,7 +623,7 @@ def _points(pick: ReviewPick, number: int) -> int:
     return 5 if luck >= 60 else 4 if luck >= 20 else 3 if luck >= 5 else 2
 
 
-def _settings(stage: _Stage) -> _Act:
+def _settings(stage: Stage) -> _Act:
     """What the supervisor set otherwise since, and once thought better of: the history has something to show."""
     returns, billing, region = stage.lines["returns"], stage.lines["billing"], stage.settings.region
     yield (at := _when(stage, "33d 10:12"))
@@ -697,7 +636,7 @@ def _settings(stage: _Stage) -> _Act:
     settings_history.take_back(stage.db, hasty, by=stage.staff["sato"], now=at)
 
 
-def _set(stage: _Stage, at: datetime, verb: Callable[..., None], *what: Any, **told: Any) -> SettingChange:
+def _set(stage: Stage, at: datetime, verb: Callable[..., None], *what: Any, **told: Any) -> SettingChange:
     """One change of settings in the supervisor's name. What changed before it belongs to the desk's founding."""
     by = stage.staff["sato"]
     settings_history.keep(stage.db, by_id=None, now=at)
@@ -707,7 +646,7 @@ def _set(stage: _Stage, at: datetime, verb: Callable[..., None], *what: Any, **t
     return change
 
 
-def _this_morning(stage: _Stage) -> _Act:
+def _this_morning(stage: Stage) -> _Act:
     """What everybody is doing when the visitor comes in."""
     for key, (state, reason, minutes) in sorted(_AT_WORK.items(), key=lambda each: -each[1][2]):
         at = stage.now - timedelta(minutes=minutes)
@@ -718,7 +657,7 @@ def _this_morning(stage: _Stage) -> _Act:
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
-def _ring(stage: _Stage, told: dict[str, Any], at: datetime) -> Call:
+def _ring(stage: Stage, told: dict[str, Any], at: datetime) -> Call:
     number = stage.phones[told["who"]] if "who" in told else told["caller"]
     key = "CA" + hashlib.md5(f"{number} {told['ago']}".encode(), usedforsecurity=False).hexdigest()
     slug = "tech_support" if told["call"] == "tech" else told["call"]
@@ -736,7 +675,7 @@ def _ring(stage: _Stage, told: dict[str, Any], at: datetime) -> Call:
     )
 
 
-def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
+def _talk(stage: Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
     """The agent answers, talks, and writes down what it was about. Ends with the time of that."""
     db, by, note = stage.db, stage.staff[told["by"]], told["note"].strip()
     at += timedelta(seconds=told["wait"])
@@ -758,14 +697,14 @@ def _talk(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Gene
     return at
 
 
-def _give_up(stage: _Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
+def _give_up(stage: Stage, told: dict[str, Any], call: Call, at: datetime) -> Generator[datetime, None, datetime]:
     at += timedelta(seconds=told["wait"])
     yield at
     _tell(stage, call.call_key, "hangup", at, cause="cancel")
     return at
 
 
-def _tell(stage: _Stage, key: str, kind: Kind, at: datetime, **facts: Any) -> Call:
+def _tell(stage: Stage, key: str, kind: Kind, at: datetime, **facts: Any) -> Call:
     """What the telephone system says of a call."""
     event = CallEvent(source="twilio", call_id=key, leg_id=key, kind=kind, event_id=f"{key}:{kind}", at=at, **facts)
     settings = stage.settings
@@ -775,7 +714,7 @@ def _tell(stage: _Stage, key: str, kind: Kind, at: datetime, **facts: Any) -> Ca
 # --- mails -----------------------------------------------------------------------------------------------------------
 
 
-def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, ticket: Ticket | None = None) -> int | None:
+def _write(stage: Stage, told: dict[str, Any], text: str, at: datetime, *, ticket: Ticket | None = None) -> int | None:
     """A customer's mail, the first of a ticket or an answer in it. Returns the ticket's id."""
     key = told.get("who", "")
     customer = stage.customers.get(key)
@@ -810,7 +749,7 @@ def _write(stage: _Stage, told: dict[str, Any], text: str, at: datetime, *, tick
     return _arrive(stage, raw, to, tag, at)
 
 
-def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
+def _arrive(stage: Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | None:
     envelope = {"recipients": [to], "tag": tag, "peer": ""}
     inbound_id, _ = inbox.keep(stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at)
     folder = stage.settings.data / "attachments"
@@ -818,7 +757,7 @@ def _arrive(stage: _Stage, raw: bytes, to: str, tag: str, at: datetime) -> int |
     return receive.take(stage.db, inbound_id, mail, settings=stage.settings, now=at)
 
 
-def _reply(stage: _Stage, ticket: Ticket, text: str, by: Agent, at: datetime) -> None:
+def _reply(stage: Stage, ticket: Ticket, text: str, by: Agent, at: datetime) -> None:
     """What an agent wrote then, written down as sent: `outgoing.reply` would put it on its way now."""
     assert ticket.id is not None
     db = stage.db
@@ -865,7 +804,7 @@ def _last_sent(db: Session, ticket: Ticket) -> Message | None:
 # --- words and times -------------------------------------------------------------------------------------------------
 
 
-def _dressed(stage: _Stage, ticket: Ticket, text: str, by: Agent) -> str:
+def _dressed(stage: Stage, ticket: Ticket, text: str, by: Agent) -> str:
     """An agent's words between the customer's name and the good wishes."""
     customer = stage.db.get(Customer, ticket.customer_id) if ticket.customer_id else None
     name = customer.name if customer else ""
@@ -890,7 +829,7 @@ def _signed(by: Agent, language: str) -> str:
     return by.reading.split()[-1] if by.name.isascii() else by.name.split()[0]
 
 
-def _card(stage: _Stage, key: str) -> str:
+def _card(stage: Stage, key: str) -> str:
     """Who writes for a company signs with it."""
     customer = stage.customers.get(key)
     if customer is None or not customer.company:
@@ -899,7 +838,7 @@ def _card(stage: _Stage, key: str) -> str:
     return f"\n-- \n{customer.company}\n{customer.name}\nTEL {phone}\n{stage.addresses[key]}\n"
 
 
-def _filled(stage: _Stage, text: str, at: datetime, *, key: str = "") -> str:
+def _filled(stage: Stage, text: str, at: datetime, *, key: str = "") -> str:
     """{order:rc55} becomes that order's number, {date:-3} the date three days before."""
 
     def order(found: re.Match[str]) -> str:
@@ -912,7 +851,7 @@ def _filled(stage: _Stage, text: str, at: datetime, *, key: str = "") -> str:
     return re.sub(r"\{date:(-?\d+)\}", date, re.sub(r"\{order:(\w+)\}", order, text)).strip()
 
 
-def _when(stage: _Stage, ago: str) -> datetime:
+def _when(stage: Stage, ago: str) -> datetime:
     """ "95m" and "3h" before now; "12d 09:42" at that hour of the desk's day, twelve days before today."""
     days, _, clock = ago.partition(" ")
     if not clock:

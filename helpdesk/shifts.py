@@ -7,11 +7,8 @@ in one place at a time, and what would overlap is left out by a copy and refused
 Times are those of the clock on the desk's wall. A shift that ends after midnight belongs to the day it begins on.
 """
 
-import csv
-import io
 import re
 import secrets
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -20,15 +17,13 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, hours, queues
+from helpdesk import agents, hours, imports, queues
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import ShiftsChanged, emit
-from helpdesk.rosters import unguarded
+from helpdesk.imports import plain
 from models import Agent, Membership, Queue, Shift, ShiftQueue
 
 DAY: Final = 1440
-MOST: Final = 2_000
-"""Lines of a file."""
 KEPT: Final = timedelta(days=30)
 """How long what was taken away can be brought back."""
 COLUMNS: Final = ("email", "day", "hours", "queues")
@@ -38,7 +33,8 @@ HEADS: Final[Mapping[str, tuple[str, ...]]] = {
     "hours": ("hours", "時間", "勤務時間", "time", "from-to"),
     "queues": ("queues", "担当キュー", "queue", "キュー"),
 }
-_MEANT = {unicodedata.normalize("NFKC", head).casefold(): name for name, heads in HEADS.items() for head in heads}
+WANTED: Final = imports.Wanted(HEADS, (("email",), ("day",), ("hours",)), "shift_columns", rows_max=2_000,
+                               bytes_max=1_000_000)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ class Line:
     """One line of a file, `number` counted with the line of heads; `errors` are fields and codes with what was read."""
 
     number: int
-    told: dict[str, str]
+    told: Mapping[str, str]
     errors: list[tuple[str, str, str]] = field(default_factory=list)
     agent: Agent | None = None
     day: date | None = None
@@ -161,34 +157,18 @@ def copy_week(db: Session, source: date, target: date, *, by: Agent, now: dateti
     return (_done(db, act, "copied", by=by, now=now), count) if count else ("", 0)
 
 
-def read(db: Session, text: str) -> list[Line]:
-    """What the lines of a file say. Raises `Invalid` with field "file" where it is no table of shifts."""
-    reader = csv.DictReader(io.StringIO(text))
-    heads = {_MEANT.get(_plain(name or ""), ""): name for name in reader.fieldnames or ()}
-    if not {"email", "day", "hours"} <= heads.keys():
-        raise Invalid("shift_columns", field="file")
-    staff = {key: each for each in agents.everyone(db) if each.is_active for key in (each.email, _plain(each.name))}
-    known = {_plain(name): queue.id or 0 for queue in queues.everyone(db)
+def read(db: Session, raw: bytes) -> list[Line]:
+    """What the lines of a file say. Raises `Invalid` as `imports.rows_of` does."""
+    staff = {key: each for each in agents.everyone(db) if each.is_active for key in (each.email, plain(each.name))}
+    known = {plain(name): queue.id or 0 for queue in queues.everyone(db)
              for name in (queue.slug, queue.name, queue.name_en)}  # fmt: skip
-    lines: list[Line] = []
     planned: dict[int, list[tuple[int, int]]] = {}
-    try:
-        for row in reader:
-            told = {name: unguarded((row.get(head) or "").strip()) for name, head in heads.items() if name}
-            if any(told.values()):
-                if len(lines) >= MOST:
-                    raise Invalid("import_too_large", field="file")
-                lines.append(_line(db, reader.line_num, told, staff, known, planned))
-    except csv.Error as error:
-        raise Invalid("shift_columns", field="file") from error
-    if not lines:
-        raise Invalid("import_empty", field="file")
-    return lines
+    return [_line(db, row.number, row.cells, staff, known, planned) for row in imports.rows_of(raw, WANTED)]
 
 
-def take_in(db: Session, text: str, *, by: Agent, now: datetime) -> tuple[str, int, list[Line]]:
+def take_in(db: Session, raw: bytes, *, by: Agent, now: datetime) -> tuple[str, int, list[Line]]:
     """Plan all that a file says, or, where one line cannot be, nothing: the act, how many shifts, and the lines."""
-    lines = read(db, text)
+    lines = read(db, raw)
     if any(line.errors for line in lines):
         return "", 0, lines
     act, count = _act(), 0
@@ -217,14 +197,14 @@ def read_spans(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _line(db: Session, number: int, told: dict[str, str], staff: Mapping[str, Agent], known: Mapping[str, int],
+def _line(db: Session, number: int, told: Mapping[str, str], staff: Mapping[str, Agent], known: Mapping[str, int],
           planned: dict[int, list[tuple[int, int]]]) -> Line:  # fmt: skip
     line = Line(number, told)
-    line.agent = staff.get(told["email"].lower()) or staff.get(_plain(told["email"]))
+    line.agent = staff.get(told["email"].lower()) or staff.get(plain(told["email"]))
     if line.agent is None:
         line.errors.append(("email", "no_such_agent", told["email"]))
     try:
-        line.day = date.fromisoformat(re.sub("[/.]", "-", unicodedata.normalize("NFKC", told["day"])))
+        line.day = imports.day_of(told["day"])
     except ValueError:
         line.errors.append(("day", "shift_day", told["day"]))
     try:
@@ -234,7 +214,7 @@ def _line(db: Session, number: int, told: dict[str, str], staff: Mapping[str, Ag
     except Invalid as error:
         line.errors.append(("hours", error.code, told["hours"]))
     for name in re.split(r"[\s、，,;；/／]+", told.get("queues", "").strip()):
-        queue_id = known.get(_plain(name))
+        queue_id = known.get(plain(name))
         if name and queue_id is None:
             line.errors.append(("queues", "roster_queue", name))
         elif name and line.agent is not None and not agents.serves(db, line.agent, queue_id or 0):
@@ -298,10 +278,6 @@ def _meet(some: Iterable[tuple[int, int]], others: Sequence[tuple[int, int]]) ->
 
 def _act() -> str:
     return secrets.token_hex(8)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _clock(minutes: int) -> str:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, sms, surveys, unreachable
+from helpdesk import outgoing, sms, survey_words, unreachable
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Invalid
 from helpdesk.mail import dkim
@@ -70,8 +70,8 @@ def mail(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> tupl
         row.state, row.reason = AskState.LEFT_OUT, "opted_out"
         return None
     row.sent_at = now
-    told = surveys.links_of(row, survey, settings)
-    words = surveys.question(survey, None, row.language, desk=settings.name)
+    told = survey_words.links_of(row, survey, settings)
+    words = survey_words.question(survey, None, row.language, desk=settings.name)
     lines = [words, "", *(f"{label}: {address}" for label, address in told.scores), "", ": ".join(told.stop)]
     mail = EmailMessage(policy=SMTP.clone(max_line_length=78))
     mail["From"] = Address(settings.name, addr_spec=settings.mail_from)

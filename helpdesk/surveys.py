@@ -1,16 +1,11 @@
-"""Asking customers what they think of the answer they got, and hearing them.
+"""Asking customers what they think of the answer they got.
 
 The one idea: an ask is a row before anybody is asked. It is written with the fact that gave the reason, comes due as
 work of its own, and only then is decided whether this customer may be asked at all; who is left out, and why, stays to
-be seen. The address in the mail proves itself by a code made with the desk's key, so it stands nowhere in the database
-and no agent can read it off a ticket.
-
-Opening the address changes nothing: mail filters open every link. What was chosen is kept when the page posts it.
+be seen.
 """
 
-import hmac
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,16 +13,15 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, seals, sms, survey_questions, unreachable
+from helpdesk import outgoing, sms, survey_questions, survey_words, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CallEnded, FeedbackGiven, SurveyChanged, TicketResolved, emit
+from helpdesk.events import CallEnded, SurveyChanged, TicketResolved, emit
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import (
     Agent,
     Answer,
-    AnswerSource,
     Ask,
     AskedAfter,
     AskedBy,
@@ -49,45 +43,11 @@ from models import (
 )
 from models.database import hold_still
 
-SCORES: Final[Mapping[Scale, range]] = {Scale.STARS: range(1, 6), Scale.ELEVEN: range(11)}
 SATISFIED: Final = 4  # stars, from which a customer counts as satisfied
-OPEN_FOR: Final = timedelta(days=60)
-"""How long after it was sent an address can be answered."""
-COMMENT_MAX: Final = 5_000
 NAME_MAX: Final = 80
 QUESTION_MAX: Final = 2_000
 DELAY_MAX: Final = 60 * 24 * 30
 REST_MAX: Final = 365
-
-SUBJECTS: Final = {"ja": "対応についてのアンケート [#{ticket}]", "en": "How did we do? [#{ticket}]"}
-WORDS: Final[Mapping[tuple[Scale, str], str]] = {
-    (Scale.STARS, "ja"): """{desk}です。お問い合わせいただき、ありがとうございました。
-
-「{subject}」への対応はいかがでしたか。
-あてはまるものを1つお選びください。1回の操作で完了します。""",
-    (Scale.STARS, "en"): """Thank you for contacting {desk}.
-
-How satisfied are you with the way we dealt with “{subject}”?
-One click is all it takes.""",
-    (Scale.ELEVEN, "ja"): """{desk}です。お問い合わせいただき、ありがとうございました。
-
-私どもを、ご友人や同僚の方にすすめたいと思われますか。
-0（まったく思わない）から10（強くそう思う）でお選びください。""",
-    (Scale.ELEVEN, "en"): """Thank you for contacting {desk}.
-
-How likely are you to recommend us to a friend or colleague?
-Please choose from 0 (not at all) to 10 (very likely).""",
-}
-"""What is asked where a survey has no words of its own."""
-STARS: Final = {
-    "ja": {5: "とても満足", 4: "満足", 3: "どちらともいえない", 2: "不満", 1: "とても不満"},
-    "en": {5: "Very satisfied", 4: "Satisfied", 3: "Neither", 2: "Dissatisfied", 1: "Very dissatisfied"},
-}
-SMS_WORDS: Final = {
-    "ja": "{desk}：対応はいかがでしたか。1回の操作で回答できます。\n{link}\n配信停止は「停止」と返信",
-    "en": "{desk}: how did we do? One click is all it takes.\n{link}\nReply STOP to opt out",
-}
-STOP: Final = {"ja": "今後アンケートを受け取らない", "en": "Do not ask me again"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,30 +74,6 @@ class Line:
     sent: int
     answered: int
     left_out: Mapping[str, int]  # reason -> how many were not asked
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What a survey's mail leads to: an address a score, the best first, and the one that ends it."""
-
-    scores: Sequence[tuple[str, str]]  # words, address
-    stop: tuple[str, str]
-    one_click: str  # RFC 8058
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A survey as the customer sees it."""
-
-    scale: Scale
-    language: str
-    question: str
-    score: int | None
-    comment: str
-    is_answered: bool
-    is_stopped: bool
-    by_sms: bool = False
-    more: Sequence[tuple[str, str]] = ()  # further questions, and what was said to each
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
@@ -192,152 +128,10 @@ def ask(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> None:
         return
     name, _ = outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
     message = outgoing.automatic(
-        db, ticket, question(survey, ticket, row.language, desk=name), kind=MessageKind.SURVEY, to=to,
-        subject=_filled(SUBJECTS[_spoken(row.language)], {"ticket": str(ticket.id)}), settings=settings, now=now,
+        db, ticket, survey_words.question(survey, ticket, row.language, desk=name), kind=MessageKind.SURVEY, to=to,
+        subject=survey_words.subject(ticket.id or 0, row.language), settings=settings, now=now,
     )  # fmt: skip
     row.state, row.sent_at, row.message_id = AskState.SENT, now, message.id
-
-
-def sms_words(db: Session, row: Ask, *, settings: Settings) -> str:
-    """The short message of an ask: who asks, where to answer, how to end it."""
-    link = f"{settings.public_url.rstrip('/')}/s/{_token(row.id or 0, settings)}"
-    return _filled(SMS_WORDS[_spoken(row.language)], {"desk": settings.name[:20], "link": link})
-
-
-def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str) -> str:
-    """What is asked, in the customer's language; `ticket` None where there is none yet."""
-    spoken = _spoken(language)
-    words = survey.questions.get(spoken) or WORDS[survey.scale, spoken]
-    subject = ticket.subject if ticket else {"ja": "お問い合わせ", "en": "your inquiry"}[spoken]
-    return _filled(words, {"desk": desk, "subject": subject[:80], "ticket": str(ticket.id if ticket else "")})
-
-
-def links(db: Session, message_id: int, settings: Settings) -> Links | None:
-    """What the mail of an ask leads to; None where the survey is gone."""
-    found = db.execute(
-        sa.select(Ask, Survey).join(Survey, col(Survey.id) == Ask.survey_id).where(col(Ask.message_id) == message_id)
-    ).first()
-    if found is None:
-        return None
-    row, survey = found
-    return links_of(row, survey, settings)
-
-
-def links_of(row: Ask, survey: Survey, settings: Settings) -> Links:
-    """The same for an ask at hand."""
-    base, token = settings.public_url.rstrip("/"), _token(row.id or 0, settings)
-    scores = [
-        (label(survey.scale, score, row.language), f"{base}/s/{token}?score={score}")
-        for score in reversed(SCORES[survey.scale])
-    ]
-    stop = STOP[_spoken(row.language)], f"{base}/s/{token}/stop"
-    return Links(scores, stop, f"{base}/hooks/survey/{token}/stop")
-
-
-def label(scale: Scale, score: int, language: str) -> str:
-    """A score in words: "5 とても満足", "10"."""
-    return f"{score} {STARS[_spoken(language)][score]}" if scale == Scale.STARS else str(score)
-
-
-# --- hearing ---------------------------------------------------------------------------------------------------------
-
-
-def opened(db: Session, token: str, *, settings: Settings, now: datetime) -> Opened:
-    """What the address of a mail shows. Raises `NotFound` for one that is none, and for one that is too old."""
-    row, survey = _of_token(db, token, settings=settings, now=now)
-    said = _answer(db, row)
-    asked = survey_questions.asked(survey.questions, row.language)
-    told = survey_questions.said(db, row) if asked else {}
-    ticket = db.get(Ticket, row.ticket_id) if row.ticket_id else None
-    desk, _ = (
-        outgoing.sender_of(db, ticket, default=settings.mail_from, desk_name=settings.name)
-        if ticket
-        else (settings.name, "")
-    )
-    return Opened(
-        survey.scale, row.language, question(survey, ticket, row.language, desk=desk),
-        said.score if said else None, said.comment if said else "", said is not None,
-        bool(row.key) and db.get(OptOut, row.key) is not None, row.key.startswith("+"),
-        [(each, told[place].comment if place in told else "") for place, each in enumerate(asked, 1)],
-    )  # fmt: skip
-
-
-def answer(
-    db: Session,
-    token: str,
-    *,
-    score: int | None,
-    comment: str,
-    language: str = "",
-    sentiment: tuple[str, float] = ("", 0.0),
-    more: Sequence[survey_questions.Told] = (),
-    settings: Settings,
-    now: datetime,
-) -> None:
-    """Keep what the customer says; who answers again changes the answer. `language` and `sentiment` are the comment's,
-    `more` is what was said to the further questions.
-
-    Raises `Invalid("score_missing")`, and `NotFound` as `opened` does.
-    """
-    row, survey = _of_token(db, token, settings=settings, now=now)
-    if score is None or score not in SCORES[survey.scale]:
-        raise Invalid("score_missing", field="score")
-    hold_still(db, row)
-    said = _answer(db, row)
-    if said is None:
-        said = Answer(
-            source=AnswerSource.PAGE, external_id=str(row.id), survey_id=survey.id, ticket_id=row.ticket_id,
-            customer_id=row.customer_id, queue_id=row.queue_id, agent_id=row.agent_id, scale=survey.scale, at=now,
-            changed_at=now,
-        )  # fmt: skip
-    words = plain(comment)
-    is_same = said.id is not None and (said.score, said.comment) == (score, words)
-    if not is_same:
-        said.score, said.comment, said.changed_at = score, words, now
-        said.language = language if words else ""
-        said.sentiment, said.sentiment_confidence = sentiment if words else ("", 0.0)
-        row.state = AskState.ANSWERED
-        db.add(said)
-        db.flush()
-    if not survey_questions.keep(db, row, survey, more, now=now) and is_same:
-        return
-    assert said.id is not None
-    emit(db, FeedbackGiven(ticket_id=row.ticket_id, queue_id=row.queue_id, answer_id=said.id, at=now))
-
-
-def plain(typed: str) -> str:
-    """What is kept of a comment."""
-    return typed.replace("\x00", "").strip()[:COMMENT_MAX]
-
-
-def stop(db: Session, token: str, *, settings: Settings, now: datetime) -> None:
-    """Never ask whoever got this mail again. Twice changes nothing."""
-    row, _ = _of_token(db, token, settings=settings, now=now, for_ever=True)
-    if row.key and db.get(OptOut, row.key) is None:
-        db.add(OptOut(key=row.key, at=now))
-
-
-def resume(db: Session, token: str, *, settings: Settings, now: datetime) -> None:
-    """They may be asked again after all."""
-    row, _ = _of_token(db, token, settings=settings, now=now, for_ever=True)
-    if found := db.get(OptOut, row.key):
-        db.delete(found)
-
-
-def of_tickets(db: Session, ids: sa.Select[tuple[int]]) -> Sequence[Answer]:
-    """What was said about these tickets, the oldest first."""
-    is_said = sa.or_(col(Answer.score).is_not(None), col(Answer.comment) != "")
-    return db.exec(
-        select(Answer).where(col(Answer.ticket_id).in_(ids), is_said).order_by(col(Answer.id)).limit(100)
-    ).all()
-
-
-def questions_of(db: Session, answers: Sequence[Answer]) -> dict[int, str]:
-    """The further question that each answers, by its id; those to the first one are not among them."""
-    further = [each for each in answers if survey_questions.place_of(each)]
-    ids = {each.survey_id for each in further}
-    known = {each.id: each.questions for each in db.exec(select(Survey).where(col(Survey.id).in_(ids)))} if ids else {}
-    return {each.id or 0: survey_questions.question_of(each, known.get(each.survey_id)) for each in further}
 
 
 # --- for supervisors -------------------------------------------------------------------------------------------------
@@ -520,28 +314,6 @@ def _somebody_answered(db: Session, ticket: Ticket) -> bool:
     return db.exec(wrote.limit(1)).first() is not None or db.exec(spoke.limit(1)).first() is not None
 
 
-def _token(ask_id: int, settings: Settings) -> str:
-    return f"{ask_id}-{seals.code(f'ask:{ask_id}', settings=settings)}"
-
-
-def _of_token(
-    db: Session, token: str, *, settings: Settings, now: datetime, for_ever: bool = False
-) -> tuple[Ask, Survey]:
-    number = re.fullmatch(r"([0-9]{1,9})-[a-z2-7]{16,64}", token)
-    if number is None or not hmac.compare_digest(_token(int(number[1]), settings), token):
-        raise NotFound("link_expired")
-    row = db.get(Ask, int(number[1]))
-    survey = db.get(Survey, row.survey_id) if row else None
-    if row is None or survey is None or row.sent_at is None or (not for_ever and now - row.sent_at > OPEN_FOR):
-        raise NotFound("link_expired")
-    return row, survey
-
-
-def _answer(db: Session, row: Ask) -> Answer | None:
-    asked = select(Answer).where(Answer.source == AnswerSource.PAGE, Answer.external_id == str(row.id))
-    return db.exec(asked).first()
-
-
 def _fill(db: Session, survey: Survey, form: Form) -> None:
     name = " ".join(form.name.split())[:NAME_MAX]
     if not name:
@@ -563,11 +335,3 @@ def _fill(db: Session, survey: Survey, form: Form) -> None:
     survey.questions = {language: words for language, words in asked.items() if language in ("ja", "en") and words}
     survey.questions |= survey_questions.checked(form.questions or {})
     survey.is_active = form.is_active
-
-
-def _filled(words: str, facts: Mapping[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: facts.get(found[1], found[0]), words)
-
-
-def _spoken(language: str) -> str:
-    return language if language in SUBJECTS else "en"

@@ -16,6 +16,7 @@ class Customer(Row, table=True):
         sa.Index("ix_customer_reading_key", "reading_key"),
         sa.Index("ix_customer_company_key", "company_key"),
         sa.Index("ix_customer_last_contact_at", "last_contact_at", "id"),
+        sa.Index("ix_customer_number", "number"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -28,6 +29,7 @@ class Customer(Row, table=True):
     name_key: str = exact(default="")  # how the three are found: see contact_points.name_key
     reading_key: str = exact(default="")
     company_key: str = exact(default="")
+    number: str = exact(default="")  # what the shop knows them by
     created_at: datetime
     last_contact_at: datetime | None = None
 
@@ -117,8 +119,32 @@ class Purchase(Row, table=True):
     id: int | None = Field(default=None, primary_key=True)
     customer_id: int = points_to("customer.id", ondelete="CASCADE")
     order_number: str = Field(index=True)
+    line: str = exact(default="")  # of the order, as the shop numbers it; "" where it does not
     product: str
     quantity: int = 1
     amount_yen: int = 0
     status: str = "delivered"
     ordered_at: datetime
+
+
+class OrderImport(Row, table=True):
+    """A file of orders that was taken in, for as long as it can be taken back."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime
+    by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    made: int = 0
+    changed: int = 0
+    same: int = 0
+    refused: int = 0
+    undone_at: datetime | None = None
+
+
+class OrderChange(Row, table=True):
+    """What an import did to one line of an order: its values before, {} of a new one, and after."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    import_id: int = points_to("orderimport.id", ondelete="CASCADE", index=True)
+    purchase_id: int = points_to("purchase.id", ondelete="CASCADE", index=True)
+    before: dict[str, Any] = json_column(default_factory=dict)
+    after: dict[str, Any] = json_column(default_factory=dict)

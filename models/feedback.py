@@ -12,6 +12,7 @@ from models.base import Row, choice, exact, json_column, points_to
 class Scale(StrEnum):
     STARS = "stars"  # 1 to 5: how satisfied somebody is, for CSAT
     ELEVEN = "eleven"  # 0 to 10: how likely somebody is to recommend us, for NPS
+    NONE = "none"  # words alone
 
 
 class AskedAfter(StrEnum):
@@ -27,7 +28,7 @@ class AskedBy(StrEnum):
 
 
 class Survey(Row, table=True):
-    """A question the desk asks by itself."""
+    """What the desk asks by itself."""
 
     id: int | None = Field(default=None, primary_key=True)
     name: str  # for supervisors

@@ -144,6 +144,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         Place("/admin/products", "package", N_("Products and reasons"),
               N_("What is sold, in which lots, and why it comes back"),
               (N_("A file of products and lots"), N_("Japanese name"), N_("English name"), N_("Add a reason"))),
+        Place("/admin/orders", "shopping-cart", N_("Orders from a file"),
+              N_("What customers bought, as the shop exports it"), (N_("File"),)),
         Place("/queues/accuracy", "target", N_("Routing accuracy"),
               N_("How often inquiries reach the right queue, how sure the desk has to be, and what it has learned")),
         Place("/admin/guesses", "lightbulb", N_("Guesses shown"),

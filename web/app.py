@@ -1,6 +1,5 @@
 """The face: every route on one page, what stands before them, and what starts and stops with them."""
 
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,11 +10,7 @@ from starlette.applications import Starlette
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from helpdesk.desk import Desk, now
@@ -58,6 +53,7 @@ from web import (
     mailboxes,
     notifications,
     ops,
+    orders,
     outgoing,
     palette,
     pops,
@@ -89,7 +85,7 @@ from web import (
 from web.hub import Hub
 from web.render import Renderer
 
-HERE = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
 POST, BOTH = ["POST"], ["GET", "POST"]
 
 
@@ -263,6 +259,9 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/reports/products/rows.csv", products.rows_file),
         Route("/reports/products/rows.xlsx", products.rows_file),
         Route("/reports/products/warnings/{warning_id:id}", products.warning, methods=POST),
+        Route("/admin/orders", orders.page, methods=BOTH),
+        Route("/admin/orders/refused", orders.refused, methods=POST),
+        Route("/admin/orders/{import_id:id}/undo", orders.undo, methods=POST),
         Route("/admin/products", products.listed),
         Route("/admin/products/import", products.bring, methods=POST),
         Route("/admin/products/reasons", products.reason, methods=POST),
@@ -452,9 +451,9 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
-        Route("/static/desk.css", joined),
-        Route("/static/desk.js", joined),
-        Mount("/static", _Static(directory=HERE / "static")),
+        Route("/static/desk.css", assets.joined),
+        Route("/static/desk.js", assets.joined),
+        Mount("/static", assets.Files(directory=STATIC)),
     ]
 
 
@@ -468,12 +467,6 @@ def _trial_routes() -> list[Route]:
         Route("/try/mail", trial.mail, methods=POST),
         Route("/try/answer", trial.answer, methods=POST),
     ]
-
-
-async def joined(request: Request) -> Response:
-    """The one style sheet and the one script."""
-    found: assets.Assets = request.app.state.assets
-    return await found.serve(request)
 
 
 async def live(socket: WebSocket) -> None:
@@ -512,9 +505,9 @@ def create(
         middleware=[Middleware(edge.Edge), Middleware(GZipMiddleware, minimum_size=1500, compresslevel=4)],
     )
     app.state.renderer = Renderer(
-        timezone=settings.timezone, desk_name=settings.name, static_version=_fingerprint(HERE / "static")
+        timezone=settings.timezone, desk_name=settings.name, static_version=assets.fingerprint(STATIC)
     )
-    app.state.assets = assets.of(HERE / "static")
+    app.state.assets = assets.of(STATIC)
     app.state.version = _version()
     app.state.setup_code = account.new_setup_code()
     app.state.limiter = account.new_limiter()
@@ -523,25 +516,6 @@ def create(
     app.state.sheets = {}
     edge.install(app)
     return app
-
-
-class _Static(StaticFiles):
-    """Styles and scripts. An address with a version in it never changes its content, so browsers may keep it."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        if b"v=" in scope["query_string"]:
-            response.headers["cache-control"] = "public, max-age=31536000, immutable"
-        return response
-
-
-def _fingerprint(folder: Path) -> str:
-    """Changes when any style or script does."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:10]
 
 
 def _version() -> str:

@@ -8,12 +8,15 @@ way than ours is an error at start, not a page that does nothing.
 
 import functools
 import gzip
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 SHEETS = (
     "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
@@ -62,6 +65,31 @@ class Assets:
         if "v" in request.query_params:
             headers["cache-control"] = "public, max-age=31536000, immutable"
         return Response(asset.small if takes_small else asset.plain, headers=headers)
+
+
+class Files(StaticFiles):
+    """The single files. An address with a version in it never changes its content, so browsers may keep it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if b"v=" in scope["query_string"]:
+            response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+async def joined(request: Request) -> Response:
+    """The one style sheet and the one script."""
+    found: Assets = request.app.state.assets
+    return await found.serve(request)
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes when any style or script does."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:10]
 
 
 @functools.cache

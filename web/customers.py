@@ -14,7 +14,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Agent
 from web.edge import act, desk_of, html, look
 
-FIELDS = ("name", "reading", "company", "language", "phones", "addresses", "caution", "note")
+FIELDS = ("name", "reading", "company", "number", "language", "phones", "addresses", "caution", "note")
 
 
 async def page(request: Request) -> Response:
@@ -186,7 +186,7 @@ async def _form(request: Request, customer_id: int | None, values: dict[str, str
         customer = access.customer(db, agent, customer_id)
         points = records.points_of(db, customer_id)
         return {
-            "name": customer.name, "reading": customer.reading, "company": customer.company,
+            "name": customer.name, "reading": customer.reading, "company": customer.company, "number": customer.number,
             "language": customer.language, "caution": customer.caution, "note": customer.note,
             "phones": "\n".join(point.value for point in points if point.kind == "phone"),
             "addresses": "\n".join(point.value for point in points if point.kind == "email"),
@@ -206,6 +206,7 @@ def _typed(values: dict[str, str]) -> records.Form:
     return records.Form(
         values["name"], values["reading"], values["company"], values["language"] or "ja",
         values["phones"].splitlines(), values["addresses"].splitlines(), values["caution"], values["note"],
+        number=values["number"][:80],
     )  # fmt: skip
 
 

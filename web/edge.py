@@ -14,13 +14,13 @@ from urllib.parse import unquote, urlencode, urlsplit
 from sqlalchemy.exc import DataError
 from sqlmodel import Session
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from helpdesk import agents, pops, views, ways
+from helpdesk import agents, imports, pops, views, ways
 from helpdesk.asterisk import dialing
 from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, place_of
@@ -211,6 +211,13 @@ def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /
 def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:
     """One region."""
     return HTMLResponse(renderer_of(request).fragment(template, lang, **context), headers={"cache-control": "no-store"})
+
+
+async def brought(request: Request, wanted: imports.Wanted) -> bytes:
+    """The bytes of the form's file; one byte too many of too large a one, so that it is refused and not read on."""
+    async with request.form(max_files=1) as form:
+        given = form.get("file")
+        return await given.read(wanted.bytes_max + 1) if isinstance(given, UploadFile) else b""
 
 
 def back(request: Request, default: str, *, notice: str = "") -> RedirectResponse:

@@ -1,27 +1,24 @@
 """Customer feedback for supervisors: figures with their certainty, what is written about, and the sentences behind."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, feedback, queues, reports, topics
+from helpdesk import access, audit, comments, feedback, imports, matters, queues, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
 from helpdesk.reporting import feedback as feedback_sheets
 from helpdesk.reporting import files
-from models import Agent
+from models import Agent, Answer
 from web import words
-from web.edge import act, desk_of, html, look, renderer_of, see
+from web.edge import act, brought, desk_of, html, look, renderer_of, see
 
 PAGE = 50
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
@@ -38,8 +35,10 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         told: dict[str, Any] = {
-            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None,
-            "products": []}
+            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
+            "asked": None,
+            "products": [],
+        }
         try:
             asked = _period(request)
         except Invalid as error:
@@ -48,8 +47,10 @@ async def page(request: Request) -> Response:
         now, before, part, sources = _asked(request, db, asked)
         products = feedback.products(db, now, chosen=part.product_id)
         return told | {
-            "products": [(each.id, each.called(agent.language)) for each in products], "asked": asked,
-            "interval": now, "topics": topics.looked_for(db, language=agent.language),
+            "products": [(each.id, each.called(agent.language)) for each in products],
+            "asked": asked,
+            "interval": now,
+            "topics": topics.looked_for(db, language=agent.language),
             "behind_key": topics.key_now(db, query.get("behind", "")),
             "marks": feedback.marks(db, now, part=part),
             "marks_before": feedback.marks(db, before, part=part),
@@ -63,7 +64,7 @@ async def page(request: Request) -> Response:
     if told["asked"]:
         # Outside of the database's moment: reading thousands of texts takes a second or two of a thread of its own.
         told["found"] = await run_in_threadpool(
-            feedback.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
+            matters.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
         )
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
@@ -74,8 +75,9 @@ async def page(request: Request) -> Response:
     kept = urlencode({name: value for name, value in chosen.items() if value})
     brought = [query.get(name, "") for name in ("new", "known")]
     frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
-              "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9]}  # fmt: skip
-    frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": feedback.LEAST}
+              "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9],
+              "limits": comments.WANTED.limits}  # fmt: skip
+    frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": matters.LEAST}
     return html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
 
 
@@ -121,16 +123,17 @@ async def correct(request: Request) -> Response:
 
 async def bring(request: Request) -> Response:
     """Comments that were gathered elsewhere, as a CSV file with a line of column names."""
-    form, now = await request.form(), desk_of(request).clock()
-    given = form.get("file")
-    raw = await given.read() if isinstance(given, UploadFile) else b""
+    desk = desk_of(request)
+    await see(request, lambda db, agent: access.supervisor(agent))
+    raw, now = await brought(request, comments.WANTED), desk.clock()
 
-    def verb(db: Session, agent: Agent) -> tuple[int, int]:
-        access.supervisor(agent)
-        return feedback.bring_in(db, _rows(raw), by=agent, now=now)
+    def read() -> list[Answer]:
+        return comments.brought(imports.rows_of(raw, comments.WANTED), timezone=desk.settings.timezone, now=now)
 
     try:
-        new, known = await act(request, verb)
+        said = await run_in_threadpool(read)
+        new, known = await act(request, lambda db, agent: comments.bring_in(
+            db, said, by=access.supervisor(agent), now=now))  # fmt: skip
     except Invalid as error:
         line = f"&line={error.facts['line']}" if "line" in error.facts else ""
         return RedirectResponse(f"/reports/feedback?problem={error.code}{line}#import", 303)
@@ -170,9 +173,7 @@ def _asked(
     return now, before, part, feedback.SOURCES if source == "all" else (source,)
 
 
-def _behind(
-    request: Request, found: feedback.Analysis, asked: Mapping[str, topics.Sought], key: str
-) -> dict[str, Any]:
+def _behind(request: Request, found: matters.Analysis, asked: Mapping[str, topics.Sought], key: str) -> dict[str, Any]:
     """The sentences of one number, a page of them: each in parts, those that decided marked, with its topics."""
     if not _is_key(key):
         return {"behind_key": "", "sentences": [], "more": 0, "sentence_count": 0}
@@ -200,31 +201,3 @@ def _parts(shown: str, loud: Sequence[str]) -> list[tuple[str, bool]]:
 def _is_key(key: str) -> bool:
     """Whether something could be the key of a number on the page."""
     return 0 < len(key) <= 40 and key.replace("-", "").replace("_", "").isalnum()
-
-
-def _rows(raw: bytes) -> Iterator[dict[str, str]]:
-    """The lines of a file as Excel or another desk writes it: UTF-8, or the Japanese code page."""
-    if not raw.strip():
-        raise Invalid("import_empty", field="file")
-    for charset in ("utf-8-sig", "cp932"):
-        try:
-            text = raw.decode(charset)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Invalid("import_charset", field="file")
-    reader = csv.DictReader(io.StringIO(text.replace("\x00", "")))
-    named = {_COLUMNS.get((name or "").strip().lower(), ""): name for name in reader.fieldnames or ()}
-    if "comment" not in named:
-        raise Invalid("import_columns", field="file")
-    for row in reader:
-        yield {meant: row.get(name) or "" for meant, name in named.items() if meant}
-
-
-_COLUMNS = {
-    "comment": "comment", "text": "comment", "コメント": "comment", "自由記述": "comment", "ご意見": "comment",
-    "score": "score", "rating": "score", "評価": "score", "満足度": "score", "点数": "score",
-    "at": "at", "date": "at", "日時": "at", "回答日時": "at", "日付": "at",
-}  # fmt: skip
-"""Names of columns, as surveys of others call them."""

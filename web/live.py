@@ -362,6 +362,7 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
     facts.CatalogueChanged: _catalogue,
+    facts.OrdersBrought: _everything,  # what somebody bought stands beside tickets, on cards and on records
     facts.ProductWarned: _product_warnings,
     facts.DashboardChanged: _dashboard,
     facts.ScheduleChanged: _schedules,

@@ -1,26 +1,24 @@
 """Returns and product quality: the report with its warnings and the rows behind every number, and the page where
 supervisors keep the list of products, their lots, and the reasons why something comes back."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
-from starlette.datastructures import UploadFile
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, queues, return_reasons
+from helpdesk import access, audit, imports, queues, return_reasons
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.products import catalogue, figures, rising
 from helpdesk.reporting import catalog, files
 from helpdesk.reporting import products as sheets
 from models import Agent
 from web import words
-from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
+from web.edge import act, back, brought, desk_of, html, look, one_of, renderer_of, see
 
 KEY = "products"
 BY = ("product", "lot", "reason", "queue")
@@ -148,26 +146,26 @@ async def listed(request: Request) -> Response:
     frame, told = await look(request, verb)
     counts = [query.get(name, "") for name in ("new", "changed", "known")]
     frame |= told | {"view": "administration", "problem": query.get("problem", "")[:40],
-                     "line": query.get("line", "")[:9],
+                     "line": query.get("line", "")[:9], "limits": catalogue.WANTED.limits,
                      "brought": counts if all(part.isdecimal() for part in counts) else None}  # fmt: skip
     return html(request, "products/list.html", frame["me"]["language"], **frame)
 
 
 async def bring(request: Request) -> Response:
     """Products and lots as a CSV file with a line of column names."""
-    form, now = await request.form(), desk_of(request).clock()
-    given = form.get("file")
-    raw = await given.read() if isinstance(given, UploadFile) else b""
+    await see(request, lambda db, agent: access.supervisor(agent))
+    raw, now = await brought(request, catalogue.WANTED), desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> catalogue.Brought:
-        return catalogue.bring_in(db, _lines(raw), by=access.supervisor(agent), now=now)
+        return catalogue.bring_in(db, told, by=access.supervisor(agent), now=now)
 
     try:
-        told = await act(request, verb)
+        told = await run_in_threadpool(imports.rows_of, raw, catalogue.WANTED)
+        done = await act(request, verb)
     except Invalid as error:
         line = f"&line={error.facts['line']}" if "line" in error.facts else ""
         return RedirectResponse(f"/admin/products?problem={error.code}{line}#import", 303)
-    return RedirectResponse(f"/admin/products?new={told.new}&changed={told.changed}&known={told.known}#import", 303)
+    return RedirectResponse(f"/admin/products?new={done.new}&changed={done.changed}&known={done.known}#import", 303)
 
 
 async def reason(request: Request) -> Response:
@@ -230,35 +228,3 @@ def _behind(each: rising.Shown, zone: ZoneInfo) -> str:
     first, last = (at.astimezone(zone).date().isoformat() for at in (each.begins_at, each.ends_at))
     asked = {"period": "days", "from": first, "to": last, "queue": ""}
     return str(_link(asked)(each.what, product=each.product_id, lot=each.lot_id))
-
-
-def _lines(raw: bytes) -> Iterator[dict[str, str]]:
-    """The lines of a file as Excel or a shop writes it: UTF-8, or the Japanese code page."""
-    if not raw.strip():
-        raise Invalid("import_empty", field="file")
-    for charset in ("utf-8-sig", "cp932"):
-        try:
-            text = raw.decode(charset)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise Invalid("import_charset", field="file")
-    reader = csv.DictReader(io.StringIO(text.replace("\x00", "")))
-    named = {_COLUMNS.get((name or "").strip().lower(), ""): name for name in reader.fieldnames or ()}
-    if "name" not in named and "code" not in named:
-        raise Invalid("product_columns", field="file")
-    for row in reader:
-        yield {meant: row.get(name) or "" for meant, name in named.items() if meant}
-
-
-_COLUMNS = {
-    "name": "name", "product": "name", "商品名": "name", "品名": "name", "商品": "name",
-    "name_en": "name_en", "english": "name_en", "英語名": "name_en", "商品名（英語）": "name_en",
-    "code": "code", "sku": "code", "商品コード": "code", "品番": "code", "型番": "code",
-    "words": "words", "keywords": "words", "呼び名": "words", "別名": "words",
-    "lot": "lot", "ロット": "lot", "ロット番号": "lot",
-    "units": "units", "quantity": "units", "数量": "units", "販売数": "units", "出荷数": "units",
-    "sold_from": "sold_from", "発売日": "sold_from", "販売開始": "sold_from", "出荷日": "sold_from",
-}  # fmt: skip
-"""Names of columns, as shops call them."""

@@ -7,16 +7,15 @@ import secrets
 from typing import Any
 
 from sqlmodel import Session
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, agents, audit, invitations, queues, rosters
+from helpdesk import access, agents, audit, imports, invitations, queues, rosters
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.reporting import files
 from models import Agent, Role
 from web import words
-from web.edge import act, desk_of, html, look, one_of, see
+from web.edge import act, brought, desk_of, html, look, one_of, see
 from web.settings_history import change
 
 NEW = ("name", "reading", "email", "role")
@@ -27,9 +26,9 @@ async def page(request: Request) -> Response:
     if request.method == "GET":
         return await _page(request, guided=_number(request.query_params.get("queue", "")))
     await see(request, lambda db, agent: access.supervisor(agent))
-    async with request.form(max_files=1, max_part_size=4 * rosters.BYTES_MAX) as form:
-        file, text, takes = form.get("file"), str(form.get("text", "")), bool(form.get("take"))
-        raw = await file.read() if isinstance(file, UploadFile) else b""
+    async with request.form(max_files=1, max_part_size=4 * rosters.WANTED.bytes_max) as form:
+        text, takes = str(form.get("text", "")), bool(form.get("take"))
+        raw = await brought(request, rosters.WANTED)
     desk = desk_of(request)
 
     def show(db: Session, agent: Agent) -> list[rosters.Line]:
@@ -39,7 +38,7 @@ async def page(request: Request) -> Response:
         return rosters.take_in(db, text, by=access.supervisor(agent), now=desk.clock())[1]
 
     try:
-        text = text if takes else rosters.text_of(raw)
+        text = text if takes else imports.text_of(raw, rosters.WANTED)
         if takes:
             invited, change_id = await change(request, take)
             return await _page(request, invited=invited, change_id=change_id)
@@ -48,7 +47,7 @@ async def page(request: Request) -> Response:
         if takes and error.code == "roster_errors":  # somebody changed a queue or an agent meanwhile
             _, lines = await see(request, show)
             return await _page(request, lines=lines, text=text, errors={"file": error.code}, status=422)
-        return await _page(request, errors={"file": error.code}, status=422)
+        return await _page(request, errors={"file": error.code}, line=error.facts.get("line"), status=422)
     return await _page(request, lines=lines, text=text)
 
 
@@ -106,7 +105,7 @@ async def file(request: Request) -> Response:
 async def _page(request: Request, *, lines: list[rosters.Line] | None = None, text: str = "",
                 invited: list[tuple[Agent, str]] | None = None, change_id: int | None = None,
                 values: dict[str, str] | None = None, errors: dict[str, str] | None = None,
-                guided: int | None = None, status: int = 200) -> Response:  # fmt: skip
+                guided: int | None = None, line: object = None, status: int = 200) -> Response:  # fmt: skip
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, guided) if guided else None
@@ -122,7 +121,7 @@ async def _page(request: Request, *, lines: list[rosters.Line] | None = None, te
     frame |= {
         "view": "agents", "lines": lines, "text": text, "links": links, "is_done": invited is not None,
         "change_id": change_id, "counts": counts, "values": values or {"role": "agent"}, "errors": errors or {},
-        "columns": rosters.COLUMNS, "heads": rosters.HEADS,
+        "columns": rosters.COLUMNS, "heads": rosters.HEADS, "line": line, "limits": rosters.WANTED.limits,
     }  # fmt: skip
     return html(request, "rosters/page.html", frame["me"]["language"], status, **frame | told)
 

@@ -63,6 +63,10 @@ SYNONYMS: dict[str, str] = {
     "/admin/products": (
         "返品 返金 交換 返品理由 商品マスタ 型番 ロット SKU カタログ 不良品 catalogue catalog sku lot refund reasons"
     ),
+    "/admin/orders": (
+        "注文 購入 受注 購入履歴 CSV 取り込み インポート ECサイト 会員番号 order orders purchase import csv shop "
+        "Shopify"
+    ),
     "/queues/accuracy": "AI 自動分類 学習 機械学習 分類 精度 誤り classifier training machine learning threshold",
     "/admin/guesses": "AI 緊急度 感情 言語判定 類似 推定 自動判定 sentiment urgency detection prediction similar",
     "/admin/surveys": "アンケート 満足度 CSAT NPS 評価 お客様の声 questionnaire satisfaction rating feedback",

@@ -11,18 +11,17 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, agents, audit, queues, rosters, shifts, staffing
+from helpdesk import access, agents, audit, queues, shifts, staffing
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.reporting import files
 from helpdesk.reporting import staffing as sheets
 from helpdesk.staffing import Ground, WhatIf
 from models import Agent
 from web import words
-from web.edge import act, desk_of, html, look, renderer_of, see
+from web.edge import act, brought, desk_of, html, look, renderer_of, see
 from web.tallies import sent
 
 HERE = "/reports/staffing"
@@ -121,18 +120,16 @@ async def copy(request: Request) -> Response:
 async def bring(request: Request) -> Response:
     """Take in a file of shifts: all of it, or nothing with what is wrong in each line."""
     await see(request, lambda db, agent: access.supervisor(agent))
-    async with request.form(max_files=1, max_part_size=rosters.BYTES_MAX) as form:
-        given = form.get("file")
-        raw = await given.read() if isinstance(given, UploadFile) else b""
+    raw = await brought(request, shifts.WANTED)
     now = desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> tuple[str, int, list[shifts.Line]]:
-        return shifts.take_in(db, rosters.text_of(raw), by=access.supervisor(agent), now=now)
+        return shifts.take_in(db, raw, by=access.supervisor(agent), now=now)
 
     try:
         token, count, lines = await act(request, verb)
     except Invalid as error:
-        return await _page(request, errors={"file": error.code}, status=422)
+        return await _page(request, errors={"file": error.code}, line=error.facts.get("line"), status=422)
     if not token:
         return await _page(request, errors={"file": "shift_lines"}, lines=[each for each in lines if each.errors],
                            status=422)  # fmt: skip
@@ -170,7 +167,8 @@ async def assume(request: Request) -> Response:
 
 
 async def _page(request: Request, *, errors: dict[str, str] | None = None, typed: dict[str, Any] | None = None,
-                lines: list[shifts.Line] | None = None, status: int = 200) -> Response:  # fmt: skip
+                lines: list[shifts.Line] | None = None, line: object = None,
+                status: int = 200) -> Response:  # fmt: skip
     desk, query = desk_of(request), request.query_params
     await desk.follow_service()
     errors, what_if = dict(errors or {}), WhatIf()
@@ -202,6 +200,7 @@ async def _page(request: Request, *, errors: dict[str, str] | None = None, typed
         "kept": urlencode(kept), "is_tried": bool(what_if.volume or what_if.instead), "bounds": staffing.BOUNDS,
         "basis": ground.bases.get(queue_id) if queue_id else None, "assumed": staffing.ASSUMED, "grid": _grid(ground),
         "typed": typed or {"agent": "", "hours": "9:00-18:00", "days": [], "own": []}, "lines": lines or [],
+        "line": line, "limits": shifts.WANTED.limits,
         "heads": shifts.HEADS, "columns": shifts.COLUMNS, "act": query.get("act", "")[:32],
         "did": query.get("did", "") if query.get("did", "") in words.codes("shift_act") else "",
         "count": query.get("count", "") if query.get("count", "").isdecimal() else "",

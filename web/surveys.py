@@ -9,7 +9,17 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from helpdesk import access, feedback, queues, sms, survey_lists, survey_questions, surveys
+from helpdesk import (
+    access,
+    comments,
+    queues,
+    sms,
+    survey_answers,
+    survey_lists,
+    survey_questions,
+    survey_words,
+    surveys,
+)
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
@@ -26,15 +36,15 @@ async def answer(request: Request) -> Response:
         return await _shown(request, chosen=_score(request.query_params.get("score", "")))
     form = await request.form()
     comment, score = str(form.get("comment", "")), _score(str(form.get("score", "")))
-    felt = await run_in_threadpool(feedback.read, comment, desk.database)
-    typed = [surveys.plain(str(form.get(f"more-{place}", ""))) for place in range(1, survey_questions.MOST + 1)]
-    read = [await run_in_threadpool(feedback.read, each, desk.database) for each in typed]
+    felt = await run_in_threadpool(comments.read, comment, desk.database)
+    typed = [survey_answers.plain(str(form.get(f"more-{place}", ""))) for place in range(1, survey_questions.MOST + 1)]
+    read = [await run_in_threadpool(comments.read, each, desk.database) for each in typed]
     told = zip(typed, read, strict=True)
     more = [survey_questions.Told(words, each.language, each.sentiment) for words, each in told]
     try:
         await desk.database.write(
-            surveys.answer, token, score=score, comment=comment, language=felt.language, sentiment=felt.sentiment,
-            more=more, settings=desk.settings, now=desk.clock(),
+            survey_answers.answer, token, score=score, comment=comment, language=felt.language,
+            sentiment=felt.sentiment, more=more, settings=desk.settings, now=desk.clock(),
         )  # fmt: skip
     except Invalid as error:
         if wants_fragment(request):
@@ -49,7 +59,7 @@ async def stop(request: Request) -> Response:
     """Ask before stopping, for mail filters open every link; then never ask again, or again after all."""
     token, desk = request.path_params["token"], desk_of(request)
     if request.method == "POST":
-        verb = surveys.resume if (await request.form()).get("again") else surveys.stop
+        verb = survey_answers.resume if (await request.form()).get("again") else survey_answers.stop
         await desk.database.write(verb, token, settings=desk.settings, now=desk.clock())
     return await _shown(request, is_stop=True)
 
@@ -57,7 +67,8 @@ async def stop(request: Request) -> Response:
 async def one_click(request: Request) -> Response:
     """What mail programs post when their user presses "unsubscribe" (RFC 8058)."""
     desk = desk_of(request)
-    await desk.database.write(surveys.stop, request.path_params["token"], settings=desk.settings, now=desk.clock())
+    token = request.path_params["token"]
+    await desk.database.write(survey_answers.stop, token, settings=desk.settings, now=desk.clock())
     return PlainTextResponse("ok")
 
 
@@ -65,7 +76,7 @@ async def _shown(request: Request, *, chosen: int | None = None, comment: str = 
                  error: str = "", is_stop: bool = False, status: int = 200) -> Response:  # fmt: skip
     desk = desk_of(request)
     token = request.path_params["token"]
-    seen = await desk.database.read(surveys.opened, token, settings=desk.settings, now=desk.clock())
+    seen = await desk.database.read(survey_answers.opened, token, settings=desk.settings, now=desk.clock())
     return html(
         request, "surveys/answer.html", seen.language, status, seen=seen, desk=desk_facts(request),
         action=f"/s/{token}", chosen=seen.score if chosen is None else chosen, comment=comment or seen.comment,
@@ -149,12 +160,12 @@ async def preview(request: Request) -> Response:
     """The page as customers will see it. Nothing that is chosen there is kept."""
     language = "en" if request.query_params.get("lang") == "en" else "ja"
 
-    def verb(db: Session, agent: Agent) -> surveys.Opened:
+    def verb(db: Session, agent: Agent) -> survey_answers.Opened:
         access.supervisor(agent)
         survey = surveys.get(db, request.path_params["survey_id"])
-        asked = surveys.question(survey, None, language, desk=desk_of(request).settings.name)
+        asked = survey_words.question(survey, None, language, desk=desk_of(request).settings.name)
         more = [(each, "") for each in survey_questions.asked(survey.questions, language)]
-        return surveys.Opened(survey.scale, language, asked, None, "", False, False, more=more)
+        return survey_answers.Opened(survey.scale, language, asked, None, "", False, False, more=more)
 
     _, seen = await see(request, verb)
     return html(
@@ -187,7 +198,7 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
     frame, told = await look(request, verb)
     if form is not None:
         told["values"] = {name: str(form.get(name, "")) for name in told["values"]}
-    defaults = {language: surveys.WORDS[Scale.STARS, language] for language in ("ja", "en")}
+    defaults = {language: survey_words.WORDS[Scale.STARS, language] for language in ("ja", "en")}
     frame |= told | {"view": "surveys", "errors": errors or {}, "defaults": defaults, "will": will,
                      "sms_on": sms.is_on(desk_of(request).settings), "to": to}  # fmt: skip
     counts = [request.query_params.get(name, "") for name in ("asked", "known")]
@@ -237,10 +248,11 @@ def _typed(form: FormData) -> surveys.Form:
 
 def _choices(scale: Scale, language: str) -> list[tuple[int, str]]:
     """Scores with their words, as the page shows them: the best star first, and eleven numbers in order."""
-    numbers = surveys.SCORES[scale]
+    numbers = survey_words.SCORES[scale]
     if scale == Scale.STARS:
-        return [(number, surveys.STARS[language if language == "ja" else "en"][number]) for number in reversed(numbers)]
-    return [(number, "") for number in numbers]
+        called = survey_words.STARS["ja" if language == "ja" else "en"]
+        return [(number, called[number]) for number in reversed(numbers)]
+    return [(number, "") for number in numbers]  # of words alone there are none
 
 
 def _score(typed: str) -> int | None:

@@ -86,10 +86,19 @@ def by_address(db: Session, key: str) -> Match:
 
 def by_addresses(db: Session, keys: Collection[str]) -> dict[str, Match]:
     """`by_address` for several, in one statement."""
+    return _matches(db, PointKind.EMAIL, keys)
+
+
+def by_phones(db: Session, keys: Collection[str]) -> dict[str, Match]:
+    """Whose own numbers (E.164) these are, in one statement; companies' main lines are nobody's alone."""
+    return _matches(db, PointKind.PHONE, keys)
+
+
+def _matches(db: Session, kind: PointKind, keys: Collection[str]) -> dict[str, Match]:
     most = MOST * len(keys)
-    points = db.exec(_POINTS_OF_ALL, params={"kind": PointKind.EMAIL, "keys": sorted(keys), "most": most + 1}).all()
+    points = db.exec(_POINTS_OF_ALL, params={"kind": kind, "keys": sorted(keys), "most": most + 1}).all()
     if len(points) > most:  # somebody's address is everybody's: each alone reads no more of it than it shows
-        return {key: by_address(db, key) for key in keys}
+        return {key: _match(db, kind, key) for key in keys}
     found = dict.fromkeys(keys, NOBODY)
     for key, theirs in groupby(points, key=lambda point: point[0]):
         found[key] = _meant([point[1:] for point in islice(theirs, MOST)])

@@ -28,7 +28,7 @@ from models import (
 SHOWN_MOST = 50
 """Of a customer's tickets so many are drawn anew at once when the record is edited: older ones stand on no list."""
 
-WRITTEN = ("name", "reading", "company", "language", "caution", "note")
+WRITTEN = ("name", "reading", "company", "number", "language", "caution", "note")
 """What stands in a record besides numbers and addresses."""
 
 _SEVERAL = select(Customer).where(col(Customer.id).in_(sa.bindparam("ids", expanding=True)))
@@ -47,6 +47,7 @@ class Form:
     caution: str = ""
     note: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    number: str = ""
 
 
 def load(db: Session, customer_ids: Collection[int]) -> None:
@@ -303,6 +304,7 @@ def _check(form: Form, region: str) -> list[tuple[PointKind, str, str]]:
 def _fill(customer: Customer, form: Form) -> None:
     customer.name, customer.reading, customer.company = form.name.strip(), form.reading.strip(), form.company.strip()
     customer.language, customer.caution, customer.note = form.language, form.caution.strip(), form.note.strip()
+    customer.number = form.number.strip()
     customer.name_key = contact_points.name_key(customer.name)
     customer.reading_key = contact_points.reading_key(customer.reading)
     customer.company_key = contact_points.name_key(customer.company)

@@ -9,12 +9,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import imports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CatalogueChanged, emit
 from models import Agent, Product, ProductLot
@@ -22,7 +23,19 @@ from models import Agent, Product, ProductLot
 NAME_MAX: Final = 200
 CODE_MAX: Final = 40
 WORDS_MAX: Final = 20
-ROWS_MAX: Final = 50_000
+WANTED: Final = imports.Wanted(
+    {
+        "name": ("name", "product", "商品名", "品名", "商品"),
+        "name_en": ("name_en", "english", "英語名", "商品名(英語)"),
+        "code": ("code", "sku", "商品コード", "品番", "型番", "商品番号"),
+        "words": ("words", "keywords", "呼び名", "別名"),
+        "lot": ("lot", "ロット", "ロット番号"),
+        "units": ("units", "quantity", "数量", "販売数", "出荷数"),
+        "sold_from": ("sold_from", "発売日", "販売開始", "出荷日"),
+    },
+    (("name", "code"),), "product_columns", rows_max=50_000, bytes_max=20_000_000,
+)  # fmt: skip
+"""The columns of a file, as shops call them."""
 _BETWEEN = re.compile(r"[\s・,，、/／()（）\[\]【】「」\"'‐‑‒–—−-]+")
 
 
@@ -93,21 +106,18 @@ def lot_named(db: Session, product: Product, code: str) -> ProductLot | None:
     return lot
 
 
-def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent | None, now: datetime) -> Brought:
+def bring_in(db: Session, rows: Iterable[imports.Row], *, by: Agent | None, now: datetime) -> Brought:
     """Take in the lines of a file: `name`, and where known `code`, `name_en`, `words` (with ; between them), `lot`,
-    `units`, `sold_from` (ISO 8601). A product is found by its code or its name; what a line leaves empty stays as it
-    is. Raises `Invalid` with the number of the first line that cannot be read, and nothing is taken in then."""
+    `units`, `sold_from` (a day). A product is found by its code or its name; what a line leaves empty stays as it is.
+    Raises `Invalid` with the number of the first line that cannot be read, and nothing is taken in then."""
     products = everything(db)
     by_code = {each.code: each for each in products if each.code}
     by_key = {each.name_key: each for each in products}
     lots = {(each.product_id, each.code): each for each in lots_of(db, [each.id or 0 for each in products])}
     done: Counter[str] = Counter()
-    for number, row in enumerate(rows, 2):
-        if number > ROWS_MAX + 1:
-            raise Invalid("too_many_products", field="file", line=number)
-        told = {name: " ".join(unicodedata.normalize("NFC", value or "").split()) for name, value in row.items()}
-        if not any(told.values()):
-            continue
+    for row in rows:
+        number = row.number
+        told = {name: " ".join(unicodedata.normalize("NFC", value).split()) for name, value in row.cells.items()}
         name, code, key = told.get("name", ""), told.get("code", ""), key_of(told.get("name", ""))
         if max(len(name), len(told.get("name_en", ""))) > NAME_MAX or len(code) > CODE_MAX:
             raise Invalid("too_long", field="file", line=number)
@@ -137,13 +147,16 @@ def bring_in(db: Session, rows: Iterable[Mapping[str, str]], *, by: Agent | None
 def _lot(db: Session, product: Product, told: Mapping[str, str], lots: dict[tuple[int, str], ProductLot],
          number: int) -> str:  # fmt: skip
     code = "".join(unicodedata.normalize("NFKC", told["lot"]).split()).upper()
-    units = unicodedata.normalize("NFKC", told.get("units", "")).replace(",", "")
     if len(code) > CODE_MAX:
         raise Invalid("too_long", field="file", line=number)
-    if units and not (units.isascii() and units.isdecimal() and len(units) < 10):
+    try:
+        units = imports.whole_of(told["units"]) if told.get("units") else None
+    except ValueError as error:
+        raise Invalid("not_a_number", field="file", line=number) from error
+    if units is not None and not 0 <= units < 1_000_000_000:
         raise Invalid("not_a_number", field="file", line=number)
     try:
-        sold_from = date.fromisoformat(told.get("sold_from", "").replace("/", "-")) if told.get("sold_from") else None
+        sold_from = imports.day_of(told["sold_from"]) if told.get("sold_from") else None
     except ValueError as error:
         raise Invalid("not_a_date", field="file", line=number) from error
     lot = lots.get((product.id or 0, code))
@@ -152,7 +165,7 @@ def _lot(db: Session, product: Product, told: Mapping[str, str], lots: dict[tupl
         lot = lots[product.id or 0, code] = ProductLot(product_id=product.id or 0, code=code)
         db.add(lot)
         became = "new"
-    changed = _set(lot, {"units": int(units) if units else None, "sold_from": sold_from})
+    changed = _set(lot, {"units": units, "sold_from": sold_from})
     db.flush()
     return became or ("changed" if changed else "")
 

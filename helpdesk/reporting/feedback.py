@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from helpdesk import feedback, topics
+from helpdesk import feedback, matters, topics
 from helpdesk.accuracy import Share
 from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 
@@ -47,7 +47,7 @@ def gather_topics(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     said = feedback.collect(db, asked.interval, sources=sources, part=part)
     earlier = feedback.collect(db, asked.before, sources=sources, part=part)
     looked = topics.looked_for(db, language=asked.language)
-    return lambda: sheet_of(asked, feedback.analyse(said, earlier, looked))
+    return lambda: sheet_of(asked, matters.analyse(said, earlier, looked))
 
 
 def finding(now: Share, before: Share) -> Text:
@@ -70,7 +70,7 @@ def trend(slots: Sequence[feedback.Slot], title: Text) -> Chart:
     return Chart("csat", "line", title, places, (series,), "share", Word("report_by", "day"))
 
 
-def sheet_of(asked: "Asked", found: feedback.Analysis) -> Sheet:
+def sheet_of(asked: "Asked", found: matters.Analysis) -> Sheet:
     """An analysis as a sheet."""
     shown = found.matters
     news = [each for each in shown if each.is_new]
@@ -92,7 +92,7 @@ def sheet_of(asked: "Asked", found: feedback.Analysis) -> Sheet:
     )  # fmt: skip
 
 
-def topic_charts(found: feedback.Analysis) -> list[Chart]:
+def topic_charts(found: matters.Analysis) -> list[Chart]:
     """Each topic's share now and before with its interval, and what people feel about it."""
     shown = sorted(found.matters, key=lambda each: -each.now.held)
     if not shown:
@@ -149,7 +149,7 @@ def _scores(now: feedback.Marks) -> Chart:
                  Word("chart", "score"))  # fmt: skip
 
 
-def _topics(found: feedback.Analysis) -> Table:
+def _topics(found: matters.Analysis) -> Table:
     columns = (
         Column(Word("chart", "topic"), "text"), Column(Word("chart", "texts")), Column(Word("chart", "now"), "share"),
         Column(Word("chart", "before"), "share"), Column(Word("chart", "change"), "text"),
@@ -160,13 +160,13 @@ def _topics(found: feedback.Analysis) -> Table:
     for each in found.matters:
         rises = (each.now.value or 0) > (each.before.value or 0)
         change = Word("change", "rising" if rises else "falling") if each.is_new else Word("change", "chance")
-        is_enough = each.csat.of >= feedback.LEAST
+        is_enough = each.csat.of >= matters.LEAST
         csat = (each.csat.value, each.csat.of) if is_enough else (None, None)
         rows.append([each.name, each.now.held, each.now.value, each.before.value, change, each.glad, each.angry, *csat])
     return Table("topics", Word("report_title", "topics"), columns, rows)
 
 
-def _words(found: feedback.Analysis) -> Table:
+def _words(found: matters.Analysis) -> Table:
     columns = (Column(Word("chart", "word"), "text"), Column(Word("chart", "before"), "share"),
                Column(Word("chart", "now"), "share"))  # fmt: skip
     rows = [[change.word, change.before.value, change.now.value]
@@ -174,7 +174,7 @@ def _words(found: feedback.Analysis) -> Table:
     return Table("words", Word("chart", "words"), columns, rows)
 
 
-def _quotes(found: feedback.Analysis) -> Table:
+def _quotes(found: matters.Analysis) -> Table:
     columns = (Column(Word("chart", "topic"), "text"), Column(Word("chart", "quote"), "text"))
     rows = [[each.name, quote.text] for each in found.matters for quote in each.quotes[:QUOTES]]
     return Table("quotes", Word("chart", "quotes"), columns, rows, is_personal=True, is_quoting=True)

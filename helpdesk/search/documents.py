@@ -151,7 +151,7 @@ def _customers(db: Session, ids: set[int]) -> dict[tuple[int, int], dict[int, Te
     told: dict[int, Terming] = {}
     for customer in db.scalars(_CUSTOMERS, {"ids": list(ids)}):
         terming = told[customer.id or 0] = Terming()
-        for name in filter(None, (customer.name, customer.reading, customer.company)):
+        for name in filter(None, (customer.name, customer.reading, customer.company, customer.number)):
             terming.add_name(name)
         keys = [customer.name_key, customer.reading_key, *map(contact_points.reading_key, customer.reading.split()[1:])]
         for key in filter(None, keys):

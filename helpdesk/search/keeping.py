@@ -165,6 +165,7 @@ def news(db: Session, handful: int = HANDFUL) -> Batch | None:
                 things.calls.add(call_id)
             if customer_id := data.get("customer_id"):
                 things.customers.add(customer_id)
+            things.customers.update(data.get("customer_ids", ()))
     if not things and len(found) < STRIDE and ends - begins < STRIDE // 2:
         return None  # a bookmark a little behind costs the next reading little
     return Batch(_bookmark("log"), begins, ends, documents.of(db, things))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from helpdesk import drift, feedback
+from helpdesk import drift, feedback, matters
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
 from helpdesk.products import catalogue
@@ -116,13 +116,13 @@ def test_a_topic_is_called_rising_only_where_chance_does_not_explain_it() -> Non
     before = said(*["待たされた"] * 10, *["よかった"] * 90)
     for many, is_new in ((14, False), (35, True)):
         now = said(*["待たされた"] * many, *["よかった"] * (100 - many))
-        found = feedback.analyse(now, before, TOPICS)
+        found = matters.analyse(now, before, TOPICS)
         assert [(matter.key, matter.now.held, matter.is_new) for matter in found.matters] == [("speed", many, is_new)]
 
 
 def test_what_pulls_satisfaction_down_is_named_and_what_does_not_is_not() -> None:
     now = [*said(*["待たされた"] * 20, score=1), *said(*["梱包がよい"] * 20, score=5), *said(*["普通"] * 20, score=5)]
-    found = {matter.key: matter for matter in feedback.analyse(now, [], TOPICS).matters}
+    found = {matter.key: matter for matter in matters.analyse(now, [], TOPICS).matters}
     assert found["speed"].drives and found["speed"].csat == Share(0, 20) and found["speed"].others == Share(40, 40)
     assert not found["box"].drives
 
@@ -179,9 +179,12 @@ def test_comments_of_elsewhere_come_in_once_in_either_charset(desk: OpenDesk, ch
     [
         (b"", "ファイルが空です"),
         ("評価\n5\n".encode(), "「コメント」（comment）の列がありません"),
-        (b"\xff\xfe\x00\x81", "文字コードが"),
+        (b"comment\n\x81\xff\xfe\xfd", "文字コードを"),
         ("コメント,評価\nよい,5\nだめ,9\n".encode(), "3行目"),
         ("コメント,日時\nよい,昨日\n".encode(), "2行目"),
+        ('コメント,評価\n"よい\n二行目",5\nだめ,9\n'.encode(), "3行目"),
+        (f"コメント\nよい\n{'長' * 140_000}\n".encode(), "131,072文字を超えるセル"),
+        ('コメント\nよい\n"閉じない\n'.encode(), "引用符"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_where_and_changes_nothing(desk: OpenDesk, content: bytes, says: str) -> None:

@@ -197,6 +197,8 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(SATO).post("/admin/surveys/new", data=survey)
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
+    orders = f"注文番号,商品名,注文日,メール\nB-7,電気ケトル,2026-11-01,{TANAKA.email}\n"
+    desk.as_(SATO).post("/admin/orders", files={"text": (None, orders), "take": (None, "1")})
     desk.as_(SATO).post("/reports/topics", data={"name": "店舗", "name_en": "Shop", "words": "店員"})
     assert desk.as_(SATO).get("/reports/feedback.csv").status_code == 200
     desk.write(signed)

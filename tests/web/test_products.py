@@ -176,7 +176,8 @@ def test_a_list_of_products_with_lots_is_brought_in_and_twice_changes_nothing(de
     page = text_of(desk.as_(SATO).get("/admin/products").text)
     assert "炊飯器 RC-55" in page and "K-2608" in page and "1,200" in page
     for text, said in (("", "ファイル"), ("a,b\n1,2\n", "列名"), ("name,lot,units\nX,L,many\n", "2行目"),
-                       ("name,lot,sold_from\nX,L,soon\n", "2行目"), (b"\xff\xfe\x00", "")):  # fmt: skip
+                       ("name,lot,sold_from\nX,L,soon\n", "2行目"), (b"\xff\xfe\x00", "文字コード"),
+                       ("name\n" + "x" * 140_000, "131,072文字を超えるセル")):  # fmt: skip
         assert said in bring(text)
     assert desk.read(lambda db: db.exec(select(Product.name)).all()) == ["炊飯器 RC-55"], "refused files leave nothing"
 

@@ -37,6 +37,48 @@ def test_each_further_question_is_an_answer_of_its_own_and_moves_no_figure(desk:
     assert len(answers(desk)) == 3
 
 
+FREE = NPS | {"scale": "none"}
+
+
+def asked_freely(desk: OpenDesk, postbox: Postbox, **more: str) -> str:
+    """The address of a form without a score that was sent to a list."""
+    assert desk.as_(SATO).post("/admin/surveys/new", data=FREE | more).status_code == 200
+    put(desk, TANAKA.email)
+    work(desk)
+    words = postbox.last.get_body(("plain",)).get_content()
+    assert "?score=" not in words
+    found = re.search(r"回答する: https://desk\.example\.com(/s/[0-9]+-[a-z2-7]+)", words)
+    assert found
+    return found[1]
+
+
+def test_a_form_of_ones_own_questions_asks_for_no_score(desk: OpenDesk, postbox: Postbox) -> None:
+    form = asked_freely(desk, postbox, **MORE)
+    shown = customer(desk).get(form).text
+    assert 'name="score"' not in shown and 'name="comment"' not in shown and "何が決め手でしたか" in shown
+    empty = customer(desk).post(form, data={"more-1": " "})
+    assert empty.status_code == 422 and "回答をご記入ください" in empty.text and answers(desk) == []
+    assert customer(desk).post(form, data={"score": "5", "more-2": "梱包が大きすぎる"}).status_code == 200
+    assert [(each.score, each.comment) for each in answers(desk)] == [(None, ""), (None, "梱包が大きすぎる")]
+    assert "ありがとうございました" in customer(desk).get(f"{form}?done=yes").text
+    report = desk.as_(SATO).get("/reports/feedback?period=week&behind=every").text
+    assert "梱包が大きすぎる" in report and "回答した人 1人" not in report and "1/1" in report
+
+
+@SQLITE
+def test_a_form_of_a_comment_alone_says_nothing_about_satisfaction(desk: OpenDesk, postbox: Postbox) -> None:
+    form = asked_freely(desk, postbox)
+    assert 'name="comment"' in (shown := customer(desk).get(form).text) and 'name="score"' not in shown
+    assert customer(desk).post(form, data={"comment": ""}).status_code == 422
+    customer(desk).post(form, data={"comment": "いつも早くて助かります"})
+    customer(desk).post(form, data={"comment": "いつも早くて助かっています"})
+    assert [(each.score, each.comment) for each in answers(desk)] == [(None, "いつも早くて助かっています")]
+    assert desk.as_(SATO).get("/reports/satisfaction.csv?period=week").status_code in (200, 404)
+    refused = desk.as_(SATO).post("/admin/surveys/1", data=FREE | {"scale": "stars"})
+    assert refused.status_code == 422, "what was answered without a score stays so"
+    assert 'name="score"' not in desk.as_(SATO).get("/admin/surveys/1/preview").text
+
+
 @SQLITE
 def test_the_ticket_shows_question_and_answer(desk: OpenDesk, postbox: Postbox, asks) -> None:  # noqa: F811
     asks(**MORE)

@@ -31,6 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "customer_changed": N_("Changed a customer's record"),
         "api_token_changed": N_("Made or revoked a key for a program"),
         "schedule_changed": N_("Changed who gets a report by mail"),
+        "orders_brought": N_("Brought in orders from a file, or took them back"),
         "catalogue_changed": N_("Changed the products or the reasons for returns"),
         "shifts_changed": N_("Changed the shift plan"),
         "table_exported": N_("Took a table out as a file"),

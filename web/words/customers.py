@@ -37,6 +37,7 @@ WORDS: dict[str, dict[str, str]] = {
         "name": N_("Name"),
         "reading": N_("Reading"),
         "company": N_("Company"),
+        "number": N_("Customer number"),
         "language": N_("Language"),
         "caution": N_("Caution"),
         "note": N_("Note"),

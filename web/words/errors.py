@@ -5,13 +5,22 @@ from web.words.marks import N_
 WORDS: dict[str, dict[str, str]] = {
     "error": {
         "own_role": N_("You cannot take your own rights away. Another supervisor can."),
-        "import_too_large": N_("The file is too large: 1 MB and 2,000 lines at most."),
         "roster_columns": N_("The first line has to name the columns, at least the name and the e-mail address."),
         "roster_errors": N_("Some lines cannot be taken in. Nothing was changed."),
         "roster_twice": N_("This e-mail address stands in an earlier line, too."),
         "roster_role": N_("Please write agent or supervisor."),
         "roster_language": N_("Please write Japanese or English (ja, en)."),
         "roster_queue": N_("There is no such queue."),
+        "order_columns": N_(
+            "The first line has to name the columns: order number, product or its code, the day, and one of customer"
+            " number, e-mail address and telephone."
+        ),
+        "order_twice": N_("The order has this line already, further up in the file."),
+        "order_several": N_("Several customers share it; which one is meant is not certain."),
+        "order_of_another": N_("It belongs to another customer than the rest of the line."),
+        "order_of_nobody": N_("No customer is known by it. Add the customer first, or correct the line."),
+        "no_such_product": N_("No product has this code."),
+        "nothing_to_import": N_("There is nothing to take in: all lines are known or cannot be taken in."),
         "shift_columns": N_("The first line has to name the columns: agent, day and hours, and queues if you like."),
         "shift_lines": N_("Some lines cannot be taken in. Nothing was planned."),
         "shift_overlaps": N_("The agent is planned at this time already."),
@@ -112,17 +121,28 @@ WORDS: dict[str, dict[str, str]] = {
         "words_left": N_("Please leave the topic at least one word of its own."),
         "too_many_topics": N_("There are 60 topics at most."),
         "score_missing": N_("Please choose one."),
+        "answer_missing": N_("Please write your answer."),
         "survey_was_answered": N_(
             "Customers have answered on this scale already. Make another survey for another scale."
         ),
         "out_of_range": N_("This number is too small or too large."),
         "import_empty": N_("The file is empty."),
-        "import_charset": N_("The file is neither UTF-8 nor in the Japanese code page."),
+        "import_charset": N_("The file is in none of UTF-8, Shift_JIS and UTF-16."),
+        "import_too_large": N_(
+            "The file is too large: %(megabytes)s MB and %(rows)s rows at most. Nothing was imported."
+        ),
+        "import_quotes": N_("A quotation mark is not closed, or stands within a cell. Nothing was imported."),
+        "import_cell": N_(
+            "A cell is longer than 131,072 characters; perhaps a quotation mark is not closed. Nothing was imported."
+        ),
+        "import_cells": N_(
+            "A row has more cells than there are columns; perhaps a comma stands without quotation marks. Nothing was"
+            " imported."
+        ),
         "import_columns": N_("The first line names no column “comment” (コメント)."),
         "import_line": N_(
             "A line cannot be read: the score is 1 to 5, the date like 2026-11-21. Nothing was imported."
         ),
-        "import_too_long": N_("The file has more than 20,000 lines. Nothing was imported."),
         "too_many_days": N_("That is too many days for this view: half hours go up to 31 days, all others up to 400."),
         "not_an_exchange_name": N_("Use letters, digits and hyphens, 40 at most."),
         "value_missing": N_("Please enter it."),
@@ -304,6 +324,5 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many_reasons": N_("There can be 40 reasons at most."),
         "last_reason": N_("One reason has to stay in use."),
         "product_columns": N_("The first line has to name the columns, at least name or code."),
-        "too_many_products": N_("The file has more than 50,000 lines."),
     },
 }

@@ -11,6 +11,7 @@ WORDS: dict[str, dict[str, str]] = {
     "survey_scale": {
         "stars": N_("Satisfaction, 1 to 5"),
         "eleven": N_("Recommendation, 0 to 10"),
+        "none": N_("No score, words alone"),
     },
     "survey_way": {
         "mail": N_("By e-mail"),
