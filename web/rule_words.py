@@ -95,11 +95,7 @@ class Speaker:
         """The name of a term, or of the desk's own field."""
         if what.startswith("field:"):
             field = self._fields.get(what)
-            return (
-                (field.name_en if self._language == "en" else field.name)
-                if field
-                else self._say("rule_sentence", "gone")
-            )
+            return field.called(self._language) if field else self._say("rule_sentence", "gone")
         return self._say("term", what)
 
     def acts(self, told: Sequence[Told], user: str) -> str:
