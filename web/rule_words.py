@@ -22,7 +22,7 @@ NOTE_SHOWN = 40
 _CODES = {
     "channel": "channel", "state": "ticket_state", "priority": "priority_level", "prioritize": "priority_level",
     "language": "language", "sentiment": "sentiment", "call_outcome": "call_outcome",
-    "call_disposition": "disposition",
+    "call_disposition": "disposition", "return_state": "return_state",
 }  # fmt: skip
 """Which words name the codes that a choice is made of."""
 _JOINING = (

@@ -216,14 +216,14 @@ def _lines(kind: str, name: str, was: Mapping[str, Any], now: Mapping[str, Any],
            ) -> list[dict[str, Any]]:  # fmt: skip
     """What one column said and says: a line, or one for each of the things it holds that differs."""
     label, is_there = say(LABELS[kind].get(name, name)), name in was and name in now
-    sides = [setting_parts.of(kind, name, side.get(name), label, names.naming) for side in (was, now)]
-    if sides[0] is None or sides[1] is None:
+    first, then = (setting_parts.of(kind, name, side.get(name), label, names.naming) for side in (was, now))
+    if first is None or then is None:
         told = [_value(kind, name, side[name], names, say) if name in side else "" for side in (was, now)]
         return [_line(label, *told)]
     return [
-        _line(part, *((side.get(part) or "–") if whole else "" for side, whole in zip(sides, (was, now), strict=True)))
-        for part in dict.fromkeys([*sides[0], *sides[1]])
-        if not is_there or sides[0].get(part) != sides[1].get(part)
+        _line(part, (first.get(part) or "–") if was else "", (then.get(part) or "–") if now else "")
+        for part in dict.fromkeys([*first, *then])
+        if not is_there or first.get(part) != then.get(part)
     ]
 
 
