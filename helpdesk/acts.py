@@ -585,11 +585,11 @@ def choices(db: Session, *, language: str, user: str) -> dict[str, list[tuple[st
     return {
         "move": [(str(queue.id), queue.called(language)) for queue in queues.everyone(db)],
         "assign": [*special, *staff],
-        "reply": [(str(reply.id), reply.title) for reply in replies],
+        "reply": [(str(reply.id), reply.called(language)) for reply in replies],
         "prioritize": [(str(each.value), "") for each in Priority],
         "tag": [(str(tag.id), tag.name) for tag in words if tag.is_active],
         "untag": [(str(tag.id), tag.name) for tag in words],
-        "checklist": [(str(each.id), each.name) for each in lists if each.is_active],
+        "checklist": [(str(each.id), each.called(language)) for each in lists if each.is_active],
         "watch": ([(ME, "")] if user == "macro" else []) + staff,
         **{what: each for what, each in terms.choices(db, language=language).items() if what.startswith("field:")},
     }

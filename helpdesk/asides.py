@@ -31,6 +31,7 @@ from models import (
     TicketTag,
     TicketWatcher,
 )
+from models.base import called
 from models.database import ask
 
 
@@ -119,29 +120,23 @@ def names(
     if not missing:
         return known
     ids = {kind: [number for each, number in missing if each == kind] for kind in ("tag", "item", "field")}
-    name = TicketField.name_en if language == "en" else TicketField.name
     asked = [
         sa.select(sa.literal(kind).label("kind"), column, text).where(column.in_(ids[kind]))
         for kind, column, text in (
             ("tag", col(Tag.id), col(Tag.name)),
             ("item", col(ChecklistItem.id), col(ChecklistItem.text)),
-            ("field", col(TicketField.id), col(name)),
+            ("field", col(TicketField.id), called(TicketField, language)),
         )
         if ids[kind]
     ]
     if back := [number for each, number in missing if each == "return"]:
-        product = sa.select(sa.literal("return"), col(ProductReturn.id), _called(Product, language)).join(
+        product = sa.select(sa.literal("return"), col(ProductReturn.id), called(Product, language)).join(
             Product, col(Product.id) == ProductReturn.product_id
         )
         asked.append(product.where(col(ProductReturn.id).in_(back)))
     if not asked:
         return known
     return {**known, **{(kind, number): text for kind, number, text in db.execute(sa.union_all(*asked))}}
-
-
-def _called(table: type[Product], language: str) -> Any:
-    name = col(table.name)
-    return sa.case((col(table.name_en) != "", col(table.name_en)), else_=name) if language == "en" else name
 
 
 def _links(db: Session, ticket_id: int, rows: Sequence[Any], agent: Agent) -> list[LinkView]:

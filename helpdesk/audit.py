@@ -137,6 +137,8 @@ def _apart(
         )
         if name in KINDS["customers"]:
             query = query.where(col(Event.actor_id).is_not(None))  # the desk itself makes records of who writes
+        if name == "catalogue_changed":
+            query = query.where(col(Event.data)["what"].as_string() != "reason")  # a setting, and told as one
         if wanted.customer_id is not None:
             query = query.where(col(Event.data)["customer_id"].as_integer() == wanted.customer_id)
         if before is not None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, kept
+from helpdesk import agents, kept, names
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
@@ -39,6 +39,7 @@ RECENT = timedelta(days=180)
 """How far back uses speak for what may fit."""
 ALIKE, SUGGESTED = 5, 3
 """What a use in a ticket like this one counts for, and how many are suggested."""
+TITLE_MAX = 200
 TEXT_MAX = 20_000
 FILES_MAX = 10
 FILES_MAX_BYTES = 20_000_000
@@ -55,6 +56,7 @@ class Form:
     """A canned reply as it is typed. At least one of the two texts is there."""
 
     title: str
+    title_en: str = ""
     trigger: str = ""
     text: str = ""
     text_en: str = ""
@@ -329,7 +331,7 @@ def _filled_in(db: Session, replies: Sequence[CannedReply], agent: Agent, ticket
         language = wanted if (reply.text_en if wanted == "en" else reply.text) else "ja" if wanted == "en" else "en"
         filled = fill(reply.text_en if language == "en" else reply.text, values[language], language=language)
         yield Offer(
-            reply.id or 0, reply.title, reply.trigger or "", filled.text, filled.gaps, language,
+            reply.id or 0, reply.called(agent.language), reply.trigger or "", filled.text, filled.gaps, language,
             tuple(files.get(reply.id or 0, ())), names.get(reply.queue_id, ""), _key(reply),
         )  # fmt: skip
 
@@ -350,7 +352,8 @@ def _holds(reply: CannedReply, typed: str) -> bool:
 
 
 def _key(reply: CannedReply) -> str:
-    return fold("\n".join((reply.title, f"/{reply.trigger}" if reply.trigger else "", reply.text, reply.text_en)))
+    trigger = f"/{reply.trigger}" if reply.trigger else ""
+    return fold("\n".join((reply.title, reply.title_en, trigger, reply.text, reply.text_en)))
 
 
 def _gap(name: str, language: str) -> str:
@@ -367,8 +370,7 @@ def _trigger(typed: str) -> str:
 
 
 def _check(db: Session, form: Form, reply: CannedReply | None) -> None:
-    if not form.title.strip():
-        raise Invalid("title_missing", field="title")
+    names.both(form.title, form.title_en, most=TITLE_MAX, field="title", missing="title_missing")
     trigger = _trigger(form.trigger)
     if trigger and not re.fullmatch(r"[^\s/\x00-\x1f\x7f]{1,30}", trigger):
         raise Invalid("not_a_trigger", field="trigger")
@@ -391,7 +393,8 @@ def _check(db: Session, form: Form, reply: CannedReply | None) -> None:
 
 
 def _fill(reply: CannedReply, form: Form, *, by: Agent, now: datetime) -> None:
-    reply.title, reply.trigger = " ".join(form.title.split())[:200], _trigger(form.trigger) or None
+    reply.title, reply.title_en = names.both(form.title, form.title_en, most=TITLE_MAX, field="title")
+    reply.trigger = _trigger(form.trigger) or None
     reply.text, reply.text_en = (text.replace("\r\n", "\n").strip() for text in (form.text, form.text_en))
     reply.queue_id, reply.changed_by_id, reply.changed_at = form.queue_id, by.id, now
 

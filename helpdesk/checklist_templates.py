@@ -6,13 +6,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import canned, kept
+from helpdesk import canned, kept, names
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, ChecklistTemplate, Queue
 
 ITEMS_MAX = 30
 ITEM_MAX = 200
-NAME_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,11 @@ def offers(db: Session, queue_id: int) -> list[ChecklistTemplate]:
     return sorted(db.exec(rows), key=lambda each: (each.queue_id is None, -each.uses, each.name))
 
 
-def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: str, items_en: str = "",
-         queue_id: int | None, by: Agent, now: datetime) -> ChecklistTemplate:  # fmt: skip
+def save(db: Session, template: ChecklistTemplate | None, *, name: str, name_en: str = "", items: str,
+         items_en: str = "", queue_id: int | None, by: Agent, now: datetime) -> ChecklistTemplate:  # fmt: skip
     """Make one, or change one; `items` has a step on each line, and so has `items_en` for tickets in English, where it
     is worded otherwise. Raises `Invalid` with the field."""
-    if not name.strip():
-        raise Invalid("name_needed", field="name")
+    name, name_en = names.both(name, name_en)
     steps, steps_en = _steps(items, "items"), _steps(items_en, "items_en")
     if not steps:
         raise Invalid("steps_missing", field="items")
@@ -59,7 +57,7 @@ def save(db: Session, template: ChecklistTemplate | None, *, name: str, items: s
         raise Invalid("unknown_choice", field="queue_id")
     is_new = template is None
     template = template or ChecklistTemplate(name="", changed_at=now, created_at=now)
-    template.name, template.queue_id = " ".join(name.split())[:NAME_MAX], queue_id
+    template.name, template.name_en, template.queue_id = name, name_en, queue_id
     template.items, template.items_en = steps, steps_en
     template.changed_by_id, template.changed_at = by.id, now
     db.add(template)

@@ -453,7 +453,7 @@ def show(
     told = looks.facts(db, ticket.id, _TOLD)
     called = asides.names(db, aside, {each for row in told for each in _spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
-    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last)
+    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last, language)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -593,6 +593,7 @@ def _entries(
     names: "Names",
     told: Sequence[Event],
     last: Message | None,
+    language: str,
 ) -> list[Entry]:
     assert ticket.id is not None
     staff = names.staff
@@ -608,7 +609,7 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    acted = ran.named(db, told)
+    acted = ran.named(db, told, language=language)
     is_heard = any(row.fact == ANSWERED for row in told)
     answers = survey_answers.of_tickets(db, tickets.family(ticket.id)) if is_heard else ()
     further = survey_answers.questions_of(db, answers)
@@ -856,7 +857,7 @@ def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]
     staff = {each.id or 0: each for each in db.exec(select(Agent))}
     called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
     names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
-    acted = ran.named(db, rows)
+    acted = ran.named(db, rows, language=language)
     return [_acted(_fact(row, names, {}), acted) for row in rows]
 
 

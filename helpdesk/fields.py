@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import names
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import FieldChanged, FieldSet, emit
 from models import Agent, FieldChange, FieldKind, FieldValue, Ticket, TicketField
@@ -30,6 +31,7 @@ TEXT_MAX = 1000
 PATTERN_MAX = 200
 PATTERN_SECONDS = 0.1
 CHOICES_MAX = 100
+NAME_MAX, HINT_MAX = 60, 200
 FIELDS_MAX = 60
 DIGITS_MAX = 18
 _NUMERALS = frozenset("0123456789.+-")
@@ -58,6 +60,7 @@ class Asked:
     kind: str
     choices: Sequence[dict[str, str]]
     hint: str
+    hint_en: str
     is_required: bool
     is_asked: bool
     values: Sequence[str]
@@ -70,6 +73,10 @@ class Asked:
     def called(self, language: str) -> str:
         """Its name."""
         return self.name_en if language == "en" and self.name_en else self.name
+
+    def advice(self, language: str) -> str:
+        """What agents are told of it, or ""."""
+        return self.hint_en if language == "en" and self.hint_en else self.hint
 
     def told(self, language: str) -> str:
         """What it says, in words; dates and numbers as they are kept, "yes" and "no" as codes."""
@@ -88,6 +95,7 @@ class Form:
     choices: str = ""
     pattern: str = ""
     hint: str = ""
+    hint_en: str = ""
     conditions: Sequence[Mapping[str, Any]] = ()
     is_required: bool = False
 
@@ -123,8 +131,8 @@ def of(db: Session, ticket: Ticket) -> list[Asked]:
         values.setdefault(row.key, []).extend([row.value] if row.value is not None else [])
     return [
         Asked(
-            field.id or 0, field.key, field.name, field.name_en, field.kind.value, field.choices, field.hint,
-            field.is_required, is_asked(field, ticket, found, values), values[field.key],
+            field.id or 0, field.key, field.name, field.name_en, field.kind.value, field.choices,
+            field.hint, field.hint_en, field.is_required, is_asked(field, ticket, found, values), values[field.key],
         )
         for field in found.values()
     ]  # fmt: skip
@@ -315,13 +323,11 @@ def _compiled(pattern: str) -> "regex.Pattern[str]":
 
 
 def _describe(field: TicketField, form: Form, others: Sequence[TicketField]) -> None:
-    name = " ".join(unicodedata.normalize("NFC", form.name).split())
-    name_en = " ".join(unicodedata.normalize("NFC", form.name_en).split())
-    if not name:
-        raise Invalid("name_missing", field="name")
-    if max(len(name), len(name_en)) > 60 or len(form.hint.strip()) > 200:
-        raise Invalid("too_long", field="name" if max(len(name), len(name_en)) > 60 else "hint")
-    field.name, field.name_en, field.hint = name, name_en or name, form.hint.strip()
+    field.name, field.name_en = names.both(form.name, form.name_en, most=NAME_MAX)
+    for where, hint in (("hint", form.hint.strip()), ("hint_en", form.hint_en.strip())):
+        if len(hint) > HINT_MAX:
+            raise Invalid("too_long", field=where)
+        setattr(field, where, hint)
     field.choices = _choices(form.choices) if field.kind in (FieldKind.CHOICE, FieldKind.CHOICES) else []
     field.pattern = _pattern(form.pattern.strip()) if field.kind == FieldKind.TEXT else ""
     field.conditions = _conditions(form.conditions, {each.key: each for each in others})

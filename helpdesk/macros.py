@@ -12,14 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import acts, canned, kept
+from helpdesk import acts, canned, kept, names
 from helpdesk.errors import Invalid, NotAllowed, NotFound
 from helpdesk.events import MacroRan, emit, one_act
 from helpdesk.settings import Settings
 from models import Agent, CannedReply, ChecklistTemplate, Macro, Queue, Role, RuleRun, Ticket
 from models.database import hold_still
-
-NAME_MAX = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +25,7 @@ class Form:
     """A macro as it is typed. `is_own`: for its author alone."""
 
     name: str
+    name_en: str = ""
     queue_id: int | None = None
     is_own: bool = False
     acts: list[dict[str, Any]] = field(default_factory=list)
@@ -74,19 +73,19 @@ def everyone(db: Session, agent: Agent, *, settings: Settings, now: datetime) ->
     ]  # fmt: skip
 
 
-def stale(db: Session, *, settings: Settings, now: datetime) -> list[Stale]:
+def stale(db: Session, *, language: str, settings: Settings, now: datetime) -> list[Stale]:
     """Shared macros, canned replies and checklists that nobody used or changed for 90 days, or that point to what is
     gone; those that were never used come first, then the longest unused."""
     found = [
-        Stale("macro", each.id or 0, each.name, each.last_used_at, is_broken)
+        Stale("macro", each.id or 0, each.called(language), each.last_used_at, is_broken)
         for each in db.exec(select(Macro).where(col(Macro.deleted_at).is_(None), col(Macro.owner_id).is_(None)))
         if (is_broken := acts.points_to_nothing(db, each.acts, settings=settings)) or kept.is_stale(each, now=now)
     ] + [
-        Stale("canned", reply.id or 0, reply.title, reply.last_used_at, False)
+        Stale("canned", reply.id or 0, reply.called(language), reply.last_used_at, False)
         for reply in db.exec(select(CannedReply).where(col(CannedReply.is_active)))
         if kept.is_stale(reply, now=now)
     ] + [
-        Stale("checklist", each.id or 0, each.name, each.last_used_at, False)
+        Stale("checklist", each.id or 0, each.called(language), each.last_used_at, False)
         for each in db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
         if kept.is_stale(each, now=now)
     ]
@@ -118,8 +117,7 @@ def offers(db: Session, agent: Agent, ticket: Ticket) -> list[Macro]:
 
 def save(db: Session, macro: Macro | None, form: Form, *, by: Agent, settings: Settings, now: datetime) -> Macro:
     """Make one, or change one. Raises `Invalid` with the field, `NotAllowed` for a shared one by who may not."""
-    if not form.name.strip():
-        raise Invalid("name_needed", field="name")
+    name, name_en = names.both(form.name, form.name_en)
     if not form.is_own and by.role != Role.SUPERVISOR:
         raise NotAllowed("not_allowed", agent_id=by.id)
     if form.queue_id is not None and db.get(Queue, form.queue_id) is None:
@@ -129,7 +127,7 @@ def save(db: Session, macro: Macro | None, form: Form, *, by: Agent, settings: S
         raise Invalid("one_reply_only", field="acts")
     is_new = macro is None
     macro = macro or Macro(name="", changed_at=now, created_at=now)
-    macro.name, macro.queue_id, macro.acts = " ".join(form.name.split())[:NAME_MAX], form.queue_id, checked
+    macro.name, macro.name_en, macro.queue_id, macro.acts = name, name_en, form.queue_id, checked
     macro.owner_id, macro.changed_by_id, macro.changed_at = by.id if form.is_own else None, by.id, now
     db.add(macro)
     db.flush()

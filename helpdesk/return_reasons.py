@@ -3,13 +3,13 @@
 What returns were given as their reason stays; a reason that is not wanted any more is switched off.
 """
 
-import unicodedata
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from helpdesk import names
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CatalogueChanged, emit
 from models import Agent, ReturnReason
@@ -39,11 +39,7 @@ def get(db: Session, reason_id: int) -> ReturnReason:
 def save(db: Session, reason: ReturnReason | None, name: str, name_en: str, *, by: Agent, now: datetime
          ) -> ReturnReason:  # fmt: skip
     """Change one, or make a new one at the end. Raises `Invalid` with the field."""
-    name, name_en = (" ".join(unicodedata.normalize("NFC", each).split()) for each in (name, name_en))
-    if not name:
-        raise Invalid("name_missing", field="name")
-    if len(name) > NAME_MAX or len(name_en) > NAME_MAX:
-        raise Invalid("too_long", field="name" if len(name) > NAME_MAX else "name_en")
+    name, name_en = names.both(name, name_en, most=NAME_MAX)
     there = everything(db)
     if any(each.name == name and each is not reason for each in there):
         raise Invalid("reason_taken", field="name")

@@ -22,6 +22,7 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
 
 from helpdesk import events as facts
+from helpdesk import return_reasons
 from helpdesk.errors import Conflict, NotFound
 from helpdesk.events import Fact, SettingChanged, emit
 from helpdesk.reviews import form as review_form
@@ -40,6 +41,7 @@ from models import (
     Preference,
     Presence,
     Queue,
+    ReturnReason,
     ReviewForm,
     Rule,
     SettingChange,
@@ -142,6 +144,9 @@ WATCHED: dict[str, Watched] = {
         ReviewForm, _apart("last_id"), called="", usual=review_form.usual,
         says=lambda row, told: facts.ReviewChanged(what="form", **told),
     ),
+    "return_reason": Watched(
+        ReturnReason, _apart("code"), says=lambda row, told: facts.CatalogueChanged(what="reason", **told)
+    ),
 }  # fmt: skip
 """In the order in which a change that touches several is called after one of them."""
 LINKS = ("member", "canned_file", "blocked", "preference")
@@ -243,12 +248,11 @@ def take_back(db: Session, change: SettingChange, *, by: Agent, now: datetime) -
 
     Raises `Conflict`: "setting_was_taken_back", "setting_moved_on" (somebody changed the same since),
     "setting_stays" (what was made then cannot be unmade), "setting_in_use", "setting_is_secret" (all that changed is
-    kept nowhere), or "setting_in_the_way" (what stood there before belongs to another now, or needs what is gone).
+    kept nowhere), "last_reason", or "setting_in_the_way" (what stood there before belongs to another now, or needs
+    what is gone).
     """
-    if db.exec(select(SettingChange.id).where(SettingChange.takes_back_id == change.id)).first() is not None:
-        raise Conflict("setting_was_taken_back", change_id=change.id)
-    if _is_secret(change):
-        raise Conflict("setting_is_secret", change_id=change.id)
+    if code := obstacle(db, change):
+        raise Conflict(code, change_id=change.id)
     change_id, put = change.id, [(row, _there(db, row)) for row in change.rows]
     touched = []
     try:
@@ -257,6 +261,8 @@ def take_back(db: Session, change: SettingChange, *, by: Agent, now: datetime) -
             db.flush()
     except IntegrityError as error:
         raise Conflict("setting_in_the_way", change_id=change_id) from error
+    if change.kind == "return_reason" and not return_reasons.offered(db):
+        raise Conflict("last_reason", change_id=change_id)
     for kind, row in touched:
         _tell(db, kind, row, by=by, now=now)
     return keep(db, by_id=by.id, now=now, takes_back=change)
@@ -264,11 +270,27 @@ def take_back(db: Session, change: SettingChange, *, by: Agent, now: datetime) -
 
 def has_way_back(change: SettingChange) -> bool:
     """Whether it can be offered to take it back: something of it was kept, and whatever it made can be unmade."""
-    return not _is_secret(change) and all(_unmakes(row["of"]) for row in change.rows if row["was"] is None)
+    return not _stays(change)
 
 
-def _is_secret(change: SettingChange) -> bool:
-    return all(row["was"] == row["is"] for row in change.rows)
+def obstacle(db: Session, change: SettingChange) -> str:
+    """Why it cannot be taken back, as far as that is known beforehand: a code of those `take_back` raises, or ""."""
+    if db.exec(select(SettingChange.id).where(SettingChange.takes_back_id == change.id)).first() is not None:
+        return "setting_was_taken_back"
+    if code := _stays(change):
+        return code
+    try:
+        for row in change.rows:
+            _there(db, row)
+    except Conflict as error:
+        return error.code
+    return ""
+
+
+def _stays(change: SettingChange) -> str:
+    if all(row["was"] == row["is"] for row in change.rows):
+        return "setting_is_secret"
+    return "" if all(_unmakes(row["of"]) for row in change.rows if row["was"] is None) else "setting_stays"
 
 
 def _unmakes(kind: str) -> bool:

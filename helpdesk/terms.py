@@ -5,7 +5,7 @@ once a fact and only when it is asked for. A hundred rules about one mail so cos
 compared as it is searched: width, case and the two kana make no difference.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import hours, queues
+from helpdesk import hours, queues, return_reasons
 from helpdesk.calls import DISPOSITIONS
 from helpdesk.canned import fold
 from helpdesk.errors import Invalid
@@ -31,7 +31,10 @@ from models import (
     Message,
     Outcome,
     Priority,
+    Product,
+    ProductReturn,
     Queue,
+    ReturnState,
     Routing,
     Tag,
     Ticket,
@@ -112,6 +115,15 @@ class Matter:
         return found
 
     @cached_property
+    def returns(self) -> Sequence[tuple[ProductReturn, Product]]:
+        """The return the fact speaks of, or else all of the ticket's, but for those that were taken off."""
+        of = col(ProductReturn.ticket_id) == self.ticket.id
+        if (number := getattr(self.fact, "return_id", None)) is not None:
+            of = col(ProductReturn.id) == number
+        found = select(ProductReturn, Product).join(Product, col(Product.id) == ProductReturn.product_id)
+        return self.db.exec(found.where(of, ProductReturn.state != ReturnState.WITHDRAWN)).all()
+
+    @cached_property
     def queue(self) -> Queue | None:
         """Where it waits."""
         return self.db.get(Queue, self.ticket.queue_id)
@@ -140,6 +152,12 @@ class Matter:
     def sender(self) -> str:
         """The address of who wrote. Folded."""
         return fold(self.message.sender_address) if self.message else ""
+
+    @cached_property
+    def returned_words(self) -> str:
+        """The names and codes of what comes back. Folded."""
+        return fold("\n".join(
+            word for _, each in self.returns for word in (each.name, each.name_en, each.code or "", *each.words)))
 
     @cached_property
     def customer_words(self) -> str:
@@ -188,6 +206,9 @@ TERMS: dict[str, Term] = {
     "call_outcome": Term("choice", lambda matter: matter.call.outcome.value if matter.call else ""),
     "call_disposition": Term("choice", lambda matter: matter.call.disposition if matter.call else ""),
     "call_seconds": Term("number", lambda matter: matter.call.talk_seconds if matter.call else None),
+    "return_state": Term("choice", lambda matter: frozenset(each.state.value for each, _ in matter.returns)),
+    "return_reason": Term("choice", lambda matter: frozenset(str(each.reason_id) for each, _ in matter.returns)),
+    "return_product": Term("text", lambda matter: matter.returned_words),
 }  # fmt: skip
 """In the order in which a person should be offered them. Besides there is "field:4" for each of the desk's own."""
 
@@ -334,6 +355,8 @@ def choices(db: Session, *, language: str) -> dict[str, list[tuple[str, str]]]:
         "sentiment": [(each, "") for each in ("positive", "neutral", "negative")],
         "call_outcome": [(each.value, "") for each in Outcome if each != Outcome.OPEN],
         "call_disposition": [(each, "") for each in DISPOSITIONS],
+        "return_state": [(each.value, "") for each in ReturnState if each != ReturnState.WITHDRAWN],
+        "return_reason": [(str(each.id), each.called(language)) for each in return_reasons.everything(db)],
     }
     for what, field in fields_of(db).items():
         if field.kind == FieldKind.YES_NO:

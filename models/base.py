@@ -7,7 +7,7 @@ SQLite and PostgreSQL alike.
 from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -54,6 +54,24 @@ def _defaults(kind: type[Row]) -> tuple[dict[str, Any], dict[str, Callable[..., 
     optional = {name: field for name, field in kind.__pydantic_fields__.items() if not field.is_required()}
     made = {name: field.default_factory for name, field in optional.items() if field.default_factory is not None}
     return {name: field.default for name, field in optional.items() if name not in made}, made
+
+
+class Named:
+    """What is called something in Japanese and, where somebody said so, in English: the column `CALLED`, `name` but
+    where it says otherwise, and the same with `_en`."""
+
+    CALLED: ClassVar[str] = "name"
+
+    def called(self, language: str) -> str:
+        """Its name in a language, or the one there is."""
+        english = getattr(self, f"{self.CALLED}_en") if language == "en" else ""
+        return str(english or getattr(self, self.CALLED))
+
+
+def called(table: type[Named], language: str) -> sa.ColumnElement[str]:
+    """The same for a query, as a column."""
+    name, english = getattr(table, table.CALLED), getattr(table, f"{table.CALLED}_en")
+    return sa.case((english != "", english), else_=name) if language == "en" else sa.type_coerce(name, sa.String)
 
 
 def choice(enum: type[StrEnum], default: Any = ..., **options: Any) -> Any:

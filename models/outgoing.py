@@ -1,12 +1,12 @@
 """What stands around the mails we send: who is answered by machines, who cannot be reached, who is writing just now."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, exact, json_column, points_to
+from models.base import Named, Row, exact, json_column, points_to
 
 
 class AutomaticAnswer(Row, table=True):
@@ -50,11 +50,14 @@ class ReplyLock(Row, table=True):
     until: datetime
 
 
-class CannedReply(Row, table=True):
+class CannedReply(Row, Named, table=True):
     """Words prepared for a question that is asked often."""
+
+    CALLED: ClassVar[str] = "title"
 
     id: int | None = Field(default=None, primary_key=True)
     title: str
+    title_en: str = ""
     trigger: str | None = Field(default=None, unique=True)  # typed after a slash
     text: str = ""  # Japanese; {customer}, {ticket} and their like are filled in
     text_en: str = ""

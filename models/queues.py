@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from sqlmodel import Field
 
-from models.base import Row, choice, json_column, points_to
+from models.base import Named, Row, choice, json_column, points_to
 
 
 class Ringing(StrEnum):
@@ -30,7 +30,7 @@ class Assigning(StrEnum):
     LEAST_BUSY = "least_busy"  # the desk, to who has the fewest open
 
 
-class Queue(Row, table=True):
+class Queue(Row, Named, table=True):
     id: int | None = Field(default=None, primary_key=True)
     slug: str = Field(unique=True)  # the classifier's label: "tech_support", "returns", ...
     name: str  # Japanese
@@ -79,10 +79,6 @@ class Queue(Row, table=True):
     returns_minutes: int = 0  # offline for so long, an agent's overdue tickets return to the queue; 0: never
     is_triage: bool = False  # where inquiries wait that nobody was sure about
     position: int = 0
-
-    def called(self, language: str) -> str:
-        """The queue's name in one language."""
-        return self.name_en if language == "en" else self.name
 
 
 class Membership(Row, table=True):

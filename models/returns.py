@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, choice, exact, json_column, points_to
+from models.base import Named, Row, choice, exact, json_column, points_to
 
 
-class Product(Row, table=True):
+class Product(Row, Named, table=True):
     """Something that is sold. Orders name it in words, so it is known by its names, see `names_key`."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -20,10 +20,6 @@ class Product(Row, table=True):
     name_key: str = exact(unique=True)  # its name in one spelling: what an order says is compared with it
     words: list[str] = json_column(default_factory=list)  # what customers call it, such as its model number
     created_at: datetime
-
-    def called(self, language: str) -> str:
-        """Its name in a language, or the one there is."""
-        return self.name_en if language == "en" and self.name_en else self.name
 
 
 class ProductLot(Row, table=True):
@@ -54,7 +50,7 @@ class TicketProduct(Row, table=True):
     at: datetime  # when the ticket began
 
 
-class ReturnReason(Row, table=True):
+class ReturnReason(Row, Named, table=True):
     """Why something comes back, in the desk's own words."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -63,10 +59,6 @@ class ReturnReason(Row, table=True):
     name_en: str = ""
     position: int = 0
     is_active: bool = True
-
-    def called(self, language: str) -> str:
-        """Its name in a language, or the one there is."""
-        return self.name_en if language == "en" and self.name_en else self.name
 
 
 class ReturnState(StrEnum):

@@ -7,16 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, choice, exact, json_column, points_to
+from models.base import Named, Row, choice, exact, json_column, points_to
 
 
-class Rule(Row, table=True):
+class Rule(Row, Named, table=True):
     """If this then that. Its terms and acts are checked when they are saved, see helpdesk/terms.py and acts.py."""
 
     __table_args__ = (sa.Index("ix_rule_position", "position", "id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
+    name_en: str = ""
     trigger: str  # the fact it answers, or the time that passed: see helpdesk/rules/triggers.py
     after_minutes: int = 0  # of a rule that waits
     in_hours: bool = False  # those minutes are counted in the queue's business hours
@@ -32,11 +33,12 @@ class Rule(Row, table=True):
     deleted_at: datetime | None = None  # until then it can be brought back
 
 
-class Macro(Row, table=True):
+class Macro(Row, Named, table=True):
     """Several acts that agents do at once."""
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
+    name_en: str = ""
     owner_id: int | None = points_to("agent.id", default=None, ondelete="CASCADE", index=True)  # None: shared
     queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
     acts: list[dict[str, Any]] = json_column(default_factory=list)
@@ -49,11 +51,12 @@ class Macro(Row, table=True):
     deleted_at: datetime | None = None
 
 
-class ChecklistTemplate(Row, table=True):
+class ChecklistTemplate(Row, Named, table=True):
     """Steps that are laid onto a ticket together, in its language where they are written in both."""
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
+    name_en: str = ""
     queue_id: int | None = points_to("queue.id", default=None, ondelete="CASCADE", index=True)  # None: every queue
     items: list[str] = json_column(default_factory=list)  # with {customer} and its like, as canned replies
     items_en: list[str] = json_column(default_factory=list)  # for tickets in English; empty: the same

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Row, choice, exact, json_column, points_to
+from models.base import Named, Row, choice, exact, json_column, points_to
 
 
 class TicketState(StrEnum):
@@ -267,7 +267,7 @@ class FieldKind(StrEnum):
     YES_NO = "yes_no"
 
 
-class TicketField(Row, table=True):
+class TicketField(Row, Named, table=True):
     """What this desk wants to know of a ticket besides: a serial number, a shop, a reason of return."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -278,6 +278,7 @@ class TicketField(Row, table=True):
     choices: list[dict[str, str]] = json_column(default_factory=list)  # {"key", "name", "name_en"}, in order
     pattern: str = ""  # a regular expression the whole of a text must match
     hint: str = ""
+    hint_en: str = ""
     conditions: list[dict[str, Any]] = json_column(default_factory=list)
     """When it is asked for, all of them: {"what": "queue", "channel" or a field's key, "is": [...]}; []: always."""
     is_required: bool = False  # a ticket cannot be resolved without it

@@ -95,12 +95,12 @@ def _parked(db: Session, agent: Agent) -> dict[str, Any]:
     more = {line: count for line, count in db.execute(asked.group_by(col(Parked.within_id)))}
     return {
         "posts": sum(found.post_id is not None for found, _ in waits),
-        "rows": [_row(db, *found, more) for found in waits],
-        "resolved": [_row(db, *found, more) for found in settled],
+        "rows": [_row(db, *found, more, agent.language) for found in waits],
+        "resolved": [_row(db, *found, more, agent.language) for found in settled],
     }
 
 
-def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, int]) -> dict[str, Any]:
+def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, int], language: str) -> dict[str, Any]:
     post = db.get(Post, parked.post_id) if parked.post_id else None
     rule = db.get(Rule, post.rule_id) if post and post.rule_id else None
     return {
@@ -114,5 +114,5 @@ def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, i
                       or post is not None,
         "post": post and {"host": urlsplit(post.url).netloc, "ticket_id": post.ticket_id, "status": post.status,
                           "rule_id": rule.id if rule and rule.deleted_at is None else None,
-                          "rule": rule.name if rule else ""},
+                          "rule": rule.called(language) if rule else ""},
     }  # fmt: skip

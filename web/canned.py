@@ -24,7 +24,7 @@ from web.settings_history import change, saved
 
 ABOUT = ("queue_id", "customer_id")
 """What the address of a new mail says of it."""
-FIELDS = ("title", "trigger", "text", "text_en", "queue_id")
+FIELDS = ("title", "title_en", "trigger", "text", "text_en", "queue_id")
 LIST, PAGE = "canned/_offers.html", "canned/offers.html"
 
 
@@ -244,8 +244,7 @@ def _typed(values: dict[str, str]) -> Form:
     queue = values["queue_id"].strip()
     if queue and (not queue.isascii() or not queue.isdigit() or len(queue) > 9):
         raise Invalid("unknown_choice", field="queue_id")
-    return Form(title=values["title"], trigger=values["trigger"], text=values["text"], text_en=values["text_en"],
-                queue_id=int(queue) if queue else None)  # fmt: skip
+    return Form(**{name: values[name] for name in FIELDS if name != "queue_id"}, queue_id=int(queue) if queue else None)
 
 
 def _numbers(typed: list[Any]) -> tuple[int, ...]:

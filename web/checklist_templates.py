@@ -15,7 +15,7 @@ from web import kept
 from web.edge import desk_of, html, look
 from web.settings_history import change, saved
 
-NAMES = ("name", "queue_id", "items", "items_en")
+NAMES = ("name", "name_en", "queue_id", "items", "items_en")
 
 
 async def page(request: Request) -> Response:
@@ -63,8 +63,8 @@ async def _save(request: Request, template_id: int | None) -> Response:
         if queue and (not queue.isascii() or not queue.isdecimal() or len(queue) > 9):
             raise Invalid("unknown_choice", field="queue_id")
         template = checklist_templates.get(db, template_id) if template_id else None
-        checklist_templates.save(db, template, name=values["name"], items=values["items"],
-                                 items_en=values["items_en"],
+        checklist_templates.save(db, template, name=values["name"], name_en=values["name_en"],
+                                 items=values["items"], items_en=values["items_en"],
                                  queue_id=int(queue) if queue else None, by=agent, now=now)  # fmt: skip
 
     try:
@@ -83,8 +83,8 @@ async def _form(request: Request, template_id: int | None, values: dict[str, str
         shown = values
         if shown is None:
             row = checklist_templates.get(db, template_id or 0)
-            shown = {"name": row.name, "queue_id": str(row.queue_id or ""), "items": "\n".join(row.items),
-                     "items_en": "\n".join(row.items_en)}  # fmt: skip
+            shown = {"name": row.name, "name_en": row.name_en, "queue_id": str(row.queue_id or ""),
+                     "items": "\n".join(row.items), "items_en": "\n".join(row.items_en)}  # fmt: skip
         return {"values": shown, "queues": [
             {"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)]}  # fmt: skip
 

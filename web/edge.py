@@ -27,6 +27,7 @@ from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, 
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
 from models import Agent, Presence, Role
+from web import errands
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -159,6 +160,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_facts": {},
         "undo_id": _undoable(agent, request),
+        "errand": errands.of(db, agent, request),
         "view": request.query_params.get("view", ""),
     }
 
@@ -205,7 +207,10 @@ def desk_facts(request: HTTPConnection) -> dict[str, Any]:
 def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:
     """A rendered page. Pages hold people's data, so no cache keeps them."""
     text = renderer_of(request).page(template, lang, **context)
-    return HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+    made = HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+    if errands.NAME in request.query_params and "errand" in context:
+        errands.keep(made, context["errand"], is_secure=desk_of(request).settings.is_secure)
+    return made
 
 
 def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:

@@ -21,7 +21,7 @@ from web import tickets
 from web.edge import act, back, desk_of, html, look
 from web.settings_history import change, saved, still
 
-DESCRIBED = ("name", "name_en", "key", "kind", "choices", "pattern", "hint")
+DESCRIBED = ("name", "name_en", "key", "kind", "choices", "pattern", "hint", "hint_en")
 
 
 async def on_ticket(request: Request) -> Response:
@@ -71,7 +71,7 @@ async def page(request: Request) -> Response:
         every = fields.everyone(db)
         return {
             "rows": every,
-            "names": {field.key: _called(field, agent.language) for field in every},
+            "names": {field.key: field.called(agent.language) for field in every},
             "queue_names": {str(queue.id): queue.called(agent.language) for queue in queues.everyone(db)},
         }
 
@@ -147,7 +147,7 @@ async def _form(
             "channels": [channel.value for channel in Channel],
             "others": [
                 {
-                    "key": each.key, "name": _called(each, agent.language), "kind": each.kind.value,
+                    "key": each.key, "name": each.called(agent.language), "kind": each.kind.value,
                     "choices": each.choices,
                 }
                 for each in others
@@ -183,10 +183,7 @@ def _values(field: TicketField | None) -> dict[str, Any]:
     return {
         "name": field.name, "name_en": field.name_en, "key": field.key, "kind": field.kind.value,
         "choices": "\n".join(each[0] if len(set(each)) == 1 else " = ".join(each) for each in choices),
-        "pattern": field.pattern, "hint": field.hint, "is_required": field.is_required,
+        "pattern": field.pattern, "hint": field.hint, "hint_en": field.hint_en, "is_required": field.is_required,
         "conditions": _by_what(field.conditions),
     }  # fmt: skip
 
-
-def _called(field: TicketField, language: str) -> str:
-    return field.name_en if language == "en" and field.name_en else field.name

@@ -17,12 +17,13 @@ from starlette.responses import Response
 from helpdesk import access, agents, hours, queues, readiness
 from helpdesk.errors import Conflict, Invalid
 from models import Agent, Queue
+from web import errands
 from web.calendars import USUAL
 from web.edge import desk_of, html, look
+from web.errands import STEPS
 from web.settings_history import change, saved
 
 NAMES = ("name", "name_en", "slug")
-STEPS = ("reach", "people", "hours", "mailbox", "words")
 
 
 async def begin(request: Request) -> Response:
@@ -144,4 +145,6 @@ async def _steps(request: Request, typed: dict[str, str], errors: dict[str, str]
 
     frame, told = await look(request, verb)
     frame |= told | {"view": "every-queue", "errors": errors}
-    return html(request, "guide/steps.html", frame["me"]["language"], status, **frame)
+    answer = html(request, "guide/steps.html", frame["me"]["language"], status, **frame)
+    errands.keep(answer, None, is_secure=desk.settings.is_secure)
+    return answer

@@ -17,7 +17,7 @@ from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 from web.rules import choices, speaker
 from web.settings_history import change, saved
 
-PLAIN = ("name", "queue_id")
+PLAIN = ("name", "name_en", "queue_id")
 
 
 async def menu(request: Request) -> Response:
@@ -74,11 +74,11 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         says = speaker(request, db, agent.language, user="macro")
         rows = macros.everyone(db, agent, settings=desk.settings, now=desk.clock())
-        is_supervisor = agent.role == Role.SUPERVISOR
+        stale = macros.stale(db, language=agent.language, settings=desk.settings, now=desk.clock())
         return {
             "rows": [{"row": row, "says": says.macro(row.macro.acts)} for row in rows],
             "deleted": macros.deleted(db, agent),
-            "stale": macros.stale(db, settings=desk.settings, now=desk.clock()) if is_supervisor else [],
+            "stale": stale if agent.role == Role.SUPERVISOR else [],
         }  # fmt: skip
 
     frame, told = await look(request, verb)
@@ -128,8 +128,8 @@ def _typed(draft: Draft, agent: Agent) -> Form:
     queue = draft.plain["queue_id"].strip()
     if queue and (not queue.isascii() or not queue.isdecimal() or len(queue) > 9):
         raise Invalid("unknown_choice", field="queue_id")
-    return Form(name=draft.plain["name"], queue_id=int(queue) if queue else None, acts=draft.acts,
-                is_own=bool(draft.plain["is_own"]) or agent.role != Role.SUPERVISOR)  # fmt: skip
+    return Form(name=draft.plain["name"], name_en=draft.plain["name_en"], queue_id=int(queue) if queue else None,
+                acts=draft.acts, is_own=bool(draft.plain["is_own"]) or agent.role != Role.SUPERVISOR)  # fmt: skip
 
 
 async def _form(request: Request, macro_id: int | None, draft: Draft | None, errors: dict[str, str], status: int = 200,
@@ -140,7 +140,7 @@ async def _form(request: Request, macro_id: int | None, draft: Draft | None, err
         if shown is None:
             if macro is None:
                 raise NotAllowed("not_allowed")
-            shown = Draft({"name": macro.name, "queue_id": str(macro.queue_id or ""),
+            shown = Draft({"name": macro.name, "name_en": macro.name_en, "queue_id": str(macro.queue_id or ""),
                            "is_own": "1" if macro.owner_id else ""}, acts=list(macro.acts))  # fmt: skip
         says = {language: speaker(request, db, language, user="macro") for language in ("ja", "en")}
         return {

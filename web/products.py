@@ -17,7 +17,7 @@ from helpdesk.products import catalogue, figures, rising
 from helpdesk.reporting import catalog, files
 from helpdesk.reporting import products as sheets
 from models import Agent
-from web import words
+from web import settings_history, words
 from web.edge import act, back, brought, desk_of, html, look, one_of, renderer_of, see
 
 KEY = "products"
@@ -185,8 +185,8 @@ async def reason(request: Request) -> Response:
         else:
             return_reasons.move(db, found, -1 if do == "up" else 1, by=agent, now=now)
 
-    await act(request, verb)
-    return back(request, "/admin/products")
+    _, change_id = await settings_history.change(request, verb)
+    return settings_history.still(request, "/admin/products", change_id)
 
 
 def _asked(request: Request, db: Session, agent: Agent) -> catalog.Asked:

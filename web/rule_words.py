@@ -22,7 +22,7 @@ NOTE_SHOWN = 40
 _CODES = {
     "channel": "channel", "state": "ticket_state", "priority": "priority_level", "prioritize": "priority_level",
     "language": "language", "sentiment": "sentiment", "call_outcome": "call_outcome",
-    "call_disposition": "disposition",
+    "call_disposition": "disposition", "return_state": "return_state",
 }  # fmt: skip
 """Which words name the codes that a choice is made of."""
 _JOINING = (
@@ -95,11 +95,7 @@ class Speaker:
         """The name of a term, or of the desk's own field."""
         if what.startswith("field:"):
             field = self._fields.get(what)
-            return (
-                (field.name_en if self._language == "en" else field.name)
-                if field
-                else self._say("rule_sentence", "gone")
-            )
+            return field.called(self._language) if field else self._say("rule_sentence", "gone")
         return self._say("term", what)
 
     def acts(self, told: Sequence[Told], user: str) -> str:

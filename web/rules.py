@@ -22,7 +22,7 @@ from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
 from web.settings_history import change, saved
 
-PLAIN = ("name", "trigger", "after", "unit")
+PLAIN = ("name", "name_en", "trigger", "after", "unit")
 SHOWN = 50
 
 
@@ -83,7 +83,7 @@ async def history(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        rows = ran.runs(db, rule_id, before=before, limit=SHOWN + 1)
+        rows = ran.runs(db, rule_id, language=agent.language, before=before, limit=SHOWN + 1)
         says = {user: speaker(request, db, agent.language, user=user) for user in ("rule", "macro")}
         shown = []
         for row in rows[:SHOWN]:
@@ -174,7 +174,7 @@ def _typed(draft: Draft) -> Form:
     after = draft.plain["after"].strip()
     minutes = int(after) if after.isascii() and after.isdecimal() and len(after) < 8 else 0
     return Form(
-        name=draft.plain["name"], trigger=draft.plain["trigger"],
+        name=draft.plain["name"], name_en=draft.plain["name_en"], trigger=draft.plain["trigger"],
         after_minutes=minutes * builder.UNITS.get(draft.plain["unit"], 1), in_hours=bool(draft.plain["in_hours"]),
         all_of=draft.terms["all"], any_of=draft.terms["any"], acts=draft.acts, stops=bool(draft.plain["stops"]),
     )  # fmt: skip
@@ -182,8 +182,9 @@ def _typed(draft: Draft) -> Form:
 
 def _drawn(rule: Rule) -> Draft:
     after, unit = builder.unit_of(rule.after_minutes)
-    plain = {"name": rule.name, "trigger": rule.trigger, "after": after if rule.after_minutes else "", "unit": unit,
-             "in_hours": "1" if rule.in_hours else "", "stops": "1" if rule.stops else ""}  # fmt: skip
+    plain = {"name": rule.name, "name_en": rule.name_en, "trigger": rule.trigger,
+             "after": after if rule.after_minutes else "", "unit": unit, "in_hours": "1" if rule.in_hours else "",
+             "stops": "1" if rule.stops else ""}  # fmt: skip
     return Draft(plain, {"all": list(rule.all_of), "any": list(rule.any_of)}, list(rule.acts))
 
 
@@ -223,7 +224,7 @@ def _foreseen(db: Session, will: dict[str, Any], form: Form, says: Speaker, desk
 def choices(db: Session, language: str, user: str) -> dict[str, Any]:
     """What the form of a "rule" or a "macro" offers: terms, acts, and what each may be compared with or set to."""
     offered = terms.offered(db, language=language)
-    named = {what: each.name_en if language == "en" else each.name for what, each in offered.fields.items()}
+    named = {what: each.called(language) for what, each in offered.fields.items()}
     return {
         "terms": list(terms.TERMS),
         "kinds": {what: terms.kind_of(what, offered.fields) for what in (*terms.TERMS, *named)},

@@ -11,11 +11,13 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import agents, hours, queues
+from helpdesk import agents, fields, hours, queues
 from helpdesk.settings_history import WATCHED, RowChange
 from models import Agent
+from web import setting_parts
 from web.render import phone
 from web.rule_words import Speaker, speaker
+from web.setting_parts import Naming
 from web.words import N_, sentence
 
 LABELS: dict[str, dict[str, str]] = {
@@ -68,13 +70,14 @@ LABELS: dict[str, dict[str, str]] = {
     "tag": {"name": N_("Tag name"), "is_active": N_("In use")},
     "field": {
         "name": N_("Name in Japanese"), "name_en": N_("Name in English"), "choices": N_("Choices"),
-        "pattern": N_("Form of the text"), "hint": N_("Hint for agents"), "conditions": N_("When it is asked for"),
-        "is_required": N_("A ticket cannot be resolved without it"), "is_active": N_("In use"),
+        "pattern": N_("Form of the text"), "hint": N_("Hint for agents"), "hint_en": N_("Hint in English"),
+        "conditions": N_("When it is asked for"), "is_required": N_("A ticket cannot be resolved without it"),
+        "is_active": N_("In use"),
         "position": N_("Place in the order"),
     },
     "canned": {
-        "title": N_("Title"), "trigger": N_("Short word"), "text": N_("Japanese text"), "text_en": N_("English text"),
-        "queue_id": N_("Queue"), "is_active": N_("In use"),
+        "title": N_("Title"), "title_en": N_("English title"), "trigger": N_("Short word"), "text": N_("Japanese text"),
+        "text_en": N_("English text"), "queue_id": N_("Queue"), "is_active": N_("In use"),
     },
     "canned_file": {"name": N_("Files")},
     "mailbox": {
@@ -89,8 +92,12 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "exchange": {
         "label": N_("Display name"), "name": N_("Short name"), "queue_id": N_("Queue"), "is_active": N_("In use"),
-        "options": N_("Connection"), "mapping": N_("What its fields mean"), "secret": N_("Signing secret"),
+        "options": N_("Connection"), "mapping": N_("What its fields mean"), "secret": N_("Password or signing secret"),
         "token": N_("Key"), "token_hash": N_("Key"), "old_token_hash": N_("Key"),
+    },
+    "return_reason": {
+        "name": N_("Japanese name"), "name_en": N_("English name"), "is_active": N_("In use"),
+        "position": N_("Place in the order"),
     },
     "blocked": {"reason": N_("Reason")},
     "survey": {
@@ -104,19 +111,19 @@ LABELS: dict[str, dict[str, str]] = {
         "is_active": N_("In use"), "position": N_("Place in the order"),
     },
     "rule": {
-        "name": N_("Title"), "trigger": N_("When it acts"),
+        "name": N_("Title"), "name_en": N_("English title"), "trigger": N_("When it acts"),
         "after_minutes": N_("How long, where it says “for a while”"),
         "in_hours": N_("Count the queue's business hours only"), "all_of": N_("If all of these hold"),
         "any_of": N_("and one of these"), "acts": N_("Then"), "stops": N_("Do not ask the rules below it then"),
         "is_active": N_("In use"), "position": N_("Place in the order"), "deleted_at": N_("Deleted"),
     },
     "macro": {
-        "name": N_("Title"), "queue_id": N_("Queue"), "owner_id": N_("Only for me"), "acts": N_("Steps"),
-        "is_active": N_("In use"), "deleted_at": N_("Deleted"),
+        "name": N_("Title"), "name_en": N_("English title"), "queue_id": N_("Queue"),
+        "owner_id": N_("Only for me"), "acts": N_("Steps"), "is_active": N_("In use"), "deleted_at": N_("Deleted"),
     },
     "checklist": {
-        "name": N_("Title"), "queue_id": N_("Queue"), "items": N_("Steps"), "is_active": N_("In use"),
-        "deleted_at": N_("Deleted"),
+        "name": N_("Title"), "name_en": N_("English title"), "queue_id": N_("Queue"), "items": N_("Steps"),
+        "items_en": N_("Steps for tickets in English"), "is_active": N_("In use"), "deleted_at": N_("Deleted"),
     },
     "review_form": {"most": N_("Points from 1 to"), "criteria": N_("What is judged")},
 }  # fmt: skip
@@ -134,8 +141,6 @@ POINTERS = {
     "queue_id": "queue", "overflow_id": "queue", "calendar_id": "calendar", "at_risk_agent_id": "agent",
     "breached_agent_id": "agent", "owner_id": "agent",
 }  # fmt: skip
-OPAQUE = frozenset(("conditions", "mapping", "options", "thresholds"))
-"""Of these it is told that they changed; what they say in words, their own page tells."""
 RULE_PARTS: dict[str, Callable[[Speaker, Any, str], str]] = {
     "all_of": lambda says, terms, _: says.conditions(terms, ()),
     "any_of": lambda says, terms, _: says.conditions((), terms),
@@ -150,6 +155,7 @@ PLACES = {
     "mailbox": "/admin/mailboxes/{}", "exchange": "/admin/exchanges/{}", "blocked": "/admin/blocked",
     "survey": "/admin/surveys/{}", "topic": "/reports/topics", "rule": "/admin/rules/{}", "macro": "/admin/macros/{}",
     "checklist": "/admin/checklists/{}", "review_form": "/reviews/form",
+    "return_reason": "/admin/products#reasons",
 }  # fmt: skip
 
 Say = Callable[[str], str]
@@ -161,6 +167,7 @@ class Names:
 
     kinds: dict[str, dict[int | None, str]]
     speaker: Callable[[str], Speaker]
+    naming: Naming
 
 
 def names_of(db: Session, agent: Agent, say: Say) -> Names:
@@ -170,7 +177,9 @@ def names_of(db: Session, agent: Agent, say: Say) -> Names:
         "calendar": {each.id: each.name for each in hours.everyone(db)},
         "agent": {each.id: each.name for each in agents.everyone(db)},
     }
-    return Names(kinds, functools.cache(lambda user: speaker(db, agent.language, say, user=user)))
+    known = {field.key: field for field in fields.everyone(db)}
+    return Names(kinds, functools.cache(lambda user: speaker(db, agent.language, say, user=user)),
+                 Naming(say, agent.language, kinds["queue"], known))  # fmt: skip
 
 
 def told(rows: Sequence[RowChange], names: Names, say: Say) -> list[dict[str, Any]]:
@@ -191,24 +200,39 @@ def _row(row: RowChange, names: Names, say: Say) -> dict[str, Any]:
     if kind == "preference":
         lines = _preference(row["key"]["name"], was.get("value"), now.get("value"), say)
     else:
-        lines = [
-            {
-                "label": say(LABELS[kind].get(name, name)),
-                "was": _value(kind, name, was.get(name), names, say) if name in was else "",
-                "is": _value(kind, name, now.get(name), names, say) if name in now else "",
-                "is_opaque": name in OPAQUE,
-            }
-            for name in columns
-            if kind != "member" or what == "changed"
-        ]
-    for line in lines:  # what differs only where it was cut, or in what is not shown
-        line["is_opaque"] |= what == "changed" and line["was"] == line["is"]
+        told = columns if kind != "member" or what == "changed" else ()
+        lines = [line for name in told for line in _lines(kind, name, was, now, names, say)]
+    for line in lines:  # what differs in spaces alone
+        line["is_opaque"] = what == "changed" and line["was"] == line["is"]
     lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
     if kind == "queue":  # which has a name in either language
         name = names.kinds["queue"].get(row["key"]["id"], name)
     return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
+
+
+def _lines(kind: str, name: str, was: Mapping[str, Any], now: Mapping[str, Any], names: Names, say: Say
+           ) -> list[dict[str, Any]]:  # fmt: skip
+    """What one column said and says: a line, or one for each of the things it holds that differs."""
+    label, is_there = say(LABELS[kind].get(name, name)), name in was and name in now
+    first, then = (setting_parts.of(kind, name, side.get(name), label, names.naming) for side in (was, now))
+    if first is None or then is None:
+        told = [_value(kind, name, side[name], names, say) if name in side else "" for side in (was, now)]
+        return [_line(label, *told)]
+    return [
+        _line(part, (first.get(part) or "–") if was else "", (then.get(part) or "–") if now else "")
+        for part in dict.fromkeys([*first, *then])
+        if not is_there or first.get(part) != then.get(part)
+    ]
+
+
+def _line(label: str, was: str, now: str) -> dict[str, Any]:
+    """Both cut to where they differ. "" is said of a row that was not there, or is not."""
+    was, now = (" / ".join(each.split("\n")) for each in (was, now))
+    if max(len(was), len(now)) > LONGEST:
+        was, now = setting_parts.around(was, now, LONGEST)
+    return {"label": label, "was": was, "is": now}
 
 
 def _worth_telling(kind: str, values: Mapping[str, Any]) -> list[str]:
@@ -235,13 +259,9 @@ def _value(kind: str, name: str, value: Any, names: Names, say: Say) -> str:
         return phone(value) or "–"
     if isinstance(value, bool):
         return sentence(say, "yes_no", "yes" if value else "no")
-    if name == "criteria" and isinstance(value, list):
-        return _cut(", ".join(f"{each['name']} ×{each['weight']}" for each in value))
     if isinstance(value, list):
-        return _cut(", ".join(each.get("name", "") if isinstance(each, dict) else str(each) for each in value))
-    if isinstance(value, dict):
-        return _cut(", ".join(f"{key}: {each}" for key, each in value.items()))
-    return _cut("" if value is None else str(value))
+        value = ", ".join(map(str, value))
+    return "–" if value in (None, "") else str(value)
 
 
 def _preference(name: str, was: Any, now: Any, say: Say) -> list[dict[str, Any]]:
@@ -249,13 +269,7 @@ def _preference(name: str, was: Any, now: Any, say: Say) -> list[dict[str, Any]]
     if isinstance(was or now, dict):
         keys = dict.fromkeys([*(was or {}), *(now or {})])
         parts = [(key, (was or {}).get(key, ""), (now or {}).get(key, "")) for key in keys]
-        return [{"label": sentence(say, "preference", f"{name}_{key}"), "was": _cut(str(before or "")) or "–",
-                 "is": _cut(str(after or "")) or "–", "is_opaque": False}
+        return [_line(sentence(say, "preference", f"{name}_{key}"), str(before or "–"), str(after or "–"))
                 for key, before, after in parts if before != after]  # fmt: skip
     on = [sentence(say, "yes_no", "yes" if each or each is None else "no") for each in (was, now)]
-    return [{"label": sentence(say, "preference", name), "was": on[0], "is": on[1], "is_opaque": False}]
-
-
-def _cut(text: str) -> str:
-    flat = " / ".join(text.split("\n"))
-    return (flat[: LONGEST - 1] + "…" if len(flat) > LONGEST else flat) or "–"
+    return [_line(sentence(say, "preference", name), *on)]

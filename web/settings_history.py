@@ -6,6 +6,7 @@ says so with a way back beside it, which refuses where somebody changed the same
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from sqlmodel import Session
 from starlette.requests import Request
@@ -67,7 +68,7 @@ async def show(request: Request) -> Response:
         say = renderer_of(request).gettext(agent.language)
         return {
             "found": found, "rows": setting_words.told(found.change.rows, setting_words.names_of(db, agent, say), say),
-            "has_way_back": not found.taken_back_id and settings_history.has_way_back(found.change),
+            "obstacle": settings_history.obstacle(db, found.change),
             "place": setting_words.PLACES.get(found.change.kind, "/admin").format(found.change.subject),
         }  # fmt: skip
 
@@ -87,4 +88,6 @@ async def undo(request: Request) -> Response:
 
     taken = await act(request, verb)
     await desk_of(request).look_again()
+    if urlsplit(request.headers.get("referer", "")).path.endswith("/guide"):  # whoever sets up a queue stays there
+        return back(request, "/admin", notice="setting_taken_back")
     return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")

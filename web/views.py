@@ -181,7 +181,7 @@ def _choices(db: Session, agent: Agent) -> dict[str, Any]:
     """What can be chosen, as pairs of a value and a name."""
     served = set(agents.queue_ids(db, agent))
     own = [
-        {"kind": f"{filters.FIELD}{each.id}", "name": each.name_en if agent.language == "en" else each.name,
+        {"kind": f"{filters.FIELD}{each.id}", "name": each.called(agent.language),
          "values": _of_field(each.kind, each.choices, agent.language)}
         for each in filters.own_fields(db)
     ]  # fmt: skip

@@ -26,7 +26,8 @@ class Ran:
     can_undo: bool
 
 
-def runs(db: Session, rule_id: int | None = None, *, before: int | None = None, limit: int = 50) -> list[Ran]:
+def runs(db: Session, rule_id: int | None = None, *, language: str, before: int | None = None, limit: int = 50
+         ) -> list[Ran]:  # fmt: skip
     """What was done, of one rule or of all and of macros, the newest first; those below the number `before`."""
     query = select(RuleRun).order_by(col(RuleRun.at).desc(), col(RuleRun.id).desc()).limit(limit)
     if rule_id is not None:
@@ -34,9 +35,10 @@ def runs(db: Session, rule_id: int | None = None, *, before: int | None = None, 
     if before is not None:
         query = query.where(col(RuleRun.id) < before)
     rows = list(db.exec(query))
-    rules = _called(db, Rule, {row.rule_id for row in rows})
-    macros = _called(db, Macro, {row.macro_id for row in rows})
-    staff = _called(db, Agent, {row.by_id for row in rows} | {row.undone_by_id for row in rows})
+    rules = _called(db, Rule, {row.rule_id for row in rows}, language)
+    macros = _called(db, Macro, {row.macro_id for row in rows}, language)
+    people = {row.by_id for row in rows} | {row.undone_by_id for row in rows}
+    staff = {each.id: each.name for each in db.exec(select(Agent).where(col(Agent.id).in_(people)))}
     subjects = {each.id: each.subject for each in db.exec(
         select(Ticket).where(col(Ticket.id).in_({row.ticket_id for row in rows})))}  # fmt: skip
     return [
@@ -46,7 +48,7 @@ def runs(db: Session, rule_id: int | None = None, *, before: int | None = None, 
     ]  # fmt: skip
 
 
-def named(db: Session, told: Sequence[Event]) -> dict[int, tuple[str, bool]]:
+def named(db: Session, told: Sequence[Event], *, language: str) -> dict[int, tuple[str, bool]]:
     """Of facts that tell of a run, by the event's number: the name of its rule or macro, and whether it failed. Asks
     nothing where there is none."""
     mine = {row.id or 0: row for row in told if row.fact in ("rule_ran", "macro_ran", "run_taken_back")}
@@ -55,8 +57,8 @@ def named(db: Session, told: Sequence[Event]) -> dict[int, tuple[str, bool]]:
     numbers = {row.data.get("run_id") for row in mine.values()}
     found = {row.id: row for row in db.exec(select(RuleRun).where(col(RuleRun.id).in_(numbers)))}
     ran = {number: found[row.data["run_id"]] for number, row in mine.items() if row.data.get("run_id") in found}
-    names = _called(db, Rule, {row.rule_id for row in ran.values()})
-    macros = _called(db, Macro, {row.macro_id for row in ran.values()})
+    names = _called(db, Rule, {row.rule_id for row in ran.values()}, language)
+    macros = _called(db, Macro, {row.macro_id for row in ran.values()}, language)
     return {
         number: (names.get(row.rule_id or 0) or macros.get(row.macro_id or 0, ""), row.how == RunEnd.FAILED)
         for number, row in ran.items()
@@ -91,6 +93,7 @@ def undo(db: Session, row: RuleRun, *, by: Agent, settings: Settings, now: datet
     emit(db, RunTakenBack(ticket_id=row.ticket_id, queue_id=ticket.queue_id, run_id=row.id or 0, by_id=by.id, at=now))
 
 
-def _called(db: Session, kind: Any, ids: set[int | None]) -> dict[int, str]:
+def _called(db: Session, kind: Any, ids: set[int | None], language: str) -> dict[int, str]:
     wanted = {each for each in ids if each is not None}
-    return {each.id: each.name for each in db.exec(select(kind).where(kind.id.in_(wanted)))} if wanted else {}
+    rows = db.exec(select(kind).where(kind.id.in_(wanted))) if wanted else ()
+    return {each.id: each.called(language) for each in rows}

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import acts, kept, terms
+from helpdesk import acts, kept, names, terms
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.rules import book, waiting
 from helpdesk.rules.triggers import WAITS, triggers
@@ -16,7 +16,6 @@ from helpdesk.settings import Settings
 from models import Agent, Rule, RuleRun, RuleWait, RunEnd
 
 MOST = 300
-NAME_MAX = 100
 LONGEST_MINUTES = 60 * 24 * 180
 
 
@@ -25,6 +24,7 @@ class Form:
     """A rule as it is typed."""
 
     name: str
+    name_en: str = ""
     trigger: str
     after_minutes: int = 0
     in_hours: bool = False
@@ -86,15 +86,14 @@ def get(db: Session, rule_id: int) -> Rule:
 
 def draft(db: Session, form: Form, *, settings: Settings, now: datetime) -> Rule:
     """The rule as it would be kept, and in no database. Raises `Invalid` with the field."""
-    if not form.name.strip():
-        raise Invalid("name_needed", field="name")
+    name, name_en = names.both(form.name, form.name_en)
     if form.trigger not in triggers():
         raise Invalid("unknown_choice", field="trigger")
     if form.trigger in WAITS and not 1 <= form.after_minutes <= LONGEST_MINUTES:
         raise Invalid("not_a_wait", field="after")
     offered = terms.offered(db)
     return Rule(
-        name=" ".join(form.name.split())[:NAME_MAX], trigger=form.trigger,
+        name=name, name_en=name_en, trigger=form.trigger,
         after_minutes=form.after_minutes if form.trigger in WAITS else 0,
         in_hours=form.in_hours and form.trigger in WAITS,
         all_of=terms.checked(offered, form.all_of, "all"), any_of=terms.checked(offered, form.any_of, "any"),
@@ -115,7 +114,7 @@ def save(db: Session, rule: Rule | None, form: Form, *, by: Agent, settings: Set
         rule.position = (there[1] or 0) + 1
         db.add(rule)
     else:
-        for name in ("name", "trigger", "after_minutes", "in_hours", "all_of", "any_of", "acts", "stops"):
+        for name in ("name", "name_en", "trigger", "after_minutes", "in_hours", "all_of", "any_of", "acts", "stops"):
             setattr(rule, name, getattr(told, name))
     rule.changed_by_id, rule.changed_at = by.id, now
     db.flush()

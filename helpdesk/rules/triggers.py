@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from helpdesk.events import Fact, name_of
+from helpdesk.returns import ENDS
 from helpdesk.terms import Matter
-from models import Message, Ticket, TicketState
+from models import Message, ReturnState, Ticket, TicketState
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ TRIGGERS: dict[str, Trigger] = {
     "reopened": Trigger("ticket_reopened"),
     "call_ended": Trigger("call_ended"),
     "wrapped_up": Trigger("call_wrapped_up"),
+    "return_asked": Trigger("return_changed", lambda fact, _: (fact.was, fact.what) == ("", ReturnState.ASKED)),
+    "return_received": Trigger(
+        "return_changed", lambda fact, _: fact.what == ReturnState.RECEIVED and fact.was not in ENDS
+    ),
+    "return_ended": Trigger("return_changed", lambda fact, _: fact.what in ENDS and fact.was not in ENDS),
     "bounced": Trigger("message_bounced", lambda fact, _: fact.reason == "final"),
     "at_risk": Trigger("promise_at_risk"),
     "breached": Trigger("promise_breached"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from helpdesk.reports import Period
 from helpdesk.tallies import automation, figures, totals
 from helpdesk.tallies.automation import Came
 from models import AutomationDay, CannedReply, Macro, RoutingDay, Rule, Survey
+from models.base import called
 
 SECONDS: Final = 30
 """What placing a ticket by hand takes, unless somebody measured it."""
@@ -120,7 +121,7 @@ def report(
          for spoken in sorted({key[1] for key in placed})],
         [each for each in by_queue if each.placed.count],
         sorted(reasons.items(), key=lambda item: -item[1].count),
-        (total.placed.stayed - total.placed.corrected) * seconds, _named(db, done, names), left_out,
+        (total.placed.stayed - total.placed.corrected) * seconds, _named(db, done, names, language), left_out,
     )  # fmt: skip
 
 
@@ -158,13 +159,16 @@ def _load(
     return dict(placed), dict(done), len(gaps[figures.MOST_LIVE :])
 
 
-def _named(db: Session, done: Mapping[tuple[str, int], Came], lines: Mapping[int, str]) -> list[AutomationLine]:
-    tables = {"rule": Rule.name, "macro": Macro.name, "survey": Survey.name, "canned": CannedReply.title}
+def _named(db: Session, done: Mapping[tuple[str, int], Came], lines: Mapping[int, str], language: str
+           ) -> list[AutomationLine]:  # fmt: skip
+    tables: dict[str, tuple[Any, Any]] = {
+        "rule": (Rule, called(Rule, language)), "macro": (Macro, called(Macro, language)),
+        "survey": (Survey, col(Survey.name)), "canned": (CannedReply, called(CannedReply, language)),
+    }  # fmt: skip
     names = {("receipt", queue_id): name for queue_id, name in lines.items()}
-    for kind, column in tables.items():
-        table = column.class_  # type: ignore[attr-defined]
+    for kind, (table, column) in tables.items():
         ids = [thing_id for each, thing_id in done if each == kind]
-        for thing_id, name in db.execute(sa.select(col(table.id), col(column)).where(col(table.id).in_(ids))):
+        for thing_id, name in db.execute(sa.select(col(table.id), column).where(col(table.id).in_(ids))):
             names[kind, thing_id] = name
     found = [AutomationLine(kind, names.get((kind, thing_id), ""), came) for (kind, thing_id), came in done.items()]
     return sorted(found, key=lambda each: (automation.KINDS.index(each.kind), -each.came.count, each.name))

@@ -1,12 +1,13 @@
 """A newcomer sets up a second queue: names, number, agents, hours and mailbox, told all the while what lacks."""
 
 import re
+from html import unescape
 
 import pytest
 from sqlmodel import select
 
 from models import Calendar, Mailbox, Membership
-from tests.cast import AIKO, BEN, SATO, OpenDesk, part, text_of
+from tests.cast import AIKO, BEN, PUBLIC_URL, SATO, OpenDesk, part, text_of
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 NUMBER, ADDRESS = "03-5550-0199", "repairs@desk.example.jp"
@@ -34,7 +35,7 @@ def test_a_queue_is_led_step_by_step_until_it_works(desk: OpenDesk) -> None:
     assert "このキューは使えます" in text_of(part(page, "main")), "what is left may be as wished"
     page = guide(desk, here, step="hours", calendar="usual")
     assert "夜間や休日" not in text_of(part(page, "main"))
-    assert f'href="/admin/mailboxes/new?queue={queue.id}"' in page
+    assert f'href="/admin/mailboxes/new?queue={queue.id}&amp;guide={queue.id}-mailbox"' in page
     form = desk.as_(SATO).get(f"/admin/mailboxes/new?queue={queue.id}").text
     assert f'value="{ADDRESS}"' in form and re.search(rf'<option value="{queue.id}" selected', form)
     page = guide(desk, "/admin/mailboxes/new", guided=queue.id, queue_id=queue.id, name="修理", host="imap.example.jp",
@@ -58,13 +59,51 @@ def test_whoever_is_missing_is_added_on_the_way_and_serves_the_queue(desk: OpenD
     here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
     leave = re.search(r'href="(/admin/agents/import[^"]*)"', desk.as_(SATO).get(here).text)
     assert leave
-    form = part(desk.as_(SATO).get(leave[1]).text, "main")
+    form = part(desk.as_(SATO).get(unescape(leave[1])).text, "main")
     guided = re.search(r'name="guided" value="(\d+)"', form)
     assert guided and f'href="{here}#people"' in form, "and Back leads to where one was"
     added = guide(desk, "/admin/agents/new", guided=guided[1], name="森 花", email="mori@desk.example.jp", role="agent")
     assert f'href="{here}#people"' in part(added, "main") and "「修理受付」の設定に戻る" in added
     assert re.search(r"checked><span[^>]*>森 花", desk.as_(SATO).get(here).text)
     assert desk.as_(SATO).get("/admin/agents/import?queue=999").status_code == 404
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("step", "path", "saving"),
+    [
+        ("reach", "/admin/exchanges", ("/admin/exchanges/new", {"kind": "push", "label": "本社", "name": "office"})),
+        ("hours", "/admin/calendars", ("/admin/calendars/new", {"name": "平日", "timezone": "Asia/Tokyo"})),
+        ("mailbox", "/admin/mailboxes/new", ("/admin/mailboxes/new", {"name": ""})),
+        ("people", "/admin/agents/import", ("/admin/agents/import", {"text": "name,email"})),
+        ("words", "/admin/queues/", None),
+    ],
+)  # fmt: skip
+def test_every_step_that_leads_out_of_the_guide_leads_back(
+    desk: OpenDesk, step: str, path: str, saving: tuple[str, dict[str, str]] | None
+) -> None:
+    guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
+    here, sato = f"/admin/queues/{desk.queue('repair_visits').id}/guide", desk.as_(SATO)
+    way = f'href="{here}#{step}"'
+    links = [unescape(each) for each in re.findall(r'href="([^"]+)"', part(sato.get(here).text, "main"))]
+    [out] = [each for each in links if each.startswith(path) and f"-{step}" in each]
+    assert way in sato.get(out).text and "「修理受付」の設定に戻る" in sato.get("/admin/audit").text
+    if saving:
+        assert way in sato.post(saving[0], data=saving[1]).text, "it stays while something is saved, or refused"
+    assert way not in sato.get("/inbox").text and way not in desk.as_(AIKO).get("/inbox").text
+    sato.get(here)
+    assert way not in sato.get("/admin/audit").text, "whoever is back needs no way back"
+
+
+@SQLITE
+def test_the_way_back_can_be_closed_and_leads_only_to_queues_there_are(desk: OpenDesk) -> None:
+    number, sato = desk.queue("returns").id, desk.as_(SATO)
+    assert "errand-back" in sato.get(f"/admin/tags?guide={number}-hours").text
+    closed = re.search(r'<a class="icon-button" href="([^"]+)"', sato.get("/admin/fields").text)
+    assert closed and "errand-back" not in sato.get(closed[1]).text
+    assert "errand-back" not in sato.get("/admin/fields").text
+    for odd in ("999-hours", f"{number}-<b>", "²-hours", "-1-hours", f"{number}"):
+        assert "errand-back" not in sato.get("/admin/tags", params={"guide": odd}).text
 
 
 @SQLITE
@@ -88,6 +127,7 @@ def test_each_step_can_be_taken_back(desk: OpenDesk) -> None:
     here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
     page = guide(desk, here, step="hours", calendar="usual")
     [undo] = re.findall(r'action="(/admin/changes/\d+/undo)"', part(page, "notice"))
-    assert desk.as_(SATO).post(undo).status_code == 200
+    after = desk.as_(SATO).post(undo, headers={"referer": f"{PUBLIC_URL}{here}"})
+    assert after.url.path == here and "変更前の状態に戻しました" in after.text
     assert desk.queue("repair_visits").calendar_id is None
     assert desk.read(lambda db: db.exec(select(Calendar)).all()) == [], "the hours that were made for it are gone, too"

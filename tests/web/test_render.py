@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Satur
 METHODS = [
     ("templates/**.html", "jinja2"),
     *((f"{name}.py", "python") for name in ("words/**", "shortcuts", "palette", "render", "administration",
-                                      "setting_words")),
+                                      "setting_words", "setting_parts")),
 ]
 
 

@@ -58,6 +58,20 @@ WORDS: dict[str, dict[str, str]] = {
         "macro": N_("Macro"),
         "checklist": N_("Checklist"),
         "review_form": N_("Review form"),
+        "return_reason": N_("Return reason"),
+    },
+    "setting_part": {
+        "of": N_("%(setting)s: %(part)s"),
+        "order": N_("%(setting)s: their order"),
+        "says": N_("When “%(name)s” says"),
+        "its_field": N_("What its field “%(name)s” means"),
+        "its_word": N_("What its word “%(name)s” means (%(part)s)"),
+    },
+    "survey_words": {
+        "ja": N_("Question in Japanese"),
+        "en": N_("Question in English"),
+        "more_ja": N_("Further questions in Japanese, a line each"),
+        "more_en": N_("Further questions in English, a line each"),
     },
     "row_change": {
         "made": N_("new"),
