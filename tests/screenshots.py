@@ -236,7 +236,17 @@ def shared(page: Page, desk: Running) -> None:
     """Who would get what, before anything happens."""
     page.goto(desk.url + "/queues/work/list?how=open&agent=1")
     page.locator(".share-bar [data-kind=primary]").click()
-    expect(page.locator("main table")).to_be_visible()
+    expect(page.locator("main h2").first).to_be_visible()  # at night there is nobody to give them to
+
+
+def returned(page: Page, desk: Running) -> None:
+    """What is sent back, beside the ticket it was written of."""
+    page.goto(desk.url + "/inbox?view=queue-2")
+    href = page.locator(".row a[data-open-ticket]").first.get_attribute("href")
+    page.goto(f"{desk.url}{href}")
+    if page.viewport_size and page.viewport_size["width"] < 600:
+        page.locator(".side-opener").click()
+    page.locator("section[id^=returns-]").first.scroll_into_view_if_needed()
 
 
 def roster(page: Page, desk: Running) -> None:
@@ -335,6 +345,9 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "laying-in": (AGENT, laying_in),
     "account": (AGENT, whole("/account")),
     "try": (AGENT, "/try"),
+    "products": (SUPERVISOR, whole("/reports/products")),
+    "product-list": (SUPERVISOR, whole("/admin/products")),
+    "returned": (AGENT, returned),
     "missing": (AGENT, "/tickets/999999"),
     "ringing": (AGENT, ringing),
     "talking": (AGENT, talking),

@@ -9,7 +9,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.cast import AIKO, AKIRA, SATO
+from tests.cast import AIKO, AKIRA, SATO, TANAKA
 from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
 from tests.patience import until
 
@@ -82,6 +82,57 @@ def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> No
     form.get_by_role("button").click()
     expect(aiko.locator(".entry[data-kind=note]")).to_contain_text("交換の判断をお願いします")
     expect(aiko.locator("select[data-assign]")).to_have_value(row_agent(aiko, AKIRA.name))
+
+
+def test_a_ticket_is_resolved_by_a_key_and_opened_again_by_the_undo_beside_it(office: Office) -> None:
+    office.writes("解決を取り消す件", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    opened(office, aiko, "解決を取り消す件")
+    aiko.keyboard.press("e")
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
+    expect(row(aiko, "解決を取り消す件")).to_have_count(0)
+    aiko.locator(".done [data-undo]").click()
+    expect(aiko.locator(".ticket")).to_have_attribute("data-state", "open")
+    expect(row(aiko, "解決を取り消す件")).to_have_count(1)
+    expect(aiko.locator(".done:not([hidden])")).to_contain_text("取り消し済み")
+
+
+@pytest.mark.parametrize("typed", ["田中", "たなか", "ﾀﾅｶ　ﾐｻｷ"])
+def test_a_customer_is_found_by_name_or_reading_and_opened_with_enter(typed: str, office: Office) -> None:
+    aiko = office.page(AIKO)
+    box = aiko.locator("#search")
+    box.fill(typed)
+    expect(aiko.locator("[id^=offer-customer-]").first).to_contain_text(TANAKA.name)
+    for _ in range(9):  # down to her line, wherever she stands among what is offered
+        box.press("ArrowDown")
+        if aiko.locator("[id^=offer-customer-][aria-selected=true]").count():
+            break
+    box.press("Enter")
+    expect(aiko.locator("h1").first).to_contain_text(TANAKA.name)
+
+
+def test_two_tickets_of_one_matter_are_joined_and_separated_again(office: Office) -> None:
+    office.writes("同じ件の一通目", "掃除機が動きません。")
+    office.writes("同じ件の二通目", "電源も入りません。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    first = str(row(aiko, "同じ件の一通目").locator("[data-open-ticket]").get_attribute("data-open-ticket"))
+    opened(office, aiko, "同じ件の二通目")
+    form = aiko.locator("details.merge")
+    form.locator("summary").click()
+    form.locator("[name=into]").fill(f"＃{first}")
+    form.get_by_role("button").click()
+    expect(row(aiko, "同じ件の二通目")).to_have_count(0)
+    joined = aiko.locator(".merged:not([data-kind])")  # of another kind is the warning of a duplicate
+    leads = joined.locator("a")
+    expect(leads).to_contain_text(f"#{first}")
+    leads.click()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("同じ件の一通目")
+    expect(aiko.locator(".entry[data-kind=message]", has_text="電源も入りません。")).to_have_count(1)
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+    aiko.go_back()
+    joined.get_by_role("button").click()
+    expect(joined).to_have_count(0)
+    expect(row(aiko, "同じ件の二通目")).to_have_count(1)
 
 
 def row_agent(page: Page, name: str) -> str:
@@ -160,7 +211,6 @@ def test_a_page_that_is_left_in_the_middle_of_a_word_sends_it_along(office: Offi
     address = aiko.url
     box = "form[data-for=reply] textarea"
     aiko.locator(box).fill("途中ま")
-    aiko.evaluate("() => { dispatchEvent(new PageTransitionEvent('pagehide')); }")  # a busy browser may skip it
     aiko.goto("/calls")
     aiko.evaluate("localStorage.clear()")  # what this machine keeps is not what is found
     number = re.findall(r"/tickets/(\d+)", address)[0]
