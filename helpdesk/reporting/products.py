@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from sqlmodel import Session
 
 from helpdesk.products import figures, rising
@@ -90,11 +91,12 @@ def _weeks(told: Told, timezone: str) -> Chart:
     names = {line.reason_id: line.name for line in told.reasons}
     shown = [line.reason_id for line in told.reasons[:SERIES]]
     counts: Counter[tuple[date, int | None]] = Counter()
-    for at, reason_id in told.asked:
-        day = datetime.fromtimestamp(at, zone).date()
-        counts[day - timedelta(days=day.weekday()), reason_id if reason_id in shown else None] += 1
-    begun = sorted({monday for monday, _ in counts})
-    weeks = [begun[0] + timedelta(weeks=each) for each in range((begun[-1] - begun[0]).days // 7 + 1)] if begun else []
+    weeks = _mondays(told, zone)
+    begins = [datetime(week.year, week.month, week.day, tzinfo=zone).timestamp() for week in weeks]
+    for reason_id, moments in told.asked.items():
+        for place, count in enumerate(np.bincount(np.searchsorted(begins, moments, "right"), minlength=len(weeks) + 1)):
+            if count:
+                counts[weeks[place - 1], reason_id if reason_id in shown else None] += int(count)
     series = [Series(names[each], [counts[week, each] for week in weeks]) for each in shown]
     if any(reason is None for _, reason in counts):
         series.append(Series(Word("return_figure", "others"), [counts[week, None] for week in weeks], tone="quiet"))
@@ -106,6 +108,16 @@ def _weeks(told: Told, timezone: str) -> Chart:
                                                "count": Fact("count", total[most] if most else 0)})  # fmt: skip
     return Chart("return_weeks", "stacked", title, [f"{week.month}/{week.day}" for week in weeks], tuple(series),
                  along=Word("return_figure", "week"))  # fmt: skip
+
+
+def _mondays(told: Told, zone: ZoneInfo) -> list[date]:
+    """The begin of every week from the first return to the last."""
+    if not told.asked:
+        return []
+    edges = (min(each.min() for each in told.asked.values()), max(each.max() for each in told.asked.values()))
+    days = [datetime.fromtimestamp(int(at), zone).date() for at in edges]
+    first, last = (day - timedelta(days=day.weekday()) for day in days)
+    return [first + timedelta(weeks=each) for each in range((last - first).days // 7 + 1)]
 
 
 def _rates(told: Told) -> Chart:
