@@ -1,5 +1,6 @@
 """The face: every route on one page, what stands before them, and what starts and stops with them."""
 
+import functools
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -102,9 +103,10 @@ class _Id(IntegerConvertor):
 register_url_convertor("id", _Id())
 
 
-def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
-    """What the desk answers to."""
-    return [
+@functools.cache
+def routes(*, demo: bool) -> tuple[Route | Mount | WebSocketRoute, ...]:
+    """What the desk answers to. The desks of one process share it: each pattern is compiled once."""
+    return (
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
         Route("/inbox/belongs", views.belongs),
@@ -455,7 +457,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/static/desk.css", joined),
         Route("/static/desk.js", joined),
         Mount("/static", _Static(directory=HERE / "static")),
-    ]
+    )
 
 
 def _trial_routes() -> list[Route]:
@@ -535,6 +537,7 @@ class _Static(StaticFiles):
         return response
 
 
+@functools.cache
 def _fingerprint(folder: Path) -> str:
     """Changes when any style or script does."""
     digest = hashlib.sha256()
@@ -544,6 +547,7 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:10]
 
 
+@functools.cache
 def _version() -> str:
     try:
         return metadata.version("madoguchi")
