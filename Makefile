@@ -13,6 +13,10 @@ compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 
 export PYTHON
 export HYPOTHESIS_STORAGE_DIRECTORY ?= .cache/hypothesis
+# What Python compiles is kept beside neither source nor packages but in .cache, even where the environment forbids the
+# usual places: without it every worker compiles all tests anew, and each of some forty desks all that it imports.
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.cache/bytecode
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test fuzz bench screenshots check lock clean runtime dev

@@ -1,5 +1,6 @@
 """The face: every route on one page, what stands before them, and what starts and stops with them."""
 
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -98,9 +99,10 @@ class _Id(IntegerConvertor):
 register_url_convertor("id", _Id())
 
 
-def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
-    """What the desk answers to."""
-    return [
+@functools.cache
+def routes(*, demo: bool) -> tuple[Route | Mount | WebSocketRoute, ...]:
+    """What the desk answers to. The desks of one process share it: each pattern is compiled once."""
+    return (
         Route("/", tickets.home),
         Route("/inbox", tickets.inbox),
         Route("/inbox/belongs", views.belongs),
@@ -454,7 +456,7 @@ def routes(*, demo: bool) -> list[Route | Mount | WebSocketRoute]:
         Route("/static/desk.css", assets.joined),
         Route("/static/desk.js", assets.joined),
         Mount("/static", assets.Files(directory=STATIC)),
-    ]
+    )
 
 
 def _trial_routes() -> list[Route]:
@@ -518,6 +520,7 @@ def create(
     return app
 
 
+@functools.cache
 def _version() -> str:
     try:
         return metadata.version("madoguchi")

@@ -83,6 +83,7 @@ async def joined(request: Request) -> Response:
     return await found.serve(request)
 
 
+@functools.cache
 def fingerprint(folder: Path) -> str:
     """Changes when any style or script does."""
     digest = hashlib.sha256()

@@ -5,7 +5,7 @@ from alembic import op
 from models.migrations.in_place import allow
 
 revision = "0026"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
