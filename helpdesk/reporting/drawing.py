@@ -270,8 +270,8 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
         x = round(left + (place + 0.5) * wide, 1)
         lines = _broken(said(chart.places[place], voice), wide * every)
         deepest = max(deepest, len(lines))
-        for deep, row_of in enumerate(lines):
-            parts.append(_text("chart-tick", x, foot + 16 + 13 * deep, row_of, "middle"))
+        for deep, part in enumerate(lines):
+            parts.append(_text("chart-tick", x, foot + 16 + 13 * deep, part, "middle"))
     return parts, foot + FOOT + 13 * (deepest - 1)
 
 
