@@ -198,10 +198,11 @@ def _intervals(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], fl
     top = max((v for each in chart.series for v in (*each.values, *each.high) if v is not None), default=1)
     step, most = _scale(top, chart.kind)
     label, beside = _labels(chart, voice, width)
-    room = width - label - 30
+    begins = label + (6 if beside else 14)  # where nothing stands beside, half of the first number needs the room
+    room = width - begins - 24
 
     def x(value: float) -> float:
-        return round(label + 6 + value / most * room, 1)
+        return round(begins + value / most * room, 1)
 
     parts: list[Markup] = []
     rows: list[Markup] = []
