@@ -123,7 +123,7 @@ def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Gr
         belong = [row for row in np.argsort(-said[:, number], kind="stable") if share[row, number] >= BELONGS]
         if len(belong) >= LEAST_WORD:
             names = tuple(dict.fromkeys(shown[kept[word]] for word in best if model.components_[number][word] > 0))
-            names = tuple(each for each in names if _stands_alone(each))[:NAMED_BY] or names[:NAMED_BY]
+            names = tuple(sorted(names, key=_stands_alone, reverse=True))[:NAMED_BY]
             found.append(Group(language, names, tuple(at[row] for row in belong)))
     return found
 
