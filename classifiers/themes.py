@@ -119,12 +119,18 @@ def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Gr
     share = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
     found = []
     for number in range(many):
-        best = np.argsort(-model.components_[number], kind="stable")[:NAMED_BY]
+        best = np.argsort(-model.components_[number], kind="stable")[: 2 * NAMED_BY]
         belong = [row for row in np.argsort(-said[:, number], kind="stable") if share[row, number] >= BELONGS]
         if len(belong) >= LEAST_WORD:
             names = tuple(dict.fromkeys(shown[kept[word]] for word in best if model.components_[number][word] > 0))
+            names = tuple(sorted(names, key=_stands_alone, reverse=True))[:NAMED_BY]
             found.append(Group(language, names, tuple(at[row] for row in belong)))
     return found
+
+
+def _stands_alone(word: str) -> bool:
+    """Whether a word can be read alone: 返品 can, 届き and 入っ are pieces of verbs, and 時 says too little."""
+    return word.isascii() or (len(word) > 1 and not "ぁ" <= word[-1] <= "ん")
 
 
 @lru_cache(maxsize=1)

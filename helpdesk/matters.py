@@ -205,14 +205,22 @@ def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
     fits = sorted(fits, key=lambda each: (abs(len(each.text) - LENGTH), each.at))[:LOOKED_AT]
     loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - LENGTH), each.at))
     chosen: list[Said] = []
+    clear = [each for each in loud if not _is_at_odds(each)]
     for feeling in ("negative", "positive", "neutral", ""):
-        chosen += [each for each in loud if each.sentiment == feeling and each not in chosen][:1]
+        chosen += [each for each in clear if each.sentiment == feeling and each not in chosen][:1]
     chosen += [each for each in loud if each not in chosen]
     return tuple(
         Quote(themes.masked(each.text.strip()[: QUOTE[1] * 2], [each.name]), each.sentiment, each.score, each.scale,
               each.ticket_id, each.at)
         for each in chosen[:SHOWN]
     )  # fmt: skip
+
+
+def _is_at_odds(said: Said) -> bool:
+    """Whether what was guessed of the words is the opposite of the customer's own mark: no example of either."""
+    if said.is_satisfied is None or said.score is None:
+        return False
+    return said.sentiment == ("negative" if said.is_satisfied else "positive" if said.score < 3 else "-")
 
 
 def _felt(said: Iterable[Said], feeling: str) -> int:

@@ -87,7 +87,8 @@ class Line:
     @property
     def product(self) -> str:
         """What was bought, as the file says it."""
-        return str(self.values.get("product") or self.cells.get("product") or self.cells.get("code", ""))
+        known = self.known.product if self.known else ""
+        return str(self.values.get("product") or self.cells.get("product") or known or self.cells.get("code", ""))
 
 
 @dataclass(slots=True)
@@ -360,7 +361,9 @@ def _say(db: Session, act: OrderImport, what: str, customer_ids: Iterable[int], 
 
 
 def _written(value: Any, zone: ZoneInfo) -> str:
-    return f"{value.astimezone(zone):%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    if not isinstance(value, datetime):
+        return str(value)
+    return f"{value.astimezone(zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00")  # a day alone was written without a time
 
 
 def _kept(value: Any) -> Any:

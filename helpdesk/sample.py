@@ -39,6 +39,7 @@ from helpdesk import (
     impressions,
     inbox,
     macros,
+    orders,
     outgoing,
     policies,
     queues,
@@ -214,9 +215,10 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     stories = [_story(stage, each) for name in ("past", "returns", "open") for each in _told(name)]
     _prepare_words(stage)
     days_off = [_evening(stage, days) for days in range(60, -1, -1)]
+    bought = [_bring_orders(stage, 19, 28), _bring_orders(stage, 4, 19)]
     opinions = [sample_opinions.after_tickets(stage), sample_opinions.to_a_list(stage)]
     others = [_review(stage), _settings(stage), _broken_mail(stage), _this_morning(stage)]
-    _play([*stories, *days_off, *opinions, *others], until=now)
+    _play([*stories, *days_off, *bought, *opinions, *others], until=now)
     sample_opinions.gathered_elsewhere(stage)
     _work_on(stage)
     _lay_down_rules(stage)
@@ -487,6 +489,24 @@ def _buy(stage: Stage, customer: Customer, bought: str, products: dict[str, dict
 def _told(name: str) -> list[dict[str, Any]]:
     with (FOLDER / f"{name}.toml").open("rb") as source:
         return list(tomllib.load(source)["story"])
+
+
+def _bring_orders(stage: Stage, newest: int, oldest: int) -> Iterator[datetime]:
+    """What companies ordered from so many days ago on, as the shop's file that a supervisor brings the day after."""
+    at = _when(stage, f"{newest - 1}d 10:05")
+    yield at
+    prices = {row["code"]: int(row["price"]) for row in table("products.csv")}
+    lines = ["注文番号,商品コード,数量,金額,注文日,ステータス,メールアドレス"]
+    for row in table("orders.csv"):
+        if newest <= int(row["ago"]) < oldest:
+            day = _when(stage, f"{row['ago']}d 00:00").astimezone(stage.zone).date()
+            amount = prices[row["code"]] * int(row["quantity"])
+            lines.append(f"{row['order']},{row['code']},{row['quantity']},{amount},{day},完了,"
+                         f"{stage.addresses[row['customer']]}")  # fmt: skip
+    orders.take_in(
+        stage.db, "\n".join(lines), region=stage.settings.region, timezone=stage.settings.timezone,
+        by=stage.staff["sato"], now=at,
+    )  # fmt: skip
 
 
 # --- the play --------------------------------------------------------------------------------------------------------

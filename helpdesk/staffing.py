@@ -23,7 +23,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import erlang, hours, measures, outlook, policies, queues, shifts
+from helpdesk import erlang, hours, measures, outlook, policies, queues, shifts, writing
 from helpdesk.errors import Invalid
 from helpdesk.events import ShiftsChanged, emit
 from helpdesk.forecast import HALVES, Numbers
@@ -53,7 +53,8 @@ BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What the need of a queue is computed from. `handle` and `patience` are seconds (patience None: nobody hangs up);
-    `measured` says of `handle` whether it is of the queue's "own" calls, of "all", or a "usual" one."""
+    `measured` says of `handle` whether it is of the queue's "own" calls, of "all", or a "usual" one. `writing` stands
+    beside what is assumed of inquiries in writing, and changes nothing: it is the least they take."""
 
     handle: float
     patience: float | None
@@ -65,6 +66,7 @@ class Basis:
     written_minutes: int
     least: int
     measured: str = "own"
+    writing: float | None = None  # seconds a reply took to be written, measured
 
     @property
     def there(self) -> float:
@@ -162,6 +164,7 @@ def read(db: Session, monday: date, *, language: str, timezone: str, now: dateti
     book = policies.book(db)
     calendars = {each.id: each for each in hours.everyone(db)}
     told = _told(db, now)
+    wrote = writing.by_queue(db, since=now - MEASURED, least=FEW)
     shown: dict[int, Numbers] = {}
     bases = {}
     for queue in everyone:
@@ -169,7 +172,9 @@ def read(db: Session, monday: date, *, language: str, timezone: str, now: dateti
         promise = terms.seconds(PromiseKind.FIRST_RESPONSE) if terms else 0.0
         calendar = calendars.get(queue.calendar_id or (terms.calendar_id if terms else None))
         shown[queue.id or 0] = open_halves(calendar, past.first, 7 * WEEKS)
-        bases[queue.id or 0] = _basis(db, queue, told, promise or float(USUAL_PROMISE))
+        basis = _basis(db, queue, told, promise or float(USUAL_PROMISE))
+        seen = wrote.get(queue.id)
+        bases[queue.id or 0] = replace(basis, writing=seen.seconds if seen else None)
     local = now.astimezone(ZoneInfo(timezone))
     return Ground(past, monday, local.hour * 2 + local.minute // 30, bases, shown, _waiting(db),
                   shifts.of_days(db, monday - timedelta(days=1), monday + timedelta(days=6)))  # fmt: skip

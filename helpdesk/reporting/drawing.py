@@ -198,10 +198,11 @@ def _intervals(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], fl
     top = max((v for each in chart.series for v in (*each.values, *each.high) if v is not None), default=1)
     step, most = _scale(top, chart.kind)
     label, beside = _labels(chart, voice, width)
-    room = width - label - 30
+    begins = label + (6 if beside else 14)  # where nothing stands beside, half of the first number needs the room
+    room = width - begins - 24
 
     def x(value: float) -> float:
-        return round(label + 6 + value / most * room, 1)
+        return round(begins + value / most * room, 1)
 
     parts: list[Markup] = []
     rows: list[Markup] = []
@@ -265,10 +266,14 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
                 parts.append(_text(tone, round(x + wide / 2, 1), y + 16, number, "middle"))
     every = max(1, math.ceil(22 / wide))
     foot = TOP + len(chart.series) * tall
+    deepest = 1
     for place in range(0, len(chart.places), every):
         x = round(left + (place + 0.5) * wide, 1)
-        parts.append(_text("chart-tick", x, foot + 16, said(chart.places[place], voice), "middle"))
-    return parts, foot + FOOT
+        lines = _broken(said(chart.places[place], voice), wide * every)
+        deepest = max(deepest, len(lines))
+        for deep, part in enumerate(lines):
+            parts.append(_text("chart-tick", x, foot + 16 + 13 * deep, part, "middle"))
+    return parts, foot + FOOT + 13 * (deepest - 1)
 
 
 _WAYS = {"line": _lines, "stacked": _columns, "bars": _bars, "intervals": _intervals, "heat": _heat}
@@ -285,6 +290,23 @@ def _mark(chart: Chart, voice: Voice, series: Series, place: int) -> str:
         low, high = (written(chart.kind, bounds[place], voice) for bounds in (series.low, series.high))
         words += f" ({low} – {high})"
     return f"{words}, n = {series.of[place]:,}" if series.of else words
+
+
+def _broken(words: str, wide: float) -> list[str]:
+    """Words in lines of this width, two at most, the rest as "…"; Japanese breaks anywhere, others between words."""
+    pieces = words.split(" ") if words.isascii() else list(words)
+    between = " " if words.isascii() else ""
+    lines = [pieces[0]]
+    for piece in pieces[1:]:
+        longer = lines[-1] + between + piece
+        if _width(longer) <= wide:
+            lines[-1] = longer
+        elif len(lines) < 2:
+            lines.append(piece)
+        else:
+            lines[-1] += "…"
+            break
+    return lines
 
 
 def _scale(top: float, kind: str) -> tuple[float, float]:

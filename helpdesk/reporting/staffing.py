@@ -155,11 +155,12 @@ def _queues(told: Week, queue_id: int | None) -> Table:
                Column(Word("report_part", "level_planned"), "share", Word("staffing_formula", "level_planned")),
                Column(Word("staffing", "target"), "share"), Column(Word("staffing", "handle"), "seconds"),
                Column(Word("staffing", "measured"), "text"), Column(Word("staffing", "patience"), "seconds"),
-               Column(Word("staffing", "shrinkage"), "share"))  # fmt: skip
+               Column(Word("staffing", "shrinkage"), "share"), Column(Word("staffing", "written_each"), "seconds"),
+               Column(Word("staffing", "writing_seconds"), "seconds"))  # fmt: skip
     rows: list[Sequence[Value]] = [
         [told.names[each], round(float(need.calls.sum())), *(_hours(getattr(need, name)) for name in _SUMS),
          need.expected_level, need.basis.level, need.basis.handle, Word("staffing_measured", need.basis.measured),
-         need.basis.patience, need.basis.shrinkage_percent / 100]
+         need.basis.patience, need.basis.shrinkage_percent / 100, need.basis.written_minutes * 60.0, need.basis.writing]
         for each, need in told.needs.items() if queue_id in (None, each)
     ]  # fmt: skip
     return Table("need_queues", Word("report_part", "need_queues"), columns, rows)

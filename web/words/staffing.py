@@ -47,6 +47,8 @@ WORDS: dict[str, dict[str, str]] = {
         "measured": N_("This time is"),
         "patience": N_("Callers' patience"),
         "shrinkage": N_("Away from the desk"),
+        "written_each": N_("An inquiry in writing (assumed)"),
+        "writing_seconds": N_("Writing a reply (measured)"),
         "nothing": N_("Nothing is expected of this week, and nobody is planned."),
         "no_plan": N_("This week needs %(wanted)s agent hours. Nobody is planned yet."),
         "enough": N_("The plan covers every half hour: %(planned)s agent hours, %(wanted)s are needed."),
@@ -83,6 +85,12 @@ WORDS: dict[str, dict[str, str]] = {
         "hours_missing": N_(
             "Sum over half hours and queues of what is planned too little. Too many at another time do not make up "
             "for it."
+        ),
+        "writing_seconds": N_(
+            "Median from the first letter of a reply until it was sent, over the last 2,000 replies of eight weeks; "
+            "nothing below 20. Reading and looking up are not in it, nor what was written before a pause of more than "
+            "ten minutes: the desk does not record who looks at which ticket. The need is computed from what is "
+            "assumed of an inquiry in writing, which this time helps to set."
         ),
         "level_planned": N_(
             "Of the calls expected, the share that would be answered in time with those who are planned and not away, "
