@@ -31,7 +31,7 @@ from models import (
     TicketTag,
     TicketWatcher,
 )
-from models.database import ask
+from models.looking import ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from models import (
     TicketState,
     TicketTag,
 )
-from models.database import Remembered, ask
+from models.looking import Remembered, ask
 
 PAGE = 50
 NAMES = ("mine", "unassigned", "urgent", "all", "pending", "resolved")

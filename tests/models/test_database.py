@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Channel, Direction, Message, MessageState, Queue, Ticket
-from models.database import TOGETHER, TRIES, Database, Remembered, Unfinished, ask, engine_for_work, insert, rows
+from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
+from models.looking import Remembered, ask, rows
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
