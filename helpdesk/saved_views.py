@@ -30,6 +30,8 @@ USUAL = ("snippet", "queue", "assignee", "tags", "confidence", "company")
 _AGENT: Any = sa.bindparam("agent_id")
 _OWN = col(SavedView.owner_id) == _AGENT
 _SERVED = col(SavedView.queue_id).in_(sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == _AGENT))
+
+
 def _seen_by(is_served: Any) -> Callable[[sa.Select[Any]], sa.Select[Any]]:
     def seen(every: sa.Select[Any]) -> sa.Select[Any]:
         return every.where(

@@ -247,6 +247,7 @@ class Database:
         with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=info) as db:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+            db.info["connection"] = db.connection()
             return verb(db, *args, **kwargs)
 
 
