@@ -11,11 +11,12 @@ from sqlmodel import Session, col, select
 from helpdesk import agents, changes, merging
 from helpdesk.errors import NotAllowed, NotFound
 from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Event, Inbound, Message, Parked, Role, Ticket
+from models.looking import peek
 
 
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
     """A ticket in a queue the agent serves, or assigned to the agent."""
-    found = db.get(Ticket, ticket_id)
+    found = peek(db, Ticket, ticket_id)
     if found is None or not _sees(db, agent, found):
         raise NotFound("not_found", ticket_id=ticket_id)
     return found

@@ -16,7 +16,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from helpdesk.tokens import hash_of
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
-from models.database import ask
+from models.looking import ask, columns_of, remembered, rows
 
 AWAY_REASONS = ("break", "lunch", "meeting", "training", "admin")
 PASSWORD_MIN = 10
@@ -32,12 +32,16 @@ _READY = (
     )
     .order_by(col(AgentState.started_at), col(Agent.id))
 )
-_SIGNED_IN = (
-    select(Agent)
-    .join(Login, col(Login.agent_id) == Agent.id)
-    .where(Login.token_hash == sa.bindparam("token_hash"), Login.expires_at > sa.bindparam("now"), Agent.is_active)
+_BY_LOGIN = (
+    col(Login.token_hash) == sa.bindparam("token_hash"),
+    col(Login.expires_at) > sa.bindparam("now"),
+    col(Agent.is_active),
 )
-_STATE = select(AgentState).where(AgentState.agent_id == sa.bindparam("agent_id"), col(AgentState.ended_at).is_(None))
+_SIGNED_IN = select(Agent).join(Login, col(Login.agent_id) == Agent.id).where(*_BY_LOGIN)
+_SEEN_IN = remembered(Agent, lambda every: every.join(Login, col(Login.agent_id) == Agent.id).where(*_BY_LOGIN))
+_NOW = (col(AgentState.agent_id) == sa.bindparam("agent_id"), col(AgentState.ended_at).is_(None))
+_STATE = select(AgentState).where(*_NOW)
+_SEEN_STATE = columns_of(AgentState).where(*_NOW)
 _OF_AGENT = sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == sa.bindparam("agent_id"))
 
 # OWASP's parameters for argon2id: 19 MiB, two passes, one lane; some 25 ms of one core.
@@ -265,6 +269,8 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     """The agent a browser's token belongs to, or None when it ended or never was."""
     if not token:
         return None
+    if db.info.get("is_reading"):
+        return next(iter(_SEEN_IN.all(db, token_hash=hash_of(token), now=now)), None)
     return db.exec(_SIGNED_IN, params={"token_hash": hash_of(token), "now": now}).first()
 
 
@@ -312,6 +318,8 @@ def sign_out_everywhere(
 
 def state_of(db: Session, agent_id: int) -> AgentState | None:
     """What the agent is doing now."""
+    if db.info.get("is_reading"):
+        return next(iter(rows(db, AgentState, _SEEN_STATE, agent_id=agent_id)), None)
     return db.exec(_STATE, params={"agent_id": agent_id}).first()
 
 

@@ -32,7 +32,7 @@ from models import (
     TicketWatcher,
 )
 from models.base import called
-from models.database import ask
+from models.looking import ask
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ from models import (
     Ticket,
     VisitEnd,
 )
-from models.database import ask, hold_still
+from models.database import hold_still
+from models.looking import ask
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")

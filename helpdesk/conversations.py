@@ -81,7 +81,7 @@ from models import (
     Ticket,
     TicketState,
 )
-from models.database import ask, columns_of, rows
+from models.looking import ask, columns_of, peek, rows
 
 # Built once: the card of a ringing call shows both.
 _TICKETS = {
@@ -503,7 +503,7 @@ def done_elsewhere(db: Session, ticket_id: int, *, agent: Agent, language: str, 
 
 def panel(db: Session, customer_id: int, *, language: str, but: int | None = None) -> CustomerPanel | None:
     """A customer beside a ticket or on the own page."""
-    customer = db.get(Customer, customer_id)
+    customer = peek(db, Customer, customer_id)
     if customer is None:
         return None
     points = unreachable.points_of(db, customer_id)

@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlmodel import Session, col
 
 from models import Event
+from models.looking import ask
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
@@ -943,11 +944,11 @@ def recall(row: "Event | sa.Row[Any]") -> Fact:
 
 def last_number(db: Session) -> int:
     """The number of the newest event; 0 before the first. Who only reads has one picture, and asks once."""
+    if not db.info.get("is_reading"):
+        return db.connection().execute(_NEWEST).scalar() or 0
     known: int | None = db.info.get("read_number")
     if known is None:
-        known = db.connection().execute(_NEWEST).scalar() or 0
-        if db.info.get("is_reading"):
-            db.info["read_number"] = known
+        known = db.info["read_number"] = ask(db, _NEWEST)[0][0] or 0
     return known
 
 

@@ -22,7 +22,8 @@ from helpdesk import names
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import FieldChanged, FieldSet, emit
 from models import Agent, FieldChange, FieldKind, FieldValue, Ticket, TicketField
-from models.database import ask, columns_of, hold_still
+from models.database import hold_still
+from models.looking import ask, columns_of
 
 if TYPE_CHECKING:
     import regex

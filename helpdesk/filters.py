@@ -32,7 +32,7 @@ from models import (
     TicketState,
     TicketTag,
 )
-from models.database import ask
+from models.looking import ask
 
 WALK = 8_000
 """Tickets looked at for one page, before it says where it stopped."""

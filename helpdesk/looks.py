@@ -30,7 +30,7 @@ from models import (
     Role,
     Routing,
 )
-from models.database import ask, columns_of, rows
+from models.looking import ask, columns_of, rows
 
 MOST = 500
 """Of each kind of thing a conversation holds."""

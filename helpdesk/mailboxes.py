@@ -36,7 +36,7 @@ from models import (
     ParkedKind,
     Queue,
 )
-from models.database import ask
+from models.looking import ask
 
 ATTEMPTS = 5
 """A mail that the server does not hand over this often is given up, and a supervisor told."""

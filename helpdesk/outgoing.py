@@ -375,8 +375,8 @@ def forward_subject(ticket: Ticket) -> str:
 
 def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
     """The name and address a mail comes from: the queue's own, or the desk's."""
-    queue = db.get(Queue, ticket.queue_id)
-    return (queue.sender_name if queue else "") or desk_name, (queue.address if queue else "") or default
+    queue = queues.get(db, ticket.queue_id)
+    return queue.sender_name or desk_name, queue.address or default
 
 
 def can_send(db: Session, settings: Settings, *, address: str = "") -> bool:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from helpdesk.errors import Invalid
 from helpdesk.events import PreferenceChanged, emit
 from models import Agent, Preference
-from models.database import ask
+from models.looking import ask
 
 GUESSES = ("urgency", "sentiment", "language", "similar")
 

@@ -15,6 +15,7 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, QueueChanged, emit
 from models import Agent, Queue, Role, Ticket, TicketState
+from models.looking import remembered
 
 MOST_KEYWORDS = 200
 MOST_MINUTES = 60 * 24 * 30
@@ -29,6 +30,7 @@ DEFAULTS = (  # slug, Japanese, English, is_triage
 )
 
 _EVERYONE = select(Queue).order_by(col(Queue.position), col(Queue.id))
+_SEEN = remembered(Queue, lambda every: every.order_by(col(Queue.position), col(Queue.id)))
 _DIALED = select(Queue).where(Queue.phone == sa.bindparam("phone"))
 
 
@@ -164,13 +166,15 @@ def everyone(db: Session) -> list[Queue]:
     """All queues in the desk's order. Asked once a transaction, however often it is needed."""
     found: list[Queue] | None = db.info.get("queues")
     if found is None:
-        found = db.info["queues"] = list(db.exec(_EVERYONE))
+        found = _SEEN.all(db) if db.info.get("is_reading") else list(db.exec(_EVERYONE))
+        db.info["queues"] = found
     return found[:]
 
 
 def get(db: Session, queue_id: int) -> Queue:
     """Raises `NotFound`."""
-    queue = db.get(Queue, queue_id)
+    is_known = db.info.get("is_reading")  # all of them, to whoever only reads
+    queue = next((q for q in everyone(db) if q.id == queue_id), None) if is_known else db.get(Queue, queue_id)
     if queue is None:
         raise NotFound("not_found", queue_id=queue_id)
     return queue

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from helpdesk import queues
 from helpdesk.events import ReplyLocked, ReplyUnlocked, emit
-from models import Agent, Queue, ReplyLock, Ticket
+from models import Agent, ReplyLock, Ticket
 from models.database import hold_still
+from models.looking import peek
 
 LASTS = timedelta(seconds=60)
 """Without a beat for so long, somebody else may write."""
@@ -53,7 +55,7 @@ def release(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> None:
 
 def in_force(db: Session, ticket: Ticket, *, now: datetime) -> ReplyLock | None:
     """The lock as it stands, if any."""
-    lock = db.get(ReplyLock, ticket.id) if _locks(db, ticket) else None
+    lock = peek(db, ReplyLock, ticket.id) if _locks(db, ticket) else None
     return lock if lock is not None and lock.until > now else None
 
 
@@ -65,5 +67,4 @@ def held_by_other(db: Session, ticket: Ticket, *, by: Agent, now: datetime) -> R
 
 
 def _locks(db: Session, ticket: Ticket) -> bool:
-    queue = db.get(Queue, ticket.queue_id)
-    return queue is not None and queue.locks_reply
+    return queues.get(db, ticket.queue_id).locks_reply

@@ -4,7 +4,7 @@ A view is a question and never a list: whoever opens a shared one gets the ticke
 that was deleted can be taken back for `KEPT`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from helpdesk.errors import Invalid, NotAllowed, NotFound
 from helpdesk.events import ViewChanged, emit
 from helpdesk.filters import Filter
 from models import Agent, Membership, Role, SavedView, ViewAudience
+from models.looking import remembered
 
 NAME_MAX = 60
 MOST = 50
@@ -29,26 +30,35 @@ USUAL = ("snippet", "queue", "assignee", "tags", "confidence", "company")
 _AGENT: Any = sa.bindparam("agent_id")
 _OWN = col(SavedView.owner_id) == _AGENT
 _SERVED = col(SavedView.queue_id).in_(sa.select(col(Membership.queue_id)).where(col(Membership.agent_id) == _AGENT))
-_OF = {
-    role: sa.select(SavedView)
-    .where(
-        col(SavedView.deleted_at).is_(None),
-        sa.or_(
-            _OWN,
-            col(SavedView.audience) == ViewAudience.EVERYBODY,
-            sa.and_(col(SavedView.audience) == ViewAudience.QUEUE, is_served),
-        ),
-    )
-    .order_by(sa.case((_OWN, 0), else_=1), col(SavedView.position), col(SavedView.id))
-    for role, is_served in ((Role.AGENT, _SERVED), (Role.SUPERVISOR, sa.true()))
-}
+
+
+def _seen_by(is_served: Any) -> Callable[[sa.Select[Any]], sa.Select[Any]]:
+    def seen(every: sa.Select[Any]) -> sa.Select[Any]:
+        return every.where(
+            col(SavedView.deleted_at).is_(None),
+            sa.or_(
+                _OWN,
+                col(SavedView.audience) == ViewAudience.EVERYBODY,
+                sa.and_(col(SavedView.audience) == ViewAudience.QUEUE, is_served),
+            ),
+        ).order_by(sa.case((_OWN, 0), else_=1), col(SavedView.position), col(SavedView.id))
+
+    return seen
+
+
+_BY_ROLE = {Role.AGENT: _seen_by(_SERVED), Role.SUPERVISOR: _seen_by(sa.true())}
+_OF = {role: seen(sa.select(SavedView)) for role, seen in _BY_ROLE.items()}
+_SEEN = {role: remembered(SavedView, seen) for role, seen in _BY_ROLE.items()}
 
 
 def of(db: Session, agent: Agent) -> list[SavedView]:
     """The agent's own, then those shared with them, each in their order. Asked once a transaction."""
     found: dict[int | None, list[SavedView]] = db.info.setdefault("saved_views", {})
     if agent.id not in found:
-        found[agent.id] = list(db.scalars(_OF[agent.role], {"agent_id": agent.id}))
+        if db.info.get("is_reading"):
+            found[agent.id] = _SEEN[agent.role].all(db, agent_id=agent.id)
+        else:
+            found[agent.id] = list(db.scalars(_OF[agent.role], {"agent_id": agent.id}))
     return found[agent.id]
 
 

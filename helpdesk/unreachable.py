@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from helpdesk.customers import contact_points, records
 from helpdesk.events import AddressCleared, emit
 from models import Agent, ContactPoint, Customer, PointKind, Ticket, UnreachableAddress
-from models.database import ask, columns_of
+from models.looking import ask, columns_of
 
 _TABLE: sa.Table = UnreachableAddress.__table__  # type: ignore[attr-defined]
 _LOST = sa.and_(col(ContactPoint.kind) == PointKind.EMAIL, col(UnreachableAddress.key) == col(ContactPoint.key))

@@ -17,16 +17,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.pool import Pool
 from sqlmodel import Session, SQLModel
+
+from models.looking import arranger
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +43,8 @@ TOGETHER = 32
 CACHE_KB = 4_000
 """Pages of SQLite's file that a connection keeps, each its own copy: all of them fill what they may as the file grows.
 A reader's are void after anybody's next commit, and neither rings nor lists are quicker with eight times as many."""
+TURN_SECONDS = 0.05
+"""How long a reader waits at most for the one before it, which may have found much to read."""
 TRIES = 4
 """How often a write is attempted on PostgreSQL when it loses against another."""
 
@@ -84,6 +87,7 @@ class Database:
         self._line = threading.Lock()
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        self._turn, self._turn_began = threading.Lock(), 0.0
         self._alone: set[str] = set()
         self._alone_lock = threading.Lock()
 
@@ -180,7 +184,19 @@ class Database:
         return self._writers.submit(self._write, verb, *args, **kwargs)
 
     def _submit_read(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> "Future[T]":
-        return self._readers.submit(self._read, verb, *args, **kwargs)
+        return self._readers.submit(self._read_in_turn, verb, *args, **kwargs)
+
+    def _read_in_turn(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        # Threads that compute at once only take the interpreter from each other, at every row they read. So who waits
+        # for a page lets the one before finish; but not one who takes long, as a search or a report may.
+        patience = self._turn_began + TURN_SECONDS - time.monotonic()
+        if not self._turn.acquire(timeout=max(0.0, patience)):
+            return self._read(verb, *args, **kwargs)
+        try:
+            self._turn_began = time.monotonic()
+            return self._read(verb, *args, **kwargs)
+        finally:
+            self._turn.release()
 
     def _write(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         for attempt in range(TRIES):
@@ -231,6 +247,7 @@ class Database:
         with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=info) as db:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+            db.info["connection"] = db.connection()
             return verb(db, *args, **kwargs)
 
 
@@ -241,60 +258,6 @@ def hold_still(db: Session, row: SQLModel) -> None:
     """
     db.flush()
     db.refresh(row, with_for_update=True)
-
-
-def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any]:
-    """What a statement of columns that was built once answers, in a third of the time a session takes for it."""
-    if not db.info.get("is_reading"):
-        db.flush()
-    return db.connection().execute(statement, values).all()
-
-
-def rows(db: Session, kind: type[R], statement: sa.Executable, /, **values: Any) -> Sequence[R]:
-    """The same, read like rows of `kind`, by the same names. No session watches them: what is set on them is lost."""
-    return cast(Sequence[R], ask(db, statement, **values))
-
-
-class Remembered(Generic[T]):
-    """A statement of columns, and what is made of each row it answers with.
-
-    The same rows are read again and again, and what a database gives (text for times, numbers for yes and no) must be
-    turned into our values each time. Here it is asked for as the driver has it, and who was made of equal values before
-    is made no more; so `make` is a function of a row's values and of nothing else, and nobody changes what it made.
-    """
-
-    MOST = 20_000
-
-    def __init__(self, statement: "sa.Select[Any]", make: Callable[..., T]) -> None:
-        columns = list(statement.selected_columns)
-        plain = [sa.type_coerce(each, sa.types.NullType()) for each in columns]
-        self._statement, self._make = statement, make
-        self._in_text = statement.with_only_columns(*plain, maintain_column_froms=True)
-        own = sqlite.dialect()
-        self._turns = [each.type.dialect_impl(own).result_processor(own, None) for each in columns]
-        self._made: dict[Any, T] = {}
-
-    def all(self, db: Session, **values: Any) -> list[T]:
-        """What is made of every row, in the statement's order."""
-        is_sqlite = db.get_bind().dialect.name == "sqlite"  # other drivers give our values themselves
-        found, made = [], self._made
-        for row in ask(db, self._in_text if is_sqlite else self._statement, **values):
-            key = tuple(row)
-            one = made.get(key)
-            if one is None:
-                if len(made) >= self.MOST:
-                    made.clear()
-                told = zip(self._turns, key, strict=True)
-                one = self._make(*([turn(value) if turn else value for turn, value in told] if is_sqlite else key))
-                made[key] = one
-            found.append(one)
-        return found
-
-
-def columns_of(kind: type[SQLModel], **instead: Any) -> "sa.Select[Any]":
-    """A statement of all columns of a table for `rows`; `instead` has what to read under a column's name."""
-    table: sa.Table = kind.__table__  # type: ignore[attr-defined]
-    return sa.select(*(instead[each.key].label(each.key) if each.key in instead else each for each in table.c))
 
 
 def insert(db: Session, row: R) -> R:
@@ -334,17 +297,7 @@ class Prepared:
 
     def _spell(self, dialect: sa.Dialect) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
         spelled: Any = self._statement.compile(dialect=dialect, column_keys=self._names)  # type: ignore[attr-defined]
-        turns = {name: each.type.dialect_impl(dialect).bind_processor(dialect) for name, each in spelled.binds.items()}
-        own = {name: each.value for name, each in spelled.binds.items() if not each.required}
-        places = [(name, turns[name]) for name in (spelled.positiontup if spelled.positional else turns)]
-
-        def arranged(values: Mapping[str, Any]) -> list[Any]:
-            found = values if not own else {**own, **values}
-            return [turn(found[name]) if turn else found[name] for name, turn in places]
-
-        if spelled.positional:
-            return str(spelled), lambda values: tuple(arranged(values))
-        return str(spelled), lambda values: dict(zip(turns, arranged(values), strict=True))
+        return str(spelled), arranger(spelled, dialect)
 
 
 @lru_cache(maxsize=64)

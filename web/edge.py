@@ -113,6 +113,37 @@ async def look(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[d
     return seen
 
 
+async def shown(
+    request: Request, template: str, verb: Callable[[Session, Agent], dict[str, Any]], answer: int = 200
+) -> HTMLResponse:
+    """The page of what the verb answers, within its frame: read and drawn in the same thread, while the event loop has
+    sockets to serve. Raises `SignedOut`, and what the verb raises."""
+
+    def drawn(db: Session) -> bytes:
+        agent = _agent(db, request)
+        number = last_number(db)  # as in `look`
+        context = frame(db, agent, request, number=number) | verb(db, agent)
+        return renderer_of(request).page(template, agent.language, **context).encode()
+
+    text = await desk_of(request).database.read(drawn)
+    await _stay(request)
+    return HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+
+
+async def shown_region(
+    request: Request, template: str, verb: Callable[[Session, Agent], dict[str, Any]]
+) -> HTMLResponse:
+    """The same of one region, without the frame."""
+
+    def drawn(db: Session) -> bytes:
+        agent = _agent(db, request)
+        return renderer_of(request).fragment(template, agent.language, **verb(db, agent)).encode()
+
+    text = await desk_of(request).database.read(drawn)
+    await _stay(request)
+    return HTMLResponse(text, headers={"cache-control": "no-store"})
+
+
 async def see(request: Request, verb: Callable[[Session, Agent], T]) -> tuple[Agent, T]:
     """What the verb answers to whoever is signed in, without the frame: for fragments and files."""
 

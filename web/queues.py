@@ -14,7 +14,7 @@ from helpdesk.events import last_number
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role
 from web import call_rules, charts, giving, safety
-from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see
+from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see, shown_region
 from web.settings_history import change, saved
 
 CHOOSABLE = {Presence.READY.value, Presence.AWAY.value, Presence.OFFLINE.value}
@@ -54,12 +54,12 @@ async def rail(request: Request) -> Response:
     """The rail alone."""
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
-        counts = rail_facts(views.rail(db, agent, language=agent.language, now=desk_of(request).clock()))
-        return {"me": me(db, agent), "rail": counts, "number": last_number(db)}
+        now = desk_of(request).clock()
+        counts = rail_facts(views.rail(db, agent, language=agent.language, now=now))
+        return {"me": me(db, agent), "rail": counts, "number": last_number(db), "desk": desk_facts(request), "view": "",
+                "now": now}  # fmt: skip
 
-    agent, told = await see(request, verb)
-    return fragment(request, "tickets/_rail.html", agent.language, desk=desk_facts(request), view="",
-                    now=desk_of(request).clock(), **told)  # fmt: skip
+    return await shown_region(request, "tickets/_rail.html", verb)
 
 
 async def state(request: Request) -> Response:

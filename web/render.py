@@ -76,6 +76,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     gettext = _lookup(_translations(lang))
     environment = FoldingEnvironment(
         loader=FileSystemLoader(HERE / "templates"),
+        auto_reload=False,  # a page is put together from some twenty files: their dates are not asked for each time
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -118,28 +119,33 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
     environment.filters["said"] = lambda text: said(text, voice)
     environment.filters["written"] = lambda value, kind: written(kind, value, voice)
-    environment.globals["ticket_row"] = _Rows(environment, zone)
+    environment.globals["ticket_rows"] = _Rows(environment, zone)
     return environment
 
 
 class _Rows:
-    """Rows of the list as they were drawn before. A row is drawn from its values alone, so equal values look alike: it
-    is the same for everyone, on every page and in every frame, until a value or the words for its time change."""
+    """Rows of the list, one below the other, as they were drawn before. A row is drawn from its values alone, so equal
+    values look alike: it is the same for everyone, on every page and in every frame, until a value or the words for its
+    time change. `current_id` is the ticket that is open beside them."""
 
     MOST = 1_000
 
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
-        self._drawn: dict[Any, Markup] = {}
+        self._drawn: dict[Any, str] = {}
         self._forgetting = threading.Lock()
 
-    def __call__(self, row: Any, now: datetime, is_current: bool = False) -> Markup:
+    def __call__(self, rows: Iterable[Any], now: datetime, current_id: int | None = None) -> Markup:
+        today = now.astimezone(self._zone).date()
+        return Markup("".join([self._row(row, now, today, row.id == current_id) for row in rows]))
+
+    def _row(self, row: Any, now: datetime, today: date, is_current: bool) -> str:
         due = row.due_at and left(row.due_at, now).values()
-        key = row, now.astimezone(self._zone).date(), due and tuple(due), is_current
+        key = row, today, due and tuple(due), is_current
         found = self._drawn.get(key)
         if found is None:
             template = self._environment.get_template("tickets/_row.html")
-            found = Markup(template.render(row=row, now=now, is_current=is_current))
+            found = template.render(row=row, now=now, is_current=is_current)
             with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
                 self._drawn[key] = found
                 if len(self._drawn) > self.MOST:
@@ -186,9 +192,11 @@ def _static(path: str, version: str) -> str:
 
 @functools.lru_cache(maxsize=512)
 def icon(name: str, size: int = 16) -> Markup:
-    """A Lucide icon as inline SVG, invisible to screen readers: the words beside it say what it means."""
-    attributes = {"class": "icon", "aria-hidden": "true", "focusable": "false", "stroke-width": "1.75"}
-    return Markup(lucide(name, size=size, **attributes))
+    """A Lucide icon as inline SVG, invisible to screen readers: the words beside it say what it means. What all have in
+    common, how they are painted, base.css says: a list shows three hundred of them."""
+    drawn = re.sub(r"\s*\n\s*", "", lucide(name, size=size)).replace(" />", "/>")
+    frame = f'<svg class="icon" width="{size}" height="{size}" viewBox="0 0 24 24" aria-hidden="true">'
+    return Markup(re.sub(r"^<svg[^>]*>", frame, drawn))
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, SavedView, Ticket
 from web import bulk, canned, drafts, outgoing, safety, similar, words
-from web.edge import act, back, desk_of, fragment, html, look, renderer_of, see
+from web.edge import act, back, desk_of, renderer_of, see, shown, shown_region
 
 DEFAULT_VIEW = "all"
 
@@ -69,8 +69,7 @@ async def ticket(request: Request) -> Response:
 async def region(request: Request) -> Response:
     """The ticket alone, as the page includes it."""
     ticket_id = request.path_params["ticket_id"]
-    agent, frame = await see(request, lambda db, agent: _small(request, db, agent, ticket_id))
-    return fragment(request, "tickets/_ticket.html", agent.language, **frame)
+    return await shown_region(request, "tickets/_ticket.html", lambda db, agent: _small(request, db, agent, ticket_id))
 
 
 async def reply(request: Request) -> Response:
@@ -306,21 +305,20 @@ async def page(
             shown, beside["panel"], beside["drafts"] = drafts.beside(request, db, agent, shown, laid)
             laid = "" if beside["drafts"].reply else laid  # it stands below the draft
         left = _left(request, db, agent) if ticket_id is None else None
-        return beside | {"ticket": shown, "left": left, "draft": laid, "canned": chosen,
+        if refused is not None and refused.names:
+            names = {"names": ("、" if agent.language == "ja" else ", ").join(refused.names)}
+            beside |= {"notice": "fields_missing", "notice_facts": names}
+        return beside | _forms(request) | {"ticket": shown, "left": left, "draft": laid, "canned": chosen,
                 "asked": outgoing.asked_query(request), "rows": listed.rows, "next_cursor": listed.next_cursor,
                 "is_paused": listed.is_paused, "paused_at": listed.paused_at, "newest": listed.newest,
                 "sort": order, "after": cursor,
                 "total": views.total(db, agent, view, now=now), "told": bulk.strip(db, agent, request),
                 "columns": view.saved.columns if view.saved else saved_views.USUAL,
-                "saved": _saved(agent, view.saved), "view_name": _name(request, db, agent, view)}  # fmt: skip
+                "saved": _saved(agent, view.saved), "view_name": _name(request, db, agent, view),
+                "view": name, "refused": refused}  # fmt: skip
 
-    frame, told = await look(request, verb)
-    frame |= _forms(request) | {"refused": refused, "view": name}
-    if refused is not None and refused.names:
-        names = {"names": ("、" if frame["me"]["language"] == "ja" else ", ").join(refused.names)}
-        frame |= {"notice": "fields_missing", "notice_facts": names}
     status = again.status if again is not None else 422 if refused is not None else 200
-    return html(request, "tickets/page.html", frame["me"]["language"], status, **(frame | told))
+    return await shown(request, "tickets/page.html", verb, status)
 
 
 def _saved(agent: Agent, view: SavedView | None) -> dict[str, Any] | None:

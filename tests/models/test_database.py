@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from models import Channel, Direction, Message, MessageState, Queue, Ticket
-from models.database import TOGETHER, TRIES, Database, Remembered, Unfinished, ask, engine_for_work, insert, rows
+from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
+from models.looking import Remembered, ask, peek, remembered, rows
 
 POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -35,6 +36,14 @@ def slugs(db: Session) -> set[str]:
     return set(db.exec(select(Queue.slug)))
 
 
+def letter(ticket: Ticket, at: datetime) -> Message:
+    """A mail of every kind of value."""
+    return Message(
+        ticket_id=ticket.id, direction=Direction.IN, state=MessageState.RECEIVED, subject="「件名」 100% 'x' :x ?",
+        references=["<1@example.com>"], undoes={"state": None, "数": [1.5, True]}, created_at=at,
+    )  # fmt: skip
+
+
 def test_what_a_verb_wrote_before_it_failed_is_not_there(database: Database) -> None:
     def verb(db: Session) -> None:
         open_line(db, "repairs")
@@ -51,12 +60,6 @@ def test_what_a_verb_wrote_before_it_failed_is_not_there(database: Database) -> 
 def test_a_row_written_at_once_says_what_one_written_by_a_flush_says(database: Database) -> None:
     """Texts, times, choices, numbers, lists and what is left out come back alike."""
     at = datetime(2026, 11, 22, 18, 30, 0, 250000, tzinfo=timezone(timedelta(hours=9)))
-
-    def letter(ticket: Ticket, at: datetime) -> Message:
-        return Message(
-            ticket_id=ticket.id, direction=Direction.IN, state=MessageState.RECEIVED, subject="「件名」 100% 'x' :x ?",
-            references=["<1@example.com>"], undoes={"state": None, "数": [1.5, True]}, created_at=at,
-        )  # fmt: skip
 
     def verb(db: Session) -> tuple[int | None, int | None]:
         queue = db.exec(select(Queue)).first()
@@ -107,6 +110,60 @@ def test_rows_read_by_columns_say_what_the_sessions_own_say(database: Database) 
         own, asked, kept = database.read_now(look)
         assert own == asked == kept and kept[0][1] == subject
         assert all(one is two for one, two in zip(kept, database.read_now(look)[2], strict=True)), "made once"
+
+
+def test_a_row_peeked_at_says_what_the_sessions_own_says(database: Database) -> None:
+    """Also at the third look, by when SQLite's driver is handed the statement as it was spelled out."""
+    at = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+
+    def write(db: Session) -> tuple[int, int]:
+        queue = db.exec(select(Queue)).first()
+        assert queue is not None and queue.id is not None
+        ticket = insert(db, Ticket(subject="掃除機", channel=Channel.MAIL, queue_id=queue.id, created_at=at,
+                                   last_contact_at=at))  # fmt: skip
+        said = insert(db, letter(ticket, at))
+        assert peek(db, Message, said.id) is said, "who writes gets the session's own"
+        return ticket.id or 0, said.id or 0
+
+    def look(db: Session, kind: type[Ticket] | type[Message], number: int) -> None:
+        own, peeked = db.get_one(kind, number), peek(db, kind, number)
+        assert {name: getattr(peeked, name) for name in own.model_dump()} == own.model_dump()
+        assert peek(db, kind, number) is peeked and peek(db, kind, number + 1000) is None
+
+    ticket_id, message_id = database.write_now(write)
+    for _ in range(3):
+        database.read_now(look, Ticket, ticket_id)
+        database.read_now(look, Message, message_id)
+
+
+def test_whole_rows_are_made_once_until_one_of_them_changes(database: Database) -> None:
+    every = remembered(Queue, lambda asked: asked.order_by(sa.asc("id")))
+    first = database.read_now(every.all)
+    assert [queue.model_dump() for queue in first] == database.read_now(
+        lambda db: [queue.model_dump() for queue in db.exec(select(Queue).order_by(sa.asc("id")))]
+    )
+    database.write_now(
+        lambda db: db.execute(sa.update(Queue).where(Queue.id == first[0].id).values(name="修理"))  # type: ignore[arg-type]
+    )
+    assert [queue.name for queue in database.read_now(every.all)] == ["修理", *(queue.name for queue in first[1:])]
+
+
+def test_who_reads_for_long_does_not_keep_others_waiting(database: Database) -> None:
+    may_end, has_begun = threading.Event(), threading.Event()
+
+    def linger(db: Session) -> bool:
+        has_begun.set()
+        return may_end.wait(60)
+
+    async def both() -> tuple[set[str], bool]:
+        slow = asyncio.create_task(database.read(linger))
+        await asyncio.to_thread(has_begun.wait, 60)
+        quick = await database.read(slugs)
+        may_end.set()
+        return quick, await slow
+
+    quick, was_told_to_end = asyncio.run(both())
+    assert quick and was_told_to_end
 
 
 def test_two_verbs_in_turn_are_one_transaction_when_all_goes_well(database: Database) -> None:
