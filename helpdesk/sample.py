@@ -388,8 +388,13 @@ def _lay_down_rules(stage: _Stage) -> None:
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     listed = "\n".join(("購入日と保証期間を確認", "集荷を手配", "届いた品物を確認", "返金または交換品を発送"))
     steps = checklist_templates.save(
-        stage.db, None, name="返品の手順", name_en="Steps of a return", items=listed,
-        queue_id=stage.lines["returns"].id, **told,
+        stage.db,
+        None,
+        name="返品の手順",
+        name_en="Steps of a return",
+        items=listed,
+        queue_id=stage.lines["returns"].id,
+        **told,
     )
     lay_on = {"do": "checklist", "value": steps.id}
     refund = making.Form(
