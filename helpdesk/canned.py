@@ -84,8 +84,8 @@ class File:
 class Offer:
     """One that an agent may lay into the box, filled in for the ticket. `gaps` are the marks left in `text`.
 
-    `language` is the text's own; it is another than the ticket's where there is no text in that. `key` is what a search
-    compares, see `fold`.
+    `language` is the text's own; it is another than the ticket's where there is no text in that. `titles` are those
+    in both languages, for who looks for it by either.
     """
 
     id: int
@@ -96,7 +96,7 @@ class Offer:
     language: str
     files: tuple[File, ...]
     queue_name: str
-    key: str
+    titles: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +332,7 @@ def _filled_in(db: Session, replies: Sequence[CannedReply], agent: Agent, ticket
         filled = fill(reply.text_en if language == "en" else reply.text, values[language], language=language)
         yield Offer(
             reply.id or 0, reply.called(agent.language), reply.trigger or "", filled.text, filled.gaps, language,
-            tuple(files.get(reply.id or 0, ())), names.get(reply.queue_id, ""), _key(reply),
+            tuple(files.get(reply.id or 0, ())), names.get(reply.queue_id, ""), f"{reply.title} {reply.title_en}",
         )  # fmt: skip
 
 

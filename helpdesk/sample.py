@@ -373,7 +373,7 @@ def _prepare_words(stage: Stage) -> None:
     for row in sorted(told, key=lambda row: -row["days"]):
         at, uses, files = stage.now - timedelta(days=row["days"]), row["uses"], row.get("files", ())
         queue = stage.lines[row["queue"]] if "queue" in row else None
-        form = canned.Form(title=row["title"], trigger=row["trigger"], text=row["text"], text_en=row["text_en"],
+        form = canned.Form(**{name: row[name] for name in ("title", "title_en", "trigger", "text", "text_en")},
                            queue_id=queue.id if queue else None)  # fmt: skip
         stored = [
             attachments.store(stage.settings.data / "attachments", name=name, content_type="application/pdf",
@@ -389,40 +389,50 @@ def _lay_down_rules(stage: Stage) -> None:
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     listed = "\n".join(("購入日と保証期間を確認", "集荷を手配", "届いた品物を確認", "返金または交換品を発送"))
     steps = checklist_templates.save(
-        stage.db, None, name="返品の手順", items=listed, queue_id=stage.lines["returns"].id, **told
+        stage.db,
+        None,
+        name="返品の手順",
+        name_en="Steps of a return",
+        items=listed,
+        queue_id=stage.lines["returns"].id,
+        **told,
     )
     lay_on = {"do": "checklist", "value": steps.id}
     refund = making.Form(
-        name="返品・返金の相談は優先", trigger="opened", acts=[{"do": "prioritize", "value": "3"}, lay_on],
+        name="返品・返金の相談は優先", name_en="Returns and refunds come first", trigger="opened",
+        acts=[{"do": "prioritize", "value": "3"}, lay_on],
         all_of=[{"what": "text", "is": "contains", "value": ["返金", "返品", "refund"]}],
     )  # fmt: skip
     late = making.Form(
-        name="返信が遅れている問い合わせ", trigger="unanswered_for", after_minutes=240, in_hours=True,
+        name="返信が遅れている問い合わせ", name_en="Answers that are late", trigger="unanswered_for",
+        after_minutes=240, in_hours=True,
         acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"},
               {"do": "prioritize", "value": "4"}],
     )  # fmt: skip
     kept = [making.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]
     making.switch(stage.db, kept[0], True, **told)
-    taking = macros.Form(name="返品を引き受ける", queue_id=stage.lines["returns"].id,
+    taking = macros.Form(name="返品を引き受ける", name_en="Take on a return", queue_id=stage.lines["returns"].id,
                          acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
     macros.save(stage.db, None, taking, settings=stage.settings, **told)
     laid = {reply.trigger: str(reply.id) for reply in stage.db.exec(select(CannedReply))}
-    for line, name, steps_name, todo, trigger in _MACROS:
+    for line, (name, name_en), (steps_name, steps_en), todo, trigger in _MACROS:
         acts: list[dict[str, Any]] = [{"do": "assign", "value": "me"}, {"do": "reply", "value": laid[trigger]}]
         if todo:
             queue_id, items = stage.lines[line].id, "\n".join(todo)
-            made = checklist_templates.save(stage.db, None, name=steps_name, items=items, queue_id=queue_id, **told)
+            made = checklist_templates.save(
+                stage.db, None, name=steps_name, name_en=steps_en, items=items, queue_id=queue_id, **told
+            )
             acts.insert(1, {"do": "checklist", "value": made.id})
-        form = macros.Form(name=name, queue_id=stage.lines[line].id, acts=acts)
+        form = macros.Form(name=name, name_en=name_en, queue_id=stage.lines[line].id, acts=acts)
         macros.save(stage.db, None, form, settings=stage.settings, **told)
 
 
-_MACROS: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
-    ("tech_support", "故障の受付", "故障の切り分け",
+_MACROS: tuple[tuple[str, tuple[str, str], tuple[str, str], tuple[str, ...], str], ...] = (
+    ("tech_support", ("故障の受付", "Take on a defect"), ("故障の切り分け", "Narrow down a defect"),
      ("型番と製造番号を確認", "症状と発生時期を確認", "リセットの結果を確認", "保証の有無を確認"), "dengen"),
-    ("shipping", "未着の調査を始める", "未着の調査",
+    ("shipping", ("未着の調査を始める", "Look for a parcel"), ("未着の調査", "Where a parcel is"),
      ("追跡番号を確認", "配送会社に照会", "お客様に結果を連絡"), "haisou"),
-    ("billing", "領収書をご案内", "", (), "ryoushu"),
+    ("billing", ("領収書をご案内", "Explain the receipt"), ("", ""), (), "ryoushu"),
 )  # fmt: skip
 """Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
 

@@ -23,7 +23,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import events as facts
 from helpdesk import return_reasons
-from helpdesk.errors import Conflict, NotFound
+from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import Fact, SettingChanged, emit
 from helpdesk.reviews import form as review_form
 from models import (
@@ -33,6 +33,7 @@ from models import (
     CannedFile,
     CannedReply,
     ChecklistTemplate,
+    Event,
     Exchange,
     Macro,
     Mailbox,
@@ -204,6 +205,19 @@ def keep(
     assert change.id is not None
     emit(db, SettingChanged(change_id=change.id, what=change.kind, by_id=by_id, at=now))
     return change
+
+
+def check_unmoved(db: Session, *, since: int) -> None:
+    """Raises `Invalid("setting_changed_meanwhile")` where somebody has changed, since the event of this number, a row
+    that the running transaction changes, too: whoever filled in a form saw what stood there before."""
+    mine = {(row["of"], _spelled(row["key"])) for row in pending(db)}
+    if not mine:
+        return
+    told = select(Event.data).where(Event.fact == "setting_changed", col(Event.id) > since)
+    newer = [data["change_id"] for data in db.exec(told)]
+    theirs = db.exec(select(SettingChange.rows).where(col(SettingChange.id).in_(newer))) if newer else ()
+    if any((row["of"], _spelled(row["key"])) in mine for rows in theirs for row in rows):
+        raise Invalid("setting_changed_meanwhile", field="")
 
 
 def conclude(db: Session) -> None:

@@ -1,9 +1,11 @@
 """Business hours as supervisors write them, with the next two weeks as they will be."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +18,8 @@ from web.edge import desk_of, html, look
 from web.settings_history import change, saved
 
 AHEAD = 14
+_OTHERWISE = {"UK": "GB"}
+"""Codes by which the calendar of holidays knows a country, and others do not."""
 USUAL = {day: "09:00-18:00" for day in hours.WEEK[:5]}
 
 
@@ -102,12 +106,21 @@ async def _form(request: Request, calendar_id: int | None, values: dict[str, str
         found = hours.get(db, calendar_id) if calendar_id else None
         return {
             "values": values if values is not None or found is None else _written(found),
-            "week": hours.WEEK, "countries": hours.countries(), "preview": _preview(found, agent.language, now),
+            "week": hours.WEEK, "countries": _countries(agent.language),
+            "preview": _preview(found, agent.language, now),
         }  # fmt: skip
 
     frame, told = await look(request, verb)
     frame |= {"view": "calendars", "errors": errors, "calendar_id": calendar_id, "will": will} | told
     return html(request, "calendars/form.html", frame["me"]["language"], status, **frame)
+
+
+@lru_cache
+def _countries(language: str) -> list[tuple[str, str]]:
+    """Whose public holidays are known, as (code, name): Japan, and then by name."""
+    names = Locale(language).territories
+    known = [(code, names.get(_OTHERWISE.get(code, code), code)) for code in hours.countries()]
+    return sorted(known, key=lambda each: (each[0] != "JP", each[1]))
 
 
 def _written(calendar: Calendar) -> dict[str, str]:

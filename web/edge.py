@@ -185,6 +185,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "now": desk.clock(),
         "path": request.url.path,
         "number": number,
+        "seen": seen if (seen := getattr(request.state, "seen", None)) is not None else number,
         "desk": desk_facts(request),
         "rail": rail_facts(rail),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),

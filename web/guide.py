@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from helpdesk import access, agents, hours, queues, readiness
+from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
 from models import Agent, Queue
 from web import errands
@@ -67,7 +68,9 @@ async def steps(request: Request) -> Response:
         typed = {name: str(value)[:10_000] for name, value in form.items() if isinstance(value, str)}
         field = str(error.facts.get("field") or ("phone" if step == "reach" else ""))
         return await _steps(request, typed, {field: error.code}, 422)
-    after = STEPS[min(STEPS.index(step) + 1, len(STEPS) - 1)]
+    if elsewhere := ELSEWHERE.get(str(form.get("then", ""))):  # what was ticked or typed here is kept on the way
+        return saved(f"{elsewhere}?queue={queue_id}&{errands.NAME}={queue_id}-{step}", change_id)
+    after = dict(zip(STEPS, STEPS[1:], strict=False)).get(step, "")  # behind the last one what the whole comes to
     return saved(f"/admin/queues/{queue_id}/guide", change_id, part=after)
 
 
@@ -112,6 +115,10 @@ SAVES: dict[str, Callable[[Session, Queue, FormData, dict[str, Any]], None]] = {
 }  # fmt: skip
 
 
+ELSEWHERE = {"exchanges": "/admin/exchanges", "agents": "/admin/agents/import", "calendars": "/admin/calendars"}
+"""Pages on which a step is made ready, by the button that leads there."""
+
+
 def _text(form: FormData, name: str) -> str:
     return str(form.get(name, ""))[:10_000].strip()
 
@@ -130,17 +137,21 @@ async def _steps(request: Request, typed: dict[str, str], errors: dict[str, str]
         access.supervisor(agent)
         queue = queues.get(db, queue_id)
         serving = {each["id"] for each in agents.served_by(db).get(queue_id, [])}
+        collected = readiness.collected(db, queue)
         lacks = readiness.lacks(db, queue, labels=labels, settings=desk.settings)
-        values = {"phone": queue.phone or "", "address": queue.address or "", "keywords": "\n".join(queue.keywords),
-                  "calendar": str(queue.calendar_id or "")}  # fmt: skip
+        values = {
+            "phone": contact_points.national(queue.phone or "", desk.settings.region), "address": queue.address or "",
+            "keywords": "\n".join(queue.keywords), "calendar": str(queue.calendar_id or ""),
+        }  # fmt: skip
         return {
             "queue": {"id": queue.id, "name": queue.called(agent.language), "address": queue.address or ""},
             "values": values | typed, "lacks": lacks, "works": not any(each.stops for each in lacks),
-            "lacking": {each.step for each in lacks}, "is_learned": queue.slug in labels,
+            "lacking": {each.step for each in lacks} | ({"mailbox"} if not collected and not queue.address else set()),
+            "is_learned": queue.slug in labels,
             "people": [{"id": each.id, "name": each.name, "serves": each.id in serving}
                        for each in agents.everyone(db) if each.is_active],
             "calendars": [(str(each.id), each.name) for each in hours.everyone(db)],
-            "mailboxes": [{"id": each.id, "name": each.name} for each in readiness.collected(db, queue)],
+            "mailboxes": [{"id": each.id, "name": each.name} for each in collected],
         }  # fmt: skip
 
     frame, told = await look(request, verb)

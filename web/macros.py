@@ -15,7 +15,7 @@ from web import builder, kept
 from web.builder import Draft
 from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 from web.rules import choices, speaker
-from web.settings_history import change, saved
+from web.settings_history import change, saved, still_seen
 
 PLAIN = ("name", "name_en", "queue_id")
 
@@ -109,6 +109,7 @@ async def _save(request: Request, macro_id: int | None) -> Response:
     draft.plain["is_own"] = "1" if form.get("is_own") else ""
     asked = str(form.get("step", "save"))
     if asked != "save" and builder.step(draft, asked, form):
+        still_seen(request, form)
         return await _form(request, macro_id, draft, {})
 
     def verb(db: Session, agent: Agent) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from helpdesk import access, agents, board, calls, help_signs, queues, readiness, receipts, views
+from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
 from helpdesk.settings_history import Rehearsed
@@ -163,6 +164,8 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 errors: dict[str, str], status: int = 200, told: dict[str, Any] | None = None,
                 rules: dict[str, str] | None = None, given: dict[str, str] | None = None,
                 will: Any = None) -> Response:  # fmt: skip
+    region = desk_of(request).settings.region
+
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         queue = queues.get(db, queue_id) if queue_id else None
@@ -171,8 +174,9 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             serving = [each["id"] for each in agents.served_by(db).get(queue.id or 0, [])]
         return {
             "values": values if values is not None or queue is None else {
-                "slug": queue.slug, "name": queue.name, "name_en": queue.name_en, "phone": queue.phone or "",
-                "address": queue.address or "", "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
+                "slug": queue.slug, "name": queue.name, "name_en": queue.name_en,
+                "phone": contact_points.national(queue.phone or "", region), "address": queue.address or "",
+                "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "sender_name": queue.sender_name,
                 "acknowledges": "on" if queue.acknowledges else "",
                 "takes_reply_to": "on" if queue.takes_reply_to else "",

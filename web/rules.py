@@ -20,7 +20,7 @@ from web import builder, kept, rule_words
 from web.builder import Draft
 from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
-from web.settings_history import change, saved
+from web.settings_history import change, saved, still_seen
 
 PLAIN = ("name", "name_en", "trigger", "after", "unit")
 SHOWN = 50
@@ -148,6 +148,7 @@ async def _save(request: Request, rule_id: int | None) -> Response:
     _, draft = await see(request, lambda db, agent: _read(db, access.supervisor(agent), form))
     asked = str(form.get("step", "save"))
     if asked != "save" and builder.step(draft, asked, form):
+        still_seen(request, form)
         return await _form(request, rule_id, draft, {})
 
     def verb(db: Session, agent: Agent) -> int:

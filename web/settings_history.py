@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sqlmodel import Session
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, setting_effects, settings_history
+from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent
 from web import setting_words
@@ -26,7 +28,8 @@ async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple
 
     Raises `Rehearsed` with what would change (`shown`, for `settings_history/_will.html`) where the form only asks.
     """
-    desk, rehearses = desk_of(request), bool((await request.form()).get("rehearse"))
+    desk, form = desk_of(request), await request.form()
+    rehearses, seen = bool(form.get("rehearse")), _seen(form)
 
     def both(db: Session, agent: Agent) -> tuple[T, int | None]:
         answer = verb(db, agent)
@@ -37,10 +40,27 @@ async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple
                 "rows": setting_words.told(rows, setting_words.names_of(db, agent, say), say),
                 "effects": setting_effects.of(db, rows, language=agent.language),
             })  # fmt: skip
+        if seen is not None:
+            settings_history.check_unmoved(db, since=seen)
         kept = settings_history.keep(db, by_id=agent.id, now=desk.clock())
         return answer, kept.id if kept and settings_history.has_way_back(kept) else None
 
-    return await act(request, both)
+    try:
+        return await act(request, both)
+    except Invalid as error:
+        if error.code != "setting_changed_meanwhile":  # then the form is drawn as it was seen, and else as of now
+            request.state.seen = seen
+        raise
+
+
+def still_seen(request: Request, form: FormData) -> None:
+    """A form of several steps is drawn again, and nothing of what stands in the desk was looked at anew."""
+    request.state.seen = _seen(form)
+
+
+def _seen(form: FormData) -> int | None:
+    typed = str(form.get("seen", ""))
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 18 else None
 
 
 def saved(path: str, change_id: int | None, *, notice: str = "saved", part: str = "") -> RedirectResponse:

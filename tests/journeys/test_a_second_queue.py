@@ -57,9 +57,9 @@ def test_a_queue_is_led_step_by_step_until_it_works(desk: OpenDesk) -> None:
 def test_whoever_is_missing_is_added_on_the_way_and_serves_the_queue(desk: OpenDesk) -> None:
     guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
     here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
-    leave = re.search(r'href="(/admin/agents/import[^"]*)"', desk.as_(SATO).get(here).text)
-    assert leave
-    form = part(desk.as_(SATO).get(unescape(leave[1])).text, "main")
+    left = guide(desk, here, step="people", agent_id=[desk.agent(BEN).id], then="agents")
+    form = part(left, "main")
+    assert desk.read(lambda db: db.get(Membership, (desk.queue("repair_visits").id, desk.agent(BEN).id))), "and kept"
     guided = re.search(r'name="guided" value="(\d+)"', form)
     assert guided and f'href="{here}#people"' in form, "and Back leads to where one was"
     added = guide(desk, "/admin/agents/new", guided=guided[1], name="森 花", email="mori@desk.example.jp", role="agent")
@@ -70,24 +70,32 @@ def test_whoever_is_missing_is_added_on_the_way_and_serves_the_queue(desk: OpenD
 
 @SQLITE
 @pytest.mark.parametrize(
-    ("step", "path", "saving"),
+    ("step", "typed", "saving"),
     [
-        ("reach", "/admin/exchanges", ("/admin/exchanges/new", {"kind": "push", "label": "本社", "name": "office"})),
-        ("hours", "/admin/calendars", ("/admin/calendars/new", {"name": "平日", "timezone": "Asia/Tokyo"})),
-        ("mailbox", "/admin/mailboxes/new", ("/admin/mailboxes/new", {"name": ""})),
-        ("people", "/admin/agents/import", ("/admin/agents/import", {"text": "name,email"})),
-        ("words", "/admin/queues/", None),
+        ("reach", {"phone": NUMBER, "address": ADDRESS, "then": "exchanges"},
+         ("/admin/exchanges/new", {"kind": "push", "label": "本社", "name": "office"})),
+        ("hours", {"calendar": "", "then": "calendars"},
+         ("/admin/calendars/new", {"name": "平日", "timezone": "Asia/Tokyo"})),
+        ("people", {"then": "agents"}, ("/admin/agents/import", {"text": "name,email"})),
+        ("mailbox", {}, ("/admin/mailboxes/new", {"name": ""})),
+        ("words", {}, None),
     ],
 )  # fmt: skip
 def test_every_step_that_leads_out_of_the_guide_leads_back(
-    desk: OpenDesk, step: str, path: str, saving: tuple[str, dict[str, str]] | None
+    desk: OpenDesk, step: str, typed: dict[str, str], saving: tuple[str, dict[str, str]] | None
 ) -> None:
     guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
     here, sato = f"/admin/queues/{desk.queue('repair_visits').id}/guide", desk.as_(SATO)
     way = f'href="{here}#{step}"'
-    links = [unescape(each) for each in re.findall(r'href="([^"]+)"', part(sato.get(here).text, "main"))]
-    [out] = [each for each in links if each.startswith(path) and f"-{step}" in each]
-    assert way in sato.get(out).text and "「修理受付」の設定に戻る" in sato.get("/admin/audit").text
+    if typed:
+        page = part(sato.get(here).text, step)
+        assert f'name="then" value="{typed["then"]}"' in page
+        out = guide(desk, here, step=step, **typed)
+        assert desk.queue("repair_visits").address == typed.get("address"), "what was typed is kept on the way"
+    else:
+        [link] = re.findall(rf'href="([^"]+guide=[0-9]+-{step})"', sato.get(here).text)
+        out = sato.get(unescape(link)).text
+    assert way in out and "「修理受付」の設定に戻る" in sato.get("/admin/audit").text
     if saving:
         assert way in sato.post(saving[0], data=saving[1]).text, "it stays while something is saved, or refused"
     assert way not in sato.get("/inbox").text and way not in desk.as_(AIKO).get("/inbox").text
@@ -131,3 +139,23 @@ def test_each_step_can_be_taken_back(desk: OpenDesk) -> None:
     assert after.url.path == here and "変更前の状態に戻しました" in after.text
     assert desk.queue("repair_visits").calendar_id is None
     assert desk.read(lambda db: db.exec(select(Calendar)).all()) == [], "the hours that were made for it are gone, too"
+
+
+@SQLITE
+def test_the_guide_says_numbers_as_they_were_typed_and_ends_with_what_the_whole_comes_to(desk: OpenDesk) -> None:
+    page = guide(desk, "/admin/queues/guide", name="修理受付", name_en="Repair visits")
+    assert 'data-made="no"' in part(page, "mailbox"), "without an address nothing is done there yet"
+    here = f"/admin/queues/{desk.queue('repair_visits').id}/guide"
+    page = guide(desk, here, step="reach", phone="0355500199", address=ADDRESS)
+    assert f'value="{NUMBER}"' in part(page, "reach")
+    assert f'value="{NUMBER}"' in desk.as_(SATO).get(here.removesuffix("/guide")).text
+    last = desk.as_(SATO).post(here, data={"step": "words", "keywords": "出張"}, follow_redirects=False)
+    assert "#" not in last.headers["location"], "the top of the page says whether the queue works"
+    assert 'href="/admin/queues">' in part(guide(desk, here, step="words", keywords="出張"), "main")
+
+
+@SQLITE
+def test_countries_whose_holidays_are_known_have_names(desk: OpenDesk) -> None:
+    listed = re.findall(r"<option[^>]*>([^<]+)</option>", part(desk.as_(SATO).get("/admin/calendars/new").text, "main"))
+    assert listed[1] == "日本" and {"アメリカ合衆国", "イギリス", "ドイツ"} <= set(listed)
+    assert [each for each in listed if re.fullmatch("[A-Z]{2}", each)] == []

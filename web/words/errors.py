@@ -34,6 +34,9 @@ WORDS: dict[str, dict[str, str]] = {
         "picture_too_large": N_("The picture is too large: 200 kB and 2,000 pixels a side at most."),
         "setting_was_taken_back": N_("This change was taken back already."),
         "setting_moved_on": N_("Somebody has changed the same setting since. Please set it as it should be now."),
+        "setting_changed_meanwhile": N_(
+            "Somebody has saved this setting since you opened it. Look at what changes, then save what shall stand."
+        ),
         "setting_stays": N_("What was made cannot be unmade: tickets may belong to it by now."),
         "setting_in_use": N_("It is in use by now. Choose something else there first."),
         "setting_is_secret": N_("Passwords and keys are not kept, so an earlier one cannot be put back."),

@@ -58,7 +58,7 @@ function fit(picker) {
 function filter(picker) {
   const words = fold(picker.querySelector("[data-canned-search]").value).split(/\s+/).filter(Boolean);
   for (const offer of offersOf(picker)) {
-    const text = fold(`${offer.querySelector(".canned-title").textContent} ${wordsOf(offer)}`);
+    const text = fold(`${offer.querySelector(".canned-title").textContent} ${offer.dataset.titles} ${wordsOf(offer)}`);
     offer.hidden = !words.every((word) => text.includes(word));
   }
 }

@@ -36,6 +36,26 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// Any other form leaves the page and is sent once: a second press of the same button while the first is on its way would
+// make a second rule, reply or calendar. Whoever comes back to the page may send it again.
+const AGAIN = 10_000; // or after so long, where the browser stayed
+let gone = new WeakMap(); // form -> the button that sent it
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches("[data-quick]") || form.getAttribute("method")?.toLowerCase() !== "post") return;
+  if (gone.has(form) && gone.get(form) === event.submitter) {
+    event.preventDefault();
+    return;
+  }
+  setTimeout(() => {
+    if (event.defaultPrevented) return; // somebody else sends it
+    gone.set(form, event.submitter);
+    setTimeout(() => gone.delete(form), AGAIN);
+  });
+});
+addEventListener("pageshow", () => (gone = new WeakMap()));
+
 async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
   const waits = []; // what must have reached the desk before

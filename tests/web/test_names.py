@@ -1,0 +1,83 @@
+"""What supervisors prepare is called in the language of whoever reads it, or else by the name it has."""
+
+from typing import Any
+
+import pytest
+
+from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, OpenDesk, part, text_of
+
+SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+ACT = {"acts-0-do": "prioritize", "acts-0-value": "4", "step": "save"}
+
+
+def save(desk: OpenDesk, path: str, **told: Any) -> None:
+    answer = desk.as_(SATO).post(path, data=told)
+    assert answer.status_code == 200, text_of(answer.text)
+
+
+def prepared(desk: OpenDesk) -> None:
+    """One of each, with a name in either language, and one macro with a Japanese one alone. Ben reads English."""
+    save(desk, "/admin/rules/new", name="至急", name_en="Urgent ones", trigger="opened", **ACT)
+    save(desk, "/admin/rules/1/switch", value="on")
+    save(desk, "/admin/macros/new", name="優先にする", name_en="Put first", **ACT)
+    save(desk, "/admin/macros/new", name="後にする", **ACT | {"acts-0-value": "1"})
+    save(desk, "/admin/canned/new", title="返品の受付", title_en="Returns: how to send it", text="承りました。")
+    save(desk, "/admin/checklists/new", name="返品の手順", name_en="Steps of a return", items="確認")
+    save(desk, "/admin/fields/new", name="型番", name_en="Model", kind="text", hint="本体の裏", hint_en="On its back")
+    desk.mail(to=RETURNS_ADDRESS)
+
+
+@pytest.fixture
+def english(desk: OpenDesk) -> OpenDesk:
+    """A desk whose Ben and Sato read English."""
+    for each in (BEN, SATO):
+        desk.as_(each).post("/account", data={"language": "en", "theme": ""})
+    return desk
+
+
+def test_agents_see_the_name_in_their_language(english: OpenDesk) -> None:
+    prepared(english)
+    offered = text_of(part(english.as_(BEN).get("/tickets/1/macros").text, "macros-offered"))
+    assert "Put first" in offered and "優先にする" not in offered
+    assert "後にする" in offered, "what has no English name goes by the one it has"
+    assert "Returns: how to send it" in english.as_(BEN).get("/tickets/1/canned").text
+    page = english.as_(BEN).get("/tickets/1").text
+    assert "Urgent ones" in page and "至急" not in page, "in the ticket's history, too"
+    assert "On its back" in page and "本体の裏" not in page
+    japanese = english.as_(AIKO).get("/tickets/1/macros")
+    assert japanese.status_code == 404 or "優先にする" in japanese.text
+
+
+@SQLITE
+def test_supervisors_see_it_in_lists_sentences_and_what_was_done(english: OpenDesk) -> None:
+    prepared(english)
+    save(english, "/admin/macros/new", name="手順", **{"acts-0-do": "checklist", "acts-0-value": "1", "step": "save"})
+    sato = english.as_(SATO)
+    for path, name in (("/admin/rules", "Urgent ones"), ("/admin/macros", "Put first"),
+                       ("/admin/canned", "Returns: how to send it"), ("/admin/checklists", "Steps of a return"),
+                       ("/admin/rules/runs", "Urgent ones"), ("/admin/macros", "“Steps of a return”")):  # fmt: skip
+        assert name in text_of(sato.get(path).text), path
+    for typed in ("返品の受付", "how to send"):
+        assert "Returns: how to send it" in sato.get("/admin/canned", params={"q": typed}).text
+        assert "Returns: how to send it" in english.as_(BEN).get("/tickets/1/canned", params={"q": typed}).text
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("path", "told", "longest"),
+    [
+        ("/admin/rules/new", {"trigger": "opened", "name": "規則", **ACT}, 100),
+        ("/admin/macros/new", {"name": "マクロ", **ACT}, 100),
+        ("/admin/checklists/new", {"name": "手順", "items": "確認"}, 100),
+        ("/admin/canned/new", {"title": "返品", "text": "承りました。"}, 200),
+        ("/admin/fields/new", {"name": "型番", "kind": "text"}, 60),
+    ],
+)
+def test_a_name_that_is_too_long_is_refused_beside_its_field_and_never_cut(
+    desk: OpenDesk, path: str, told: dict[str, str], longest: int
+) -> None:
+    name = "title" if "title" in told else "name"
+    for field in (name, f"{name}_en"):
+        answer = desk.as_(SATO).post(path, data=told | {field: "a" * (longest + 1)})
+        assert answer.status_code == 422 and f'id="f-{field}-error"' in answer.text
+    assert desk.as_(SATO).post(path, data=told | {f"{name}_en": "a" * longest}).status_code == 200
