@@ -7,6 +7,7 @@ and shows whichever fits. Every mark says its numbers in a `<title>`; the table 
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -21,7 +22,10 @@ TOP: Final = 16
 FOOT: Final = 26
 LETTER: Final = 12.5  # height of a letter; half of it is the width of a Latin one
 TONES: Final = {"good": "chart-good", "bad": "chart-bad", "quiet": "chart-quiet"}
+LINE: Final = 14
 HEATS: Final = 6
+FOLDED_MAX: Final = 12
+"""Columns of a field whose names are folded; of more, as of hours, only some are named."""
 PAPER: Final = """text{font-family:"Noto Sans CJK JP";font-size:12px;fill:#4c515d}
 .chart-grid{stroke:#e3ded4;stroke-width:1}.chart-line{fill:none;stroke:#3a56a5;stroke-width:2.2}
 .chart-whisker{stroke:#3a56a5;stroke-width:1.2;stroke-opacity:.6}.chart-dot,.chart-fill-0{fill:#3a56a5}
@@ -264,16 +268,28 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
             if value and _width(number) + 2 <= wide:
                 tone = "chart-strong" if level >= 4 else "chart-number"
                 parts.append(_text(tone, round(x + wide / 2, 1), y + 16, number, "middle"))
-    every = max(1, math.ceil(22 / wide))
     foot = TOP + len(chart.series) * tall
-    deepest = 1
-    for place in range(0, len(chart.places), every):
+    below = [said(place, voice) for place in chart.places]
+    widest = max((_width(name) for name in below), default=0) + 4
+    is_folded = widest > wide and len(below) <= FOLDED_MAX
+    every = 1 if is_folded else max(1, math.ceil(widest / wide))
+    lines = [_folded(name, wide - 4) if is_folded else [name] for name in below]
+    for place in range(0, len(below), every):
         x = round(left + (place + 0.5) * wide, 1)
-        lines = _broken(said(chart.places[place], voice), wide * every)
-        deepest = max(deepest, len(lines))
-        for deep, part in enumerate(lines):
-            parts.append(_text("chart-tick", x, foot + 16 + 13 * deep, part, "middle"))
-    return parts, foot + FOOT + 13 * (deepest - 1)
+        for number, line in enumerate(lines[place]):
+            parts.append(_text("chart-tick", x, foot + 16 + number * LINE, line, "middle"))
+    return parts, foot + FOOT + LINE * (max((len(each) for each in lines), default=1) - 1)
+
+
+def _folded(name: str, room: float) -> list[str]:
+    """A name in lines no wider than `room`, broken between words and Japanese letters; three at most."""
+    lines = [""]
+    for piece in re.findall(r"[!-~]+ ?|.", name):
+        if lines[-1] and _width((lines[-1] + piece).rstrip()) > room:
+            lines.append("")
+        lines[-1] += piece
+    kept = [line.strip() for line in lines]
+    return kept if len(kept) <= 3 else [*kept[:2], kept[2][:-1] + "…"]
 
 
 _WAYS = {"line": _lines, "stacked": _columns, "bars": _bars, "intervals": _intervals, "heat": _heat}
@@ -290,23 +306,6 @@ def _mark(chart: Chart, voice: Voice, series: Series, place: int) -> str:
         low, high = (written(chart.kind, bounds[place], voice) for bounds in (series.low, series.high))
         words += f" ({low} – {high})"
     return f"{words}, n = {series.of[place]:,}" if series.of else words
-
-
-def _broken(words: str, wide: float) -> list[str]:
-    """Words in lines of this width, two at most, the rest as "…"; Japanese breaks anywhere, others between words."""
-    pieces = words.split(" ") if words.isascii() else list(words)
-    between = " " if words.isascii() else ""
-    lines = [pieces[0]]
-    for piece in pieces[1:]:
-        longer = lines[-1] + between + piece
-        if _width(longer) <= wide:
-            lines[-1] = longer
-        elif len(lines) < 2:
-            lines.append(piece)
-        else:
-            lines[-1] += "…"
-            break
-    return lines
 
 
 def _scale(top: float, kind: str) -> tuple[float, float]:

@@ -62,6 +62,22 @@ def test_every_drawing_says_its_numbers_escapes_its_words_and_keeps_in_its_frame
     assert all(end <= width for end in ends)
 
 
+@pytest.mark.parametrize(
+    "places", [["不良・故障", "違う商品が届いた", "Damaged on delivery", "その他"], [f"{h}:00" for h in range(24)]]
+)
+@pytest.mark.parametrize("width", [drawing.WIDE, drawing.NARROW])
+def test_the_names_below_a_field_stand_apart_and_inside(places, width, voice) -> None:
+    field = chart("heat", places=places, series=(Series("電気毛布", [1] * len(places)),))
+    svg = str(drawing.draw(field, voice, width=width))
+    ends: dict[str, float] = {}
+    found = re.findall(r'class="chart-tick" x="([^"]+)" y="([^"]+)" text-anchor="middle">([^<]+)<', svg)
+    for x, y, name in found:
+        half = sum(12 if ord(letter) > 255 else 7 for letter in name) / 2
+        assert ends.get(y, 0) <= float(x) - half and float(x) + half <= width, name
+        ends[y] = float(x) + half
+    assert found[0][2].startswith(places[0][:2])
+
+
 def test_whiskers_stand_where_the_interval_ends_and_few_are_hollow(voice) -> None:
     series = Series("満足", [0.5, None], low=[0.25, None], high=[0.75, None], of=[8, 0])
     svg = str(drawing.draw(chart("line", series=(series,), kind="share"), voice))
