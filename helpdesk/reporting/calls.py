@@ -10,6 +10,7 @@ from helpdesk import measures, queues, reports
 from helpdesk.accuracy import Share
 from helpdesk.measures import Calls
 from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
+from helpdesk.tallies import called
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -42,9 +43,10 @@ def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
     """Figures beside the period before, drawings over the days, and the lines."""
     ids = [asked.queue_id] if asked.queue_id is not None else [queue.id or 0 for queue in queues.everyone(db)]
     days = measures.days(asked.interval, asked.timezone)
-    of_days = measures.of_queues(db, days, ids, now=asked.now)
+    of_days = called.of_queues(db, days, ids, timezone=asked.timezone, now=asked.now)
     total = measures.total(of_days.values())
-    before = measures.total(measures.of_queues(db, [asked.before], ids, now=asked.now).values())
+    earlier = called.of_queues(db, [asked.before], ids, timezone=asked.timezone, now=asked.now)
+    before = measures.total(earlier.values())
     daily = [measures.total(told for _, told in measures.each(of_days, slot)) for slot in range(len(days))]
     zone = ZoneInfo(asked.timezone)
     places = [f"{(day := cut.begin.astimezone(zone).date()).month}/{day.day}" for cut in days]
