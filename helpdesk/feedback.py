@@ -49,7 +49,11 @@ if TYPE_CHECKING:
 
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
-"""Texts of a period and source that are read, the newest."""
+"""Texts of a period and source that are read; of more, about so many, spread evenly over it."""
+_STEPS: Final = 10_007
+_SPREAD: Final = 7_919
+"""Numbers times one prime, less all of the other, come in no order that anything else would have: what lies below a
+share of it is that share of every week, and the same whenever it is asked."""
 CUT: Final = topics.CUT
 LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
@@ -210,7 +214,7 @@ class Analysis:
 
     said: Sequence[Said]
     count_before: int
-    is_cut: bool  # there were more than could be read
+    of: int  # how many there were: what was read may be a sample
     glad: int
     angry: int
     matters: list[Matter]
@@ -219,6 +223,11 @@ class Analysis:
     words: list[drift.WordDrift]
     of_topic: Mapping[str, Sequence[int]] = field(default_factory=dict)
     of_group: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there were more than were read."""
+        return self.of > len(self.said)
 
     def behind(self, key: str) -> list[Said]:
         """The texts of a topic ("staff"), a group ("group-2"), a feeling ("angry", "glad") or of everything."""
@@ -326,12 +335,24 @@ def products(db: Session, interval: Interval, *, chosen: int | None = None) -> l
     return list(db.exec(select(Product).where(col(Product.id).in_(ids)).order_by(Product.name_key)))
 
 
-def collect(
-    db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING
-) -> list[Said]:
-    """The texts of a period, the newest first, at most `MOST` a source."""
-    said = [each for source in sources for each in _COLLECT[source](db, interval, part) if each.text.strip()]
-    return sorted(said, key=lambda each: each.at, reverse=True)
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts of a period, the newest first; `of` is how many there were."""
+
+    said: Sequence[Said]
+    of: int
+
+
+def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING) -> Texts:
+    """The texts of a period; where a source has more than `MOST`, about so many of them, from all of the period."""
+    said: list[Said] = []
+    count = 0
+    for source in sources:
+        there = db.scalar(_counted(source, interval, part)) or 0
+        found = [each for each in _COLLECT[source](db, interval, part, share=_share(there)) if each.text.strip()]
+        said += found
+        count += max(there, len(found)) if there > MOST else len(found)
+    return Texts(sorted(said, key=lambda each: each.at, reverse=True), count)
 
 
 def every(
@@ -353,8 +374,11 @@ def analyse(
     now: Sequence[Said],
     before: Sequence[Said],
     asked: Mapping[str, topics.Sought],
+    *,
+    of: int = 0,
 ) -> Analysis:
-    """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`.
+    """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`. `of`
+    is how many there were, where those are a sample.
 
     A change of a topic's share, and lower satisfaction of who writes of it, count where Dunning's G² stays below 5 % of
     false ones over all topics together (Benjamini and Hochberg 1995).
@@ -369,7 +393,7 @@ def analyse(
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     return Analysis(
-        said=now, count_before=len(before), is_cut=_is_cut(now), glad=_felt(now, "positive"),
+        said=now, count_before=len(before), of=max(of, len(now)), glad=_felt(now, "positive"),
         angry=_felt(now, "negative"), matters=_matters(now, before, asked, of_topic, earlier),
         none=len(now) - len(covered),
         groups=[_group(number, group, now) for number, group in enumerate(found)],
@@ -448,12 +472,15 @@ def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
     return here + part.of(Answer.queue_id, Answer.ticket_id)
 
 
-def _comments(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _comments(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     rows = db.execute(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
         .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
-        .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
+        .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below),
+               *_sampled(Answer.id, share))
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
@@ -463,7 +490,9 @@ def _comments(db: Session, interval: Interval, part: Part, below: Place | None =
                    survey_questions.question_of(row, questions))  # fmt: skip
 
 
-def _mails(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _mails(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     here += part.of(Ticket.queue_id, Ticket.id)
@@ -478,7 +507,8 @@ def _mails(db: Session, interval: Interval, part: Part, below: Place | None = No
         .join(Message, col(Message.id) == Routing.message_id)
         .join(Impression, col(Impression.message_id) == Message.id, isouter=True)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
-        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below))
+        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below),
+               *_sampled(Routing.id, share))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -487,7 +517,9 @@ def _mails(db: Session, interval: Interval, part: Part, below: Place | None = No
                    number=number, ref=f"message-{message_id}")  # fmt: skip
 
 
-def _notes(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _notes(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
     here += part.of(Call.queue_id, Call.ticket_id)
@@ -495,7 +527,7 @@ def _notes(db: Session, interval: Interval, part: Part, below: Place | None = No
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
                   sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
-        .where(*here, *_below(Call.started_at, Call.id, below))
+        .where(*here, *_below(Call.started_at, Call.id, below), *_sampled(Call.id, share))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -509,6 +541,32 @@ def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[b
     if below is None:
         return []
     return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
+
+
+def _share(count: int) -> int:
+    return _STEPS if count <= MOST else _STEPS * MOST // count
+
+
+def _sampled(number: Any, share: int) -> list[sa.ColumnElement[bool]]:
+    """Of every `_STEPS` rows so many."""
+    return [] if share >= _STEPS else [sa.cast(col(number), sa.BigInteger) * _SPREAD % _STEPS < share]
+
+
+def _counted(source: str, interval: Interval, part: Part) -> Any:
+    """How many texts of a source there are, at most."""
+    count = sa.select(sa.func.count())
+    if source == "comments":
+        return count.select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
+    if source == "notes":
+        here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
+        return count.select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
+    here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
+    here += [col(Routing.reason) != "by_agent", col(Routing.message_id).is_not(None)]
+    if part == EVERYTHING:
+        return count.select_from(Routing).where(*here)
+    return count.select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
+        *here, *part.of(Ticket.queue_id, Ticket.id)
+    )  # fmt: skip
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}
@@ -596,10 +654,6 @@ def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
 
 def _felt(said: Iterable[Said], feeling: str) -> int:
     return sum(1 for each in said if each.sentiment == feeling)
-
-
-def _is_cut(said: Sequence[Said]) -> bool:
-    return max(Counter(each.source for each in said).values(), default=0) >= MOST
 
 
 def _score(typed: str, line: int) -> int | None:

@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, feedback, queues, reports, topics
+from helpdesk import access, audit, feedback, queues, readings, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
@@ -24,6 +24,8 @@ from web import words
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
+AGAIN_SECONDS = 4
+"""After which a page whose texts are still being read shows itself anew."""
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
 BACK = ("from", "to", "queue", "product", "period", "source", "behind", "page")
 """What of the address a correction returns to."""
@@ -61,12 +63,12 @@ async def page(request: Request) -> Response:
 
     frame, told = await look(request, verb)
     if told["asked"]:
-        # Outside of the database's moment: reading thousands of texts takes a second or two of a thread of its own.
-        told["found"] = await run_in_threadpool(
-            feedback.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
-        )
+        now, before = told.pop("texts"), told.pop("texts_before")
+        told["found"] = await readings.soon(now, before, told["topics"])
+        told["reading"] = len(now.said) + len(before.said)
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
+    if told.get("found"):
         told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
         told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue", "product")}
@@ -76,7 +78,10 @@ async def page(request: Request) -> Response:
     frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
               "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9]}  # fmt: skip
     frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": feedback.LEAST}
-    return html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
+    answer = html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
+    if told["asked"] and not told["found"]:
+        answer.headers["refresh"] = str(AGAIN_SECONDS)
+    return answer
 
 
 async def file(request: Request) -> Response:
