@@ -5,7 +5,6 @@ again has it at once, and a new comment, a correction or another topic makes it 
 a core some twenty seconds. One is made at a time, so it never takes more than one core from those who answer calls.
 """
 
-import asyncio
 import hashlib
 import threading
 from collections import OrderedDict
@@ -18,8 +17,6 @@ from helpdesk.feedback import Analysis, Texts
 
 AT_ONCE: Final = 1_000
 """So few texts are read while somebody waits."""
-PATIENCE_SECONDS: Final = 1.5
-"""So long a page waits for more of them."""
 REMEMBERED: Final = 4
 """Analyses kept, each with its texts: some ten megabytes."""
 
@@ -41,12 +38,9 @@ def of(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> Future[
         return made
 
 
-async def soon(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> Analysis | None:
-    """The same for a page: None where it takes longer than somebody should wait. It goes on being made."""
-    made = asyncio.wrap_future(await asyncio.to_thread(of, now, before, asked))
-    is_little = len(now.said) + len(before.said) <= AT_ONCE
-    done, _ = await asyncio.wait({made}, timeout=None if is_little else PATIENCE_SECONDS)
-    return made.result() if done else None
+def is_little(now: Texts, before: Texts) -> bool:
+    """Whether these are so few that whoever asks may wait for them."""
+    return len(now.said) + len(before.said) <= AT_ONCE
 
 
 def _key(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> bytes:

@@ -1,5 +1,6 @@
 """Customer feedback for supervisors: figures with their certainty, what is written about, and the sentences behind."""
 
+import asyncio
 import csv
 import io
 import re
@@ -24,6 +25,8 @@ from web import words
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 PAGE = 50
+PATIENCE_SECONDS = 1.5
+"""So long a page waits for the reading of many texts."""
 AGAIN_SECONDS = 4
 """After which a page whose texts are still being read shows itself anew."""
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
@@ -64,7 +67,7 @@ async def page(request: Request) -> Response:
     frame, told = await look(request, verb)
     if told["asked"]:
         now, before = told.pop("texts"), told.pop("texts_before")
-        told["found"] = await readings.soon(now, before, told["topics"])
+        told["found"] = await _soon(now, before, told["topics"])
         told["reading"] = len(now.said) + len(before.said)
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
@@ -140,6 +143,15 @@ async def bring(request: Request) -> Response:
         line = f"&line={error.facts['line']}" if "line" in error.facts else ""
         return RedirectResponse(f"/reports/feedback?problem={error.code}{line}#import", 303)
     return RedirectResponse(f"/reports/feedback?new={new}&known={known}#import", 303)
+
+
+async def _soon(
+    now: feedback.Texts, before: feedback.Texts, asked: Mapping[str, topics.Sought]
+) -> feedback.Analysis | None:
+    """What the texts say; None where that takes longer than somebody should wait. It goes on being read."""
+    made = asyncio.wrap_future(await run_in_threadpool(readings.of, now, before, asked))
+    done, _ = await asyncio.wait({made}, timeout=None if readings.is_little(now, before) else PATIENCE_SECONDS)
+    return made.result() if done else None
 
 
 def _period(request: Request) -> reports.Period:

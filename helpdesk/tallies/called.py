@@ -5,19 +5,20 @@ is one over some thousand rows instead of half a million. Only days are taken wh
 days to come back (`CountedDay.is_settled`): what is said of the others still changes by the hour.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from helpdesk import measures
 from helpdesk.measures import Calls, Interval, Work
-from helpdesk.tallies import totals
+from helpdesk.tallies import spread, totals
 from models import AgentDay, CallDay, CountedDay
 
 _WORK: Final = tuple(each.name for each in fields(Work))
@@ -57,6 +58,24 @@ def of_agents(
         for agent_id, *values in db.execute(sums.group_by(whose)):
             if agent_id in found:
                 found[agent_id] += Work(**dict(zip(_WORK, map(int, values), strict=True)))
+    return found
+
+
+def hours(db: Session, interval: Interval, queue_ids: Iterable[int], *, timezone: str) -> Counter[tuple[int, int]]:
+    """How many calls were offered, by weekday (0 is Monday) and hour of the desk's clock."""
+    ids, zone = sorted(set(queue_ids)), ZoneInfo(timezone)
+    kept = _kept(db, [interval], timezone)
+    moments = [at for piece in _without(interval, kept, timezone) for _, at in measures.arrivals(db, piece, ids)]
+    found = Counter((at.weekday(), at.hour) for at in (each.astimezone(zone) for each in moments))
+    rows = sa.select(col(CallDay.day), col(CallDay.halves)).where(
+        col(CallDay.day) >= min(kept), col(CallDay.day) <= max(kept), col(CallDay.queue_id).in_(ids)
+    ) if kept else None  # fmt: skip
+    for day, packed in db.execute(rows) if rows is not None else ():
+        if day in kept:
+            begin, halves = measures.day(day, timezone).begin, spread.unpacked_halves(packed)
+            for half in np.flatnonzero(halves):
+                at = (begin + int(half) * measures.RECENT).astimezone(zone)
+                found[at.weekday(), at.hour] += int(halves[half])
     return found
 
 

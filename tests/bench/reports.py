@@ -70,8 +70,18 @@ def ask(url: str, data: Path, of_database: Callable[[], float], only: str = "") 
                     raise RuntimeError(f"{path}: {answer.status}")
                 walls.append(time.monotonic() - began)
                 costs.append(used() - before)
-            tell(f"report_{name}", walls[1], "s", floor=floor, bar=f"value <= {BAR_SECONDS:g}", first=walls[0],
-                 processor=costs[1], processor_first=costs[0], size_bytes=size, memory_mb=desk.memory_mb())
+            tell(
+                f"report_{name}",
+                walls[1],
+                "s",
+                floor=floor,
+                bar=f"value <= {BAR_SECONDS:g}",
+                first=walls[0],
+                processor=costs[1],
+                processor_first=costs[0],
+                size_bytes=size,
+                memory_mb=desk.memory_mb(),
+            )
     database.close()
 
 
@@ -141,5 +151,5 @@ def _children_seconds(process_id: int) -> float:
         told = rest.split()
         number = int(head.partition(" ")[0])
         if number == process_id or int(told[1]) == process_id:
-            total += sum(map(int, told[11:15 if number == process_id else 13])) / os.sysconf("SC_CLK_TCK")
+            total += sum(map(int, told[11 : 15 if number == process_id else 13])) / os.sysconf("SC_CLK_TCK")
     return total

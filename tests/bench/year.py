@@ -264,8 +264,8 @@ def _says(ticket_id: int, at: datetime, author_id: int | None, numbers: dict[str
     is_ours = author_id is not None
     write(Message, id=numbers["message"], ticket_id=ticket_id, direction=Direction.OUT if is_ours else Direction.IN,
           state=MessageState.SENT if is_ours else MessageState.RECEIVED, kind="reply" if is_ours else "mail",
-          internet_id=f"<{numbers['message']}@example.com>", text=said or "本文", reply_text=said, author_id=author_id, created_at=at,
-          sent_at=at if is_ours else None)  # fmt: skip
+          internet_id=f"<{numbers['message']}@example.com>", text=said or "本文", reply_text=said,
+          author_id=author_id, created_at=at, sent_at=at if is_ours else None)  # fmt: skip
 
 
 def _call(draw: random.Random, known: _Known, ticket_id: int, customer_id: int, queue_id: int, agent_id: int,

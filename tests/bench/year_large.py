@@ -70,7 +70,9 @@ MANY: Final[tuple[type[Row], ...]] = (
 """What is written many times over."""
 
 
-def fill(database: Database, *, tickets: int, staff: int, copies: int, comments: int, days: int = year.DAYS) -> year.Made:
+def fill(
+    database: Database, *, tickets: int, staff: int, copies: int, comments: int, days: int = year.DAYS
+) -> year.Made:
     """Make the year and count its days. `copies` is how many times each ticket is there; `comments` how many customers
     say something when they are asked."""
     made = year.fill(database, tickets=tickets // copies, staff=staff, days=days)
@@ -79,12 +81,11 @@ def fill(database: Database, *, tickets: int, staff: int, copies: int, comments:
     database.write_now(keeping.begin_anew)
     while keeping.look_back(database, timezone=year.TIMEZONE, most=200):
         pass
-    print("folded", flush=True); multiply(database, copies); print("multiplied", flush=True)
+    multiply(database, copies)
     shifts(database, days=days)
     _comments(database, draw, comments, made.tickets * copies, days)
     database.write_now(_settle)
-    if copies < 10:
-      while keeping.count(database, timezone=year.TIMEZONE, now=year.NOW, most=50):
+    while keeping.count(database, timezone=year.TIMEZONE, now=year.NOW, most=50):
         pass
     made.tickets, made.messages, made.calls = (each * copies for each in (made.tickets, made.messages, made.calls))
     return made
@@ -101,13 +102,15 @@ def multiply(database: Database, copies: int) -> None:
         else:
             connection.commit()
             connection.execute(sa.text("PRAGMA foreign_keys = OFF"))
-        indexes = [(index, table) for table in tables for index in sorted(table.indexes, key=lambda each: each.name or "")]
+        indexes = [
+            (index, table) for table in tables for index in sorted(table.indexes, key=lambda each: each.name or "")
+        ]
         there = {name for table in tables for name in _indexes_of(connection, table.name)}
         indexes = [(index, table) for index, table in indexes if index.name in there]
         for index, _ in indexes:
             index.drop(connection)
         for table in tables:
-            _multiply(connection, table, {each.name for each in tables}, copies, database.is_sqlite); print(table.name, flush=True)
+            _multiply(connection, table, {each.name for each in tables}, copies, database.is_sqlite)
         for index, _ in indexes:
             index.create(connection)
         connection.commit()
@@ -120,7 +123,11 @@ def multiply(database: Database, copies: int) -> None:
 
 
 def _indexes_of(connection: sa.Connection, table: str) -> list[str]:
-    return [each["name"] or "" for each in sa.inspect(connection).get_indexes(table) if not each.get("duplicates_constraint")]
+    return [
+        each["name"] or ""
+        for each in sa.inspect(connection).get_indexes(table)
+        if not each.get("duplicates_constraint")
+    ]
 
 
 def _multiply(connection: sa.Connection, table: sa.Table, many: set[str], copies: int, is_sqlite: bool) -> None:
@@ -199,7 +206,9 @@ def _of_tickets(db: Session) -> tuple[list[int], int, set[int], list[Any], int]:
     returns = db.scalar(sa.select(col(Queue.id)).where(col(Queue.slug) == "returns")) or 0
     fault = db.scalars(sa.select(col(TicketTag.ticket_id)).join(Tag, col(Tag.id) == TicketTag.tag_id)
                        .where(col(Tag.name) == year.FAULT))  # fmt: skip
-    tickets = db.execute(sa.select(col(Ticket.id), col(Ticket.queue_id), col(Ticket.created_at)).order_by(col(Ticket.id)))
+    tickets = db.execute(
+        sa.select(col(Ticket.id), col(Ticket.queue_id), col(Ticket.created_at)).order_by(col(Ticket.id))
+    )
     people = db.scalar(sa.select(sa.func.max(col(Customer.id)))) or 1
     return reasons, returns, set(fault), list(tickets.all()), people
 
@@ -247,8 +256,8 @@ def _comments(database: Database, draw: random.Random, count: int, tickets: int,
             (year.CORPUS / f"comments_ja_{name}.jsonl").read_text(encoding="utf-8").splitlines()]  # fmt: skip
     about = [each for each in told if COMMENTED in each["topics"] and each["split"] == "train"]
     rest = [each for each in told if COMMENTED not in each["topics"] and each["split"] == "train"]
-    year.write(database, Survey, [{"id": 1, "name": "満足度", "is_active": False, "created_at": year.NOW - timedelta(days=days),
-                                   "changed_at": year.NOW}])  # fmt: skip
+    survey = {"id": 1, "name": "満足度", "created_at": year.NOW - timedelta(days=days), "changed_at": year.NOW}
+    year.write(database, Survey, [survey])
     moments = sorted(year.NOW - timedelta(days=draw.uniform(0, days)) for _ in range(count))
     half = year.NOW - timedelta(days=days / 2)
     queue_ids = database.read_now(lambda db: [each or 0 for each in db.scalars(sa.select(col(Queue.id)))])

@@ -21,6 +21,7 @@ from models import Answer, AnswerSource, Scale, TicketProduct
 from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
 from tests.patience import until
 from tests.postbox import Postbox
+from web import feedback as pages
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -227,7 +228,7 @@ def test_many_texts_are_read_beside_the_work_and_the_page_says_so_until_they_are
     desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readings, "AT_ONCE", 10)
-    monkeypatch.setattr(readings, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0.0)
     give(desk, *((2, f"配送が遅い {number}") for number in range(30)))
     first = desk.as_(SATO).get("/reports/feedback")
     assert "30件" in text_of(first.text) and "読み取っています" in first.text and first.headers["refresh"] == "4"

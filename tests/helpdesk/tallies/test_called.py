@@ -1,15 +1,18 @@
 """Calls of a long period: what is kept of days that are over says what their rows say."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from helpdesk import reports
+from helpdesk import measures, reports
 from helpdesk.reports import Period
-from models import CallDay, CountedDay
+from helpdesk.tallies import called
+from models import CallDay, CountedDay, Queue
 from models.database import Database
 from models.migrations import upgrade
 from tests.bench import year
@@ -47,6 +50,18 @@ def test_a_report_of_calls_says_the_same_from_kept_days_as_from_rows(
     now = told(database, by)
     assert (now.rows, now.total) == (then[by].rows, then[by].total)
     assert now.rows and now.total.value("handled")
+
+
+def test_the_hours_of_the_week_are_the_same_from_kept_days_as_from_rows(
+    from_rows: tuple[Database, dict[str, reports.Report]],
+) -> None:
+    database, _ = from_rows
+    ids = database.read_now(lambda db: [each or 0 for each in db.scalars(sa.select(col(Queue.id)))])
+    whole = Period("days", year.LAST - timedelta(days=20), year.LAST).interval(year.TIMEZONE)
+    zone = ZoneInfo(year.TIMEZONE)
+    came = [at.astimezone(zone) for _, at in database.read_now(measures.arrivals, whole, ids)]
+    told = database.read_now(called.hours, whole, ids, timezone=year.TIMEZONE)
+    assert told == Counter((at.weekday(), at.hour) for at in came) and len(came) > 10
 
 
 def test_what_is_kept_is_read_instead_of_rows(from_rows: tuple[Database, dict[str, reports.Report]]) -> None:
