@@ -479,8 +479,12 @@ def _comments(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
         .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
-        .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below),
-               *_sampled(Answer.id, share))
+        .where(
+            *_answers(interval, part),
+            col(Answer.comment) != "",
+            *_below(Answer.at, Answer.id, below),
+            *_sampled(Answer.id, share),
+        )
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )

@@ -43,8 +43,10 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         told: dict[str, Any] = {
-            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)], "asked": None,
-            "products": []}
+            "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
+            "asked": None,
+            "products": [],
+        }
         try:
             asked = _period(request)
         except Invalid as error:
@@ -53,8 +55,10 @@ async def page(request: Request) -> Response:
         now, before, part, sources = _asked(request, db, asked)
         products = feedback.products(db, now, chosen=part.product_id)
         return told | {
-            "products": [(each.id, each.called(agent.language)) for each in products], "asked": asked,
-            "interval": now, "topics": topics.looked_for(db, language=agent.language),
+            "products": [(each.id, each.called(agent.language)) for each in products],
+            "asked": asked,
+            "interval": now,
+            "topics": topics.looked_for(db, language=agent.language),
             "behind_key": topics.key_now(db, query.get("behind", "")),
             "marks": feedback.marks(db, now, part=part),
             "marks_before": feedback.marks(db, before, part=part),
@@ -187,9 +191,7 @@ def _asked(
     return now, before, part, feedback.SOURCES if source == "all" else (source,)
 
 
-def _behind(
-    request: Request, found: feedback.Analysis, asked: Mapping[str, topics.Sought], key: str
-) -> dict[str, Any]:
+def _behind(request: Request, found: feedback.Analysis, asked: Mapping[str, topics.Sought], key: str) -> dict[str, Any]:
     """The sentences of one number, a page of them: each in parts, those that decided marked, with its topics."""
     if not _is_key(key):
         return {"behind_key": "", "sentences": [], "more": 0, "sentence_count": 0}
