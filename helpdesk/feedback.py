@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
-"""Texts of a period and source that are read, the newest."""
+"""Texts of a period and source that are read; of more, about so many, spread evenly over it."""
+_STEPS: Final = 10_007
+_SPREAD: Final = 7_919
+"""Numbers times one prime, less all of the other, come in no order that anything else would have: what lies below a
+share of it is that share of every week, and the same whenever it is asked."""
 CUT: Final = topics.CUT
 PRODUCTS: Final = 50  # to choose from
 SURE: Final = 0.05
@@ -208,12 +212,24 @@ def products(db: Session, interval: Interval, *, chosen: int | None = None) -> l
     return list(db.exec(select(Product).where(col(Product.id).in_(ids)).order_by(Product.name_key)))
 
 
-def collect(
-    db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING
-) -> list[Said]:
-    """The texts of a period, the newest first, at most `MOST` a source."""
-    said = [each for source in sources for each in _COLLECT[source](db, interval, part) if each.text.strip()]
-    return sorted(said, key=lambda each: each.at, reverse=True)
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts of a period, the newest first; `of` is how many there were."""
+
+    said: Sequence[Said]
+    of: int
+
+
+def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING) -> Texts:
+    """The texts of a period; where a source has more than `MOST`, about so many of them, from all of the period."""
+    said: list[Said] = []
+    count = 0
+    for source in sources:
+        there = db.scalar(_counted(source, interval, part)) or 0
+        found = [each for each in _COLLECT[source](db, interval, part, share=_share(there)) if each.text.strip()]
+        said += found
+        count += max(there, len(found)) if there > MOST else len(found)
+    return Texts(sorted(said, key=lambda each: each.at, reverse=True), count)
 
 
 def every(
@@ -255,12 +271,19 @@ def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
     return here + part.of(Answer.queue_id, Answer.ticket_id)
 
 
-def _comments(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _comments(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     rows = db.execute(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
         .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
-        .where(*_answers(interval, part), col(Answer.comment) != "", *_below(Answer.at, Answer.id, below))
+        .where(
+            *_answers(interval, part),
+            col(Answer.comment) != "",
+            *_below(Answer.at, Answer.id, below),
+            *_sampled(Answer.id, share),
+        )
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
     )
@@ -270,7 +293,9 @@ def _comments(db: Session, interval: Interval, part: Part, below: Place | None =
                    survey_questions.question_of(row, questions))  # fmt: skip
 
 
-def _mails(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _mails(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     here += part.of(Ticket.queue_id, Ticket.id)
@@ -285,7 +310,8 @@ def _mails(db: Session, interval: Interval, part: Part, below: Place | None = No
         .join(Message, col(Message.id) == Routing.message_id)
         .join(Impression, col(Impression.message_id) == Message.id, isouter=True)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
-        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below))
+        .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below),
+               *_sampled(Routing.id, share))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -294,7 +320,9 @@ def _mails(db: Session, interval: Interval, part: Part, below: Place | None = No
                    number=number, ref=f"message-{message_id}")  # fmt: skip
 
 
-def _notes(db: Session, interval: Interval, part: Part, below: Place | None = None) -> Iterator[Said]:
+def _notes(
+    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
     here += part.of(Call.queue_id, Call.ticket_id)
@@ -302,7 +330,7 @@ def _notes(db: Session, interval: Interval, part: Part, below: Place | None = No
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
                   sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
-        .where(*here, *_below(Call.started_at, Call.id, below))
+        .where(*here, *_below(Call.started_at, Call.id, below), *_sampled(Call.id, share))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -316,6 +344,32 @@ def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[b
     if below is None:
         return []
     return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
+
+
+def _share(count: int) -> int:
+    return _STEPS if count <= MOST else _STEPS * MOST // count
+
+
+def _sampled(number: Any, share: int) -> list[sa.ColumnElement[bool]]:
+    """Of every `_STEPS` rows so many."""
+    return [] if share >= _STEPS else [sa.cast(col(number), sa.BigInteger) * _SPREAD % _STEPS < share]
+
+
+def _counted(source: str, interval: Interval, part: Part) -> Any:
+    """How many texts of a source there are, at most."""
+    count = sa.select(sa.func.count())
+    if source == "comments":
+        return count.select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
+    if source == "notes":
+        here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
+        return count.select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
+    here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
+    here += [col(Routing.reason) != "by_agent", col(Routing.message_id).is_not(None)]
+    if part == EVERYTHING:
+        return count.select_from(Routing).where(*here)
+    return count.select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
+        *here, *part.of(Ticket.queue_id, Ticket.id)
+    )  # fmt: skip
 
 
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}

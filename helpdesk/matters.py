@@ -78,7 +78,7 @@ class Analysis:
 
     said: Sequence[Said]
     count_before: int
-    is_cut: bool  # there were more than could be read
+    of: int  # how many there were: what was read may be a sample
     glad: int
     angry: int
     matters: list[Matter]
@@ -87,6 +87,11 @@ class Analysis:
     words: list[drift.WordDrift]
     of_topic: Mapping[str, Sequence[int]] = field(default_factory=dict)
     of_group: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether there were more than were read."""
+        return self.of > len(self.said)
 
     def behind(self, key: str) -> list[Said]:
         """The texts of a topic ("staff"), a group ("group-2"), a feeling ("angry", "glad") or of everything."""
@@ -109,8 +114,11 @@ def analyse(
     now: Sequence[Said],
     before: Sequence[Said],
     asked: Mapping[str, topics.Sought],
+    *,
+    of: int = 0,
 ) -> Analysis:
-    """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`.
+    """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`. `of`
+    is how many there were, where those are a sample.
 
     A change of a topic's share, and lower satisfaction of who writes of it, count where Dunning's G² stays below 5 % of
     false ones over all topics together (Benjamini and Hochberg 1995).
@@ -125,7 +133,7 @@ def analyse(
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     return Analysis(
-        said=now, count_before=len(before), is_cut=_is_cut(now), glad=_felt(now, "positive"),
+        said=now, count_before=len(before), of=max(of, len(now)), glad=_felt(now, "positive"),
         angry=_felt(now, "negative"), matters=_matters(now, before, asked, of_topic, earlier),
         none=len(now) - len(covered),
         groups=[_group(number, group, now) for number, group in enumerate(found)],
@@ -225,7 +233,3 @@ def _is_at_odds(said: Said) -> bool:
 
 def _felt(said: Iterable[Said], feeling: str) -> int:
     return sum(1 for each in said if each.sentiment == feeling)
-
-
-def _is_cut(said: Sequence[Said]) -> bool:
-    return max(Counter(each.source for each in said).values(), default=0) >= feedback.MOST

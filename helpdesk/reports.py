@@ -10,6 +10,7 @@ from sqlmodel import Session
 from helpdesk import agents, measures, queues
 from helpdesk.errors import Invalid
 from helpdesk.measures import Calls, Interval, Work
+from helpdesk.tallies import called
 from models import Agent
 
 PERIODS = ("today", "yesterday", "week", "month", "last_week", "last_month", "days")
@@ -107,12 +108,12 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
         raise Invalid("too_many_days", field="to")
     interval = asked.interval(timezone)
     if by == "agent":
-        return _by_agent(db, interval, now=now)
+        return _by_agent(db, interval, timezone=timezone, now=now)
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
     ids = [queue_id] if queue_id is not None else list(names)
     cuts = {"queue": lambda: [interval], "day": lambda: measures.days(interval, timezone),
             "half_hour": lambda: measures.half_hours(interval)}[by]()  # fmt: skip
-    told = measures.of_queues(db, cuts, ids, now=now)
+    told = called.of_queues(db, cuts, ids, timezone=timezone, now=now)
     if by == "queue":
         rows = [Row(names[each], interval, each, told.get((0, each), Calls())) for each in ids]
     else:
@@ -132,9 +133,9 @@ def table(report: Report, *, digits: int = 3) -> Iterator[list[str | float | int
                *("" if value is None else round(value, digits) for value in values)]  # fmt: skip
 
 
-def _by_agent(db: Session, interval: Interval, *, now: datetime) -> Report:
+def _by_agent(db: Session, interval: Interval, *, timezone: str, now: datetime) -> Report:
     staff: list[Agent] = agents.everyone(db)
-    told = measures.of_agents(db, interval, [agent.id or 0 for agent in staff], now=now)
+    told = called.of_agents(db, interval, [agent.id or 0 for agent in staff], timezone=timezone, now=now)
     rows = [
         Row(agent.name, interval, None, told[agent.id or 0]) for agent in staff
         if agent.is_active or told[agent.id or 0] != Work()

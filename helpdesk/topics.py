@@ -95,8 +95,8 @@ def read(
     texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool = False
 ) -> tuple[list[tuple[str, ...]], "list[Words | None]"]:
     """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others."""
-    sign = _sign(asked)
-    keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=sign, digest_size=16).digest() for text in texts]
+    seal = sign(asked)
+    keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=seal, digest_size=16).digest() for text in texts]
     known = {key: _known[key] for key in keys if key in _known}
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     heard: dict[bytes, Words] = {}
@@ -247,7 +247,7 @@ def _asked(asked: Mapping[str, Sought]) -> "list[topics.Asked]":
     ]
 
 
-def _sign(asked: Mapping[str, Sought]) -> bytes:
+def sign(asked: Mapping[str, Sought]) -> bytes:
     """Changes with anything that changes what a text is about."""
     told = repr([(key, each.words, each.learned, each.said) for key, each in asked.items()])
     return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=32).digest()

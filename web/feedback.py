@@ -1,5 +1,6 @@
 """Customer feedback for supervisors: figures with their certainty, what is written about, and the sentences behind."""
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, comments, feedback, imports, matters, queues, reports, topics
+from helpdesk import access, audit, comments, feedback, imports, matters, queues, readings, reports, topics
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
 from helpdesk.products import catalogue
@@ -21,6 +22,10 @@ from web import words
 from web.edge import act, brought, desk_of, html, look, renderer_of, see
 
 PAGE = 50
+PATIENCE_SECONDS = 1.5
+"""So long a page waits for the reading of many texts."""
+AGAIN_SECONDS = 4
+"""After which a page whose texts are still being read shows itself anew."""
 WIDTHS = (24, 12, 8, 12, 10, 28, 80, 8)  # of a file's columns
 BACK = ("from", "to", "queue", "product", "period", "source", "behind", "page")
 """What of the address a correction returns to."""
@@ -62,12 +67,12 @@ async def page(request: Request) -> Response:
 
     frame, told = await look(request, verb)
     if told["asked"]:
-        # Outside of the database's moment: reading thousands of texts takes a second or two of a thread of its own.
-        told["found"] = await run_in_threadpool(
-            matters.analyse, told.pop("texts"), told.pop("texts_before"), told["topics"]
-        )
+        now, before = told.pop("texts"), told.pop("texts_before")
+        told["found"] = await _soon(now, before, told["topics"])
+        told["reading"] = len(now.said) + len(before.said)
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
+    if told.get("found"):
         told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
         told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue", "product")}
@@ -78,7 +83,10 @@ async def page(request: Request) -> Response:
               "problem": query.get("problem", "")[:40], "line": query.get("line", "")[:9],
               "limits": comments.WANTED.limits}  # fmt: skip
     frame |= told | {"view": "feedback", "chosen": chosen, "errors": errors, "kept": kept, "least": matters.LEAST}
-    return html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
+    answer = html(request, "feedback/page.html", frame["me"]["language"], 422 if errors else 200, **frame)
+    if told["asked"] and not told["found"]:
+        answer.headers["refresh"] = str(AGAIN_SECONDS)
+    return answer
 
 
 async def file(request: Request) -> Response:
@@ -138,6 +146,15 @@ async def bring(request: Request) -> Response:
         line = f"&line={error.facts['line']}" if "line" in error.facts else ""
         return RedirectResponse(f"/reports/feedback?problem={error.code}{line}#import", 303)
     return RedirectResponse(f"/reports/feedback?new={new}&known={known}#import", 303)
+
+
+async def _soon(
+    now: feedback.Texts, before: feedback.Texts, asked: Mapping[str, topics.Sought]
+) -> matters.Analysis | None:
+    """What the texts say; None where that takes longer than somebody should wait. It goes on being read."""
+    made = asyncio.wrap_future(await run_in_threadpool(readings.of, now, before, asked))
+    done, _ = await asyncio.wait({made}, timeout=None if readings.is_little(now, before) else PATIENCE_SECONDS)
+    return made.result() if done else None
 
 
 def _period(request: Request) -> reports.Period:

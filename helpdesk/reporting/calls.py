@@ -10,6 +10,7 @@ from helpdesk import measures, queues, reports
 from helpdesk.accuracy import Share
 from helpdesk.measures import Calls
 from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
+from helpdesk.tallies import called
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 FIGURES = ("offered", "service_level", "answer_seconds", "abandonment", "handle_seconds", "first_contact_resolution")
 CHARTS = ("volume", "level", "week")
 TABLES = ("lines",)
-WEEK_DAYS = 31
-"""Of a longer period the hours of the week are not drawn: it would be a statement of a thousand slots."""
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _KINDS: dict[str, Kind] = dict.fromkeys(
     ("service_level", "service_level_of_offered", "service_level_with_abandoned", "service_level_without_early",
@@ -42,15 +41,14 @@ def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
     """Figures beside the period before, drawings over the days, and the lines."""
     ids = [asked.queue_id] if asked.queue_id is not None else [queue.id or 0 for queue in queues.everyone(db)]
     days = measures.days(asked.interval, asked.timezone)
-    of_days = measures.of_queues(db, days, ids, now=asked.now)
+    of_days = called.of_queues(db, days, ids, timezone=asked.timezone, now=asked.now)
     total = measures.total(of_days.values())
-    before = measures.total(measures.of_queues(db, [asked.before], ids, now=asked.now).values())
+    earlier = called.of_queues(db, [asked.before], ids, timezone=asked.timezone, now=asked.now)
+    before = measures.total(earlier.values())
     daily = [measures.total(told for _, told in measures.each(of_days, slot)) for slot in range(len(days))]
     zone = ZoneInfo(asked.timezone)
     places = [f"{(day := cut.begin.astimezone(zone).date()).month}/{day.day}" for cut in days]
-    charts = [_volume(places, daily), _level(places, daily)]
-    if len(days) <= WEEK_DAYS:
-        charts.append(_week(db, asked, ids))
+    charts = [_volume(places, daily), _level(places, daily), _week(db, asked, ids)]
     return Sheet(
         asked.interval, _findings(total, before), _figures(total, before),
         [chart for chart in charts if not chart.is_empty], [_lines(report, asked.choices["by"], zone)],
@@ -132,13 +130,8 @@ def _level(places: list[str], daily: list[Calls]) -> Chart:
 
 def _week(db: Session, asked: "Asked", ids: list[int]) -> Chart:
     """Offered calls by hour and day of the week, on the desk's clock."""
-    zone = ZoneInfo(asked.timezone)
-    cuts = measures.half_hours(asked.interval)
-    told = measures.of_queues(db, cuts, ids, now=asked.now)
-    field = [[0] * 24 for _ in range(7)]
-    for (slot, _), each in told.items():
-        at = cuts[slot].begin.astimezone(zone)
-        field[at.weekday()][at.hour] += each.offered
+    told = called.hours(db, asked.interval, ids, timezone=asked.timezone)
+    field = [[told[day, hour] for hour in range(24)] for day in range(7)]
     busy = [hour for hour in range(24) if any(row[hour] for row in field)]
     hours = range(min(busy), max(busy) + 1) if busy else range(0)
     most = max(((field[day][hour], day, hour) for day in range(7) for hour in hours), default=(0, 0, 0))

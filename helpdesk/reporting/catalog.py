@@ -6,7 +6,7 @@ schedule; they are read and checked once, for all of them. A new report is a fun
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -40,9 +40,9 @@ class Asked:
 
     @property
     def before(self) -> Interval:
-        """The period of equal length before it."""
-        now = self.interval
-        return Interval(now.begin - (now.end - now.begin), now.begin)
+        """As many days right before it."""
+        first, days = self.period.first, self.period.last - self.period.first + timedelta(days=1)
+        return reports.Period("days", first - days, first - timedelta(days=1)).interval(self.timezone)
 
 
 @dataclass(frozen=True, slots=True)

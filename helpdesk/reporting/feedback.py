@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from helpdesk import feedback, matters, topics
+from helpdesk import feedback, matters, readings, topics
 from helpdesk.accuracy import Share
 from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 
@@ -47,7 +47,7 @@ def gather_topics(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     said = feedback.collect(db, asked.interval, sources=sources, part=part)
     earlier = feedback.collect(db, asked.before, sources=sources, part=part)
     looked = topics.looked_for(db, language=asked.language)
-    return lambda: sheet_of(asked, matters.analyse(said, earlier, looked))
+    return lambda: sheet_of(asked, readings.of(said, earlier, looked).result())
 
 
 def finding(now: Share, before: Share) -> Text:
@@ -88,7 +88,8 @@ def sheet_of(asked: "Asked", found: matters.Analysis) -> Sheet:
         asked.interval, said, (), topic_charts(found),
         [_topics(found), *([_words(found)] if any(drift.rising or drift.falling for drift in found.words) else []),
          *([_quotes(found)] if shown else [])],
-        [Word("report_finding", "topics_cut")] if found.is_cut else [],
+        [Word("report_finding", "topics_sample", {"count": Fact("count", len(found.said)),
+                                                  "of": Fact("count", found.of)})] if found.is_sample else [],
     )  # fmt: skip
 
 

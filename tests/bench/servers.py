@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.bench.floor import TOKEN
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def desk(data: Path) -> Iterator[Server]:
-    """`helpdesk serve` on the database in `data`, up to its first page."""
+def desk(data: Path, *, database_url: str = "") -> Iterator[Server]:
+    """`helpdesk serve` on the database in `data`, or on another one, up to its first page."""
     port, mail_port = free_port(), free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DESK_")},
@@ -82,6 +82,7 @@ def desk(data: Path) -> Iterator[Server]:
         "DESK_PORT": str(port),
         "DESK_MAIL_PORT": str(mail_port),
         "DESK_TWILIO_AUTH_TOKEN": TOKEN,
+        **({"DESK_DATABASE_URL": database_url} if database_url else {}),
     }
     data.mkdir(parents=True, exist_ok=True)
     with _running([sys.executable, "-m", "helpdesk", "serve"], port, environment, data) as server:

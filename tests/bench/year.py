@@ -39,19 +39,23 @@ from helpdesk.tallies import figures, findings, keeping, rows, spread, totals
 from models import (
     Agent,
     Call,
+    CallOffer,
     CallState,
     Channel,
+    Customer,
     Direction,
     Event,
     Handling,
     Message,
     MessageState,
+    OfferEnd,
     Outcome,
     Promise,
     PromiseKind,
     Queue,
     QueueVisit,
     Role,
+    Routing,
     Tag,
     Ticket,
     TicketState,
@@ -62,6 +66,7 @@ from models.base import Row, metadata
 from models.database import Database
 from models.migrations import upgrade
 
+CORPUS = Path(__file__).parents[2] / "classifiers" / "corpus"
 TIMEZONE = "Asia/Tokyo"
 LAST = date(2026, 11, 20)
 """The day that runs when the reports are read, a Friday."""
@@ -71,6 +76,8 @@ FAULT, TOPIC, OTHER = "KZ-200", "配送遅延", "設置"
 SHARES = {"tech_support": 0.34, "returns": 0.14, "billing": 0.18, "shipping": 0.2, "general": 0.14}
 WEEKDAYS = (1.25, 1.1, 1.0, 1.0, 1.05, 0.35, 0.25)
 SLOW = 2.1
+CUSTOMER_TICKETS = 4
+"""Of one customer in the year, on average."""
 
 
 @dataclass
@@ -92,7 +99,12 @@ def fill(database: Database, *, tickets: int, staff: int, seed: int = 7, days: i
     known = database.write_now(_people, staff)
     made.slow = known.names[known.slow]
     pending: dict[type[Row], list[dict[str, Any]]] = {}
-    numbers = {"ticket": 0, "message": 0, "call": 0, "event": database.read_now(_last_event)}
+    numbers = {"ticket": 0, "message": 0, "call": 0, "event": database.read_now(_last_event),
+               "customer": max(1, tickets // CUSTOMER_TICKETS)}  # fmt: skip
+    pending[Customer] = [
+        {"id": number, "name": f"顧客 {number:07}", "created_at": NOW - timedelta(days=days)}
+        for number in range(1, numbers["customer"] + 1)
+    ]
     weights = [_weight(day) for day in _every(days)]
     for day, weight in zip(_every(days), weights, strict=True):
         expected = tickets * weight / sum(weights)
@@ -109,7 +121,7 @@ def fill(database: Database, *, tickets: int, staff: int, seed: int = 7, days: i
             _flush(database, pending)
     _flush(database, pending)
     if not database.is_sqlite:
-        database.write_now(_numbering)
+        database.write_now(numbering, _ORDER)
     made.tickets, made.messages, made.calls = numbers["ticket"], numbers["message"], numbers["call"]
     return made
 
@@ -123,6 +135,13 @@ class _Known:
     policy_id: int
     calendar: hours.Timetable
     slow: int
+    texts: list[str]
+
+
+def inquiries() -> list[str]:
+    """What customers write: the inquiries that the desk learned from."""
+    lines = (CORPUS / "ja.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"][:400] for line in lines]
 
 
 def _people(db: Session, staff: int) -> _Known:
@@ -156,7 +175,8 @@ def _people(db: Session, staff: int) -> _Known:
         db.add(tag)
         db.flush()
         tags[name] = tag.id or 0
-    return _Known(found, serving, names, tags, policy.id or 0, hours.Timetable(office), serving["general"][0])
+    return _Known(found, serving, names, tags, policy.id or 0, hours.Timetable(office), serving["general"][0],
+                  inquiries())  # fmt: skip
 
 
 def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int, numbers: dict[str, int],
@@ -171,14 +191,17 @@ def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int,
     numbers["ticket"] += 1
     number, queue_id, is_call = numbers["ticket"], known.queues[slug], draw.random() < 1 / 7
     agent_id = draw.choice(known.serving[slug])
+    customer_id = 1 + int(draw.random() * numbers["customer"])
     facts.append((at, "ticket_opened", None, {"queue_id": queue_id}))
     _name(draw, known, number, day, slug, days, write)
     if is_call:
         taken_at = at + timedelta(seconds=draw.expovariate(1 / 15))
-        _call(draw, known, number, queue_id, agent_id, at, taken_at, numbers, write)
+        _call(draw, known, number, customer_id, queue_id, agent_id, at, taken_at, numbers, write)
         answered_at: datetime | None = taken_at
     else:
-        _says(number, at, None, numbers, write)
+        _says(number, at, None, numbers, write, draw.choice(known.texts))
+        write(Routing, id=number, ticket_id=number, queue_id=queue_id, message_id=numbers["message"], decided_at=at,
+              reason="by_classifier" if draw.random() < 0.8 else "by_address")  # fmt: skip
         answered_at = known.calendar.after(at, draw.lognormvariate(math.log(5400), 1.0))
         if answered_at is not None and answered_at < NOW:
             _says(number, answered_at, agent_id, numbers, write)
@@ -211,6 +234,7 @@ def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int,
                 facts.append((resolved_at, "ticket_resolved", assignee_id, _settled(queue_id, "open")))
     _promises(known, number, at, answered_at, resolved_at if state == TicketState.RESOLVED else None, write)
     write(Ticket, id=number, subject="お問い合わせ", state=state, channel=Channel.PHONE if is_call else Channel.MAIL,
+          customer_id=customer_id, language="ja",
           queue_id=queue_id, assignee_id=assignee_id, priority=draw.choice((2, 2, 2, 2, 3, 1)), created_at=at,
           last_contact_at=min(NOW, answered_at or at), awaits_us=assignee_id is None, token=f"{number:020x}",
           resolved_at=resolved_at if state == TicketState.RESOLVED else None)  # fmt: skip
@@ -234,24 +258,28 @@ def _name(draw: random.Random, known: _Known, number: int, day: date, slug: str,
         write(TicketTag, ticket_id=number, tag_id=known.tags[OTHER])
 
 
-def _says(ticket_id: int, at: datetime, author_id: int | None, numbers: dict[str, int], write: Any) -> None:
+def _says(ticket_id: int, at: datetime, author_id: int | None, numbers: dict[str, int], write: Any,
+          said: str = "") -> None:  # fmt: skip
     numbers["message"] += 1
     is_ours = author_id is not None
     write(Message, id=numbers["message"], ticket_id=ticket_id, direction=Direction.OUT if is_ours else Direction.IN,
           state=MessageState.SENT if is_ours else MessageState.RECEIVED, kind="reply" if is_ours else "mail",
-          internet_id=f"<{numbers['message']}@example.com>", text="本文", author_id=author_id, created_at=at,
-          sent_at=at if is_ours else None)  # fmt: skip
+          internet_id=f"<{numbers['message']}@example.com>", text=said or "本文", reply_text=said,
+          author_id=author_id, created_at=at, sent_at=at if is_ours else None)  # fmt: skip
 
 
-def _call(draw: random.Random, known: _Known, ticket_id: int, queue_id: int, agent_id: int, at: datetime,
-          answered_at: datetime, numbers: dict[str, int], write: Any) -> None:  # fmt: skip
+def _call(draw: random.Random, known: _Known, ticket_id: int, customer_id: int, queue_id: int, agent_id: int,
+          at: datetime, answered_at: datetime, numbers: dict[str, int], write: Any) -> None:  # fmt: skip
     numbers["call"] += 1
     number = numbers["call"]
     talked = answered_at + timedelta(seconds=draw.lognormvariate(math.log(240), 0.5))
     after = draw.lognormvariate(math.log(50), 0.5) * (SLOW if agent_id == known.slow else 1)
-    write(Call, id=number, source="twilio", call_key=f"CA{number}", number="+81355500199", queue_id=queue_id,
-          ticket_id=ticket_id, state=CallState.ENDED, outcome=Outcome.ANSWERED, agent_id=agent_id, started_at=at,
-          answered_at=answered_at, ended_at=talked, wrapped_up_at=talked + timedelta(seconds=after))  # fmt: skip
+    write(CallOffer, id=number, call_id=number, agent_id=agent_id, offered_at=at, until=answered_at,
+          ended_at=answered_at, how=OfferEnd.ACCEPTED)  # fmt: skip
+    write(Call, id=number, source="twilio", call_key=f"CA{number}", number=f"+81800{customer_id:07}",
+          customer_id=customer_id, queue_id=queue_id, ticket_id=ticket_id, state=CallState.ENDED,
+          outcome=Outcome.ANSWERED, agent_id=agent_id, started_at=at, answered_at=answered_at, ended_at=talked,
+          wrapped_up_at=talked + timedelta(seconds=after), note=draw.choice(known.texts))  # fmt: skip
     write(QueueVisit, id=number, call_id=number, queue_id=queue_id, entered_at=at, left_at=answered_at,
           how=VisitEnd.ANSWERED, agent_id=agent_id)  # fmt: skip
     write(Handling, id=number, call_id=number, agent_id=agent_id, queue_id=queue_id, began_at=answered_at,
@@ -312,16 +340,16 @@ def _a_days_totals(
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
-_ORDER = (Ticket, Message, Call, QueueVisit, Handling, Promise, TicketTag, Event)
+_ORDER = (Customer, Ticket, Message, Call, CallOffer, QueueVisit, Handling, Promise, TicketTag, Routing, Event)
 
 
 def _flush(database: Database, pending: dict[type[Row], list[dict[str, Any]]]) -> None:
     for kind in _ORDER:
         if given := pending.pop(kind, []):
-            _write(database, kind, given)
+            write(database, kind, given)
 
 
-def _write(database: Database, kind: type[Row], given: Sequence[dict[str, Any]]) -> None:
+def write(database: Database, kind: type[Row], given: Iterable[dict[str, Any]]) -> None:
     """Many rows at once, as each database takes them quickest."""
     table = metadata.tables[kind.__tablename__]  # type: ignore[index]
     usual: dict[str, Any] = {}
@@ -360,10 +388,9 @@ def _copied(value: Any) -> Any:
     return value.value if hasattr(value, "value") else value
 
 
-def _numbering(db: Session) -> None:
+def numbering(db: Session, kinds: Sequence[type[Row]]) -> None:
     """Who goes on from here numbers its rows after these."""
-    for kind in (Ticket, Message, Call, QueueVisit, Handling, Promise, Event):
-        name = kind.__tablename__
+    for name in (str(kind.__tablename__) for kind in kinds if "id" in kind.model_fields):
         db.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) FROM {name}))"))
 
 

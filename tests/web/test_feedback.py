@@ -4,20 +4,24 @@ import csv
 import io
 import re
 import zipfile
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from helpdesk import drift, feedback, matters
+from helpdesk import drift, feedback, matters, readings
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
 from helpdesk.products import catalogue
+from helpdesk.reports import Period
 from helpdesk.topics import Sought
 from models import Answer, AnswerSource, Scale, TicketProduct
-from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk
+from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
+from tests.patience import until
 from tests.postbox import Postbox
+from web import feedback as pages
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
@@ -199,3 +203,41 @@ def test_a_question_the_page_cannot_answer_is_refused_plainly(desk: OpenDesk) ->
     assert browser.get("/reports/feedback.doc").status_code == 404
     assert browser.get("/reports/feedback?behind=%3Cscript%3E").status_code == 200
     assert desk.as_(BEN).get("/reports/feedback.xlsx").status_code == 403
+
+
+# --- more than can be read at once -----------------------------------------------------------------------------------
+
+
+@SQLITE
+def test_of_many_texts_an_even_sample_is_read_and_the_page_says_of_how_many(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "MOST", 200)
+    for days_ago in range(20):
+        give(desk, *((5, f"配送が早かった {days_ago}-{number}") for number in range(20)), days_ago=days_ago)
+    shown = text_of(page(desk, "?period=month"))
+    assert "全400件から期間全体で均等に抽出" in shown
+    interval = Period("month", (MONDAY - timedelta(days=29)).date(), MONDAY.date()).interval("Asia/Tokyo")
+    texts = desk.read(lambda db: feedback.collect(db, interval, sources=["comments"]))
+    assert texts.of == 400 and 180 <= len(texts.said) <= 200
+    by_day = Counter(each.at.date() for each in texts.said)
+    assert len(by_day) == 20 and max(by_day.values()) <= 15, "no week of it is read more closely than another"
+    again = desk.read(lambda db: feedback.collect(db, interval, sources=["comments"]))
+    assert again == texts
+
+
+@SQLITE
+def test_many_texts_are_read_beside_the_work_and_the_page_says_so_until_they_are(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "AT_ONCE", 10)
+    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0.0)
+    give(desk, *((2, f"配送が遅い {number}") for number in range(30)))
+    first = desk.as_(SATO).get("/reports/feedback")
+    assert "30件" in text_of(first.text) and "読み取っています" in first.text and first.headers["refresh"] == "4"
+    assert "CSAT" in first.text, "what needs no reading stands there at once"
+    until(lambda: "読み取っています" not in page(desk))
+    shown = desk.as_(SATO).get("/reports/feedback")
+    assert "refresh" not in shown.headers and "配送" in text_of(shown.text)
+    give(desk, (1, "配送で箱が壊れた"))
+    until(lambda: ">31<" in page(desk))

@@ -152,7 +152,7 @@ WORDS: dict[str, dict[str, str]] = {
         "topic_down": N_("“%(topic)s” comes up less often: %(now)s of texts after %(before)s, more than chance."),
         "topic_drives": N_("Who writes of “%(topic)s” is less satisfied: %(now)s against %(others)s of the others."),
         "topics_same": N_("No topic changed by more than chance."),
-        "topics_cut": N_("There were more texts than are read for this; the newest were."),
+        "topics_sample": N_("Of %(of)s texts %(count)s were read, spread evenly over the period."),
         "most_about": N_("Most is about “%(topic)s”: %(share)s of the texts"),
         "most_angry": N_("Most displeasure is about “%(topic)s”: %(count)s texts"),
     },
