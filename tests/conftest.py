@@ -201,9 +201,7 @@ def boxes(desk: cast.OpenDesk, account: dovecot.Account) -> Boxes:
 
 
 @pytest.fixture
-def provider(
-    imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Provider]:
+def provider(imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """A provider that knows the account by its refresh token."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(imap_providers.authority))
     imap_providers.asked.clear()
