@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from classifiers.registry import Registry
 
 HANDFUL = 32
-"""Mails read and written together: a ring that comes meanwhile waits for so many, some forty milliseconds."""
+"""Mails read and written together. A ring that comes meanwhile waits for them: 39 ms of the processor at the least."""
 HANDFUL_BYTES = 64_000_000
 """And no more than this, since two handfuls are in memory at a time. A mail that is larger is alone in its own."""
 BATCH = 2 * HANDFUL

@@ -5,6 +5,7 @@ Its schema is migrated once a session and copied for each test. A test that must
 """
 
 import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,6 +43,12 @@ hypothesis_settings.register_profile("any machine", hypothesis_settings.get_prof
 hypothesis_settings.load_profile("any machine")
 
 Keeping.checks = True  # whatever a page shows again is drawn all the same, and must look alike
+
+
+def pytest_configure() -> None:
+    """What tests write lies in memory where there is room: a desk on SQLite waits for the disk at every commit."""
+    if postgres.has_room_in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(postgres.MEMORY))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -194,9 +201,7 @@ def boxes(desk: cast.OpenDesk, account: dovecot.Account) -> Boxes:
 
 
 @pytest.fixture
-def provider(
-    imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Provider]:
+def provider(imap_providers: Provider, account: dovecot.Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     """A provider that knows the account by its refresh token."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(imap_providers.authority))
     imap_providers.asked.clear()

@@ -341,13 +341,11 @@ class Desk:
 # --- what might have been -----------------------------------------------------------------------------------------
 
 
-class Pooled:
-    """Everybody serves everything; first come, first served."""
+class Imagined:
+    """An office in memory: who waits, who is there, who holds what. Whom it gives a ticket to, `_deal` says."""
 
     def __init__(self, plan: Scenario) -> None:
-        everything = {each.queue: 1 for each in plan.arrivals}
-        people = [Person(("ja", "en"), each.most, everything) for each in plan.people]
-        self.plan = Scenario(people, plan.arrivals, plan.shifts)
+        self.plan = plan
         self.line: list[int] = []
         self.office: dict[int, set[int]] = defaultdict(set)
         self.ready: set[int] = set()
@@ -360,6 +358,22 @@ class Pooled:
             self.office[self.holder.pop(whom)].discard(whom)
         elif what == "state":
             (self.ready.add if whom.state == "ready" else self.ready.discard)(whom.agent)
+        return self._deal()
+
+    def _deal(self) -> list[tuple[str, int, int]]:
+        """The moves that follow, made."""
+        raise NotImplementedError
+
+
+class Pooled(Imagined):
+    """Everybody serves everything; first come, first served."""
+
+    def __init__(self, plan: Scenario) -> None:
+        everything = {each.queue: 1 for each in plan.arrivals}
+        people = [Person(("ja", "en"), each.most, everything) for each in plan.people]
+        super().__init__(Scenario(people, plan.arrivals, plan.shifts))
+
+    def _deal(self) -> list[tuple[str, int, int]]:
         moves = []
         while self.line:
             free = [each for each in sorted(self.ready) if len(self.office[each]) < self.plan.people[each].most]
@@ -372,11 +386,11 @@ class Pooled:
         return moves
 
 
-class Sparing:
+class Sparing(Imagined):
     """Whoever could take the fewest of all tickets is given it; first come, first served."""
 
     def __init__(self, plan: Scenario) -> None:
-        self.plan = plan
+        super().__init__(plan)
         kinds = Counter((each.queue, each.language) for each in plan.arrivals)
         self.could = [
             sum(
@@ -386,20 +400,10 @@ class Sparing:
             )
             for each in plan.people
         ]
-        self.line: list[int] = []
-        self.office: dict[int, set[int]] = defaultdict(set)
-        self.ready: set[int] = set()
-        self.holder: dict[int, int] = {}
         self.last: dict[int, int] = defaultdict(int)
         self.dealt = 0
 
-    def __call__(self, what: str, whom: Any, at: float) -> list[tuple[str, int, int]]:
-        if what == "arrives":
-            self.line.append(whom)
-        elif what == "done":
-            self.office[self.holder.pop(whom)].discard(whom)
-        elif what == "state":
-            (self.ready.add if whom.state == "ready" else self.ready.discard)(whom.agent)
+    def _deal(self) -> list[tuple[str, int, int]]:
         moves, left, stuck = [], [], set[tuple[int, str]]()
         for ticket in self.line:
             wanted = self.plan.arrivals[ticket]
@@ -429,11 +433,13 @@ def least(plan: Scenario) -> float:
     return max(_until_somebody_is_there(plan), _beyond_all_hands(plan))
 
 
+def _day(plan: Scenario) -> list[tuple[float, Any]]:
+    """Shifts and arrivals in the order of time; who comes at the same second as a ticket is there before it."""
+    events = [(each.at, 0, each) for each in plan.shifts] + [(each.at, 1, each) for each in plan.arrivals]
+    return [(at, each) for at, _, each in sorted(events, key=lambda event: event[:2])]
+
+
 def _until_somebody_is_there(plan: Scenario) -> float:
-    events = sorted(
-        [(each.at, 0, each) for each in plan.shifts] + [(each.at, 1, each) for each in plan.arrivals],
-        key=lambda event: event[:2],
-    )  # fmt: skip
     ready: set[int] = set()
     lonely: list[Arrival] = []
     total = 0.0
@@ -442,7 +448,7 @@ def _until_somebody_is_there(plan: Scenario) -> float:
         person = plan.people[agent]
         return wanted.queue in person.levels and wanted.language in person.languages
 
-    for at, _, event in events:
+    for at, event in _day(plan):
         if isinstance(event, Arrival):
             if not any(serves(agent, event) for agent in ready):
                 lonely.append(event)
@@ -455,14 +461,10 @@ def _until_somebody_is_there(plan: Scenario) -> float:
 
 def _beyond_all_hands(plan: Scenario) -> float:
     hands = sum(each.most for each in plan.people)
-    events = sorted(
-        [(each.at, 0, each) for each in plan.shifts] + [(each.at, 1, each) for each in plan.arrivals],
-        key=lambda event: event[:2],
-    )  # fmt: skip
     ready: set[int] = set()
     left: list[float] = []
     total = last = 0.0
-    for at, _, event in events:
+    for at, event in _day(plan):
         speed = sum(plan.people[agent].most for agent in ready)
         here = last
         while left and speed and here < at:

@@ -104,6 +104,7 @@ class Server:
     _sockets: Path
     _temporary: list[Path] = field(default_factory=list)
     in_memory: bool = False
+    _line: psycopg.Connection | None = None
 
     @classmethod
     def start(cls, folder: Path | str | None = None, *, in_memory: bool = False) -> Server:
@@ -165,6 +166,9 @@ class Server:
     def stop(self) -> None:
         """End the server and remove its files. Stopping twice changes nothing."""
         assert self.process.stdin is not None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
         self.process.stdin.close()
         try:
             self.process.wait(STOP_SECONDS)
@@ -183,8 +187,10 @@ class Server:
         self.stop()
 
     def _execute(self, statement: sql.Composed) -> None:
-        with self._connect() as connection:
-            connection.execute(statement)
+        """By a line that stays open: for each new one the server starts a process."""
+        if self._line is None:
+            self._line = self._connect()
+        self._line.execute(statement)
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(host=str(self._sockets), user=USER, dbname="postgres", autocommit=True)

@@ -11,17 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect
 
 from helpdesk.mail import parse
 from tests import cast
 from tests.cast import RETURNS_ADDRESS, SATO, TANAKA
 from tests.hostile import KINDS, parts, piece
 from tests.hostile.pages import CALL, ESCAPES, SEEN
+from tests.journeys.test_in_the_browser import browser
 from tests.patience import PATIENCE_SECONDS, until
 from tests.running import Running, running
-from tests.screenshots import launch
 
+__all__ = ["browser"]
 pytestmark = pytest.mark.slow
 
 PAGES = [one for one in KINDS if one.name.startswith("page_with_")]
@@ -67,16 +68,6 @@ class Watch:
             return
         self.left.append(url)
         route.abort()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium."""
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

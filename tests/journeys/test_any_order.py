@@ -25,11 +25,7 @@ UNDER = "/phonebridge/v3/callnotify"
 
 def generic(desk: OpenDesk, front: System, key: str, caller: str) -> Posts:
     """Answered, handed on, and over, with the exchange's own times."""
-
-    def says(after: int, event: str, **told: Any) -> Callable[[], Any]:
-        at = (desk.clock() + timedelta(seconds=after)).isoformat()
-        return lambda: front.says(event=event, call_id=key, direction="in", at=at, **told)
-
+    says = _with_its_times(desk, front, key)
     return [
         says(0, "ring", from_=caller, to=TECH_NUMBER, user=[AIKO.email]),
         says(5, "answer", user=[AIKO.email]),
@@ -40,16 +36,22 @@ def generic(desk: OpenDesk, front: System, key: str, caller: str) -> Posts:
 
 def picked_up(desk: OpenDesk, front: System, key: str, caller: str) -> Posts:
     """Answered by one, then by another, of which no word but the second answer tells; they still talk."""
-
-    def says(after: int, event: str, **told: Any) -> Callable[[], Any]:
-        at = (desk.clock() + timedelta(seconds=after)).isoformat()
-        return lambda: front.says(event=event, call_id=key, direction="in", at=at, **told)
-
+    says = _with_its_times(desk, front, key)
     return [
         says(0, "ring", from_=caller, to=TECH_NUMBER, user=[AIKO.email]),
         says(5, "answer", user=[AIKO.email]),
         says(30, "answer", user=[AKIRA.email]),
     ]
+
+
+def _with_its_times(desk: OpenDesk, front: System, key: str) -> Callable[..., Callable[[], Any]]:
+    """What an exchange says of an incoming call so many seconds after now, by its own clock."""
+
+    def says(after: int, event: str, **told: Any) -> Callable[[], Any]:
+        at = (desk.clock() + timedelta(seconds=after)).isoformat()
+        return lambda: front.says(event=event, call_id=key, direction="in", at=at, **told)
+
+    return says
 
 
 def zammad(desk: OpenDesk, front: System, key: str, caller: str) -> Posts:
