@@ -276,8 +276,8 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
     lines = [_folded(name, wide - 4) if is_folded else [name] for name in below]
     for place in range(0, len(below), every):
         x = round(left + (place + 0.5) * wide, 1)
-        for number, line in enumerate(lines[place]):
-            parts.append(_text("chart-tick", x, foot + 16 + number * LINE, line, "middle"))
+        for deep, line in enumerate(lines[place]):
+            parts.append(_text("chart-tick", x, foot + 16 + deep * LINE, line, "middle"))
     return parts, foot + FOOT + LINE * (max((len(each) for each in lines), default=1) - 1)
 
 

@@ -66,6 +66,7 @@ class Office:
         options = usual | options
         if person and person.email not in self._logins:
             first = self.browser.new_context(**options | {"java_script_enabled": True})
+            first.set_default_timeout(PATIENCE_SECONDS * 1000)
             self.sign_in(first.new_page(), person)
             self._logins[person.email] = first.storage_state()
             first.close()
