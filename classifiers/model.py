@@ -87,10 +87,11 @@ def fit(
     vectors: Vectors | None = None,
     blocks: Mapping[str, float] = WEIGHTS,
     readings: Sequence[Reading] | None = None,
+    borders: Callable[[int], Any] | None = None,
 ) -> Fit:
     """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words,
     `blocks` how loud each kind of feature is beside the others, `readings` the examples as `read` with the same lists
-    where they were read before.
+    where they were read before. `borders` makes the borders of a seed, a LinearSVC unless given.
 
     The same examples in the same order, seed and lists give the same bytes. Takes about a second for 1,000 examples.
     Raises ValueError when there are fewer than two labels, or a label with fewer than two examples.
@@ -103,7 +104,7 @@ def fit(
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    seen = Seen(readings, vectors, finder, blocks)
+    seen = Seen(readings, vectors, finder, blocks, borders or _borders)
     scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
@@ -258,11 +259,16 @@ class Seen:
     numbers are those of a scikit-learn pipeline over the readings, which would count them anew each time."""
 
     def __init__(
-        self, readings: Sequence[Reading], vectors: Vectors, finder: Finder, blocks: Mapping[str, float]
+        self,
+        readings: Sequence[Reading],
+        vectors: Vectors,
+        finder: Finder,
+        blocks: Mapping[str, float],
+        borders: Callable[[int], Any],
     ) -> None:
         from scipy.sparse import csr_matrix
 
-        self.finder, self.vectors, self.blocks = finder, vectors, blocks
+        self.finder, self.vectors, self.blocks, self.borders = finder, vectors, blocks, borders
         self.tables = {
             "grams": _counted_grams(readings),
             "terms": _counted(features.terms(each) for each in readings),
@@ -285,10 +291,10 @@ class Seen:
         answer += [part[held] for part in self.plain.values()]
         return hstack(learn).tocsr(), hstack(answer).tocsr()
 
-    def learn(self, examples: Sequence[Example], *, seed: int, borders: Any = None, truth: Any = None) -> Learned:
+    def learn(self, examples: Sequence[Example], *, seed: int, truth: Any = None) -> Learned:
         """Fit the borders on the first readings, whose examples these are. The columns stand in the order of their
-        words, so that what was read before or beside them does not move a digit. `borders` and `truth` are other than
-        one label a text where given."""
+        words, so that what was read before or beside them does not move a digit. `truth` is other than one label a
+        text where given."""
         from scipy.sparse import hstack
 
         rows = np.arange(len(examples))
@@ -304,8 +310,7 @@ class Seen:
             words[name], rarity[name] = [spelled[place] for place in order], np.asarray(scale.idf_, np.float64)
         parts += [part[rows] for part in self.plain.values()]
         truth = [example.label for example in examples] if truth is None else truth
-        borders = borders or _borders(seed)
-        borders = borders.fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
+        borders = self.borders(seed).fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
         return Learned(words, rarity, borders)
 
     def pipeline(self, learned: Learned) -> Any:
@@ -450,7 +455,7 @@ def _unseen_scores(
         if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
         learn, answer = seen.fold(learned, held)
-        borders = _borders(seed).fit(learn, truth[learned], sample_weight=weights[learned])
+        borders = seen.borders(seed).fit(learn, truth[learned], sample_weight=weights[learned])
         got = borders.decision_function(answer)
         if got.ndim == 1:
             got = np.column_stack([-got, got])

@@ -63,7 +63,7 @@ def fit(given: Sequence[Topical], *, made_at: datetime) -> TopicFit:
     vectors, labels = japanese(), tuple(sorted(keys().values()))
     finder = Finder({each.key: [spelled(word) for word in each.words] for each in themes.shipped()})
     examples = [each.example for each in given]
-    seen = Seen(model.read(examples, lists=finder.lists, vectors=vectors), vectors, finder, BLOCKS)
+    seen = Seen(model.read(examples, lists=finder.lists, vectors=vectors), vectors, finder, BLOCKS, _Sides)
     del seen.tables["asked"]  # a comment asks for nothing
     truth = np.array([[label in each.topics for label in labels] for each in given])
     unseen, languages, authors = (
@@ -74,7 +74,7 @@ def fit(given: Sequence[Topical], *, made_at: datetime) -> TopicFit:
     odds = {language: unseen.odds(unseen.of(language)) for language in languages}
     cuts = {language: unseen.cuts(unseen.of(language)) for language in languages}
 
-    learned = seen.learn(examples, seed=0, borders=_Sides(), truth=truth)
+    learned = seen.learn(examples, seed=0, truth=truth)
     weights = model.weights_of(learned, labels, finder, dict.fromkeys(languages, 1.0), {}, BLOCKS)
     content = pack(weights, vectors=vectors)
     card = {
@@ -117,7 +117,7 @@ class Unseen:
         for author in sorted(set(self.authors.tolist())):
             held, others = np.flatnonzero(self.authors == author), np.flatnonzero(self.authors != author)
             learn, answer = seen.fold(others, held)
-            self.scores[held] = _Sides().fit(learn, truth[others]).decision_function(answer)
+            self.scores[held] = _Sides(0).fit(learn, truth[others]).decision_function(answer)
 
     def of(self, language: str, *, but: str = "") -> Truth:
         """Which comments are of a language, those of one author left out."""
@@ -165,10 +165,15 @@ class _Sides:
     coef_: Floats
     intercept_: Floats
 
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
     def fit(self, rows: Any, truth: Truth, sample_weight: Any = None) -> "_Sides":
         from sklearn.svm import LinearSVC
 
-        borders = [LinearSVC(C=SOFTNESS, random_state=0).fit(rows, one, sample_weight=sample_weight) for one in truth.T]
+        borders = [
+            LinearSVC(C=SOFTNESS, random_state=self.seed).fit(rows, one, sample_weight=sample_weight) for one in truth.T
+        ]
         self.coef_ = np.vstack([each.coef_ for each in borders])
         self.intercept_ = np.concatenate([each.intercept_ for each in borders])
         return self
