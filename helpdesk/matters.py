@@ -4,14 +4,13 @@ The one idea: a change is said only with the test it passed, all topics consider
 hide a person nothing is shown. Every count keeps the places of its texts, so that it opens them.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from classifiers import themes
-from helpdesk import drift, feedback, topics
+from helpdesk import drift, topics
 from helpdesk.accuracy import Share
 from helpdesk.feedback import SURE, Said
 from models import Scale
