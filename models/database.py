@@ -187,6 +187,8 @@ class Database:
         return self._readers.submit(self._read_in_turn, verb, *args, **kwargs)
 
     def _read_in_turn(self, verb: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        if not self.is_sqlite:  # a reader waits for the server there, and others can compute meanwhile
+            return self._read(verb, *args, **kwargs)
         # Threads that compute at once only take the interpreter from each other, at every row they read. So who waits
         # for a page lets the one before finish; but not one who takes long, as a search or a report may.
         patience = self._turn_began + TURN_SECONDS - time.monotonic()

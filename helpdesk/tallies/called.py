@@ -93,15 +93,20 @@ def _calls(db: Session, days: Iterable[date], ids: Sequence[int]) -> Iterator[tu
 
 
 def _kept(db: Session, intervals: Sequence[Interval], timezone: str) -> set[date]:
-    """The days that lie whole in one of the intervals and whose totals are kept and will not change by themselves."""
+    """The days that lie whole in one of the intervals and whose totals are kept and will not change by themselves. Who
+    only reads is told once."""
     days = {day for each in intervals for day in _days(each, timezone)}
     if not days:
         return set()
-    rows = sa.select(col(CountedDay.day)).where(
-        col(CountedDay.day) >= min(days), col(CountedDay.day) <= max(days), col(CountedDay.timezone) == timezone,
-        col(CountedDay.is_settled),
-    )  # fmt: skip
-    return days & set(db.scalars(rows))
+    first, last = min(days), max(days)
+    known: dict[tuple[date, date, str], set[date]] = db.info.setdefault("settled_days", {})
+    if not db.info.get("is_reading") or (first, last, timezone) not in known:
+        rows = sa.select(col(CountedDay.day)).where(
+            col(CountedDay.day) >= first, col(CountedDay.day) <= last, col(CountedDay.timezone) == timezone,
+            col(CountedDay.is_settled),
+        )  # fmt: skip
+        known[first, last, timezone] = set(db.scalars(rows))
+    return days & known[first, last, timezone]
 
 
 def _days(interval: Interval, timezone: str) -> list[date]:

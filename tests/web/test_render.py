@@ -368,15 +368,15 @@ def test_what_has_no_translation_stays_english(renderer: Renderer) -> None:
 def test_rows_that_were_drawn_are_kept_up_to_a_number_the_newest_of_them(
     renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = renderer._environments["ja"].globals["ticket_row"]
+    drawn = renderer._environments["ja"].globals["ticket_rows"]
     monkeypatch.setattr(type(drawn), "MOST", 3)
     monkeypatch.setattr(drawn, "_drawn", {})
     first = Row(id=1, subject="返品", state="open", customer_name="田中 美咲", company="", snippet="", channel="mail",
                 queue_id=1, queue_name="返品", confidence=None, is_triage=False, assignee_id=None, assignee_name="",
                 last_contact_at=NOW, awaits_us=True, is_urgent=False, priority=2, created_at=NOW, due_at=None,
                 due_kind="")  # fmt: skip
-    shown = {number: drawn(replace(first, id=number), now=NOW) for number in range(1, 6)}
+    shown = {number: drawn([replace(first, id=number)], now=NOW) for number in range(1, 6)}
     assert len(set(shown.values())) == 5
     assert [row.id for row, *_ in drawn._drawn] == [3, 4, 5]
-    assert drawn(replace(first, id=4), now=NOW) is shown[4] and drawn(replace(first, id=1), now=NOW) == shown[1]
+    assert drawn([replace(first, id=4), replace(first, id=1)], now=NOW) == shown[4] + shown[1]
     assert [row.id for row, *_ in drawn._drawn] == [4, 5, 1]
