@@ -53,6 +53,8 @@ CUT: Final = topics.CUT
 PRODUCTS: Final = 50  # to choose from
 SURE: Final = 0.05
 _Z: Final = 1.959964
+Sample = int | list[int]
+"""Rows by their numbers, or how many of every `_STEPS`."""
 Place = tuple[datetime, int]
 """Where a text stands among those of its source: its time and its row's number."""
 
@@ -225,8 +227,9 @@ def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES
     said: list[Said] = []
     count = 0
     for source in sources:
-        there = db.scalar(_counted(source, interval, part)) or 0
-        found = [each for each in _COLLECT[source](db, interval, part, share=_share(there)) if each.text.strip()]
+        there, first, last = db.connection().execute(_counted(source, interval, part)).one()
+        some = _sample(there, first, last) if there > MOST else None
+        found = [each for each in _COLLECT[source](db, interval, part, some=some) if each.text.strip()]
         said += found
         count += max(there, len(found)) if there > MOST else len(found)
     return Texts(sorted(said, key=lambda each: each.at, reverse=True), count)
@@ -272,7 +275,7 @@ def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
 
 
 def _comments(
-    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+    db: Session, interval: Interval, part: Part, below: Place | None = None, some: Sample | None = None
 ) -> Iterator[Said]:
     rows = db.execute(
         sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
@@ -282,7 +285,7 @@ def _comments(
             *_answers(interval, part),
             col(Answer.comment) != "",
             *_below(Answer.at, Answer.id, below),
-            *_sampled(Answer.id, share),
+            *_sampled(Answer.id, some),
         )
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(MOST)
@@ -294,7 +297,7 @@ def _comments(
 
 
 def _mails(
-    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+    db: Session, interval: Interval, part: Part, below: Place | None = None, some: Sample | None = None
 ) -> Iterator[Said]:
     """The mails tickets were routed by, once a ticket."""
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
@@ -311,7 +314,7 @@ def _mails(
         .join(Impression, col(Impression.message_id) == Message.id, isouter=True)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
         .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below),
-               *_sampled(Routing.id, share))
+               *_sampled(Routing.id, some))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -321,7 +324,7 @@ def _mails(
 
 
 def _notes(
-    db: Session, interval: Interval, part: Part, below: Place | None = None, share: int = _STEPS
+    db: Session, interval: Interval, part: Part, below: Place | None = None, some: Sample | None = None
 ) -> Iterator[Said]:
     """What agents wrote of calls. No feeling is guessed of them: the tone is the agent's."""
     here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
@@ -330,7 +333,7 @@ def _notes(
         sa.select(sa.func.substr(Call.note, 1, CUT), col(Call.started_at), col(Call.ticket_id), col(Call.queue_id),
                   sa.func.coalesce(Customer.name, ""), col(Call.id))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
-        .where(*here, *_below(Call.started_at, Call.id, below), *_sampled(Call.id, share))
+        .where(*here, *_below(Call.started_at, Call.id, below), *_sampled(Call.id, some))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
         .limit(MOST)
     )  # fmt: skip
@@ -346,28 +349,42 @@ def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[b
     return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
 
 
-def _share(count: int) -> int:
-    return _STEPS if count <= MOST else _STEPS * MOST // count
+def _sample(count: int, first: int, last: int) -> Sample:
+    """Of `count` rows numbered from `first` to `last` about `MOST`. Their numbers can be told beforehand, so of two
+    million rows none but these are looked at; where most of those numbers are other rows', all are asked instead."""
+    share = max(1, _STEPS * MOST // count)
+    if (last - first) * share // _STEPS > 3 * MOST:
+        return share
+    back = pow(_SPREAD, -1, _STEPS)
+    steps = sorted(place * back % _STEPS for place in range(share))
+    begin = first - first % _STEPS
+    return [number for at in range(begin, last + 1, _STEPS) for step in steps if first <= (number := at + step) <= last]
 
 
-def _sampled(number: Any, share: int) -> list[sa.ColumnElement[bool]]:
-    """Of every `_STEPS` rows so many."""
-    return [] if share >= _STEPS else [sa.cast(col(number), sa.BigInteger) * _SPREAD % _STEPS < share]
+def _sampled(number: Any, some: Sample | None) -> list[sa.ColumnElement[bool]]:
+    if some is None:
+        return []
+    if isinstance(some, int):
+        return [sa.cast(col(number), sa.BigInteger) * _SPREAD % _STEPS < some]
+    return [col(number).in_(some)]
 
 
 def _counted(source: str, interval: Interval, part: Part) -> Any:
-    """How many texts of a source there are, at most."""
-    count = sa.select(sa.func.count())
+    """How many texts of a source there are, at most, with the lowest and the highest number of their rows."""
+
+    def count(number: Any) -> Any:
+        return sa.select(sa.func.count(), sa.func.min(number), sa.func.max(number))
+
     if source == "comments":
-        return count.select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
+        return count(Answer.id).select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
     if source == "notes":
         here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
-        return count.select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
+        return count(Call.id).select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     here += [col(Routing.reason) != "by_agent", col(Routing.message_id).is_not(None)]
     if part == EVERYTHING:
-        return count.select_from(Routing).where(*here)
-    return count.select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
+        return count(Routing.id).select_from(Routing).where(*here)
+    return count(Routing.id).select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
         *here, *part.of(Ticket.queue_id, Ticket.id)
     )  # fmt: skip
 

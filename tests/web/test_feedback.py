@@ -224,6 +224,16 @@ def test_of_many_texts_an_even_sample_is_read_and_the_page_says_of_how_many(
     assert len(by_day) == 20 and max(by_day.values()) <= 15, "no week of it is read more closely than another"
     again = desk.read(lambda db: feedback.collect(db, interval, sources=["comments"]))
     assert again == texts
+    rare = feedback.Part(queue_id=desk.queue("returns").id)
+
+    def moves(db: Any) -> None:
+        for each in db.exec(select(Answer)).all()[::4]:
+            each.queue_id = rare.queue_id
+
+    desk.write(moves)
+    monkeypatch.setattr(feedback, "MOST", 60)  # most numbers are other queues': they cannot be told beforehand
+    few = desk.read(lambda db: feedback.collect(db, interval, sources=["comments"], part=rare))
+    assert few.of == 100 and 45 <= len(few.said) <= 60 and len({each.at.date() for each in few.said}) == 20
 
 
 @SQLITE
