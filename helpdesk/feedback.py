@@ -288,7 +288,7 @@ def _comments(
             *_sampled(Answer.id, some),
         )
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
-        .limit(MOST)
+        .limit(_limit(some))
     )
     for row, name, questions in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
@@ -316,7 +316,7 @@ def _mails(
         .where(*here, col(Routing.reason) != "by_agent", *_below(Routing.decided_at, Routing.id, below),
                *_sampled(Routing.id, some))
         .order_by(col(Routing.decided_at).desc(), col(Routing.id).desc())
-        .limit(MOST)
+        .limit(_limit(some))
     )  # fmt: skip
     for text, at, language, sentiment, ticket_id, queue, name, number, message_id in rows:
         yield Said("mails", text, at, language, sentiment, ticket_id=ticket_id, queue_id=queue, name=name,
@@ -335,7 +335,7 @@ def _notes(
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .where(*here, *_below(Call.started_at, Call.id, below), *_sampled(Call.id, some))
         .order_by(col(Call.started_at).desc(), col(Call.id).desc())
-        .limit(MOST)
+        .limit(_limit(some))
     )  # fmt: skip
     for text, at, ticket_id, queue, name, number in rows:
         yield Said("notes", text, at, texts.language(text), ticket_id=ticket_id, queue_id=queue, name=name,
@@ -367,6 +367,11 @@ def _sampled(number: Any, some: Sample | None) -> list[sa.ColumnElement[bool]]:
     if isinstance(some, int):
         return [sa.cast(col(number), sa.BigInteger) * _SPREAD % _STEPS < some]
     return [col(number).in_(some)]
+
+
+def _limit(some: Sample | None) -> int:
+    """A sample has now and then more than it should; cut to so many it would lack the oldest."""
+    return MOST if some is None else 2 * MOST
 
 
 def _counted(source: str, interval: Interval, part: Part) -> Any:
