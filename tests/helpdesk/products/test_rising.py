@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sqlmodel import Session, col, select
 
-from helpdesk import merging, tickets
+from helpdesk import imports, merging, tickets
 from helpdesk.products import catalogue, rising
 from models import (
     Agent,
@@ -98,7 +98,7 @@ def test_inquiries_are_read_for_products_as_they_come_and_again_when_the_list_gr
     desk.mail(subject="KZ-200の吸込み", body="フィルターの場所は?")
     keep()
     assert desk.read(named) == []
-    listed = [{"name": "掃除機 KZ-200", "lot": "L-77"}]
+    listed = [imports.Row(2, {"name": "掃除機 KZ-200", "lot": "L-77"})]
     desk.write(lambda db: catalogue.bring_in(db, listed, by=None, now=MONDAY))
     keep()
     assert desk.read(named) == [(1, "掃除機 KZ-200", "KZ-200")]
