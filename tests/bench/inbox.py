@@ -73,6 +73,8 @@ def _grow(folder: Path, *, quick: bool) -> None:
         pages = {"list": f"/inbox?view=queue-{queue_id}", "ticket": f"/tickets/{ticket_id}?view=queue-{queue_id}"}
         with servers.desk(data) as desk:
             desk.wait_until_ready()
+            say(f"{count:,} tickets; it catches up with what was put there ...")
+            say(f"  and rests at {desk.wait_until_caught_up():.3f} of a processor")
             for name, path in pages.items():
                 say(f"{count:,} tickets, {path} ...")
                 alone, rate, cost = _load(desk, path, token, pages=30 if quick else 150)

@@ -15,6 +15,8 @@ from tests.bench.floor import TOKEN
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
+RESTING = 0.08
+"""Share of a processor below which a desk does nothing but wait."""
 
 
 @dataclass
@@ -53,6 +55,17 @@ class Server:
                 raise TimeoutError("the desk did not become ready")
             time.sleep(0.05)
         time.sleep(1.0)
+
+    def wait_until_caught_up(self, *, longest: float = 900) -> float:
+        """Until it rests: whatever was put into its file at once has been indexed and counted. Returns the share of a
+        processor it then takes by itself."""
+        until, quiet, share = time.monotonic() + longest, 0, 1.0
+        while quiet < 3 and time.monotonic() < until:
+            before, began = self.processor_seconds(), time.monotonic()
+            time.sleep(3.0)
+            share = (self.processor_seconds() - before) / (time.monotonic() - began)
+            quiet = quiet + 1 if share < RESTING else 0
+        return share
 
     def memory_mb(self) -> float:
         """Resident memory, in 10^6 bytes."""
