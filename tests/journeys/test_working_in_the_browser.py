@@ -241,16 +241,3 @@ def test_a_password_stays_in_its_field_while_one_looks_what_saving_would_change(
     expect(sato.locator("#f-secret")).to_have_value("nobody knows")
     assert sato.url.endswith("/admin/mailboxes/new"), "and the page is the one that was opened"
     office.complaints = [said for said in office.complaints if "status of 422" not in said]  # the port, as it should
-
-
-def test_a_form_that_is_pressed_twice_makes_one_thing(office: Office) -> None:
-    sato = office.page(SATO, "/admin/checklists/new")
-    sato.locator("#f-name").fill("二度押された一覧")
-    sato.locator("#f-items").fill("品番を聞く")
-    sent: list[str] = []
-    sato.on("request", lambda request: sent.append(request.method) if request.method == "POST" else None)
-    sato.locator("main form").get_by_role("button", name="保存").dblclick(no_wait_after=True)
-    sato.wait_for_url("**/admin/checklists*")
-    expect(sato.locator("main")).to_contain_text("二度押された一覧")
-    assert sent == ["POST"]
-    expect(sato.get_by_text("二度押された一覧")).to_have_count(1)
