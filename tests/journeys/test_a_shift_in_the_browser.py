@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.cast import AIKO, AKIRA, PASSWORD, SATO, SUZUKI, TANAKA
 from tests.journeys.test_in_the_browser import (
+    OVERHEARD,
     PHONE,
     TECH_ADDRESS,
     Office,
@@ -98,7 +99,7 @@ def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
 
 def test_a_ticket_is_taken_handed_on_and_whoever_gets_it_is_told(office: Office) -> None:
     office.writes("引き継ぐ件", "使い方を教えてください。", sender=SUZUKI)
-    aiko, akira = office.page(AIKO), office.page(AKIRA, "/inbox?view=mine")
+    aiko, akira = office.page(AIKO, **OVERHEARD), office.page(AKIRA, "/inbox?view=mine")
     open_ticket(office, aiko, "引き継ぐ件")
     asked: list[Route] = []
     aiko.route("**/tickets/*/assign", lambda route: route.continue_() if asked else asked.append(route))

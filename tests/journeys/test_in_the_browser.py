@@ -45,6 +45,8 @@ from tests.screenshots import launch
 pytestmark = pytest.mark.slow
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+OVERHEARD: dict[str, Any] = {"service_workers": "block"}
+"""For a page whose posts are held or listened to: what passes its service worker by (sw.js) is told to nobody outside."""
 TECH_ADDRESS = "tech@desk.example.jp"
 STRANGERS = ("+819012349901", "+819012349902", "+819012349903")
 _numbers = count(1)
@@ -408,7 +410,7 @@ def test_a_colleague_is_called_by_the_beginning_of_the_reading(office: Office) -
 
 def test_enter_belongs_to_the_input_method_while_it_composes(office: Office) -> None:
     office.writes("変換中のメール", "アプリの設定を教えてください。")
-    aiko = office.page(AIKO, "/inbox?view=all")
+    aiko = office.page(AIKO, "/inbox?view=all", **OVERHEARD)
     row(aiko, "変換中のメール").click()
     expect(aiko.locator(".ticket-title h1")).to_have_text("変換中のメール")
     aiko.keyboard.press("r")
@@ -937,7 +939,7 @@ def test_what_changes_while_a_ticket_is_on_its_way_to_the_screen_is_seen_there(o
 
 def test_who_opens_a_ticket_while_a_form_is_on_its_way_stays_there(office: Office) -> None:
     office.writes("送信中に開く", "使い方を教えてください。", sender=SUZUKI)
-    aiko = office.page(AIKO)
+    aiko = office.page(AIKO, **OVERHEARD)
     opened = row(aiko, "送信中に開く").locator("a")
 
     def slowly(route: Route) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.cast import AIKO, AKIRA, SATO, TANAKA
-from tests.journeys.test_in_the_browser import Office, browser, office, row, whole_office
+from tests.journeys.test_in_the_browser import OVERHEARD, Office, browser, office, row, whole_office
 from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
@@ -179,7 +179,7 @@ def test_what_is_begun_is_found_on_another_machine_taken_over_and_gone_when_it_i
 
 def test_what_was_sent_is_no_draft_though_it_was_still_being_saved(office: Office) -> None:
     office.writes("送信と下書き", "使い方を教えてください。")
-    aiko = office.page(AIKO, "/inbox?view=all")
+    aiko = office.page(AIKO, "/inbox?view=all", **OVERHEARD)
     opened(office, aiko, "送信と下書き")
     order: list[str] = []
 
