@@ -46,7 +46,7 @@ pytestmark = pytest.mark.slow
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 OVERHEARD: dict[str, Any] = {"service_workers": "block"}
-"""For a page whose posts are held or listened to: what passes its service worker by (sw.js) is told to nobody outside."""
+"""For a page whose posts are held or listened to: what passes its service worker by (sw.js) is told to nobody else."""
 TECH_ADDRESS = "tech@desk.example.jp"
 STRANGERS = ("+819012349901", "+819012349902", "+819012349903")
 _numbers = count(1)
