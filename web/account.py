@@ -187,11 +187,11 @@ def _sign_in_page(request: Request, after: str, *, email: str = "", error: str |
                   status: int = 200) -> Response:  # fmt: skip
     accounts: list[dict[str, Any]] = []
     if desk_of(request).settings.demo:
-        from helpdesk import sample
+        from helpdesk.sample import company
 
         accounts = [
             {"email": account.email, "name": account.name, "role": account.role.value, "password": account.password}
-            for account in sample.ACCOUNTS
+            for account in company.ACCOUNTS
         ]  # fmt: skip
     return html(request, "sign_in.html", language_of(request), status, error=error, email=email, next=after,
                 desk=desk_facts(request), demo_accounts=accounts)  # fmt: skip
