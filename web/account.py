@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import agents, invitations, pushes, queues, ways
 from helpdesk.errors import DeskError, Invalid, NotFound
 from models import Agent, Role
+from web.addresses import both, post
 from web.edge import act, cookie_name, desk_facts, desk_of, html, language_of, look, token_of
 
 COOKIE_SECONDS = 30 * 24 * 3600  # the browser keeps it longer than the desk honours it, see Settings.login_hours
@@ -223,3 +224,12 @@ def _has_agents(db: Session) -> bool:
     return db.exec(select(Agent.id).limit(1)).first() is not None
 
 
+ROUTES = (
+    both("/join/{token}", join),
+    both("/sign-in", sign_in),
+    post("/sign-out", sign_out),
+    both("/welcome", welcome),
+    both("/account", account),
+    post("/account/password", password),
+    post("/account/telling", telling),
+)

@@ -18,6 +18,7 @@ from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent
 from web import setting_words
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, renderer_of
 
 T = TypeVar("T")
@@ -111,3 +112,9 @@ async def undo(request: Request) -> Response:
     if urlsplit(request.headers.get("referer", "")).path.endswith("/guide"):  # whoever sets up a queue stays there
         return back(request, "/admin", notice="setting_taken_back")
     return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")
+
+
+ROUTES = (
+    get("/admin/changes/{change_id:id}", show),
+    post("/admin/changes/{change_id:id}/undo", undo),
+)

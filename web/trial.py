@@ -13,6 +13,7 @@ from helpdesk.errors import Invalid
 from helpdesk.mail import sink
 from helpdesk.sample import company
 from models import Agent, Presence
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look
 
 SHOWN = 8
@@ -113,3 +114,12 @@ async def answer(request: Request) -> Response:
 
 async def _signed_in(request: Request) -> None:
     await look(request, lambda db, agent: None)
+
+
+ROUTES = (
+    get("/try", page),
+    post("/try/call", call),
+    post("/try/hang-up", hang_up),
+    post("/try/mail", mail),
+    post("/try/answer", answer),
+)
