@@ -13,7 +13,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, setting_effects, settings_history
+from helpdesk import access, setting_effects, settings_history, settings_watched
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent
@@ -35,7 +35,7 @@ async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple
     def both(db: Session, agent: Agent) -> tuple[T, int | None]:
         answer = verb(db, agent)
         if rehearses:
-            rows = settings_history.pending(db)
+            rows = settings_watched.pending(db)
             say = renderer_of(request).gettext(agent.language)
             raise Rehearsed(rows, {
                 "rows": setting_words.told(rows, setting_words.names_of(db, agent, say), say),
