@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import asking, features, ship
+from classifiers import asking, corpus_rows, features
 from classifiers import text as texts
 
 AUTHORS = ("en", "en_b", "en_c")
@@ -62,11 +62,11 @@ def pack(words: Sequence[str], vectors: Floats) -> bytes:
     return file.getvalue()
 
 
-def own_sentences(folder: Path = ship.CORPUS) -> list[str]:
+def own_sentences(folder: Path = corpus_rows.CORPUS) -> list[str]:
     """The English sentences of the named authors in normal form, without repeats."""
     found = []
     for author in AUTHORS:
-        for row in ship.rows(folder / f"{author}.jsonl"):
+        for row in corpus_rows.rows(folder / f"{author}.jsonl"):
             normal = texts.normal(row["text"], subject=row.get("subject") or "").text
             found += [normal[start:end].strip() for start, end in asking.sentences(normal, language="en")]
     return list(dict.fromkeys(sentence for sentence in found if len(sentence) > 15))

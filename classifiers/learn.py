@@ -27,7 +27,7 @@ from math import comb
 from pathlib import Path
 from typing import Any, TextIO
 
-from classifiers import keywords, model, registry, ship
+from classifiers import corpus_rows, keywords, model, registry, ship
 from classifiers import text as texts
 from classifiers.answers import Example, Prediction
 from classifiers.keywords import Lists
@@ -62,7 +62,7 @@ class Order:
     model: str
     card: str
     floor: tuple[str, str] | None = None
-    corpus: str = str(ship.CORPUS)
+    corpus: str = str(corpus_rows.CORPUS)
     niceness: int = NICENESS
 
 

@@ -227,6 +227,13 @@ def as_json(facts: dict[str, Any]) -> bytes:
     return (json.dumps(facts, ensure_ascii=False, indent=2) + "\n").encode()
 
 
+def rounded(value: Any) -> Any:
+    """Facts of a card with four digits after the point, however deep they lie."""
+    if isinstance(value, dict):
+        return {name: rounded(each) for name, each in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Write a file so that readers see all of it or none, a power cut included."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")

@@ -6,9 +6,6 @@ and gets the same bytes; the card says what it learned from, what it was measure
     python -m classifiers.ship
 """
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import cases, evaluate, keywords, model, registry, sentiment, topic_model, topics, urgency
+from classifiers import evaluate, keywords, model, pairs, registry, sentiment, topic_model, topics, urgency
 from classifiers.answers import Example
+from classifiers.corpus_rows import CORPUS, rows
 from classifiers.evaluate import Report
 from classifiers.model import Fit
 from classifiers.telling import TellingBorders
-from classifiers.text import VERSION as normal_form
 
-CORPUS = Path(__file__).parent / "corpus"
 HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other file is an author of its own, but
 NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
 SOUGHT = ("k",)  # in both languages, too, and comments: of the kinds that models before had been wrong about
@@ -55,18 +51,6 @@ def seeds(split: str, *, folder: Path = CORPUS) -> list[Example]:
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{path.name}, line {row['line']}: {error!r}") from error
     return examples
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of one file of the corpus as they stand, each with its `line`, from 1. Raises ValueError."""
-    found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                found.append({**json.loads(line), "line": number})
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{path.name}, line {number}: {error!r}") from error
-    return found
 
 
 def build(made_at: datetime, *, folder: Path = registry.SHIPPED) -> Fit:
@@ -256,7 +240,7 @@ def card(fit: Fit, measured: Report) -> dict[str, Any]:
         **fit.card,
         "purpose": "Suggests one of five queues for a customer's inquiry in Japanese or English.",
         "learned_from": "The train split of classifiers/corpus, texts written for this project; no customer's words.",
-        "test_split": {name: _rounded(asdict(figures)) for name, figures in measured.languages.items()},
+        "test_split": {name: registry.rounded(asdict(figures)) for name, figures in measured.languages.items()},
         "limits": LIMITS,
     }
 
@@ -297,13 +281,6 @@ TOPIC_LIMITS = [
     "Of mails and notes nothing was measured: it learned from comments.",
     "Report over many texts; correct what is wrong, it learns.",
 ]
-CASES_LIMITS = [
-    "The pairs were written by one hand, each half in another voice; real repeats share more of their words.",
-    "The corpus is of many trades: words that are common in one desk's trade count as rare until its own cases are "
-    "counted, which is done as they are kept.",
-    "A case is judged by its first words. What came out later in the conversation is not read.",
-    "Confidence is the share judged to be the same problem by one reader.",
-]
 SENTIMENT_LIMITS = [
     "Inquiries are mostly neutral, and few are glad: shares of feelings there say more than single answers.",
     "Comments were written and noted by seven hands a language, and many are ironic, mixed or negated; of a hand it "
@@ -312,88 +289,6 @@ SENTIMENT_LIMITS = [
     "wrote after reading some made on two of the natural ones.",
     "Report over thirty texts or more, never on one person.",
 ]
-
-
-def build_cases(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus: Path = CORPUS) -> cases.Cases:
-    """Make the map by which similar cases are found, and measure it on the pairs kept for that."""
-    inquiries = {row["id"]: row for path in sorted(corpus.glob("*.jsonl")) for row in rows(path) if "label" in row}
-    content = cases.learn((row["language"], str(row.get("subject") or ""), row["text"]) for row in inquiries.values())
-    card: dict[str, Any] = {
-        "made_at": made_at.isoformat(),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "format": cases.FORMAT,
-        "normal_form": normal_form,
-        "confidence": {language: [0.0, 1.0, 1.0] for language in cases.LANGUAGES},
-    }
-    judged, plain = rows(corpus / "pairs" / "judged.jsonl"), cases.Cases(content, card)
-    card["confidence"] = {
-        language: _confidence(language, plain, judged, inquiries, corpus) for language in cases.LANGUAGES
-    }
-    made = cases.Cases(content, card)
-    card |= {
-        "learned_from": "Words and neighborhoods: all inquiries of classifiers/corpus. Confidence: pairs/judged.jsonl.",
-        "found": {
-            language: pair_figures(made, language, list(inquiries.values()), corpus=corpus)
-            for language in cases.LANGUAGES
-        },
-        "limits": CASES_LIMITS,
-    }
-    (folder / "cases.npz").write_bytes(content)
-    (folder / "cases.json").write_bytes(registry.as_json(_rounded(card)))
-    return cases.Cases(content, json.loads((folder / "cases.json").read_bytes()))
-
-
-def pair_figures(
-    made: cases.Cases, language: str, inquiries: list[dict[str, Any]], *, split: str = "check", corpus: Path = CORPUS
-) -> dict[str, Any]:
-    """How often the other half of a pair is found among all inquiries of the language, asked as a desk asks: by keys,
-    then by confidence. `at_5` is the share whose other half is among the first five."""
-    pairs = rows(corpus / "pairs" / f"{language}.jsonl")
-    texts = [("", pair["other"]) for pair in pairs]
-    texts += [(str(row.get("subject") or ""), row["text"]) for row in inquiries if row["language"] == language]
-    kept = [made.gist(text, subject=subject, language=language) for subject, text in texts]
-    seen = Counter(key for gist in kept for key in gist.keys)
-    ranks = []
-    for place, pair in enumerate(pairs):
-        if pair["split"] != split:
-            continue
-        asking = made.gist(pair["one"], language=language)
-        weights = dict(made.asked(asking, seen=seen, among=len(kept)))
-        loud = np.array([sum(weights.get(key, 0.0) for key in gist.keys) for gist in kept])
-        near = [int(each) for each in np.argsort(-loud, kind="stable")[:200] if loud[each] > 0]
-        sure = made.confidence(
-            asking, [cases.packed(kept[each].keys) for each in near], [kept[each].meaning for each in near]
-        )
-        ranked = [near[each] for each in np.argsort(-sure, kind="stable")]
-        ranks.append(ranked.index(place) if place in ranked else len(kept))
-    return {
-        "pairs": len(ranks),
-        "among": len(kept),
-        "at_1": float(np.mean([rank < 1 for rank in ranks])),
-        "at_5": float(np.mean([rank < 5 for rank in ranks])),
-        "at_50": float(np.mean([rank < 50 for rank in ranks])),
-    }
-
-
-def _confidence(
-    language: str, made: cases.Cases, judged: list[dict[str, Any]], inquiries: dict[str, Any], corpus: Path
-) -> list[float]:
-    """Bias and weights of likeness in meaning and of shared words, from what came back first and was judged."""
-    from sklearn.linear_model import LogisticRegression
-
-    pairs = {row["id"]: row for row in rows(corpus / "pairs" / f"{language}.jsonl")}
-    features, truth = [], []
-    for row in judged:
-        if row["pair"] not in pairs:
-            continue  # of the other language
-        asking = made.gist(pairs[row["pair"]]["one"], language=language)
-        other = pairs.get(row["text"]) or inquiries[row["text"]]
-        subject = str(other.get("subject") or "")
-        gist = made.gist(other.get("other") or other["text"], subject=subject, language=language)
-        features.append(made.likeness(asking, [cases.packed(gist.keys)], [gist.meaning])[0])
-        truth.append(bool(row["same"]))
-    fitted = LogisticRegression(C=3.0).fit(np.array(features), truth)
-    return [float(fitted.intercept_[0]), *map(float, fitted.coef_[0])]
 
 
 def _write(folder: Path, name: str, fit: Fit, facts: dict[str, Any]) -> None:
@@ -486,12 +381,6 @@ def _example(row: dict[str, Any], *, author: str) -> Example:
     )
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
-
-
 if __name__ == "__main__":
     now = datetime.now(UTC).replace(microsecond=0)
     made = build(now)
@@ -499,4 +388,4 @@ if __name__ == "__main__":
     for each in (made, build_urgency(now), *build_sentiment(now)):
         print(f"\nWritten: {', '.join(each.router.labels)}: {len(each.content)} bytes, version {each.version}")
     print(f"\nWritten: topics, version {build_topics(now).card['version']}")
-    print(f"\nWritten: the map of cases, version {build_cases(now).version}")
+    print(f"\nWritten: the map of cases, version {pairs.build(now).version}")

@@ -76,8 +76,8 @@ def demo(
 
     from pydantic import SecretStr
 
-    from helpdesk import sample
     from helpdesk.mail.sink import Sink
+    from helpdesk.sample import company
 
     given = read_settings(**({"port": port} if port else {}))
     folder = given.data / "demo"
@@ -92,8 +92,8 @@ def demo(
     free = _listens(given.mail_host, given.mail_port) == ""
     sink = Sink(folder / "sent")
     settings = given.model_copy(update={
-        "demo": True, "data": folder, "database_url": "", "name": sample.COMPANY[given.language],
-        "mail_from": sample.SUPPORT, "mail_port": given.mail_port if free else _any_free(given.mail_host),
+        "demo": True, "data": folder, "database_url": "", "name": company.COMPANY[given.language],
+        "mail_from": company.SUPPORT, "mail_port": given.mail_port if free else _any_free(given.mail_host),
         "twilio_auth_token": SecretStr(secrets.token_hex(16)),
         "push_tokens": given.push_tokens | {DEMO_EXCHANGE: SecretStr(secrets.token_hex(16))},
         "smtp_url": SecretStr(f"smtp://127.0.0.1:{sink.start()}"),
@@ -510,10 +510,10 @@ def simulate_hang_up(call_sid: str) -> None:
 @simulate_app.command("mail")
 def simulate_mail(letter: Annotated[str, typer.Option(help="Which letter; --letter help lists them.")] = "") -> None:
     """Send a letter to the desk by SMTP. Prints its Message-ID."""
-    from helpdesk import sample, simulate
+    from helpdesk import letters, simulate
 
-    if letter not in sample.LETTERS:
-        for key, each in sample.LETTERS.items():
+    if letter not in letters.shipped():
+        for key, each in letters.shipped().items():
             typer.echo(f"{key:<16}{each.label['en']}: {each.subject}")
         raise typer.Exit(0 if letter in ("", "help") else 2)
     _simulated(lambda settings: simulate.drop(settings, letter))
@@ -534,14 +534,15 @@ def simulate_play(
     Agents other than the demonstration's sign in with the password in DESK_PLAY_PASSWORD.
     """
     from cti import scenarios
-    from helpdesk import playing, sample
+    from helpdesk import playing
+    from helpdesk.sample import company
     from helpdesk.simulate import SimulationFailed
 
     def act(settings: Settings) -> str:
-        known = {account.email: account.password for account in sample.ACCOUNTS} if settings.demo else {}
-        watching = agent or [account.email for account in sample.ACCOUNTS if settings.demo and account.role == "agent"]
+        known = {account.email: account.password for account in company.ACCOUNTS} if settings.demo else {}
+        watching = agent or [account.email for account in company.ACCOUNTS if settings.demo and account.role == "agent"]
         accounts = {email: known.get(email, os.environ.get("DESK_PLAY_PASSWORD", "")) for email in watching}
-        lines = line or ([each.phone for each in sample.LINES.values()] if settings.demo else [])
+        lines = line or ([each.phone for each in company.LINES.values()] if settings.demo else [])
         if not lines:
             raise SimulationFailed("Say which numbers are dialed: --line +81...")
         if scenario in scenarios.SCENARIOS:
@@ -793,10 +794,10 @@ def run(settings: Settings) -> None:
     elif not _is_current(database):
         _refuse("The database has another version's schema. Run: .venv/bin/python -m helpdesk migrate")
     if settings.demo:
-        from helpdesk import sample
         from helpdesk.desk import now
+        from helpdesk.sample import loading
 
-        database.write_now(sample.load, now=now(), settings=settings)
+        database.write_now(loading.load, now=now(), settings=settings)
     empty = database.read_now(_is_empty)
     database.close()
     # Threads take turns every millisecond instead of every five, or a socket waits while a page is rendered.
@@ -827,10 +828,10 @@ def _greet(settings: Settings, setup_code: str) -> None:
     if settings.mail_port:
         typer.echo(f"  Mail is accepted at {settings.mail_host}:{settings.mail_port}.")
     if settings.demo:
-        from helpdesk import sample
+        from helpdesk.sample import company
 
         typer.echo("\n  Sign in as one of these, in two browsers if you like:")
-        for account in sample.ACCOUNTS:
+        for account in company.ACCOUNTS:
             typer.echo(f"    {account.email:<28} {account.password:<20} {account.name}, {account.role.value}")
         typer.echo("\n  Then open “Try it”, or in another terminal:")
         typer.echo("    .venv/bin/python -m helpdesk simulate call")

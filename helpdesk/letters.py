@@ -19,6 +19,7 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr, make_msgid, parseaddr
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).with_name("sample")
 WEEKDAYS = "月火水木金土日"
@@ -26,7 +27,7 @@ WEEKDAYS = "月火水木金土日"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail a visitor can drop. `label` by language; `to` is a queue's slug of `sample.LINES`, or "support"."""
+    """A mail a visitor can drop. `label` by language; `to` is a slug of `sample.company.LINES`, or "support"."""
 
     key: str
     label: dict[str, str]
@@ -61,13 +62,11 @@ class Letter:
 @cache
 def shipped() -> dict[str, Letter]:
     """The letters that come with the desk, by key, in the order to show them."""
-    with (FOLDER / "letters.toml").open("rb") as source:
-        told = tomllib.load(source)["letter"]
     return {
         row["key"]: Letter(
             sender=row.pop("from"), text=row.pop("text").strip("\n") + "\n", files=tuple(row.pop("files", ())), **row
         )
-        for row in told
+        for row in entries("letters", "letter")
     }
 
 
@@ -180,6 +179,12 @@ def _page() -> bytes:
 
 
 _FILES: dict[str, Callable[[], bytes]] = {"png": _picture, "pdf": _page}
+
+
+def entries(name: str, kind: str) -> list[dict[str, Any]]:
+    """The rows of one kind in one of the sample's TOML files, in their order."""
+    with (FOLDER / f"{name}.toml").open("rb") as source:
+        return list(tomllib.load(source)[kind])
 
 
 def table(name: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import exchanges
 from helpdesk.customers import contact_points
-from helpdesk.settings_history import RowChange
+from helpdesk.settings_watched import RowChange
 from models import Agent, Exchange, FieldValue, Membership, Promise, Queue, Rule, Ticket, TicketState, TicketTag
 
 Effect = tuple[str, dict[str, Any]]

@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 from cti import replay
 from cti.twilio import STATUS_PATH, VOICE_PATH
 from helpdesk.customers import contact_points
-from helpdesk.letters import build, quoted
-from helpdesk.sample import CALLERS, LETTERS, LINES
+from helpdesk.letters import build, quoted, shipped
+from helpdesk.sample.company import CALLERS, LINES
 from helpdesk.settings import Settings
 
 __all__ = ["VOICE_PATH", "SimulationFailed", "answer", "drop", "hang_up", "push_ring", "ring"]
@@ -38,8 +38,8 @@ class SimulationFailed(Exception):
 def ring(settings: Settings, caller: str, *, called: str | None = None, call_sid: str | None = None) -> str:
     """Ring a call at the desk as Twilio would, and return its CallSid.
 
-    `caller` is a key of `sample.CALLERS`, "withheld", or a number in any spelling. `called` is a queue's slug or a
-    number; without it the caller dials the line they usually dial, and a number tech support's.
+    `caller` is a key of `sample.company.CALLERS`, "withheld", or a number in any spelling. `called` is a queue's slug
+    or a number; without it the caller dials the line they usually dial, and a number tech support's.
     """
     call_sid = call_sid or f"CA{secrets.token_hex(16)}"
     number, line = _parties(settings, caller, called)
@@ -81,10 +81,10 @@ def push_ring(
 
 
 def drop(settings: Settings, letter_key: str) -> str:
-    """Send one of `sample.LETTERS` to the desk by SMTP. Returns its Message-ID."""
-    letter = LETTERS.get(letter_key)
+    """Send one of `letters.shipped()` to the desk by SMTP. Returns its Message-ID."""
+    letter = shipped().get(letter_key)
     if letter is None:
-        raise SimulationFailed(f"No letter is called {letter_key!r}. There are: {', '.join(LETTERS)}.")
+        raise SimulationFailed(f"No letter is called {letter_key!r}. There are: {', '.join(shipped())}.")
     line = LINES.get("tech_support" if letter.to == "tech" else letter.to)
     to = (line.address if line else None) or settings.mail_from
     raw = letter.build(to=to, now=_here(settings))

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from classifiers import model, ship
+from classifiers import corpus_rows, model, ship
 from classifiers.model import Fit
 from tests.cast import MONDAY
 
@@ -12,7 +12,7 @@ from tests.cast import MONDAY
 def few_texts(folder: Path, *, every: int = 32) -> Path:
     """A folder with every so-manieth text of each split and language, as one author's."""
     for language in ("ja", "en"):
-        rows = [row for path in sorted(ship.CORPUS.glob(f"{language}*.jsonl")) for row in ship.rows(path)]
+        rows = [row for path in sorted(corpus_rows.CORPUS.glob(f"{language}*.jsonl")) for row in corpus_rows.rows(path)]
         few = [row for split in ("train", "test") for row in [r for r in rows if r["split"] == split][::every]]
         lines = [json.dumps({name: each for name, each in row.items() if name != "line"}) for row in few]
         (folder / f"{language}.jsonl").write_text("\n".join(lines), encoding="utf-8")

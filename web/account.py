@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import agents, invitations, pushes, queues, ways
 from helpdesk.errors import DeskError, Invalid, NotFound
 from models import Agent, Role
+from web.addresses import both, post
 from web.edge import act, cookie_name, desk_facts, desk_of, html, language_of, look, token_of
 
 COOKIE_SECONDS = 30 * 24 * 3600  # the browser keeps it longer than the desk honours it, see Settings.login_hours
@@ -187,11 +188,11 @@ def _sign_in_page(request: Request, after: str, *, email: str = "", error: str |
                   status: int = 200) -> Response:  # fmt: skip
     accounts: list[dict[str, Any]] = []
     if desk_of(request).settings.demo:
-        from helpdesk import sample
+        from helpdesk.sample import company
 
         accounts = [
             {"email": account.email, "name": account.name, "role": account.role.value, "password": account.password}
-            for account in sample.ACCOUNTS
+            for account in company.ACCOUNTS
         ]  # fmt: skip
     return html(request, "sign_in.html", language_of(request), status, error=error, email=email, next=after,
                 desk=desk_facts(request), demo_accounts=accounts)  # fmt: skip
@@ -223,3 +224,12 @@ def _has_agents(db: Session) -> bool:
     return db.exec(select(Agent.id).limit(1)).first() is not None
 
 
+ROUTES = (
+    both("/join/{token}", join),
+    both("/sign-in", sign_in),
+    post("/sign-out", sign_out),
+    both("/welcome", welcome),
+    both("/account", account),
+    post("/account/password", password),
+    post("/account/telling", telling),
+)

@@ -20,6 +20,7 @@ from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, NotFound
 from models import Agent
 from web import charts
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look, see
 from web.settings_history import change, saved
 
@@ -197,3 +198,13 @@ def _arrivals(db: Session, desk: Desk, days: int, since: datetime, until: dateti
         "volumes": drift.volumes(db, weeks=min(most, max(least, days // 7)), until=until),
         "word_drifts": drift.words(db, since=since, until=until, vectors=vectors) if vectors else [],
     }
+
+
+ROUTES = (
+    get("/queues/accuracy", page),
+    get("/queues/accuracy/answers", answers),
+    post("/queues/accuracy/threshold", threshold),
+    post("/queues/accuracy/learn", learn),
+    post("/queues/accuracy/promote", promote),
+    post("/queues/accuracy/roll-back", roll_back),
+)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked, Post, Rule
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look
 from web.settings_history import change, saved
 
@@ -116,3 +117,13 @@ def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, i
                           "rule_id": rule.id if rule and rule.deleted_at is None else None,
                           "rule": rule.called(language) if rule else ""},
     }  # fmt: skip
+
+
+ROUTES = (
+    get("/admin/parked", parked),
+    post("/admin/parked/posts/replay", replay_posts),
+    post("/admin/parked/{parked_id:id}/replay", replay),
+    post("/admin/parked/{parked_id:id}/dismiss", dismiss),
+    get("/admin/guesses", guesses),
+    post("/admin/guesses", switch),
+)

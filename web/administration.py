@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from helpdesk import access
 from models import Agent
+from web.addresses import get
 from web.edge import html, look, renderer_of
 from web.setting_synonyms import SYNONYMS
 from web.words import N_
@@ -231,3 +232,6 @@ def _plain(text: str) -> str:
     """Without regard to width, capitals and the two kana."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(chr(ord(sign) - 0x60) if "ァ" <= sign <= "ヶ" else sign for sign in folded)
+
+
+ROUTES = (get("/admin", page),)

@@ -10,6 +10,7 @@ from helpdesk import access, agents, queues
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Role
+from web.addresses import both, get
 from web.edge import desk_of, html, look
 from web.render import LANGUAGES
 from web.settings_history import change, saved
@@ -120,3 +121,9 @@ def _whole(text: str, field: str, code: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 4):
         raise Invalid(code, field=field)
     return int(text)
+
+
+ROUTES = (
+    get("/admin/agents", page),
+    both("/admin/agents/{agent_id:id}", edit),
+)

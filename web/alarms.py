@@ -9,6 +9,7 @@ from starlette.responses import Response
 from helpdesk import access, alarms, queues
 from helpdesk.errors import Invalid
 from models import Agent
+from web.addresses import get, post
 from web.edge import desk_of, html, look
 from web.settings_history import change, saved
 
@@ -54,3 +55,9 @@ async def _page(request: Request, queue_id: int | None = None, typed: dict[str, 
 
     frame, told = await look(request, verb)
     return html(request, "queues/alarms.html", frame["me"]["language"], status, **(frame | told | {"view": "queues"}))
+
+
+ROUTES = (
+    get("/queues/alarms", page),
+    post("/queues/{queue_id:id}/alarms", thresholds),
+)

@@ -22,6 +22,7 @@ from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
 from helpdesk.reporting import books, catalog, files
 from helpdesk.reporting.values import Chart, Figure, Sheet, Table, Voice, Word, said
 from models import Agent, ApiToken
+from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look, own_address, renderer_of
 
 A_MINUTE = RateLimitItemPerMinute(60)
@@ -234,3 +235,13 @@ def _return(each: returns.Shown) -> dict[str, Any]:
 
 def _json(content: Mapping[str, Any]) -> Response:
     return JSONResponse(content, headers={"cache-control": "no-store"})
+
+
+ROUTES = (
+    both("/admin/tokens", tokens),
+    post("/admin/tokens/{token_id:id}/revoke", revoke),
+    get("/api/v1/returns", returns_of_order),
+    post("/api/v1/returns/{return_id:id}/{step}", return_step),
+    get("/api/v1/reports", reports),
+    get("/api/v1/reports/{key}", report),
+)

@@ -12,6 +12,7 @@ from helpdesk import access, appearance, settings_history
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.settings_history import Rehearsed
 from models import Agent
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look, see
 from web.settings_history import change, saved
 
@@ -109,3 +110,11 @@ async def _form(request: Request, values: dict[str, str] | None, errors: dict[st
         "shades": appearance.shades(accent) if accent else None, "tried": accent[1:],
     }  # fmt: skip
     return html(request, "appearance/page.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    both("/admin/appearance", page),
+    post("/admin/appearance/logo", picture),
+    get("/logo/{logo_id:id}", logo),
+    get("/appearance.css", style),
+)

@@ -18,6 +18,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from web.addresses import get
+
 SHEETS = (
     "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
     "work", "numbers", "similar", "safety", "pop", "table", "board", "workload", "accuracy", "form", "mailbox",
@@ -141,3 +143,9 @@ def _bound(found: re.Match[str]) -> str:
 def _asset(content_type: str, text: str) -> Asset:
     plain = text.encode()
     return Asset(content_type, plain, gzip.compress(plain, 9, mtime=0))
+
+
+ROUTES = (
+    get("/static/desk.css", joined),
+    get("/static/desk.js", joined),
+)

@@ -14,6 +14,7 @@ from helpdesk.errors import Invalid
 from helpdesk.reporting import files
 from models import Agent
 from web import setting_words, words
+from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of
 
 ASKED = ("what", "by", "ticket", "customer", "from", "to")
@@ -103,3 +104,9 @@ def _changed(rows: list[dict[str, Any]], say: Any) -> str:
         parts = [f"{each['label']}: {each['was']} → {each['is']}" for each in row["lines"]]
         told.append(" ".join([name, *parts]))
     return " / ".join(told)
+
+
+ROUTES = (
+    get("/admin/audit", page),
+    get("/admin/audit.csv", file),
+)

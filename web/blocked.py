@@ -8,6 +8,7 @@ from helpdesk import access, blocked
 from helpdesk.errors import Invalid
 from models import Agent
 from web import settings_history
+from web.addresses import get, post
 from web.edge import desk_of, html, look
 
 
@@ -45,3 +46,9 @@ async def _page(request: Request, error: str = "", typed: str = "", status: int 
     frame, rows = await look(request, verb)
     frame |= {"view": "blocked", "rows": rows, "error": error, "typed": typed}
     return html(request, "blocked/page.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    get("/admin/blocked", page),
+    post("/admin/blocked", change),
+)

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import agents, bulk, filters, queues, views
 from models import Agent
+from web.addresses import both, get, post
 from web.edge import act, back, desk_of, fragment, html, look, see, wants_fragment
 
 CHOSEN_MAX = 1_000
@@ -107,3 +108,11 @@ def _offers(db: Session, agent: Agent) -> dict[str, Any]:
         "tags": [(each.id, each.name) for each in filters.tags(db)],
         "acts": list(bulk.ACTS),
     }
+
+
+ROUTES = (
+    both("/bulk", choose),
+    get("/bulk/{bulk_id:id}", show),
+    post("/bulk/{bulk_id:id}/cancel", cancel),
+    post("/bulk/{bulk_id:id}/undo", undo),
+)

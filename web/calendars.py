@@ -14,6 +14,7 @@ from helpdesk import access, hours, queues
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Calendar
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look
 from web.settings_history import change, saved
 
@@ -138,3 +139,11 @@ def _preview(calendar: Calendar | None, language: str, now: datetime) -> list[di
         {"day": each.day, "hours": hours.written(each.hours), "reason": each.reason, "name": each.name}
         for each in hours.days(calendar, today, AHEAD, language=language)
     ]
+
+
+ROUTES = (
+    get("/admin/calendars", page),
+    both("/admin/calendars/new", new),
+    both("/admin/calendars/{calendar_id:id}", edit),
+    post("/admin/calendars/{calendar_id:id}/delete", delete),
+)

@@ -17,6 +17,7 @@ from helpdesk.asterisk import dialing
 from helpdesk.customers import records
 from helpdesk.errors import NotFound, Rejected, Unreachable
 from models import Agent, Call, Ticket
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, see, wants_fragment
 
 
@@ -227,3 +228,21 @@ def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)
+
+
+ROUTES = (
+    get("/calls", page),
+    post("/dial", dial),
+    get("/calls/{call_id:id}", show),
+    post("/calls/{call_id:id}/accept", accept),
+    post("/calls/{call_id:id}/decline", decline),
+    post("/calls/{call_id:id}/customer", customer),
+    post("/calls/{call_id:id}/customer/new", new_customer),
+    post("/calls/{call_id:id}/customer/undo", undo_customer),
+    post("/calls/{call_id:id}/guess", guess),
+    post("/calls/{call_id:id}/block", block),
+    post("/calls/{call_id:id}/ticket", ticket),
+    post("/calls/{call_id:id}/note", note),
+    post("/calls/{call_id:id}/help", ask_help),
+    post("/calls/{call_id:id}/wrap-up", wrap_up),
+)

@@ -19,6 +19,7 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.mail import attachments
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Attachment, Ticket
+from web.addresses import both, get, post
 from web.edge import desk_of, fragment, html, look, see, wants_fragment
 from web.settings_history import change, saved
 
@@ -250,3 +251,14 @@ def _typed(values: dict[str, str]) -> Form:
 def _numbers(typed: list[Any]) -> tuple[int, ...]:
     found = (str(each) for each in typed)
     return tuple(int(each) for each in found if each.isascii() and each.isdigit() and len(each) <= 9)
+
+
+ROUTES = (
+    get("/tickets/new/canned", first_offers),
+    get("/tickets/{ticket_id:id}/canned", offers),
+    get("/admin/canned", page),
+    both("/admin/canned/new", new),
+    both("/admin/canned/{canned_id:id}", edit),
+    post("/admin/canned/{canned_id:id}/switch", switch),
+    post("/admin/canned/{canned_id:id}/delete", delete),
+)

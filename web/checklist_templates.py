@@ -12,6 +12,7 @@ from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, ChecklistTemplate
 from web import kept
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look
 from web.settings_history import change, saved
 
@@ -91,3 +92,13 @@ async def _form(request: Request, template_id: int | None, values: dict[str, str
     frame, told = await look(request, verb)
     frame |= {"view": "checklist-templates", "errors": errors, "template_id": template_id, "will": will} | told
     return html(request, "checklist_templates/form.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    get("/admin/checklists", page),
+    both("/admin/checklists/new", new),
+    both("/admin/checklists/{template_id:id}", edit),
+    post("/admin/checklists/{template_id:id}/switch", turn),
+    post("/admin/checklists/{template_id:id}/delete", turn),
+    post("/admin/checklists/{template_id:id}/restore", turn),
+)

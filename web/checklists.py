@@ -10,6 +10,7 @@ from helpdesk import checklists
 from helpdesk.errors import Invalid
 from helpdesk.events import one_act
 from models import Agent, Ticket
+from web.addresses import post
 from web.tickets import change, number
 
 
@@ -37,3 +38,6 @@ async def on_ticket(request: Request) -> Response:
             raise Invalid("unknown_choice", field="do")
 
     return await change(request, verb)
+
+
+ROUTES = (post("/tickets/{ticket_id:id}/checklist", on_ticket),)

@@ -12,6 +12,7 @@ from helpdesk import access, conversations, numbers, unreachable
 from helpdesk.customers import records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Agent
+from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look
 
 FIELDS = ("name", "reading", "company", "number", "language", "phones", "addresses", "caution", "note")
@@ -210,3 +211,13 @@ def _typed(values: dict[str, str]) -> records.Form:
     )  # fmt: skip
 
 
+ROUTES = (
+    get("/customers", page),
+    both("/customers/new", new),
+    get("/customers/{customer_id:id}", show),
+    post("/customers/{customer_id:id}/reachable", reachable),
+    post("/customers/{customer_id:id}/numbers", add_number),
+    post("/customers/{customer_id:id}/numbers/back", put_back),
+    post("/customers/{customer_id:id}/numbers/{point_id:id}", change_number),
+    both("/customers/{customer_id:id}/edit", edit),
+)

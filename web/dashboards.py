@@ -20,6 +20,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.reporting import catalog
 from helpdesk.reporting.values import Sheet
 from models import Agent, Dashboard, Role, Tile
+from web.addresses import get, post
 from web.edge import act, back, desk_facts, desk_of, html, look, own_address
 
 FRESH_SECONDS = 15
@@ -244,3 +245,17 @@ def _number(typed: str) -> int:
     if not (typed.isascii() and typed.isdecimal()) or len(typed) > 9:
         raise Invalid("unknown_choice", field="to")
     return int(typed)
+
+
+ROUTES = (
+    get("/wall/b/{secret}", wall),
+    get("/reports/boards", page),
+    post("/reports/boards/new", new),
+    get("/reports/boards/{dashboard_id:id}", show),
+    post("/reports/boards/{dashboard_id:id}/edit", edit),
+    post("/reports/boards/{dashboard_id:id}/delete", delete),
+    post("/reports/boards/{dashboard_id:id}/restore", restore),
+    post("/reports/boards/{dashboard_id:id}/share", share),
+    post("/reports/boards/{dashboard_id:id}/tiles", add),
+    post("/reports/boards/{dashboard_id:id}/tiles/{tile_id:id}", tile),
+)

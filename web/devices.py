@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from helpdesk import pushes, tokens
 from helpdesk.errors import Invalid
 from models import Agent
+from web.addresses import get, post
 from web.edge import act, desk_facts, desk_of, html, language_of, renderer_of, token_of
 
 WORKER = Path(__file__).parent / "static" / "js" / "sw.js"
@@ -85,3 +86,12 @@ async def push(request: Request) -> Response:
         return True
 
     return JSONResponse({"on": await act(request, verb)}, headers={"cache-control": "no-store"})
+
+
+ROUTES = (
+    post("/account/push", push),
+    post("/account/push/key", key),
+    get("/manifest.webmanifest", manifest),
+    get("/sw.js", worker),
+    get("/offline", offline),
+)

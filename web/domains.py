@@ -14,6 +14,7 @@ from helpdesk.domains import Domain
 from helpdesk.errors import Invalid, Unreachable
 from helpdesk.mail import dkim, published
 from models import Agent
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look, see
 
 HOME = "/admin/mail/domains"
@@ -91,3 +92,12 @@ def _look_up(question: published.Question, server: str) -> dict[str, Any]:
             raise Unreachable(code)
 
     return published.look_up(question, ask)
+
+
+ROUTES = (
+    get("/admin/mail/domains", page),
+    post("/admin/mail/domains/check", check),
+    post("/admin/mail/domains/key", key),
+    post("/admin/mail/domains/switch", switch),
+    post("/admin/mail/domains/delete", delete),
+)

@@ -16,6 +16,7 @@ from helpdesk import drafts
 from helpdesk.conversations import TicketView
 from models import Agent, Attachment, KeptDraft
 from web import outgoing, safety
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, one_of, see, wants_fragment
 
 FIELDS = (*outgoing.BOX, "mode", "about", "again", "later", "queue_id")
@@ -137,3 +138,10 @@ def _kept(
 def _view(request: Request, agent: Agent, draft: KeptDraft) -> DraftView:
     files = _kept(request, agent, draft.ticket_id, drafts.files_of(draft))
     return DraftView(draft.place, draft.version, draft.saved_at, draft.text, draft.told, files)
+
+
+ROUTES = (
+    get("/drafts", page),
+    get("/drafts/{place}", show),
+    post("/drafts/{place}", change),
+)

@@ -11,6 +11,7 @@ from helpdesk.errors import Invalid
 from helpdesk.tallies import evaluation
 from models import Agent
 from web import words
+from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
 from web.tallies import length, sent
 
@@ -66,3 +67,10 @@ def _report(request: Request, db: Session, agent: Agent) -> evaluation.Evaluatio
     typed = query.get("seconds", "") or str(evaluation.SECONDS)
     seconds = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 6 else 0
     return evaluation.report(db, asked, seconds=seconds, language=agent.language, timezone=timezone, now=now)
+
+
+ROUTES = (
+    get("/reports/routing", page),
+    get("/reports/routing.csv", file),
+    get("/reports/routing.xlsx", file),
+)

@@ -20,6 +20,7 @@ from helpdesk.exchanges import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Exchange, ExchangeKind
 from web import hooks
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look, see
 from web.settings_history import change, saved
 
@@ -342,3 +343,21 @@ def _shown(exchange: Exchange) -> dict[str, str]:
         else:
             shown[option.name] = str(value)
     return shown
+
+
+ROUTES = (
+    get("/admin/exchanges", page),
+    get("/admin/exchanges/log", log),
+    both("/admin/exchanges/new", new),
+    get("/admin/exchanges/{exchange_id:id}", show),
+    both("/admin/exchanges/{exchange_id:id}/edit", edit),
+    post("/admin/exchanges/{exchange_id:id}/mapping", mapping),
+    post("/admin/exchanges/{exchange_id:id}/try", attempt),
+    post("/admin/exchanges/{exchange_id:id}/ring", ring),
+    post("/admin/exchanges/{exchange_id:id}/pause", pause),
+    post("/admin/exchanges/{exchange_id:id}/resume", resume),
+    post("/admin/exchanges/{exchange_id:id}/rotate", rotate),
+    post("/admin/exchanges/{exchange_id:id}/retire", retire),
+    post("/admin/exchanges/{exchange_id:id}/delete", delete),
+    get("/admin/exchanges/{exchange_id:id}/template.xml", template),
+)

@@ -19,6 +19,7 @@ from helpdesk.reporting import feedback as feedback_sheets
 from helpdesk.reporting import files
 from models import Agent, Answer
 from web import words
+from web.addresses import get, post
 from web.edge import act, brought, desk_of, html, look, renderer_of, see
 
 PAGE = 50
@@ -218,3 +219,12 @@ def _parts(shown: str, loud: Sequence[str]) -> list[tuple[str, bool]]:
 def _is_key(key: str) -> bool:
     """Whether something could be the key of a number on the page."""
     return 0 < len(key) <= 40 and key.replace("-", "").replace("_", "").isalnum()
+
+
+ROUTES = (
+    get("/reports/feedback", page),
+    get("/reports/feedback.csv", file),
+    get("/reports/feedback.xlsx", file),
+    post("/reports/feedback/import", bring),
+    post("/reports/feedback/topics", correct),
+)

@@ -18,6 +18,7 @@ from helpdesk.events import one_act
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Channel, FieldKind, TicketField
 from web import tickets
+from web.addresses import both, get, post
 from web.edge import act, back, desk_of, html, look
 from web.settings_history import change, saved, still
 
@@ -187,3 +188,11 @@ def _values(field: TicketField | None) -> dict[str, Any]:
         "conditions": _by_what(field.conditions),
     }  # fmt: skip
 
+
+ROUTES = (
+    post("/tickets/{ticket_id:id}/fields", on_ticket),
+    get("/admin/fields", page),
+    both("/admin/fields/new", new),
+    both("/admin/fields/{field_id:id}", edit),
+    post("/admin/fields/{field_id:id}/arrange", arrange),
+)

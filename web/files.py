@@ -18,6 +18,7 @@ from helpdesk.errors import NotFound
 from helpdesk.mail import attachments
 from helpdesk.mail import html as mail_html
 from models import Agent, Attachment, Inbound, InboundKind, Message
+from web.addresses import get
 from web.edge import desk_of, language_of, renderer_of, see
 from web.words import WORDS
 
@@ -148,3 +149,12 @@ def _as_file(name: str) -> dict[str, str]:
     """Headers of what is saved and never shown."""
     return {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
             "content-security-policy": FILE_CSP, "cache-control": "no-store"}  # fmt: skip
+
+
+ROUTES = (
+    get("/messages/{message_id:id}/html", message_html),
+    get("/messages/{message_id:id}/source", message_source),
+    get("/attachments/{attachment_id:id}", attachment),
+    get("/files/{token}", show),
+    get("/admin/inbound/{inbound_id:id}/raw", raw),
+)

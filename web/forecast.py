@@ -17,6 +17,7 @@ from helpdesk.reporting import forecast as sheets
 from helpdesk.reporting.catalog import Asked
 from models import Agent
 from web import words
+from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
 from web.tallies import sent
 
@@ -97,3 +98,10 @@ def _last_week(told: Outlook, queue_id: int | None) -> list[tuple[date, float, i
          int(sum(float(came[place]) for _, came in known)))
         for place in range(7 if known else 0)
     ]  # fmt: skip
+
+
+ROUTES = (
+    get("/reports/forecast", page),
+    get("/reports/forecast/halves.csv", file),
+    get("/reports/forecast/halves.xlsx", file),
+)

@@ -19,6 +19,7 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
 from models import Agent, Queue
 from web import errands
+from web.addresses import both
 from web.calendars import USUAL
 from web.edge import desk_of, html, look
 from web.errands import STEPS
@@ -159,3 +160,9 @@ async def _steps(request: Request, typed: dict[str, str], errors: dict[str, str]
     answer = html(request, "guide/steps.html", frame["me"]["language"], status, **frame)
     errands.keep(answer, None, is_secure=desk.settings.is_secure)
     return answer
+
+
+ROUTES = (
+    both("/admin/queues/guide", begin),
+    both("/admin/queues/{queue_id:id}/guide", steps),
+)

@@ -27,6 +27,7 @@ from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, Rejected
 from helpdesk.mail import posted
 from models import ExchangeKind, Inbound, InboundKind
+from web.addresses import both, get, post
 from web.edge import BODY_MORE, desk_of
 
 ANSWER_WITHIN_SECONDS = 1.5
@@ -350,3 +351,22 @@ def _twiml(text: str) -> Response:
 
 def _refused() -> Response:
     return PlainTextResponse("signature", 403)
+
+
+ROUTES = (
+    post("/hooks/twilio/voice", twilio_voice),
+    post("/hooks/twilio/status", twilio_news),
+    post("/hooks/twilio/dialed", twilio_dialed),
+    post("/hooks/twilio/wait", twilio_wait),
+    post("/hooks/twilio/key", twilio_key),
+    post("/hooks/twilio/left", twilio_news),
+    post("/hooks/twilio/recording", twilio_news),
+    post("/hooks/twilio/sms", twilio_text),
+    post("/hooks/twilio/sms/status", twilio_text_status),
+    post("/hooks/mail/{token}", mail),
+    both("/api/v1/cti/{token}", push),
+    get("/api/v1/cti/{token}/lookup", lookup),
+    get("/api/v1/cti/{token}/search", search),
+    post("/api/v1/cti/{token}/report", report),
+    post("/api/v1/cti/{token}/phonebridge/v3/callnotify", phonebridge),
+)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from helpdesk import access, agents, interventions
 from models import Agent
+from web.addresses import post
 from web.edge import act, back, desk_of
 
 
@@ -49,3 +50,10 @@ async def queue(request: Request) -> Response:
 
     await act(request, verb)
     return back(request, "/queues")
+
+
+ROUTES = (
+    post("/calls/{call_id:id}/take", take),
+    post("/calls/{call_id:id}/queue", queue),
+    post("/agents/{agent_id:id}/state", state),
+)

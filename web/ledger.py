@@ -17,6 +17,7 @@ from helpdesk import access, inbox, ledger, queues
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.mail import by_hand, parse, posted, receive, senders
 from models import Agent, Queue, Ticket
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look, see
 
 HERE = "/admin/mail"
@@ -165,3 +166,12 @@ def _day(typed: str) -> date | None:
     except ValueError:
         return None
     return day if day and 2000 <= day.year < 3000 else None
+
+
+ROUTES = (
+    get("/admin/mail", page),
+    get("/admin/mail/list", rows),
+    get("/admin/mail/{inbound_id:id}", mail),
+    post("/admin/mail/{inbound_id:id}/again", again),
+    post("/admin/mail/{inbound_id:id}/assign", assign),
+)

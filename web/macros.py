@@ -12,6 +12,7 @@ from helpdesk.macros import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Role
 from web import builder, kept
+from web.addresses import both, get, post
 from web.builder import Draft
 from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
 from web.rules import choices, speaker
@@ -155,3 +156,15 @@ async def _form(request: Request, macro_id: int | None, draft: Draft | None, err
     frame |= {"view": "macros", "errors": errors, "error_facts": facts or {}, "macro_id": macro_id} | told
     frame["unit_of"] = builder.unit_of
     return html(request, "macros/form.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    get("/tickets/{ticket_id:id}/macros", menu),
+    post("/tickets/{ticket_id:id}/macros", use),
+    get("/admin/macros", page),
+    both("/admin/macros/new", new),
+    both("/admin/macros/{macro_id:id}", edit),
+    post("/admin/macros/{macro_id:id}/switch", turn),
+    post("/admin/macros/{macro_id:id}/delete", turn),
+    post("/admin/macros/{macro_id:id}/restore", turn),
+)

@@ -19,6 +19,7 @@ from helpdesk.mail import fetch
 from helpdesk.mailboxes import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Mailbox, MailboxAfter, MailboxAuth, MailboxSecurity
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look, see
 from web.settings_history import change, saved
 
@@ -232,3 +233,15 @@ def _rows(db: Session, agent: Agent) -> list[dict[str, Any]]:
         }
         for mailbox in mailboxes.everyone(db)
     ]  # fmt: skip
+
+
+ROUTES = (
+    get("/admin/mailboxes", page),
+    both("/admin/mailboxes/new", new),
+    post("/admin/mailboxes/new/test", test),
+    both("/admin/mailboxes/{mailbox_id:id}", edit),
+    post("/admin/mailboxes/{mailbox_id:id}/test", test),
+    post("/admin/mailboxes/{mailbox_id:id}/pause", pause),
+    post("/admin/mailboxes/{mailbox_id:id}/resume", resume),
+    post("/admin/mailboxes/{mailbox_id:id}/delete", delete),
+)

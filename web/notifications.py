@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from helpdesk import notifications, ways
 from helpdesk.errors import NotFound
 from models import Agent
+from web.addresses import get, post
 from web.edge import act, back, desk_of, fragment, html, look, see
 
 SHORT = 8
@@ -80,3 +81,13 @@ async def read(request: Request) -> Response:
 
     await act(request, verb)
     return back(request, "/notifications")
+
+
+ROUTES = (
+    get("/notifications", page),
+    get("/notifications/list", region),
+    get("/notifications/bell", bell),
+    get("/notifications/newest", newest),
+    post("/notifications/read", read),
+    get("/notifications/{notification_id:id}", follow),
+)

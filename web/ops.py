@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from helpdesk import inbox, operations
+from web.addresses import get
 from web.edge import desk_of
 
 PRIVATE = ("127.0.0.1", "::1")
@@ -31,3 +32,10 @@ async def metrics(request: Request) -> Response:
     figures["desk_live_sockets"] = request.app.state.hub.connected
     text = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in figures.items())
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+ROUTES = (
+    get("/healthz", health),
+    get("/readyz", ready),
+    get("/metrics", metrics),
+)

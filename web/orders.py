@@ -12,6 +12,7 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.reporting import files
 from models import Agent
 from web import words
+from web.addresses import both, post
 from web.edge import act, brought, desk_of, html, look, renderer_of, see
 
 HERE = "/admin/orders"
@@ -110,3 +111,10 @@ async def _page(request: Request, *, lines: list[orders.Line] | None = None, tex
         "can_undo": lambda each: each.undone_at is None and each.at >= now - orders.KEPT,
     }  # fmt: skip
     return html(request, "orders/page.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    both("/admin/orders", page),
+    post("/admin/orders/refused", refused),
+    post("/admin/orders/{import_id:id}/undo", undo),
+)

@@ -25,6 +25,7 @@ from helpdesk.outgoing import Draft
 from models import Agent, Attachment, Message, MessageKind, MessageState, Ticket
 from web import canned
 from web import safety as asking
+from web.addresses import both, post
 from web.edge import act, back, desk_of, html, look, see
 
 FILES_MAX_BYTES = 25_000_000
@@ -283,3 +284,10 @@ def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)
+
+
+ROUTES = (
+    both("/tickets/new", new),
+    post("/messages/{message_id:id}/undo", undo),
+    post("/messages/{message_id:id}/later", later),
+)

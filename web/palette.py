@@ -20,6 +20,7 @@ from helpdesk.errors import NotFound
 from helpdesk.search import asking, finding
 from models import Agent, Role
 from web import administration
+from web.addresses import get
 from web.edge import desk_of, renderer_of, see
 from web.words import N_
 
@@ -119,8 +120,9 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
         groups.append({"title": words("Customers"), "items": items})
     if not asked.is_empty and (hits := finding.suggest(db, agent, asked, region=region, now=now).tickets):
         items = [
-            _item(f"/tickets/{hit.id}", f"#{hit.id} {_plain(hit.subject) or words('(no subject)')}",
-                  _plain(hit.customer))
+            _item(
+                f"/tickets/{hit.id}", f"#{hit.id} {_plain(hit.subject) or words('(no subject)')}", _plain(hit.customer)
+            )
             for hit in hits
             if not number or hit.id != int(number[1])
         ]
@@ -135,3 +137,6 @@ def _plain(parts: Sequence[tuple[str, bool]]) -> str:
 
 def _item(path: str, words: str, more: str = "") -> dict[str, str]:
     return {"path": path, "words": words, "more": more}
+
+
+ROUTES = (get("/palette", palette),)

@@ -19,6 +19,7 @@ from helpdesk import agents, conversations, exchange_log
 from helpdesk.conversations import CustomerBrief
 from helpdesk.customers import contact_points, matching
 from models import Agent, Exchange
+from web.addresses import get
 from web.edge import desk_of, html, look, see
 from web.hub import Hub
 
@@ -102,3 +103,10 @@ def _is_opened_by_others(request: Request) -> bool:
     will be wanted next."""
     site, purpose = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-purpose", "")
     return site != "same-origin" and "prefetch" not in purpose and request.query_params.get("here") != "1"
+
+
+ROUTES = (
+    get("/pop", pop),
+    get("/pop/choose", choose),
+    get("/pop/{name}", pop),
+)

@@ -18,6 +18,7 @@ from helpdesk.reporting import catalog, files
 from helpdesk.reporting import products as sheets
 from models import Agent
 from web import settings_history, words
+from web.addresses import get, post
 from web.edge import act, back, brought, desk_of, html, look, one_of, renderer_of, see
 
 KEY = "products"
@@ -228,3 +229,16 @@ def _behind(each: rising.Shown, zone: ZoneInfo) -> str:
     first, last = (at.astimezone(zone).date().isoformat() for at in (each.begins_at, each.ends_at))
     asked = {"period": "days", "from": first, "to": last, "queue": ""}
     return str(_link(asked)(each.what, product=each.product_id, lot=each.lot_id))
+
+
+ROUTES = (
+    get("/reports/products", page),
+    get("/reports/products/rows", rows),
+    get("/reports/products/rows.csv", rows_file),
+    get("/reports/products/rows.xlsx", rows_file),
+    post("/reports/products/warnings/{warning_id:id}", warning),
+    get("/admin/products", listed),
+    post("/admin/products/import", bring),
+    post("/admin/products/reasons", reason),
+    post("/admin/products/reasons/{reason_id:id}", reason),
+)

@@ -12,6 +12,7 @@ from helpdesk import access, agents, hours, policies, queues
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Channel, Policy, PromiseKind
+from web.addresses import both, get, post
 from web.edge import desk_of, html, look, one_of
 from web.settings_history import change, saved
 from web.words import codes
@@ -176,3 +177,12 @@ def _whole(text: str, field: str, code: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Invalid(code, field=field)
     return int(text) if text else None
+
+
+ROUTES = (
+    get("/admin/promises", page),
+    both("/admin/promises/new", new),
+    both("/admin/promises/{policy_id:id}", edit),
+    post("/admin/promises/{policy_id:id}/switch", switch),
+    post("/admin/promises/{policy_id:id}/move", move),
+)

@@ -15,6 +15,7 @@ from helpdesk.events import last_number
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role
 from web import call_rules, charts, giving, safety
+from web.addresses import both, get, post
 from web.edge import act, back, desk_facts, desk_of, fragment, html, look, me, rail_facts, see, shown_region
 from web.settings_history import change, saved
 
@@ -216,3 +217,16 @@ def _board(request: Request) -> Callable[[Session, Agent], dict[str, Any]]:
         }  # fmt: skip
 
     return verb
+
+
+ROUTES = (
+    get("/queues", page),
+    get("/queues/board", region),
+    get("/queues/hands", hands),
+    post("/queues/hands/{agent_id:id}/lower", lower),
+    get("/rail", rail),
+    post("/me/state", state),
+    get("/admin/queues", every),
+    both("/admin/queues/new", new),
+    both("/admin/queues/{queue_id:id}", edit),
+)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from helpdesk import access, agents, queues, recalls
 from helpdesk.errors import NotFound
 from models import Agent, Callback, CallbackState
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look
 
 
@@ -74,3 +75,11 @@ def _number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)
+
+
+ROUTES = (
+    get("/callbacks", page),
+    post("/callbacks/{callback_id:id}/assign", assign),
+    post("/callbacks/{callback_id:id}/settle", settle),
+    post("/callbacks/{callback_id:id}/reopen", reopen),
+)

@@ -17,6 +17,7 @@ from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked
 from helpdesk.reporting.values import Sheet
 from models import Agent
+from web.addresses import get
 from web.edge import act, desk_of, renderer_of, see
 
 KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
@@ -50,3 +51,6 @@ async def file(request: Request) -> Response:
     pieces = files.csv_lines(*books.lines(sheet, voice)) if kind == "csv" else files.spreadsheet_pieces(
         books.leaves(sheet, voice))  # fmt: skip
     return StreamingResponse(pieces, media_type=KINDS[kind], headers=headers)
+
+
+ROUTES = (get("/reports/{key}.{kind}", file),)

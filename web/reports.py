@@ -14,6 +14,7 @@ from helpdesk.reporting import catalog, files
 from helpdesk.reporting.values import Sheet
 from models import Agent
 from web import words
+from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 
@@ -71,3 +72,9 @@ def _asked(request: Request, db: Session, agent: Agent) -> catalog.Asked:
     desk = desk_of(request)
     return catalog.asked(db, "calls", request.query_params, language=agent.language, period="today",
                          timezone=desk.settings.timezone, now=desk.clock())  # fmt: skip
+
+
+ROUTES = (
+    get("/reports/calls", calls),
+    get("/reports/calls.csv", file),
+)

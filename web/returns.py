@@ -11,6 +11,7 @@ from helpdesk import access, return_reasons, returns
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.products import catalogue
 from models import Agent, Ticket
+from web.addresses import both, post
 from web.edge import act, desk_of, fragment, html, look, one_of, see, wants_fragment
 from web.tickets import change, number
 
@@ -76,3 +77,9 @@ async def _form(request: Request, errors: dict[str, str] | None = None, typed: d
         return fragment(request, REGION, agent.language, now=desk_of(request).clock(), **told)
     frame, told = await look(request, verb)
     return html(request, PAGE, frame["me"]["language"], status, **(frame | told))
+
+
+ROUTES = (
+    both("/tickets/{ticket_id:id}/returns", on_ticket),
+    post("/tickets/{ticket_id:id}/returns/{return_id:id}", step),
+)

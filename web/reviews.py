@@ -16,6 +16,7 @@ from helpdesk.reviews.form import Criterion
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Ticket
 from web import words
+from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look, renderer_of, see
 from web.settings_history import change, saved
 
@@ -246,3 +247,16 @@ def _criteria(typed: FormData) -> list[Criterion]:
                               for text in (told["id"], told["weight"]))  # fmt: skip
             lines.append(Criterion(number, told["name"], told["name_en"], told["hint"], told["hint_en"], weight))
     return lines
+
+
+ROUTES = (
+    get("/reviews", page),
+    get("/reviews.csv", file),
+    post("/reviews/draw", draw),
+    both("/reviews/form", edit),
+    get("/reviews/mine", mine),
+    post("/reviews/by-hand", by_hand),
+    both("/reviews/{pick_id:id}", score),
+    post("/reviews/{pick_id:id}/take-off", take_off),
+    post("/reviews/{review_id:id}/answer", answer),
+)

@@ -15,6 +15,7 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.reporting import files
 from models import Agent, Role
 from web import words
+from web.addresses import both, get, post
 from web.edge import act, brought, desk_of, html, look, one_of, see
 from web.settings_history import change
 
@@ -131,3 +132,9 @@ def _number(typed: str) -> int | None:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 10 else None
 
 
+ROUTES = (
+    get("/admin/agents.csv", file),
+    both("/admin/agents/import", page),
+    post("/admin/agents/new", new),
+    post("/admin/agents/{agent_id:id}/invite", invite),
+)

@@ -17,6 +17,7 @@ from helpdesk.rules.making import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Rule
 from web import builder, kept, rule_words
+from web.addresses import both, get, post
 from web.builder import Draft
 from web.edge import act, back, desk_of, html, look, one_of, renderer_of, see
 from web.rule_words import Speaker
@@ -256,3 +257,17 @@ def _done(says: Speaker, did: dict[str, Any]) -> str:
     if did["do"] == "assign" and value is None:
         value = acts.NOBODY
     return says.done(did["do"], value)
+
+
+ROUTES = (
+    get("/admin/rules", page),
+    both("/admin/rules/new", new),
+    get("/admin/rules/runs", history),
+    post("/admin/rules/runs/{run_id:id}/undo", undo),
+    both("/admin/rules/{rule_id:id}", edit),
+    get("/admin/rules/{rule_id:id}/trial", trial),
+    post("/admin/rules/{rule_id:id}/switch", turn),
+    post("/admin/rules/{rule_id:id}/move", move),
+    post("/admin/rules/{rule_id:id}/delete", turn),
+    post("/admin/rules/{rule_id:id}/restore", turn),
+)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from helpdesk import access, approvals, kept_files, reply_locks, safety
 from helpdesk.errors import Invalid
 from models import Agent, Attachment, Queue, ReplyLock, Ticket
+from web.addresses import both, get, post
 from web.edge import act, back, desk_of, fragment, html, look, see, wants_fragment
 
 LOCK, PAGE = "tickets/_safety_lock.html", "tickets/approvals.html"
@@ -202,3 +203,11 @@ def _take_over(db: Session, ticket: Ticket, *, by: Agent, now: Any) -> None:
 
 def _lock_region(request: Request, language: str, ticket_id: int, view: LockView) -> Response:
     return fragment(request, LOCK, language, ticket={"id": ticket_id}, lock=view, now=desk_of(request).clock())
+
+
+ROUTES = (
+    both("/tickets/{ticket_id:id}/lock", lock),
+    post("/messages/{message_id:id}/approve", approve),
+    post("/messages/{message_id:id}/return", send_back),
+    get("/approvals", waiting),
+)

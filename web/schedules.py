@@ -11,6 +11,7 @@ from helpdesk import access, agents, queues, schedules
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.reporting import catalog
 from models import Agent, ReportSchedule
+from web.addresses import both, get, post
 from web.edge import act, back, desk_facts, desk_of, html, look
 
 PERIODS = ("yesterday", "last_week", "last_month", "week", "month")
@@ -187,3 +188,17 @@ def _typed(form: FormData) -> schedules.Form:
         agent_ids=[int(each) for each in ids if each.isdecimal() and len(each) < 10],
         addresses=text("addresses").replace(",", "\n").split(), language="en" if text("language") == "en" else "ja",
     )  # fmt: skip
+
+
+ROUTES = (
+    get("/reports/schedules", page),
+    both("/reports/schedules/new", new),
+    both("/reports/schedules/{schedule_id:id}", edit),
+    post("/reports/schedules/{schedule_id:id}/switch", switch),
+    post("/reports/schedules/{schedule_id:id}/now", now),
+    post("/reports/schedules/{schedule_id:id}/delete", delete),
+    post("/reports/schedules/{schedule_id:id}/restore", restore),
+    post("/reports/schedules/mails/{mail_id:id}/again", again),
+    both("/m/{token}", stop),
+    post("/hooks/report/{token}/stop", one_click),
+)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk.search import asking, finding, keeping, recents
 from models import Agent
+from web.addresses import get, post
 from web.edge import act, desk_of, fragment, html, look, see
 
 SORTS = ("best", "newest")
@@ -63,3 +64,10 @@ async def forget(request: Request) -> Response:
     """One's own searches are nobody's business any more."""
     await act(request, recents.forget)
     return RedirectResponse("/search", 303)
+
+
+ROUTES = (
+    get("/search", page),
+    get("/search/suggest", suggest),
+    post("/search/forget", forget),
+)

@@ -1,7 +1,7 @@
 """Settings that hold several things in one column, taken apart, so that the history tells which of them changed.
 
 The one idea: each such column becomes lines of a label and words, and a change is those lines that differ. What is
-secret is in no such column (see helpdesk/settings_history.py).
+secret is in no such column (see helpdesk/settings_watched.py).
 """
 
 import os.path

@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 from helpdesk import agents, fields, hours, queues
-from helpdesk.settings_history import WATCHED, RowChange
+from helpdesk.settings_watched import WATCHED, RowChange
 from models import Agent
 from web import setting_parts
 from web.render import phone

@@ -13,11 +13,12 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, setting_effects, settings_history
+from helpdesk import access, setting_effects, settings_history, settings_watched
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent
 from web import setting_words
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, renderer_of
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ async def change(request: Request, verb: Callable[[Session, Agent], T]) -> tuple
     def both(db: Session, agent: Agent) -> tuple[T, int | None]:
         answer = verb(db, agent)
         if rehearses:
-            rows = settings_history.pending(db)
+            rows = settings_watched.pending(db)
             say = renderer_of(request).gettext(agent.language)
             raise Rehearsed(rows, {
                 "rows": setting_words.told(rows, setting_words.names_of(db, agent, say), say),
@@ -111,3 +112,9 @@ async def undo(request: Request) -> Response:
     if urlsplit(request.headers.get("referer", "")).path.endswith("/guide"):  # whoever sets up a queue stays there
         return back(request, "/admin", notice="setting_taken_back")
     return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")
+
+
+ROUTES = (
+    get("/admin/changes/{change_id:id}", show),
+    post("/admin/changes/{change_id:id}/undo", undo),
+)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from helpdesk import access, preferences, similar
 from models import Agent
+from web.addresses import get
 from web.edge import desk_of, fragment, html, look, see, wants_fragment
 
 REGION, PAGE = "tickets/_similar.html", "tickets/similar.html"
@@ -40,3 +41,6 @@ def _told(db: Session, agent: Agent, ticket_id: int) -> dict[str, Any]:
         if case.answer.kind == "message"
     }
     return {"here": ticket_id, "subject": found.subject, "is_shown": shown, "cases": cases, "drafts": drafts}
+
+
+ROUTES = (get("/tickets/{ticket_id:id}/similar", region),)

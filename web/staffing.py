@@ -21,6 +21,7 @@ from helpdesk.reporting import staffing as sheets
 from helpdesk.staffing import Ground, WhatIf
 from models import Agent
 from web import words
+from web.addresses import get, post
 from web.edge import act, brought, desk_of, html, look, renderer_of, see
 from web.tallies import sent
 
@@ -259,3 +260,17 @@ def _back(request: Request, token: str, did: str, count: int | None = None) -> R
     told = {name: query.get(name, "") for name in ("week", "queue")} | {"act": token, "did": did}
     told |= {"count": str(count)} if count is not None else {}
     return RedirectResponse(f"{HERE}?{urlencode({name: value for name, value in told.items() if value})}#plan", 303)
+
+
+ROUTES = (
+    get("/reports/staffing", page),
+    get("/reports/staffing/halves.csv", file),
+    get("/reports/staffing/halves.xlsx", file),
+    post("/reports/staffing/shifts", add),
+    get("/reports/staffing/shifts.csv", plan),
+    post("/reports/staffing/shifts/{shift_id:id}/delete", delete),
+    post("/reports/staffing/copy", copy),
+    post("/reports/staffing/import", bring),
+    post("/reports/staffing/undo", undo),
+    post("/reports/staffing/assume", assume),
+)

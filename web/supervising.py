@@ -11,6 +11,7 @@ from helpdesk import access, agents, assigning, bulk, queues, supervising, ticke
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.supervising import DESK
 from models import Agent
+from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look
 
 HERE = "/queues/work"
@@ -90,3 +91,11 @@ def _people(db: Session) -> dict[str, Any]:
 def _ticked(form: FormData) -> list[int]:
     typed = [each for each in form.getlist("ticket") if isinstance(each, str)]
     return [int(each) for each in typed if each.isascii() and each.isdecimal() and len(each) < 10][: supervising.LISTED]
+
+
+ROUTES = (
+    get("/queues/work", page),
+    get("/queues/work/list", rows),
+    post("/queues/work/share", share),
+    post("/queues/work/{ticket_id:id}/give", give),
+)

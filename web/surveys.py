@@ -23,6 +23,7 @@ from helpdesk import (
 from helpdesk.errors import Invalid
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Scale, Survey
+from web.addresses import both, get, post
 from web.edge import act, desk_facts, desk_of, html, look, see, wants_fragment
 from web.settings_history import change, saved, still
 
@@ -257,3 +258,16 @@ def _choices(scale: Scale, language: str) -> list[tuple[int, str]]:
 
 def _score(typed: str) -> int | None:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 2 else None
+
+
+ROUTES = (
+    both("/s/{token}", answer),
+    both("/s/{token}/stop", stop),
+    get("/admin/surveys", page),
+    both("/admin/surveys/new", new),
+    both("/admin/surveys/{survey_id:id}", edit),
+    post("/admin/surveys/{survey_id:id}/switch", switch),
+    post("/admin/surveys/{survey_id:id}/send", send),
+    get("/admin/surveys/{survey_id:id}/preview", preview),
+    post("/hooks/survey/{token}/stop", one_click),
+)

@@ -10,6 +10,7 @@ from helpdesk import access, tags
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, Ticket
 from web import settings_history
+from web.addresses import get, post
 from web.edge import desk_of, html, look, see
 from web.tickets import change, number
 
@@ -78,3 +79,12 @@ async def making(request: Request) -> Response:
 
     _, change_id = await settings_history.change(request, verb)
     return settings_history.still(request, "/admin/tags", change_id)
+
+
+ROUTES = (
+    post("/tickets/{ticket_id:id}/tags", on_ticket),
+    get("/tags", suggest),
+    get("/admin/tags", page),
+    post("/admin/tags/making", making),
+    post("/admin/tags/{tag_id:id}", edit),
+)

@@ -20,6 +20,7 @@ from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
 from models import Agent, Channel, Priority
 from web import tally_charts, words
+from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
 
 HEAD = ("opened", "answer_median", "answer_kept", "resolve_median", "resolve_kept", "reopen_rate", "first_contact",
@@ -318,3 +319,13 @@ def _iso(at: Any) -> str:
 
 def _blank(value: float | bool | None) -> float | int | str:
     return "" if value is None else int(value) if isinstance(value, bool | int) else round(value, 3)
+
+
+ROUTES = (
+    get("/reports/service", page),
+    get("/reports/service.csv", file),
+    get("/reports/service.xlsx", file),
+    get("/reports/service/rows", behind),
+    get("/reports/service/rows.csv", behind_file),
+    get("/reports/service/rows.xlsx", behind_file),
+)

@@ -36,6 +36,7 @@ from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, SavedView, Ticket
 from web import bulk, canned, drafts, outgoing, safety, similar, words
+from web.addresses import get, post
 from web.edge import act, back, desk_of, renderer_of, see, shown, shown_region
 
 DEFAULT_VIEW = "all"
@@ -398,3 +399,31 @@ def number(text: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise NotFound("not_found", given=text[:20])
     return int(text)
+
+
+ROUTES = (
+    get("/", home),
+    get("/inbox", inbox),
+    get("/tickets/{ticket_id:id}", ticket),
+    get("/tickets/{ticket_id:id}/region", region),
+    post("/tickets/{ticket_id:id}/reply", reply),
+    post("/tickets/{ticket_id:id}/note", note),
+    post("/tickets/{ticket_id:id}/assign", assign),
+    post("/tickets/{ticket_id:id}/move", move),
+    post("/tickets/{ticket_id:id}/resolve", resolve),
+    post("/tickets/{ticket_id:id}/reopen", reopen),
+    post("/tickets/{ticket_id:id}/transfer", transfer),
+    post("/tickets/{ticket_id:id}/priority", prioritize),
+    post("/tickets/{ticket_id:id}/pend", pend),
+    post("/tickets/{ticket_id:id}/watch", watch),
+    post("/tickets/{ticket_id:id}/link", link),
+    post("/tickets/{ticket_id:id}/split", split),
+    post("/tickets/{ticket_id:id}/undo", undo),
+    post("/tickets/{ticket_id:id}/merge", merge),
+    post("/tickets/{ticket_id:id}/unmerge", unmerge),
+    post("/tickets/{ticket_id:id}/reachable", reachable),
+    post("/tickets/{ticket_id:id}/urgency", urgency),
+    post("/tickets/{ticket_id:id}/customer", customer),
+    post("/tickets/{ticket_id:id}/customer/new", new_customer),
+    get("/messages/{message_id:id}/text", message_text),
+)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, topics
 from helpdesk.errors import Invalid
 from models import Agent
+from web.addresses import both, post
 from web.edge import act, desk_of, html, look, one_of
 from web.settings_history import change, saved
 
@@ -90,3 +91,11 @@ async def _page(request: Request, *, typed: dict[str, str] | None = None, errors
     frame, told = await look(request, verb)
     frame |= told | {"view": "feedback", "typed": typed or {}, "errors": errors or {}}
     return html(request, "topics/page.html", frame["me"]["language"], status, **frame)
+
+
+ROUTES = (
+    both("/reports/topics", page),
+    post("/reports/topics/switch", switch),
+    post("/reports/topics/merge", merge),
+    post("/reports/topics/split", split),
+)

@@ -8,10 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import agents, calls, queues, sample, simulate
+from helpdesk import agents, calls, letters, queues, simulate
 from helpdesk.errors import Invalid
 from helpdesk.mail import sink
+from helpdesk.sample import company
 from models import Agent, Presence
+from web.addresses import get, post
 from web.edge import act, desk_of, html, look
 
 SHOWN = 8
@@ -24,10 +26,10 @@ async def page(request: Request) -> Response:
     lang = frame["me"]["language"]
     frame |= {
         "view": "try",
-        "callers": [{"key": key, "label": caller.label[lang]} for key, caller in sample.CALLERS.items()],
+        "callers": [{"key": key, "label": caller.label[lang]} for key, caller in company.CALLERS.items()],
         "letters": [
             {"key": key, "label": letter.label[lang], "subject": letter.subject}
-            for key, letter in sample.LETTERS.items()
+            for key, letter in letters.shipped().items()
         ],
         "sent": [
             {"id": number, "to": to, "subject": subject, "sent_at": at}
@@ -55,7 +57,7 @@ def _own_queues(db: Session, agent: Agent) -> list[str]:
 async def call(request: Request) -> Response:
     """Ring a call, as Twilio would."""
     caller = str((await request.form()).get("caller", ""))
-    if caller not in sample.CALLERS:
+    if caller not in company.CALLERS:
         raise Invalid("unknown_choice")
     desk = desk_of(request)
 
@@ -65,7 +67,7 @@ async def call(request: Request) -> Response:
         own = _own_queues(db, agent)
         if own and not calls.live_for(db, agent):
             agents.set_state(db, agent.id, Presence.READY, by_id=agent.id, now=desk.clock())
-        usual = sample.CALLERS[caller].called
+        usual = company.CALLERS[caller].called
         return None if not own or usual in own else own[0]
 
     called = await act(request, verb)
@@ -91,7 +93,7 @@ async def hang_up(request: Request) -> Response:
 async def mail(request: Request) -> Response:
     """Drop a letter into the mailbox by SMTP."""
     letter = str((await request.form()).get("letter", ""))
-    if letter not in sample.LETTERS:
+    if letter not in letters.shipped():
         raise Invalid("unknown_choice")
     await _signed_in(request)
     await run_in_threadpool(simulate.drop, desk_of(request).settings, letter)
@@ -112,3 +114,12 @@ async def answer(request: Request) -> Response:
 
 async def _signed_in(request: Request) -> None:
     await look(request, lambda db, agent: None)
+
+
+ROUTES = (
+    get("/try", page),
+    post("/try/call", call),
+    post("/try/hang-up", hang_up),
+    post("/try/mail", mail),
+    post("/try/answer", answer),
+)

@@ -18,6 +18,7 @@ from helpdesk import agents, filters, queues, saved_views, views
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.filters import Filter
 from models import Agent, FieldKind, SavedView, ViewAudience
+from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look, see
 
 SHOWN = 8
@@ -198,3 +199,14 @@ def _of_field(kind: FieldKind, choices: Iterable[dict[str, str]], language: str)
     if kind == FieldKind.YES_NO:
         return [("yes", ""), ("no", "")]
     return [(each["key"], each["name_en" if language == "en" else "name"]) for each in choices]
+
+
+ROUTES = (
+    get("/inbox/belongs", belongs),
+    get("/views", page),
+    both("/views/new", new),
+    both("/views/{view_id:id}", edit),
+    post("/views/{view_id:id}/move", move),
+    post("/views/{view_id:id}/delete", delete),
+    post("/views/{view_id:id}/restore", restore),
+)

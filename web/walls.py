@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, agents, board, queues, walls
 from helpdesk.errors import Invalid
 from models import Agent
+from web.addresses import both, get, post
 from web.edge import act, desk_facts, desk_of, html, look, own_address, see
 
 
@@ -79,3 +80,11 @@ def _figures(request: Request, db: Session, language: str, seen: set[int]) -> di
     told = board.now(db, language=language, seen=seen, timezone=desk.settings.timezone, at=desk.clock())
     return {"figures": told.figures, "queues": told.queues, "now": desk.clock(), "desk": desk_facts(request),
             "path": request.url.path}  # fmt: skip
+
+
+ROUTES = (
+    both("/queues/walls", every),
+    post("/queues/walls/{wall_id:id}/revoke", revoke),
+    get("/wall", wall),
+    get("/wall/{secret}", screen),
+)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from classifiers import cases as meanings
-from classifiers import ship
+from classifiers import corpus_rows
 from helpdesk import cases, queues, similar
 from helpdesk.__main__ import prepare
 from models import SolvedCase
@@ -48,7 +48,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
 
 
 def _texts(made: meanings.Cases) -> list[str]:
-    rows = [row for path in sorted(ship.CORPUS.glob("ja_*.jsonl")) for row in ship.rows(path)]
+    rows = [row for path in sorted(corpus_rows.CORPUS.glob("ja_*.jsonl")) for row in corpus_rows.rows(path)]
     return [row["text"] for row in rows[::4] if made.gist(row["text"]).meaning]
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from classifiers import cases, ship
+from classifiers import cases, corpus_rows, pairs
 
 VACUUM = "コードレス掃除機を一晩充電しても、ランプが緑にならず、すぐ止まってしまいます。型番はVC-9です。"
 VACUUM_TOO = "お世話になっております。VC9の充電ができません。充電台に置いてもランプがつかず、数秒で止まります。"
@@ -134,7 +134,7 @@ def test_a_changed_file_is_refused(made):
 
 def test_the_pairs_are_two_tellings_each_split_for_fitting_and_checking():
     for language in cases.LANGUAGES:
-        pairs = ship.rows(ship.CORPUS / "pairs" / f"{language}.jsonl")
+        pairs = corpus_rows.rows(corpus_rows.CORPUS / "pairs" / f"{language}.jsonl")
         assert len(pairs) >= {"ja": 60, "en": 40}[language]
         assert len({pair["id"] for pair in pairs}) == len({pair["problem"] for pair in pairs}) == len(pairs)
         assert {pair["split"] for pair in pairs} == {"fit", "check"}
@@ -145,18 +145,18 @@ def test_confidence_was_fitted_without_the_pairs_that_check_it():
     checked = {
         pair["id"]
         for language in cases.LANGUAGES
-        for pair in ship.rows(ship.CORPUS / "pairs" / f"{language}.jsonl")
+        for pair in corpus_rows.rows(corpus_rows.CORPUS / "pairs" / f"{language}.jsonl")
         if pair["split"] == "check"
     }
-    judged = ship.rows(ship.CORPUS / "pairs" / "judged.jsonl")
+    judged = corpus_rows.rows(corpus_rows.CORPUS / "pairs" / "judged.jsonl")
     assert len(judged) > 200 and not {row["pair"] for row in judged} & checked
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "at_5", "at_50"), [("ja", 0.35, 0.75), ("en", 0.1, 0.35)])
 def test_the_other_telling_is_found_among_thousands_as_often_as_the_card_says(made, language, at_5, at_50):
-    inquiries = [row for path in sorted(ship.CORPUS.glob("*.jsonl")) for row in ship.rows(path) if "label" in row]
-    found = ship.pair_figures(made, language, inquiries)
+    inquiries = corpus_rows.inquiries()
+    found = pairs.figures(made, language, inquiries)
     told = made.card["found"][language]
     assert found == pytest.approx(told, abs=1e-3)
     assert found["among"] > 2000 and found["at_5"] >= at_5 and found["at_50"] >= at_50
@@ -164,7 +164,7 @@ def test_the_other_telling_is_found_among_thousands_as_often_as_the_card_says(ma
 
 @pytest.mark.slow
 def test_the_shipped_map_is_the_one_the_corpus_makes(made):
-    inquiries = [row for path in sorted(ship.CORPUS.glob("*.jsonl")) for row in ship.rows(path) if "label" in row]
+    inquiries = corpus_rows.inquiries()
     again = cases.learn((row["language"], str(row.get("subject") or ""), row["text"]) for row in inquiries)
     card = made.card | {"sha256": hashlib.sha256(again).hexdigest()}
     remade = cases.Cases(again, card)

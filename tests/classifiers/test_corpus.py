@@ -5,11 +5,11 @@ from collections import defaultdict
 
 import pytest
 
-from classifiers import sentiment, ship
+from classifiers import corpus_rows, sentiment
 
 QUEUES = {"tech_support", "returns", "billing", "shipping", "general"}
 CHANNELS = {"mail", "form", "call_note", "transcript", "survey"}
-FILES = sorted(ship.CORPUS.glob("*.jsonl"))
+FILES = sorted(corpus_rows.CORPUS.glob("*.jsonl"))
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _INVENTED = re.compile(r"@(?:[\w-]+\.)*example(?:\.(?:com|net|org|jp|co\.jp|co\.uk|ne\.jp|or\.jp|ac\.jp))?$|@example\b")
 _ALIKE = 0.5  # share of the five-letter runs of two texts that are common; from here on they tell the same
@@ -17,7 +17,7 @@ _ALIKE = 0.5  # share of the five-letter runs of two texts that are common; from
 
 @pytest.fixture(scope="module")
 def every_row():
-    return [{**row, "file": path.name} for path in FILES for row in ship.rows(path)]
+    return [{**row, "file": path.name} for path in FILES for row in corpus_rows.rows(path)]
 
 
 def test_every_row_has_a_name_of_its_own(every_row):

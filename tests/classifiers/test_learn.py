@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from classifiers import Example, learn, model, registry, ship
+from classifiers import Example, corpus_rows, learn, model, registry, ship
 from classifiers.learn import Order, Own
 from classifiers.registry import Registry
 from tests import school
@@ -198,4 +198,4 @@ def test_the_process_ends_when_nobody_waits_for_it_any_more(order, tmp_path):
 
 
 def test_the_shipped_texts_are_where_an_installed_desk_finds_them():
-    assert ship.CORPUS.parent == Path(learn.__file__).parent and len(ship.seeds("test")) > 700
+    assert corpus_rows.CORPUS.parent == Path(learn.__file__).parent and len(ship.seeds("test")) > 700

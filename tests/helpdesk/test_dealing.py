@@ -3,8 +3,9 @@
 import pytest
 
 from helpdesk import assigning
-from tests import dealing
-from tests.dealing import Desk, Pooled, least, play, scenario
+from tests.dealing import Desk
+from tests.imagined import Pooled, beyond_all_hands, least
+from tests.office import play, scenario
 
 
 def test_nobody_waits_for_whom_somebody_is_free_whatever_breaks(database_url: str) -> None:
@@ -21,7 +22,7 @@ def test_nobody_waits_for_whom_somebody_is_free_whatever_breaks(database_url: st
     pooled = play(wish.plan, wish)
     assert pooled.wrongs == []
     assert sum(office.waits.values()) >= least(plan)
-    assert sum(pooled.waits.values()) >= dealing._beyond_all_hands(plan)
+    assert sum(pooled.waits.values()) >= beyond_all_hands(plan)
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

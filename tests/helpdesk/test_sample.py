@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from classifiers import registry
-from helpdesk import agents, canned, impressions, sample
+from helpdesk import agents, canned, impressions, letters
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
 from helpdesk.products import following, rising
+from helpdesk.sample import company as people
+from helpdesk.sample import loading
 from helpdesk.settings import Settings
 from models import (
     Agent,
@@ -44,7 +46,7 @@ JUST_AFTER_MIDNIGHT = datetime(2026, 12, 31, 15, 1, tzinfo=UTC)  # New Year's Da
 def filled(folder: Path, now: datetime) -> Database:
     database = Database(f"sqlite:///{folder / 'desk.db'}")
     upgrade(database)
-    database.write_now(sample.load, now=now, settings=of(folder))
+    database.write_now(loading.load, now=now, settings=of(folder))
     return database
 
 
@@ -70,20 +72,20 @@ def test_loading_again_changes_nothing(company: Database, db: Session, tmp_path:
         return [db.scalar(select(func.count()).select_from(table)) for table in (Ticket, Message, Event, Purchase)]
 
     before = counts()
-    company.write_now(sample.load, now=NOW, settings=of(tmp_path))
+    company.write_now(loading.load, now=NOW, settings=of(tmp_path))
     db.rollback()
     assert counts() == before
 
 
 def test_everybody_on_the_sign_in_page_can_sign_in(db: Session) -> None:
-    for account in sample.ACCOUNTS:
+    for account in people.ACCOUNTS:
         agent = agents.by_email(db, account.email)
         assert agent is not None and (agent.name, agent.role) == (account.name, account.role)
         assert len(account.password) >= 10 and agents.is_password(agent, account.password)
 
 
 def test_agents_who_are_ready_serve_every_line_a_caller_can_be_made_to_dial(db: Session) -> None:
-    for caller in sample.CALLERS.values():
+    for caller in people.CALLERS.values():
         queue = db.exec(select(Queue).where(Queue.phone == caller.called)).one()
         assert agents.ready_for(db, queue.id or 0), caller.key
 
@@ -109,7 +111,7 @@ def test_no_mail_is_put_on_its_way(db: Session) -> None:
 
 def test_every_queue_has_open_work_and_triage_holds_what_nobody_was_sure_about(db: Session) -> None:
     found = db.exec(select(Queue.slug, Ticket.routed_by).join(Ticket).where(Ticket.state == TicketState.OPEN)).all()
-    assert {slug for slug, _ in found} == {*sample.LINES, "triage"}
+    assert {slug for slug, _ in found} == {*people.LINES, "triage"}
     assert {reason for slug, reason in found if slug == "triage"} == {"nobody_sure"}
 
 
@@ -177,18 +179,18 @@ def test_attachments_of_the_past_can_be_opened(db: Session) -> None:
 def test_callers_are_who_their_buttons_say(db: Session, key: str, reason: str, candidates: list[str]) -> None:
     from models import Customer
 
-    match = matching.by_phone(db, sample.CALLERS[key].number)
+    match = matching.by_phone(db, people.CALLERS[key].number)
     names = [customer.name for one in match.candidates if (customer := db.get(Customer, one))]
     assert (match.reason, sorted(names)) == (reason, sorted(candidates))
 
 
 def test_the_withheld_caller_is_withheld() -> None:
-    assert contact_points.read_number(sample.CALLERS["withheld"].number).kind == "withheld"
+    assert contact_points.read_number(people.CALLERS["withheld"].number).kind == "withheld"
 
 
-@pytest.mark.parametrize("key", sorted(sample.LETTERS))
+@pytest.mark.parametrize("key", sorted(letters.shipped()))
 def test_a_letter_is_another_mail_each_time_it_is_built(key: str) -> None:
-    letter = sample.LETTERS[key]
+    letter = letters.shipped()[key]
     ids = {
         line
         for _ in range(3)
@@ -209,7 +211,7 @@ def test_a_letter_is_another_mail_each_time_it_is_built(key: str) -> None:
     ],
 )
 def test_letters_go_where_their_buttons_say(key: str, label: str, is_sure: bool, tmp_path: Path) -> None:
-    raw = sample.LETTERS[key].build(to="support@desk.example.jp", now=NOW)
+    raw = letters.shipped()[key].build(to="support@desk.example.jp", now=NOW)
     guess = receive.understand(raw, router=registry.shipped(), folder=tmp_path).prediction
     assert guess is not None
     assert guess.abstained is not is_sure
@@ -219,9 +221,9 @@ def test_letters_go_where_their_buttons_say(key: str, label: str, is_sure: bool,
 def test_letters_show_what_a_mail_reader_must_withstand(tmp_path: Path, db: Session) -> None:
     read = {
         key: receive.understand(letter.build(to="tech@desk.example.jp", now=NOW), router=None, folder=tmp_path)
-        for key, letter in sample.LETTERS.items()
+        for key, letter in letters.shipped().items()
     }
-    raw = sample.LETTERS["tech_ja"].build(to="tech@desk.example.jp", now=NOW)
+    raw = letters.shipped()["tech_ja"].build(to="tech@desk.example.jp", now=NOW)
     assert b"=?iso-2022-jp?" in raw.lower() and b"\x1b$B" in raw
     assert read["tech_ja"].email.subject == "掃除機のアプリにログインできません"
     assert "090-1234-5614" in read["tech_ja"].email.signature

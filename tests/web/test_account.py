@@ -10,7 +10,8 @@ from sqlmodel import select
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from helpdesk import queues, sample
+from helpdesk import queues
+from helpdesk.sample import company
 from helpdesk.settings import Settings
 from models import Agent, Login, Presence, Queue, Role
 from tests.cast import AIKO, BEN, PASSWORD, PUBLIC_URL, SATO, STRANGER, Clock, OpenDesk, Person
@@ -394,7 +395,7 @@ def test_no_two_starts_have_the_same_code() -> None:
 
 def _seats(desk: OpenDesk) -> list[bool]:
     page = browser(desk).get("/sign-in").text
-    return [account.email in page or account.password in page for account in sample.ACCOUNTS]
+    return [account.email in page or account.password in page for account in company.ACCOUNTS]
 
 
 def _doors(desk: OpenDesk) -> dict[str, int]:
@@ -408,7 +409,7 @@ def test_a_desk_at_work_has_no_demonstration_accounts_and_no_demonstration_doors
     assert not any(_seats(desk))
     assert set(_doors(desk).values()) == {404}
     assert 'href="/try"' not in desk.as_(SATO).get("/inbox").text
-    for account in sample.ACCOUNTS:
+    for account in company.ACCOUNTS:
         typed = {"email": account.email, "password": account.password}
         assert browser(desk).post("/sign-in", data=typed).status_code == 422
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from helpdesk import return_reasons
-from helpdesk.settings_history import WATCHED
+from helpdesk.settings_watched import WATCHED
 from tests.cast import AIKO, BEN, PUBLIC_URL, SATO, OpenDesk, part, text_of
 from tests.web.test_settings_history import MAILBOX, PASSWORD, WEEK, change_of, changes, form_of, save, undo
 

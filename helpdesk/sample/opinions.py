@@ -4,9 +4,7 @@ The words are in `helpdesk/sample/`: `answers.csv` to the survey after each tick
 question, `recommend.csv` to a survey sent to a list, and `elsewhere.csv` from cards in the shop, brought in as a file.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
@@ -14,15 +12,13 @@ from helpdesk import comments, imports
 from helpdesk.customers import contact_points
 from helpdesk.events import FeedbackGiven, emit
 from helpdesk.letters import table
+from helpdesk.sample.stage import Act, Stage
 from models import Answer, AnswerSource, Ask, AskedAfter, AskState, Scale, Survey, Ticket, TicketState
-
-if TYPE_CHECKING:
-    from helpdesk.sample import Stage
 
 FURTHER = {"more_ja": "ほかに改善してほしいことはありますか", "more_en": "What else should we improve?"}
 
 
-def after_tickets(stage: "Stage") -> Iterator[datetime]:
+def after_tickets(stage: Stage) -> Act:
     """Every evening at half past eight: what customers answered whose tickets were resolved since the evening before.
     From now on the survey asks by itself."""
     db, since = stage.db, stage.now - timedelta(days=61)
@@ -54,7 +50,7 @@ def after_tickets(stage: "Stage") -> Iterator[datetime]:
     survey.is_active = True
 
 
-def to_a_list(stage: "Stage") -> Iterator[datetime]:
+def to_a_list(stage: Stage) -> Act:
     """Two weeks ago customers were asked by a list whether they recommend the company; some have answered."""
     db, at = stage.db, stage.now - timedelta(days=14, hours=2)
     yield at
@@ -82,7 +78,7 @@ def to_a_list(stage: "Stage") -> Iterator[datetime]:
             _answer(stage, ask, row, at, scale=Scale.ELEVEN)
 
 
-def gathered_elsewhere(stage: "Stage") -> None:
+def gathered_elsewhere(stage: Stage) -> None:
     """Cards from the shop of the last five weeks, brought in this morning as a file."""
     rows = []
     for number, told in enumerate(table("elsewhere.csv"), 2):
@@ -92,7 +88,7 @@ def gathered_elsewhere(stage: "Stage") -> None:
     comments.bring_in(stage.db, said, by=stage.staff["sato"], now=stage.now)
 
 
-def _asked(stage: "Stage", survey: Survey, ticket: Ticket, is_answered: bool, at: datetime) -> Ask | None:
+def _asked(stage: Stage, survey: Survey, ticket: Ticket, is_answered: bool, at: datetime) -> Ask | None:
     """The ask about a ticket; None where there was one."""
     known = select(Ask.id).where(Ask.survey_id == survey.id, Ask.about == f"ticket:{ticket.id}")
     if stage.db.exec(known).first() is not None:
@@ -108,7 +104,7 @@ def _asked(stage: "Stage", survey: Survey, ticket: Ticket, is_answered: bool, at
 
 
 def _answer(
-    stage: "Stage", ask: Ask, row: dict[str, str], at: datetime, *, more: str = "", scale: Scale = Scale.STARS
+    stage: Stage, ask: Ask, row: dict[str, str], at: datetime, *, more: str = "", scale: Scale = Scale.STARS
 ) -> None:
     """What the customer said, `more` to the further question."""
     ids = []
