@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlmodel import Session, col
 
 from models import Event
+from models.database import one_at_a_time
 from models.looking import ask
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
@@ -962,8 +963,7 @@ def _write_facts(db: Session) -> None:
     db.flush()
     settings_history.conclude(db)
     facts: list[Fact] = db.info.pop("facts")
-    if db.get_bind().dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    one_at_a_time(db, LOCK)
     connection = db.connection()
     # One statement for all may number its rows in any order; the drivers run this one once a row.
     connection.execute(_INSERT, [_columns(fact) for fact in facts])

@@ -143,7 +143,10 @@ def moment_of(text: str, *, timezone: str) -> datetime:
             raise
         hour, minute, second = (int(part) for part in clock.groups("0")) if clock else (0, 0, 0)
         at = datetime.combine(day, time(hour, minute, second))
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(ZoneInfo("UTC"))
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(ZoneInfo("UTC"))
+    except OverflowError as error:  # the first day of all, or the last
+        raise ValueError("beyond the calendar") from error
 
 
 def whole_of(text: str) -> int:
