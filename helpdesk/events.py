@@ -43,9 +43,10 @@ class Fact:
     act_id: str = ""
     kinds: ClassVar[dict[str, type["Fact"]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, is_stated: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Fact.kinds[name_of(cls)] = cls
+        if is_stated:
+            Fact.kinds[name_of(cls)] = cls
 
 
 def name_of(kind: type[Fact]) -> str:
@@ -450,8 +451,8 @@ class NoteAdded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallRinging(Fact):
-    """`agent_ids`: whom it is shown to."""
+class _OfCall(Fact, is_stated=False):
+    """What is said of a call. `agent_ids`: whom it is shown to."""
 
     call_id: int
     queue_id: int
@@ -460,32 +461,25 @@ class CallRinging(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallChanged(Fact):
+class CallRinging(_OfCall):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallChanged(_OfCall):
     """Anything else about a live call: taken, answered, held, its customer chosen, its ticket, its note."""
 
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
     what: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallEnded(Fact):
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
+class CallEnded(_OfCall):
     outcome: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallWrappedUp(Fact):
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
+class CallWrappedUp(_OfCall):
     disposition: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
