@@ -368,6 +368,7 @@ ERRORS: dict[Any, Handler] = {
     HTTPException: on_http_error,
     DataError: on_impossible_value,
     OverflowError: on_impossible_value,
+    UnicodeEncodeError: on_impossible_value,  # half a pair of UTF-16, out of a form that says it is in UTF-7
     Exception: on_crash,
 }
 

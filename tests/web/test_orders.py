@@ -248,3 +248,33 @@ def test_a_file_that_two_bring_at_once_is_taken_in_once(desk: OpenDesk) -> None:
         with pytest.raises(Invalid, match="nothing_to_import"):
             second.result()
     assert len(bought(desk)) == 1
+
+
+def test_nothing_that_is_brought_is_a_mistake_of_ours(desk: OpenDesk) -> None:
+    heads = "注文番号,商品名,注文日,メールアドレス,会員番号\n"
+    lines = [
+        f"\x00B-1,\x00扇風機,2026/11/1,{TANAKA.email},\x00\n", f"<script>,<b>x</b>,2026/11/1,{TANAKA.email},\n",
+        f"B-1,扇風機,２０２６年１１月１日,{TANAKA.email},\ud800\n",
+        f"{'B' * 200},{'扇' * 5000},2026/11/1,{TANAKA.email},\n",
+        f"B-1,=1+1,2026/11/1,{TANAKA.email},{'9' * 5000}\n", "B-1,,,,\n", "B-1,扇風機,2026-11-01T99:99,x@@y,%00\n",
+    ]  # fmt: skip
+    sato = desk.as_(SATO)
+    for line in lines:
+        raw = (heads + line).encode("utf-8", "surrogatepass")
+        for answer in (
+            sato.post("/admin/orders", files={"file": ("\x00.csv", raw, "text/csv")}),
+            sato.post("/admin/orders", files={"text": (None, raw), "take": (None, "1")}),
+            sato.post("/admin/orders/refused", files={"text": (None, raw)}),
+            sato.post("/admin/orders", data={"text": line.encode("utf-8", "replace"), "take": ["1", "2"]}),
+        ):
+            assert answer.status_code in (200, 422), (line[:30], answer.status_code)
+            assert "<b>x</b>" not in answer.text or "refused" in str(answer.url)
+    inverted = "multipart/form-data; boundary=x; charset=utf-7"
+    body = (
+        b'--x\r\ncontent-disposition: form-data; name="text"\r\n\r\n' + heads.encode("utf-7") + b"+2AA-,1\r\n--x--\r\n"
+    )
+    for path in ("/admin/orders", "/admin/orders/refused"):
+        answer = sato.post(path, content=body, headers={"content-type": inverted})
+        assert answer.status_code in (200, 422), answer.status_code
+    for path in ("/admin/orders/0/undo", "/admin/orders/999999999/undo", "/admin/orders/9999999999/undo"):
+        assert sato.post(path).status_code == 404
