@@ -32,6 +32,7 @@ from models import (
     Ticket,
     TicketState,
 )
+from models.database import one_at_a_time
 
 LOCK = 0x6D616465  # PostgreSQL advisory lock of whoever deals
 BATCH = 200
@@ -251,8 +252,7 @@ def take_back(db: Session, *, now: datetime) -> int:
 
 def _hold(db: Session) -> None:
     db.flush()
-    if db.get_bind().dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    one_at_a_time(db, LOCK)
 
 
 def _give(db: Session, ticket: Ticket, hand: Hand, queue: Queue, hands: Sequence[Hand], *, by: Agent | None = None,

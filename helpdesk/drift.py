@@ -223,7 +223,7 @@ def words_of(
         hashlib.blake2b(f"{subject}\n{text}".encode("utf-8", "replace"), digest_size=16).digest()
         for subject, text in texts
     ]
-    known: dict[bytes, Any] = {key: _known[key] for key in keys if key in _known}
+    known: dict[bytes, Any] = {key: found for key in keys if (found := _known.get(key)) is not None}
     known |= {key: words for key, words in zip(keys, heard, strict=False) if words is not None}
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     known |= zip(new, tokens.found(list(new.values()), vectors=vectors), strict=True)

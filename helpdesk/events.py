@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlmodel import Session, col
 
 from models import Event
+from models.database import one_at_a_time
 from models.looking import ask
 
 LOCK = 0x6D616463  # PostgreSQL advisory lock of whoever writes events
@@ -42,9 +43,10 @@ class Fact:
     act_id: str = ""
     kinds: ClassVar[dict[str, type["Fact"]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, is_stated: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Fact.kinds[name_of(cls)] = cls
+        if is_stated:
+            Fact.kinds[name_of(cls)] = cls
 
 
 def name_of(kind: type[Fact]) -> str:
@@ -449,8 +451,8 @@ class NoteAdded(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallRinging(Fact):
-    """`agent_ids`: whom it is shown to."""
+class _OfCall(Fact, is_stated=False):
+    """What is said of a call. `agent_ids`: whom it is shown to."""
 
     call_id: int
     queue_id: int
@@ -459,32 +461,25 @@ class CallRinging(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallChanged(Fact):
+class CallRinging(_OfCall):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallChanged(_OfCall):
     """Anything else about a live call: taken, answered, held, its customer chosen, its ticket, its note."""
 
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
     what: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallEnded(Fact):
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
+class CallEnded(_OfCall):
     outcome: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallWrappedUp(Fact):
-    call_id: int
-    queue_id: int
-    agent_ids: list[int]
+class CallWrappedUp(_OfCall):
     disposition: str
-    ticket_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -962,8 +957,7 @@ def _write_facts(db: Session) -> None:
     db.flush()
     settings_history.conclude(db)
     facts: list[Fact] = db.info.pop("facts")
-    if db.get_bind().dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    one_at_a_time(db, LOCK)
     connection = db.connection()
     # One statement for all may number its rows in any order; the drivers run this one once a row.
     connection.execute(_INSERT, [_columns(fact) for fact in facts])

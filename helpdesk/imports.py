@@ -72,7 +72,7 @@ def text_of(raw: bytes, wanted: Wanted) -> str:
         raise Invalid("import_too_large", field="file")
     for charset in _charsets(raw):
         try:
-            return raw.decode(charset).replace("\x00", "")
+            return raw.decode(charset)
         except UnicodeDecodeError:
             continue
     raise Invalid("import_charset", field="file")
@@ -143,7 +143,10 @@ def moment_of(text: str, *, timezone: str) -> datetime:
             raise
         hour, minute, second = (int(part) for part in clock.groups("0")) if clock else (0, 0, 0)
         at = datetime.combine(day, time(hour, minute, second))
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(ZoneInfo("UTC"))
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(ZoneInfo("UTC"))
+    except OverflowError as error:  # the first day of all, or the last
+        raise ValueError("beyond the calendar") from error
 
 
 def whole_of(text: str) -> int:
@@ -180,6 +183,7 @@ def _heads(text: str, wanted: Wanted) -> tuple[str, int, list[str]]:
 
 def _cells(text: str, between: str) -> Iterator[tuple[int, list[str]]]:
     """The rows as they stand, each with its number. Raises `Invalid` for one that is no row."""
+    text = text.replace("\x00", "")  # which not every database can hold
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True, skipinitialspace=True)
     number = 0
     while True:

@@ -161,14 +161,5 @@ def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Sett
     return Done(run, draft)
 
 
-def last_run(db: Session, ticket_id: int, agent: Agent) -> RuleRun | None:
-    """The agent's newest use of a macro on this ticket, where it can still be taken back."""
-    rows = select(RuleRun).where(RuleRun.ticket_id == ticket_id, RuleRun.by_id == agent.id)
-    found = db.exec(rows.order_by(col(RuleRun.at).desc(), col(RuleRun.id).desc()).limit(1)).first()
-    if found is None or found.undone_at is not None or not acts.can_be_undone(found.did):
-        return None
-    return found
-
-
 def _may_change(agent: Agent, macro: Macro) -> bool:
     return macro.owner_id == agent.id or (macro.owner_id is None and agent.role == Role.SUPERVISOR)

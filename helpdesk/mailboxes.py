@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import inbox, queues, seals
+from helpdesk import inbox, seals
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import MailboxChanged, SomethingParked, emit
 from helpdesk.mail.send import Server
@@ -548,11 +548,6 @@ def envelope(mailbox: Mailbox, raw: bytes) -> dict[str, object]:
                  for found in _PLAIN.finditer(line)]  # fmt: skip
     tag = next((found[1].decode("ascii").lower() for line in traces if (found := _TAG.search(line))), "")
     return {"mailbox": mailbox.id, "recipients": delivered[:20], "tag": tag}
-
-
-def queue_choices(db: Session) -> list[Queue]:
-    """Which queues a mailbox may lead to."""
-    return queues.everyone(db)
 
 
 def _settle(db: Session, mailbox_id: int, uidvalidity: int, uids: list[int]) -> None:

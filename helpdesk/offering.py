@@ -38,6 +38,7 @@ from models import (
     Ringing,
     VisitEnd,
 )
+from models.database import one_at_a_time
 
 LOCK = 0x6D616464  # PostgreSQL advisory lock of whoever chooses an agent
 GRACE = timedelta(seconds=5)
@@ -435,9 +436,8 @@ def _time_out(db: Session, call: Call, each: CallOffer, queue: Queue, *, now: da
 
 
 def _alone(db: Session) -> None:
-    """One chooser at a time, or two calls would be offered to the same agent. SQLite has one writer anyway."""
-    if db.get_bind().dialect.name == "postgresql":
-        db.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    """One chooser at a time, or two calls would be offered to the same agent."""
+    one_at_a_time(db, LOCK)
 
 
 def _say(db: Session, call: Call, what: str, *, only: Sequence[int] | None = None, now: datetime) -> None:

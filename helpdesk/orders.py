@@ -7,7 +7,7 @@ nothing in the line names another. What is not certain is refused with the reaso
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,6 +22,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import OrdersBrought, emit
 from helpdesk.products import catalogue
 from models import Agent, Customer, OrderChange, OrderImport, Product, ProductReturn, Purchase
+from models.database import one_at_a_time
 
 HEADS: Final[Mapping[str, tuple[str, ...]]] = {
     "order_number": ("order number", "注文番号", "受注番号", "オーダー番号", "注文ID", "受注ID", "order", "order id",
@@ -64,8 +65,10 @@ KEPT: Final = timedelta(days=30)
 SAID: Final = 500  # customers one fact names
 QUANTITY_MAX: Final = 99_999
 AMOUNT_MAX: Final = 1_000_000_000
+NUMBER_MAX: Final = 100
 _COLUMN: Final = {"amount_yen": "amount"}
 _FEW: Final = 500  # values one statement asks for
+_LOCK: Final = 0x6D616466  # PostgreSQL advisory lock of whoever takes in orders
 
 
 @dataclass(slots=True)
@@ -96,7 +99,10 @@ class _Known:
     """What the desk knows of what a file names."""
 
     codes: Mapping[str, Product]
-    orders: Mapping[str, Sequence[Purchase]]
+    owners: Mapping[str, Collection[int]]  # by order: whose it is
+    numbered: Mapping[tuple[str, str], Purchase]  # by order and the shop's number of the line
+    alike: Mapping[tuple[str, str], Sequence[Purchase]]  # by order and key of the product
+    unnumbered: Mapping[tuple[str, str], Sequence[Purchase]]  # of these the lines without a number
     by_number: Mapping[str, Sequence[int]]
     by_address: Mapping[str, matching.Match]
     by_phone: Mapping[str, matching.Match]
@@ -108,16 +114,21 @@ def read(db: Session, text: str, *, region: str, timezone: str) -> list[Line]:
     told = _filled(imports.rows(text, WANTED))
     known = _look_up(db, told, region)
     met: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     lines = []
     for row in told:
         line = Line(row.number, row.cells)
         _understand(line, known, timezone)
         line.customer, line.because = _whose(line, known, region)
-        order = row.cells["order_number"]
-        place = line.values.get("line") or catalogue.key_of(line.product)
-        met[order, place] += 1
-        line.known = _same(known.orders.get(order, ()), line, met[order, place])
-        if line.values.get("line") and met[order, place] > 1:
+        order, own, key = row.cells["order_number"], line.values.get("line", ""), catalogue.key_of(line.product)
+        met[order, own or key] += 1
+        if own:
+            line.known = known.numbered.get((order, own))
+        if line.known is None:  # it may be there without its number, or be told without
+            there = (known.unnumbered if own else known.alike).get((order, key), ())
+            line.known = there[found[order, key]] if found[order, key] < len(there) else None
+            found[order, key] += 1
+        if own and met[order, own] > 1:
             line.errors.append(("line", "order_twice", row.cells["line"]))
         if not line.errors:
             _compare(line, ZoneInfo(timezone))
@@ -130,6 +141,7 @@ def take_in(
 ) -> tuple[OrderImport, list[Line]]:
     """Do what the lines say that can be done. Raises `Invalid` as `imports.rows` does, and "nothing_to_import" where
     that would be nothing."""
+    one_at_a_time(db, _LOCK)
     lines = read(db, text, region=region, timezone=timezone)
     counts = Counter(line.what for line in lines)
     if not counts["new"] + counts["changed"]:
@@ -140,23 +152,21 @@ def take_in(
     db.add(act)
     db.flush()
     done = [line for line in lines if line.what in ("new", "changed")]
-    fresh = [line for line in done if line.what == "new"]
-    for line in fresh:
-        assert line.customer is not None
-        line.known = Purchase(customer_id=line.customer.id or 0, order_number=line.cells["order_number"], **line.values)
-    db.add_all(line.known for line in fresh if line.known is not None)
-    db.flush()
+    made, numbers = _made(db, [line for line in done if line.what == "new"]), _learned(lines)
+    changes = []
     for line in done:
-        assert line.known is not None and line.customer is not None
-        before = {} if line.what == "new" else {name: _kept(getattr(line.known, name)) for name in line.values}
+        assert line.customer is not None
+        before = {name: _kept(getattr(line.known, name)) for name in line.values} if line.known else {}
         after = {name: _kept(value) for name, value in line.values.items()}
-        for name, value in line.values.items():
+        for name, value in line.values.items() if line.known else ():
             setattr(line.known, name, value)
-        if (number := line.cells.get("number", "")) and not line.customer.number:
+        if (number := numbers.get(line.customer.id or 0, "")) and not line.customer.number:
             line.customer.number = number
             after["customer_number"] = number
-        db.add(OrderChange(import_id=act.id or 0, purchase_id=line.known.id or 0, before=before, after=after))
+        purchase_id = line.known.id if line.known else next(made)
+        changes.append({"import_id": act.id, "purchase_id": purchase_id, "before": before, "after": after})
     db.flush()
+    db.execute(sa.insert(OrderChange), changes)
     _say(db, act, "imported", (line.customer.id or 0 for line in done if line.customer), by=by, now=now)
     return act, lines
 
@@ -164,6 +174,7 @@ def take_in(
 def take_back(db: Session, import_id: int, *, by: Agent, now: datetime) -> tuple[int, int]:
     """Undo an import: how many lines that changed, and how many stay because a return or a later file says otherwise.
     Raises `NotFound`, and `Conflict` for one that is undone or too old."""
+    one_at_a_time(db, _LOCK)
     act = db.get(OrderImport, import_id)
     if act is None:
         raise NotFound("not_found", import_id=import_id)
@@ -173,29 +184,33 @@ def take_back(db: Session, import_id: int, *, by: Agent, now: datetime) -> tuple
         sa.select(OrderChange, Purchase).join(Purchase, col(Purchase.id) == OrderChange.purchase_id)
         .where(col(OrderChange.import_id) == import_id)
     ).all()  # fmt: skip
-    sent_back: set[int | None] = set()
+    needed: set[int | None] = set()  # by a return, or a later file that changed another column
     for some in _some(row.id for _, row in rows):
-        of = sa.select(col(ProductReturn.purchase_id)).where(col(ProductReturn.purchase_id).in_(some))
-        sent_back |= set(db.scalars(of))
-    undone, touched = 0, set()
+        sent_back = sa.select(col(ProductReturn.purchase_id)).where(col(ProductReturn.purchase_id).in_(some))
+        later = sa.select(col(OrderChange.purchase_id)).join(OrderImport, col(OrderImport.id) == OrderChange.import_id)
+        later = later.where(col(OrderChange.purchase_id).in_(some), col(OrderImport.id) > import_id)
+        needed |= {*db.scalars(sent_back), *db.scalars(later.where(col(OrderImport.undone_at).is_(None)))}
+    undone, touched, gone = 0, set(), list[int]()
     for change, purchase in rows:
         after = dict(change.after)
         number = after.pop("customer_number", "")
+        is_as_left = all(_kept(getattr(purchase, name)) == value for name, value in after.items())
+        if not is_as_left or (not change.before and purchase.id in needed):
+            continue
         customer = db.get(Customer, purchase.customer_id)
         if number and customer is not None and customer.number == number:
             customer.number = ""
-        is_as_left = all(_kept(getattr(purchase, name)) == value for name, value in after.items())
-        if not is_as_left or (not change.before and purchase.id in sent_back):
-            continue
         touched.add(purchase.customer_id)
         undone += 1
         if not change.before:
-            db.delete(purchase)
+            gone.append(purchase.id or 0)
             continue
         for name, value in change.before.items():
             setattr(purchase, name, datetime.fromisoformat(value) if name == "ordered_at" else value)
     act.undone_at = now
     db.flush()
+    for some in _some(gone):
+        db.connection().execute(sa.delete(Purchase).where(col(Purchase.id).in_(some)))
     _say(db, act, "undone", touched, by=by, now=now)
     return undone, len(rows) - undone
 
@@ -232,28 +247,61 @@ def _filled(told: Sequence[imports.Row]) -> list[imports.Row]:
 
 def _look_up(db: Session, told: Sequence[imports.Row], region: str) -> _Known:
     cells = [row.cells for row in told]
-    orders: dict[str, list[Purchase]] = defaultdict(list)
+    owners: dict[str, set[int]] = defaultdict(set)
+    numbered: dict[tuple[str, str], Purchase] = {}
+    alike: dict[tuple[str, str], list[Purchase]] = defaultdict(list)
+    unnumbered: dict[tuple[str, str], list[Purchase]] = defaultdict(list)
     for some in _some({each["order_number"] for each in cells}):
         rows = select(Purchase).where(col(Purchase.order_number).in_(some)).order_by(col(Purchase.id))
-        for purchase in db.exec(rows):
-            orders[purchase.order_number].append(purchase)
+        for each in db.exec(rows):
+            owners[each.order_number].add(each.customer_id)
+            place = each.order_number, catalogue.key_of(each.product)
+            alike[place].append(each)
+            if each.line:
+                numbered.setdefault((each.order_number, each.line), each)
+            else:
+                unnumbered[place].append(each)
     by_number: dict[str, list[int]] = defaultdict(list)
     for some in _some({number for each in cells if (number := each.get("number", ""))}):
-        numbered = sa.select(col(Customer.number), col(Customer.id)).where(col(Customer.number).in_(some))
-        for number, customer_id in db.execute(numbered):
+        theirs = sa.select(col(Customer.number), col(Customer.id)).where(col(Customer.number).in_(some))
+        for number, customer_id in db.execute(theirs):
             by_number[number].append(customer_id)
     by_address, by_phone = dict[str, matching.Match](), dict[str, matching.Match]()
     for some in _some({contact_points.email_key(each.get("email", "")) for each in cells} - {""}):
         by_address |= matching.by_addresses(db, some)
     for some in _some({_e164(each.get("phone", ""), region) for each in cells} - {""}):
         by_phone |= matching.by_phones(db, some)
-    meant = {each.customer_id for rows in orders.values() for each in rows}
+    meant = {customer_id for ids in owners.values() for customer_id in ids}
     meant |= {each for ids in by_number.values() for each in ids}
     meant |= {each.customer_id for found in (by_address, by_phone) for each in found.values() if each.customer_id}
     customers = {each.id or 0: each for some in _some(meant)
                  for each in db.exec(select(Customer).where(col(Customer.id).in_(some)))}  # fmt: skip
     codes = {imports.plain(each.code): each for each in catalogue.everything(db) if each.code}
-    return _Known(codes, orders, by_number, by_address, by_phone, customers)
+    return _Known(codes, owners, numbered, alike, unnumbered, by_number, by_address, by_phone, customers)
+
+
+def _made(db: Session, lines: Sequence[Line]) -> Iterator[int]:
+    """The numbers of the purchases that these new lines make, in their order. Thousands are written in a few
+    statements: nobody else writes meanwhile, and calls come."""
+    usual = {name: told.default for name, told in Purchase.__pydantic_fields__.items() if not told.is_required()}
+    del usual["id"]
+    rows = [
+        usual | {"customer_id": line.customer and line.customer.id, "order_number": line.cells["order_number"]}
+        | line.values
+        for line in lines
+    ]  # fmt: skip
+    made = sa.insert(Purchase).returning(col(Purchase.id), sort_by_parameter_order=True)
+    return (number or 0 for number in db.scalars(made, rows)) if rows else iter(())
+
+
+def _learned(lines: Iterable[Line]) -> dict[int, str]:
+    """The shop's number of each customer who has one in the file; one that it gives to two is nobody's."""
+    meant: dict[str, set[int]] = defaultdict(set)
+    for line in lines:
+        if line.customer is not None and (number := line.cells.get("number", "")):
+            meant[number].add(line.customer.id or 0)
+    alone = {number: ids for number, ids in meant.items() if len(ids) == 1 and len(number) <= NUMBER_MAX}
+    return {customer_id: number for number, ids in reversed(alone.items()) for customer_id in ids}
 
 
 def _understand(line: Line, known: _Known, timezone: str) -> None:
@@ -285,6 +333,8 @@ def _understand(line: Line, known: _Known, timezone: str) -> None:
     amount, price = values.pop("amount", None), values.pop("price", None)
     if amount is None and price is not None:
         amount = price * int(values.get("quantity", 1))
+        if amount > AMOUNT_MAX:
+            line.errors.append(("price", "not_a_number", cells["price"]))
     if amount is not None:
         values["amount_yen"] = amount
     if cells.get("status"):
@@ -298,11 +348,11 @@ def _whose(line: Line, known: _Known, region: str) -> tuple[Customer | None, str
     error; so is nobody."""
     cells = line.cells
     number, typed = cells.get("number", ""), cells.get("phone", "")
-    order = {each.customer_id for each in known.orders.get(cells["order_number"], ())}
     address, phone = contact_points.email_key(cells.get("email", "")), _e164(typed, region)
     nobody = matching.NOBODY
     said: list[tuple[str, Sequence[int], bool]] = [
-        ("order_number", sorted(order), False), ("number", known.by_number.get(number, ()), False),
+        ("order_number", sorted(known.owners.get(cells["order_number"], ())), False),
+        ("number", known.by_number.get(number, ()), False),
         *((name, [match.customer_id] if match.customer_id else [], match.reason == "several")
           for name, match in (("email", known.by_address.get(address, nobody)),
                               ("phone", known.by_phone.get(phone, nobody)))),
@@ -322,17 +372,6 @@ def _whose(line: Line, known: _Known, region: str) -> tuple[Customer | None, str
         line.errors.append((column, "order_of_nobody", cells[column]))
         return None, ""
     return known.customers.get(found), because
-
-
-def _same(there: Sequence[Purchase], line: Line, nth: int) -> Purchase | None:
-    """The line of the order that is there: by its own number, else by its product and the how-manieth of it."""
-    if own := line.values.get("line"):
-        if found := next((each for each in there if each.line == own), None):
-            return found
-        nth = 1
-    key = catalogue.key_of(line.product)
-    alike = [each for each in there if catalogue.key_of(each.product) == key and not (own and each.line)]
-    return alike[nth - 1] if len(alike) >= nth else None
 
 
 def _compare(line: Line, zone: ZoneInfo) -> None:

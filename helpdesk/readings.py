@@ -2,7 +2,8 @@
 
 The one idea: an analysis is known by the very texts it is of and by what they were read for, so whoever asks the same
 again has it at once, and a new comment, a correction or another topic makes it another one. Thirty thousand texts take
-a core some twenty seconds. One is made at a time, so it never takes more than one core from those who answer calls.
+a core some twenty seconds. One is made at a time, so it never takes more than one core from those who answer calls; but
+few texts do not wait behind many.
 """
 
 import hashlib
@@ -19,9 +20,11 @@ from helpdesk.matters import Analysis
 AT_ONCE: Final = 1_000
 """So few texts are read while somebody waits."""
 REMEMBERED: Final = 4
-"""Analyses kept, each with its texts: some ten megabytes."""
+"""Analyses kept, each with its texts: some ten megabytes. Those still being made are kept besides, or whoever looks
+again would have them begun anew."""
 
 _reader = ThreadPoolExecutor(1, thread_name_prefix="texts")
+_quick_reader = ThreadPoolExecutor(1, thread_name_prefix="few-texts")
 _known: OrderedDict[bytes, Future[Analysis]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -33,9 +36,10 @@ def of(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> Future[
         if (found := _known.get(key)) is not None and not (found.done() and found.exception()):
             _known.move_to_end(key)
             return found
-        made = _known[key] = _reader.submit(matters.analyse, now.said, before.said, asked, of=now.of)
-        while len(_known) > REMEMBERED:
-            _known.popitem(last=False)
+        reader = _quick_reader if is_little(now, before) else _reader
+        made = _known[key] = reader.submit(matters.analyse, now.said, before.said, asked, of=now.of)
+        for old in [each for each, analysis in _known.items() if analysis.done()][:-REMEMBERED]:
+            del _known[old]
         return made
 
 

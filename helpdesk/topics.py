@@ -97,7 +97,7 @@ def read(
     """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others."""
     seal = sign(asked)
     keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=seal, digest_size=16).digest() for text in texts]
-    known = {key: _known[key] for key in keys if key in _known}
+    known = {key: about for key in keys if (about := _known.get(key)) is not None}  # another thread may clear it
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     heard: dict[bytes, Words] = {}
     if new:

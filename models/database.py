@@ -262,6 +262,12 @@ def hold_still(db: Session, row: SQLModel) -> None:
     db.refresh(row, with_for_update=True)
 
 
+def one_at_a_time(db: Session, lock: int) -> None:
+    """Until the transaction ends nobody else comes past here with the same number. SQLite has one writer anyway."""
+    if db.get_bind().dialect.name == "postgresql":
+        db.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+
+
 def insert(db: Session, row: R) -> R:
     """Write one new row at once, and number it. A flush would look through everything the session holds, and write all
     of it, for the sake of one number."""

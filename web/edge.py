@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Container
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from sqlalchemy.exc import DataError
 from sqlmodel import Session
@@ -259,13 +259,21 @@ async def brought(request: Request, wanted: imports.Wanted) -> bytes:
 
 def back(request: Request, default: str, *, notice: str = "") -> RedirectResponse:
     """To the page the form stood on, which must be one of ours."""
-    referer = urlsplit(request.headers.get("referer", ""))
+    referer = address_of(request.headers.get("referer", ""))
     ours = referer.netloc == request.headers.get("host", "") and re.match(r"/(?!/)", referer.path)
     path = referer.path if ours else default
     query = [(k, v) for k, v in _pairs(referer.query) if k not in ("notice", "canned", "change")] if ours else []
     if notice:
         query.append(("notice", notice))
     return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
+
+
+def address_of(told: str) -> SplitResult:
+    """The parts of an address that a header tells; none of what is no address."""
+    try:
+        return urlsplit(told)
+    except ValueError:
+        return urlsplit("")
 
 
 def one_of(typed: str, choices: Container[str], *, field: str) -> str:
@@ -360,6 +368,7 @@ ERRORS: dict[Any, Handler] = {
     HTTPException: on_http_error,
     DataError: on_impossible_value,
     OverflowError: on_impossible_value,
+    UnicodeEncodeError: on_impossible_value,  # half a pair of UTF-16, out of a form that says it is in UTF-7
     Exception: on_crash,
 }
 
@@ -460,7 +469,7 @@ def is_ours(headers: Headers, public_url: str) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
-    here = urlsplit(origin).netloc
+    here = address_of(origin).netloc
     return here != "" and here in (headers.get("host", ""), urlsplit(public_url).netloc)
 
 

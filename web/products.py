@@ -24,7 +24,6 @@ from web.edge import act, back, brought, desk_of, html, look, one_of, renderer_o
 KEY = "products"
 BY = ("product", "lot", "reason", "queue")
 SHOWN = 200
-FILE_ROWS = 100_000
 
 
 async def page(request: Request) -> Response:

@@ -6,7 +6,6 @@ says so with a way back beside it, which refuses where somebody changed the same
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from sqlmodel import Session
 from starlette.datastructures import FormData
@@ -19,7 +18,7 @@ from helpdesk.settings_history import Rehearsed
 from models import Agent
 from web import setting_words
 from web.addresses import get, post
-from web.edge import act, back, desk_of, html, look, renderer_of
+from web.edge import act, address_of, back, desk_of, html, look, renderer_of
 
 T = TypeVar("T")
 
@@ -109,7 +108,7 @@ async def undo(request: Request) -> Response:
 
     taken = await act(request, verb)
     await desk_of(request).look_again()
-    if urlsplit(request.headers.get("referer", "")).path.endswith("/guide"):  # whoever sets up a queue stays there
+    if address_of(request.headers.get("referer", "")).path.endswith("/guide"):  # whoever sets up a queue stays there
         return back(request, "/admin", notice="setting_taken_back")
     return saved(f"/admin/changes/{taken or change_id}", None, notice="setting_taken_back")
 

@@ -42,8 +42,6 @@ from models import (
 
 PAGE: Final = 50
 DAY: Final = 86_400.0
-SPANS: Final = ("to_request", "to_arrival", "to_refund", "to_end")
-"""From the inquiry to the request; from the request to the arrival, the refund, and any end."""
 WHATS: Final = ("returns", "inquiries")
 
 

@@ -53,20 +53,6 @@ def draw(chart: Chart, voice: Voice, *, width: int = WIDE, name: str = "", dress
     )  # fmt: skip
 
 
-def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
-    """A row of small bars, the last one marked, for a line of a table."""
-    known = [value or 0 for value in values]
-    most, wide, high = max([*known, 1e-9]), 9, 28
-    bars = []
-    for place, value in enumerate(known):
-        tall = max(round(high * value / most, 1), 1)
-        kind = "chart-bar-last" if place == len(known) - 1 else "chart-bar"
-        bars.append(_rect(kind, place * (wide + 2), high - tall, wide, tall, f"{value:,g}"))
-    width = len(known) * (wide + 2)
-    frame = '<svg class="chart-bars" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{label}">'
-    return Markup(frame + "{bars}</svg>").format(w=width, h=high, label=label, bars=Markup("").join(bars))
-
-
 def classes(chart: Chart) -> list[tuple[Series, str]]:
     """The class of each series' colour, for a key beside the drawing."""
     return [(each, _class(each, place)) for place, each in enumerate(chart.series)]

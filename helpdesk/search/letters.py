@@ -102,11 +102,6 @@ def terms_of(text: str) -> list[str]:
     return found
 
 
-def single_characters(text: str) -> set[str]:
-    """The Japanese characters of a text: what a search for one character finds."""
-    return set("".join(run[0] for run in _RUNS.finditer(fold(text)) if run.lastgroup == "pairs"))
-
-
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """An English word without its plural; other words as they are, no longer than `LONGEST_TERM`."""

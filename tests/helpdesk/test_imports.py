@@ -117,7 +117,8 @@ def test_amounts_are_read_as_shops_write_them(typed: str, number: int) -> None:
     assert imports.whole_of(typed) == number
 
 
-@pytest.mark.parametrize("typed", ["", "昨日", "2026-13-01", "2026/11/05 25:00", "2026/11/05 noon"])
+@pytest.mark.parametrize("typed", ["", "昨日", "2026-13-01", "2026/11/05 25:00", "2026/11/05 noon", "0001-01-01",
+                                   "9999-12-31T23:00-05:00"])  # fmt: skip
 def test_what_is_no_moment_is_said_to_be_none(typed: str) -> None:
     with pytest.raises(ValueError):
         imports.moment_of(typed, timezone="Asia/Tokyo")

@@ -153,6 +153,7 @@ def test_the_supervisors_pages_are_shut_for_agents(desk: OpenDesk) -> None:
         {"origin": "null"},
         {"origin": f"{PUBLIC_URL}.evil.example.net"},
         {"origin": "https://desk.example.com:8443"},
+        {"origin": "http://[desk.example.com"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "cross-site", "origin": PUBLIC_URL},
@@ -262,6 +263,9 @@ def test_no_form_leads_to_another_site_whatever_page_it_says_it_stood_on(desk: O
     elsewhere = desk.as_(AIKO).post("/me/state", data={"state": "away"}, headers={"referer": f"{EVIL}/calls"},
                                     follow_redirects=False)  # fmt: skip
     assert elsewhere.headers["location"] == "/inbox"
+    nowhere = desk.as_(AIKO).post("/me/state", data={"state": "ready"}, headers={"referer": f"http://[{EVIL}"},
+                                  follow_redirects=False)  # fmt: skip
+    assert nowhere.headers["location"] == "/inbox"
 
 
 def _stays(location: str) -> bool:

@@ -1,18 +1,24 @@
 """Orders come in by a shop's file: each line says first what it does and whose it is, what is not certain is refused
 with the reason and as a file to correct, the same file again changes nothing, and all of it can be taken back."""
 
+import cProfile
 import csv
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from helpdesk import orders
+from helpdesk.errors import Invalid
+from helpdesk.products import catalogue
 from helpdesk.search import keeping
 from models import Customer, OrderImport, Purchase
 from tests.cast import BEN, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, part, text_of
+from tests.patience import until
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 HEADS = "注文番号,明細番号,商品名,数量,金額,注文日時,ステータス,会員番号,メールアドレス,電話番号\n"
@@ -167,3 +173,108 @@ def test_a_file_that_is_no_table_of_orders_is_refused_and_agents_may_not(desk: O
         assert ben.post(path).status_code == 403
     assert desk.as_(SATO).post("/admin/orders/99/undo").status_code == 404
     assert desk.count(Customer) > 0
+
+
+def test_a_moment_and_an_amount_no_database_can_hold_are_errors_of_their_lines(desk: OpenDesk) -> None:
+    heads = "注文番号,商品名,数量,単価,注文日,メールアドレス\n"
+    told = f"C-1,扇風機,1,1,0001-01-01,{TANAKA.email}\nC-2,扇風機,90000,999999,2026/11/1,{TANAKA.email}\n"
+    page = shown(desk, heads + told + f"C-3,扇風機,1,1980,2026/11/1,{TANAKA.email}\n")
+    assert "追加 1" in page and "取り込めません 2" in page
+    assert "注文日 “0001-01-01”" in page and "単価 “999999”" in page
+
+
+def test_what_a_later_file_changed_in_another_column_stays_too(desk: OpenDesk) -> None:
+    heads, line = "注文番号,商品名,注文日,メールアドレス", f"C-1,扇風機,2026/11/1,{TANAKA.email}"
+    take(desk, f"{heads}\n{line}\n")
+    take(desk, f"{heads},数量\n{line},3\n")
+    told = text_of(desk.as_(SATO).post("/admin/orders/1/undo").text)
+    assert "1行はそのまま" in told and [each[3] for each in bought(desk)] == [3]
+    desk.as_(SATO).post("/admin/orders/2/undo")
+    assert [each[3] for each in bought(desk)] == [1]
+
+
+@SQLITE
+def test_lines_that_are_numbered_later_are_each_the_line_they_were(desk: OpenDesk) -> None:
+    heads = "注文番号,商品名,注文日,メールアドレス,数量"
+    lines = [f"C-1,扇風機,2026/11/1,{TANAKA.email},{quantity}" for quantity in (1, 3)]
+    take(desk, "\n".join([heads, *lines]))
+    numbered = "\n".join([heads + ",明細番号", *(f"{line},{place}" for place, line in enumerate(lines, 1))])
+    assert "変更なし 2" in shown(desk, numbered)
+    take(desk, numbered.replace(",3,2", ",4,2"))
+    assert [(each[1], each[3]) for each in bought(desk)] == [("", 1), ("2", 4)]
+
+
+@SQLITE
+def test_a_number_that_a_file_gives_to_two_customers_is_learned_of_neither(desk: OpenDesk) -> None:
+    sato = desk.as_(SATO)
+    sato.post("/customers/new", data={"name": "高橋 健", "phones": "", "addresses": "ken@example.jp", "language": "ja"})
+    heads = "注文番号,商品名,注文日,会員番号,メールアドレス\n"
+    take(desk, heads + f"C-1,扇風機,2026/11/1,M-1,{TANAKA.email}\nC-2,扇風機,2026/11/1,M-1,ken@example.jp\n")
+    assert desk.read(lambda db: set(db.exec(select(Customer.number)))) == {""}
+    assert len(bought(desk)) == 2
+
+
+@SQLITE
+def test_the_work_of_a_file_grows_with_its_lines_and_not_with_their_square(desk: OpenDesk) -> None:
+    """A shop that calls all its orders alike: each line is looked for among all of them."""
+    heads, count = "注文番号,商品名,注文日,メールアドレス\n", 300
+    text = heads + "".join(f"WEB,商品{n},2026/11/1,{TANAKA.email}\n" for n in range(count))
+    take(desk, text)
+    profile = cProfile.Profile()
+    lines = profile.runcall(desk.database.read_now, orders.read, text, region="JP", timezone="Asia/Tokyo")
+    assert {line.what for line in lines} == {"same"} and len(lines) == count
+    asked = sum(entry.callcount for entry in profile.getstats() if entry.code is catalogue.key_of.__code__)
+    assert 0 < asked <= 5 * count
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_a_file_that_two_bring_at_once_is_taken_in_once(desk: OpenDesk) -> None:
+    """The second waits for the first, and finds nothing new."""
+    sato = desk.agent(SATO)
+
+    def bring(db: Session) -> None:
+        orders.take_in(db, HEADS + KETTLE, region="JP", timezone="Asia/Tokyo", by=sato, now=desk.clock())
+
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with (
+        desk.database.engine.connect() as watching,
+        Session(desk.database.engine, info=desk.database.info) as first,
+        ThreadPoolExecutor(1) as hands,
+    ):
+        bring(first)
+        second = hands.submit(desk.database.write_now, bring)
+        until(lambda: second.done() or watching.scalar(waits))
+        first.commit()
+        with pytest.raises(Invalid, match="nothing_to_import"):
+            second.result()
+    assert len(bought(desk)) == 1
+
+
+def test_nothing_that_is_brought_is_a_mistake_of_ours(desk: OpenDesk) -> None:
+    heads = "注文番号,商品名,注文日,メールアドレス,会員番号\n"
+    lines = [
+        f"\x00B-1,\x00扇風機,2026/11/1,{TANAKA.email},\x00\n", f"<script>,<b>x</b>,2026/11/1,{TANAKA.email},\n",
+        f"B-1,扇風機,２０２６年１１月１日,{TANAKA.email},\ud800\n",
+        f"{'B' * 200},{'扇' * 5000},2026/11/1,{TANAKA.email},\n",
+        f"B-1,=1+1,2026/11/1,{TANAKA.email},{'9' * 5000}\n", "B-1,,,,\n", "B-1,扇風機,2026-11-01T99:99,x@@y,%00\n",
+    ]  # fmt: skip
+    sato = desk.as_(SATO)
+    for line in lines:
+        raw = (heads + line).encode("utf-8", "surrogatepass")
+        for answer in (
+            sato.post("/admin/orders", files={"file": ("\x00.csv", raw, "text/csv")}),
+            sato.post("/admin/orders", files={"text": (None, raw), "take": (None, "1")}),
+            sato.post("/admin/orders/refused", files={"text": (None, raw)}),
+            sato.post("/admin/orders", data={"text": line.encode("utf-8", "replace"), "take": ["1", "2"]}),
+        ):
+            assert answer.status_code in (200, 422), (line[:30], answer.status_code)
+            assert "<b>x</b>" not in answer.text or "refused" in str(answer.url)
+    inverted = "multipart/form-data; boundary=x; charset=utf-7"
+    body = (
+        b'--x\r\ncontent-disposition: form-data; name="text"\r\n\r\n' + heads.encode("utf-7") + b"+2AA-,1\r\n--x--\r\n"
+    )
+    for path in ("/admin/orders", "/admin/orders/refused"):
+        answer = sato.post(path, content=body, headers={"content-type": inverted})
+        assert answer.status_code in (200, 422), answer.status_code
+    for path in ("/admin/orders/0/undo", "/admin/orders/999999999/undo", "/admin/orders/9999999999/undo"):
+        assert sato.post(path).status_code == 404

@@ -135,4 +135,3 @@ def test_folding_again_changes_nothing(text: str) -> None:
 def test_any_two_neighbors_of_a_japanese_text_are_one_of_its_terms(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text) - 2))
     assert letters.fold(text[at : at + 2]) in letters.terms_of(text)
-    assert letters.fold(text[at]) in letters.single_characters(text)
