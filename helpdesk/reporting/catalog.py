@@ -129,6 +129,12 @@ def asked(db: Session, key: str, query: Mapping[str, str], *, language: str, tim
     return Asked(of, queue_id, chosen, language, timezone, now)
 
 
+def is_ready(work: Callable[[], Sheet], seconds: float) -> bool:
+    """Whether the sheet of a `gather` takes no longer than these. Only what customers wrote takes its time, and is read
+    beside the work."""
+    return not isinstance(work, feedback.TopicsWork) or work.is_ready(seconds)
+
+
 def kept(key: str, query: Mapping[str, str]) -> dict[str, str]:
     """Of plain words those that this report asks by, without empty ones: what a tile or a schedule remembers."""
     names = ("period", "from", "to", "queue", *(choice.name for choice in report(key).choices))
