@@ -228,6 +228,7 @@ class Work(_Handled):
         """Every state but offline."""
         return self.in_ready + self.in_busy + self.in_wrap_up + self.in_away
 
+
 def of_queues(
     db: Session, intervals: Sequence[Interval], queue_ids: Iterable[int], *, now: datetime | None = None
 ) -> dict[tuple[int, int], Calls]:
@@ -586,30 +587,35 @@ def _sooner(one: Any, other: Any) -> Any:
 
 def _stretches(interval: Interval, ids: Sequence[int], now: datetime) -> Any:
     """The agents' states cut to the interval, as microseconds. They follow each other without a gap, so the one that
-    lasts when the interval begins is the last that began before it: nothing older is read."""
-    before = aliased(AgentState)
-    since = (
-        sa.select(sa.func.max(col(before.started_at), type_=UTCDateTime()))
-        .where(col(before.agent_id) == Agent.id, col(before.started_at) <= interval.begin)
-        .correlate(Agent)
-        .scalar_subquery()
-    )
-    until = min(interval.end, now)
-    begun, ended = _Micros(col(AgentState.started_at)), _Micros(col(AgentState.ended_at))
-    return (
+    lasts when the interval begins is the last that began before it: nothing older is read.
+
+    That one is found by its very time and the others by a range. Asked for as one range from the last before it on,
+    PostgreSQL, which cannot know how little that is, looks for that last one anew for every state there ever was.
+    """
+    before, until = aliased(AgentState), min(interval.end, now)
+    lasts = (
         sa.select(
-            col(Agent.id).label("agent_id"), col(AgentState.state).label("state"),
-            _later(begun, _us(interval.begin)).label("begun"),
-            sa.case((col(AgentState.ended_at) < until, ended), else_=_us(until)).label("ended"),
+            col(Agent.id).label("agent_id"),
+            sa.select(sa.func.max(col(before.started_at), type_=UTCDateTime()))
+            .where(col(before.agent_id) == Agent.id, col(before.started_at) <= interval.begin)
+            .correlate(Agent)
+            .scalar_subquery()
+            .label("since"),
         )
-        .select_from(Agent)
-        .join(AgentState, col(AgentState.agent_id) == Agent.id)
-        .where(
-            col(Agent.id).in_(ids),
-            col(AgentState.started_at) >= sa.func.coalesce(since, interval.begin, type_=UTCDateTime()),
-            col(AgentState.started_at) < until,
-        )
+        .where(col(Agent.id).in_(ids))
+        .cte("lasts").prefix_with("MATERIALIZED")
     )  # fmt: skip
+    begun, ended = _Micros(col(AgentState.started_at)), _Micros(col(AgentState.ended_at))
+    cut = sa.select(
+        col(AgentState.agent_id).label("agent_id"), col(AgentState.state).label("state"),
+        _later(begun, _us(interval.begin)).label("begun"),
+        sa.case((col(AgentState.ended_at) < until, ended), else_=_us(until)).label("ended"),
+    ).where(col(AgentState.started_at) < until)  # fmt: skip
+    at_begin = cut.join(
+        lasts, sa.and_(lasts.c.agent_id == AgentState.agent_id, lasts.c.since == col(AgentState.started_at))
+    )
+    within = cut.where(col(AgentState.agent_id).in_(ids), col(AgentState.started_at) > interval.begin)
+    return at_begin.union_all(within)
 
 
 def _states(interval: Interval, ids: Sequence[int], now: datetime) -> Any:
