@@ -228,6 +228,7 @@ def routes(*, demo: bool) -> tuple[Route | Mount | WebSocketRoute, ...]:
         Route("/reports/routing", evaluation.page),
         Route("/reports/routing.csv", evaluation.file),
         Route("/reports/routing.xlsx", evaluation.file),
+        Route("/reports/routing.pdf", evaluation.file),
         Route("/reports/service/rows.csv", tallies.behind_file),
         Route("/reports/service/rows.xlsx", tallies.behind_file),
         Route("/s/{token}", surveys.answer, methods=BOTH),

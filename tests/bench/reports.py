@@ -66,7 +66,7 @@ def ask(url: str, data: Path, of_database: Callable[[], float], only: str = "") 
                 size = 0
                 while piece := answer.read(65_536):
                     size += len(piece)
-                if answer.status != 200:
+                if answer.status not in (200, 202):  # 202: a page that says what the file waits for
                     raise RuntimeError(f"{path}: {answer.status}")
                 walls.append(time.monotonic() - began)
                 costs.append(used() - before)
