@@ -19,6 +19,7 @@ def main(template: str, fonts: str) -> None:
         template, root=str(Path(template).parent), font_paths=[fonts], ignore_system_fonts=True,
         sys_inputs={"data": data},
     )  # fmt: skip
+    assert isinstance(made, bytes)
     sys.stdout.buffer.write(made)
 
 
