@@ -448,7 +448,6 @@ def _slots(intervals: Sequence[Interval]) -> Any:
     return first.union_all(*others).cte("slots")
 
 
-
 def _counted(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.sum(sa.case((condition, 1), else_=0))
 

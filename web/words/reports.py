@@ -28,7 +28,9 @@ WORDS: dict[str, dict[str, str]] = {
     "report_purpose": {
         "calls": N_("How many called, how long they waited, how many gave up; by queue, agent, day and half hour"),
         "service": N_("How soon the desk answers and resolves, what is left, and what stands out"),
-        "routing": N_("What the desk placed by itself, how often that was right, and what came of what it did by itself"),
+        "routing": N_(
+            "What the desk placed by itself, how often that was right, and what came of what it did by itself"
+        ),
         "feedback": N_("Satisfaction and recommendation, with their certainty"),
         "topics": N_("What customers write about, what changed, and in whose words"),
         "forecast": N_("How many inquiries the next weeks bring, and how sure that is"),
