@@ -24,6 +24,8 @@ NAME_MAX: Final = 60
 TILES_MAX: Final = 24
 KEPT: Final = timedelta(days=30)
 """How long a deleted one can be taken back."""
+BEING_READ: Final = "being_read"
+"""What a tile says while customers' texts are being read for it."""
 MOVING: Final = ("today", "yesterday", "week", "month", "last_week", "last_month")
 
 Question = tuple[str, tuple[tuple[str, str], ...]]

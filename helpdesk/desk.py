@@ -45,6 +45,7 @@ from helpdesk import (
     posts,
     preferences,
     pushes,
+    readings,
     recalls,
     saved_views,
     schedules,
@@ -164,6 +165,7 @@ class Desk:
         self.bus = Bus(self.database)
         self.worker = Worker(self.database)
         self.database.info["rules"] = book.Shelf()
+        self.readings = self.database.info["readings"] = readings.Shelf(self.database)
         self.database.before_commit.append(lambda db: asking.settle(db, settings=self.settings, now=self.clock()))
         self.database.after_commit.append(book.after_commit)
         self.router: Router | None = None
@@ -260,6 +262,7 @@ class Desk:
         self.database.before_commit.remove(self._note_push)
         self.database.after_commit.remove(self._may_push)
         self._reader.shutdown()
+        await asyncio.to_thread(self.readings.close)
         await asyncio.to_thread(self._case_keeper.shutdown)
         await asyncio.to_thread(self._word_keeper.shutdown)
         await asyncio.to_thread(self._service_keeper.shutdown)
@@ -622,6 +625,7 @@ class Desk:
             await asyncio.sleep(TIDY_SECONDS)
             try:
                 if turn % GIVE_BACK_EVERY == 0:
+                    self.readings.let_go(self.clock())
                     await asyncio.to_thread(memory.give_back)
                 await self.database.tidy()
                 if not self.database.is_sqlite:  # one process owns the file, and knows what it changed

@@ -7,7 +7,7 @@ idea: a change is shown only with the test it passed, because of hundreds of wor
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -34,6 +34,7 @@ SHOWN = 12  # words in each direction
 USUAL_WEEKS = 3  # at least, before a week can be called unusual
 SURPRISE = 0.01  # how unlikely a week must be to be pointed out
 CUT = 2_000  # characters of a text read
+AT_ONCE = 512  # texts, between two looks at whether anybody still wants to know
 REMEMBERED = 6_000  # texts whose words are kept in this process, by hash
 
 _known: dict[bytes, "Words"] = {}
@@ -214,9 +215,14 @@ def _read(db: Session, since: datetime, until: datetime, vectors: "Vectors") -> 
 
 
 def words_of(
-    texts: Sequence[tuple[str, str]], *, vectors: "Vectors", heard: "Sequence[Words | None]" = ()
+    texts: Sequence[tuple[str, str]],
+    *,
+    vectors: "Vectors",
+    heard: "Sequence[Words | None]" = (),
+    heed: Callable[[int], None] | None = None,
 ) -> list["Words"]:
-    """The words of each (subject, text); those read lately are remembered, and those `heard` are not read again."""
+    """The words of each (subject, text); those read lately are remembered, and those `heard` are not read again.
+    `heed` is called now and then, and may raise what ends it."""
     from classifiers import words as tokens
 
     keys = [
@@ -226,7 +232,11 @@ def words_of(
     known: dict[bytes, Any] = {key: found for key in keys if (found := _known.get(key)) is not None}
     known |= {key: words for key, words in zip(keys, heard, strict=False) if words is not None}
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    known |= zip(new, tokens.found(list(new.values()), vectors=vectors), strict=True)
+    rest = iter(new.items())
+    while some := list(islice(rest, AT_ONCE)):
+        known |= zip((key for key, _ in some), tokens.found([text for _, text in some], vectors=vectors), strict=True)
+        if heed is not None:
+            heed(0)
     if len(_known) + len(known) > REMEMBERED:
         _known.clear()
     _known.update(islice(known.items(), REMEMBERED))

@@ -224,15 +224,39 @@ class Texts:
 
 def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING) -> Texts:
     """The texts of a period; where a source has more than `MOST`, about so many of them, from all of the period."""
-    said: list[Said] = []
-    count = 0
+    parts = []
     for source in sources:
         there, first, last = db.connection().execute(_counted(source, interval, part)).one()
         some = _sample(there, first, last) if there > MOST else None
         found = [each for each in _COLLECT[source](db, interval, part, some=some) if each.text.strip()]
-        said += found
-        count += max(there, len(found)) if there > MOST else len(found)
-    return Texts(sorted(said, key=lambda each: each.at, reverse=True), count)
+        parts.append(Texts(found, max(there, len(found)) if there > MOST else len(found)))
+    return together(parts)
+
+
+def together(parts: Sequence[Texts]) -> Texts:
+    """Texts of several sources as those of one."""
+    said = sorted((each for part in parts for each in part.said), key=lambda each: each.at, reverse=True)
+    return Texts(said, sum(part.of for part in parts))
+
+
+def are_few(
+    db: Session,
+    now: Interval,
+    before: Interval,
+    most: int,
+    *,
+    sources: Sequence[str] = SOURCES,
+    part: Part = EVERYTHING,
+) -> bool:
+    """Whether two periods have no more than so many texts together; no more rows than that are looked at."""
+    count = 0
+    for source in sources:
+        for interval in (now, before):
+            some = _texts_of(source, interval, part, sa.literal(1)).limit(most + 1 - count).subquery()
+            count += db.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+            if count > most:
+                return False
+    return True
 
 
 def every(
@@ -376,22 +400,25 @@ def _limit(some: Sample | None) -> int:
 
 def _counted(source: str, interval: Interval, part: Part) -> Any:
     """How many texts of a source there are, at most, with the lowest and the highest number of their rows."""
+    number = col(_ROWS[source].id)
+    return _texts_of(source, interval, part, sa.func.count(), sa.func.min(number), sa.func.max(number))
 
-    def count(number: Any) -> Any:
-        return sa.select(sa.func.count(), sa.func.min(number), sa.func.max(number))
 
+def _texts_of(source: str, interval: Interval, part: Part, *columns: Any) -> Any:
+    """Columns of a source's rows that have a text, or, where only that would tell, may have one."""
     if source == "comments":
-        return count(Answer.id).select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
+        return sa.select(*columns).select_from(Answer).where(*_answers(interval, part), col(Answer.comment) != "")
     if source == "notes":
         here = [col(Call.started_at) >= interval.begin, col(Call.started_at) < interval.end, col(Call.note) != ""]
-        return count(Call.id).select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
+        return sa.select(*columns).select_from(Call).where(*here, *part.of(Call.queue_id, Call.ticket_id))
     here = [col(Routing.decided_at) >= interval.begin, col(Routing.decided_at) < interval.end]
     here += [col(Routing.reason) != "by_agent", col(Routing.message_id).is_not(None)]
     if part == EVERYTHING:
-        return count(Routing.id).select_from(Routing).where(*here)
-    return count(Routing.id).select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
+        return sa.select(*columns).select_from(Routing).where(*here)
+    return sa.select(*columns).select_from(Routing).join(Ticket, col(Ticket.id) == Routing.ticket_id).where(
         *here, *part.of(Ticket.queue_id, Ticket.id)
     )  # fmt: skip
 
 
+_ROWS: Final[Mapping[str, Any]] = {"comments": Answer, "mails": Routing, "notes": Call}
 _COLLECT = {"comments": _comments, "mails": _mails, "notes": _notes}

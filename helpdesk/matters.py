@@ -4,7 +4,7 @@ The one idea: a change is said only with the test it passed, all topics consider
 hide a person nothing is shown. Every count keeps the places of its texts, so that it opens them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -115,9 +115,11 @@ def analyse(
     asked: Mapping[str, topics.Sought],
     *,
     of: int = 0,
+    heed: Callable[[int], None] | None = None,
 ) -> Analysis:
     """What the texts of a period are about, beside those of the period before. Nothing of a group below `LEAST`. `of`
-    is how many there were, where those are a sample.
+    is how many there were, where those are a sample. `heed` hears now and then how many more were read, and may raise
+    what ends it.
 
     A change of a topic's share, and lower satisfaction of who writes of it, count where Dunning's G² stays below 5 % of
     false ones over all topics together (Benjamini and Hochberg 1995).
@@ -125,10 +127,11 @@ def analyse(
     from classifiers.vectors import japanese
 
     vectors = japanese()
-    of_topic, heard = _by_topic(now, asked)
-    earlier, heard_before = _by_topic(before, asked)
-    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard)
-    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before)
+    heed = heed or (lambda _: None)
+    of_topic, heard = _by_topic(now, asked, heed)
+    earlier, heard_before = _by_topic(before, asked, heed)
+    read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard, heed=heed)
+    read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before, heed=heed)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     return Analysis(
@@ -146,11 +149,11 @@ def analyse(
 
 
 def _by_topic(
-    said: Sequence[Said], asked: Mapping[str, topics.Sought]
+    said: Sequence[Said], asked: Mapping[str, topics.Sought], heed: Callable[[int], None]
 ) -> "tuple[dict[str, list[int]], list[Words | None]]":
     """The places of each topic's texts, and the words of those texts that had to be read for it."""
     places: dict[str, list[int]] = {key: [] for key in asked}
-    about, heard = topics.read([each.text for each in said], asked, words=True)
+    about, heard = topics.read([each.text for each in said], asked, words=True, heed=heed)
     for at, keys in enumerate(about):
         for key in keys:
             places[key].append(at)

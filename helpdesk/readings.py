@@ -1,58 +1,186 @@
-"""Analyses of customers' texts that take long, made beside the work and remembered while their texts stay the same.
+"""What customers' texts are about, read where somebody asks: few while one waits, many beside the work.
 
-The one idea: an analysis is known by the very texts it is of and by what they were read for, so whoever asks the same
-again has it at once, and a new comment, a correction or another topic makes it another one. Thirty thousand texts take
-a core some twenty seconds. One is made at a time, so it never takes more than one core from those who answer calls; but
-few texts do not wait behind many.
+The one idea: many texts are an answer to a question (which period, queue, product and kind of text, which topics), and
+the answer stands for some minutes, whatever comes in meanwhile: a desk of two hundred agents hears something new every
+few seconds, and an answer that every new text made void would never be there. The next who asks later has it made anew
+and sees the older one until then. Thirty thousand texts take a core some twenty seconds. One answer is made at a time,
+so it never takes more than one core from those who answer calls. It is let go of half an hour after it was made, and
+with the desk, for it holds customers' words.
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
+from concurrent.futures import TimeoutError as TooLong
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from helpdesk import matters, topics
-from helpdesk.feedback import Texts
+from sqlmodel import Session
+
+from helpdesk import feedback, matters, topics
 from helpdesk.matters import Analysis
+from helpdesk.measures import Interval
+
+if TYPE_CHECKING:
+    from models.database import Database
 
 AT_ONCE: Final = 1_000
 """So few texts are read while somebody waits."""
+FRESH: Final = timedelta(minutes=10)
+"""For so long an answer stands."""
+KEPT: Final = timedelta(minutes=30)
+"""And no longer than this its texts are in memory."""
 REMEMBERED: Final = 4
-"""Analyses kept, each with its texts: some ten megabytes. Those still being made are kept besides, or whoever looks
-again would have them begun anew."""
-
-_reader = ThreadPoolExecutor(1, thread_name_prefix="texts")
-_quick_reader = ThreadPoolExecutor(1, thread_name_prefix="few-texts")
-_known: OrderedDict[bytes, Future[Analysis]] = OrderedDict()
-_lock = threading.Lock()
+"""Answers kept, each with its texts: some ten megabytes."""
 
 
-def of(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> Future[Analysis]:
-    """What these texts say, as soon as they are read."""
-    key = _key(now, before, asked)
-    with _lock:
-        if (found := _known.get(key)) is not None and not (found.done() and found.exception()):
-            _known.move_to_end(key)
-            return found
-        reader = _quick_reader if is_little(now, before) else _reader
-        made = _known[key] = reader.submit(matters.analyse, now.said, before.said, asked, of=now.of)
-        for old in [each for each, analysis in _known.items() if analysis.done()][:-REMEMBERED]:
-            del _known[old]
-        return made
+class GivenUp(Exception):
+    """The desk closes, and nobody waits for the answer any more."""
 
 
-def is_little(now: Texts, before: Texts) -> bool:
-    """Whether these are so few that whoever asks may wait for them."""
-    return len(now.said) + len(before.said) <= AT_ONCE
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which texts are read: those of one period, beside those of the one before it. `language` is that of the topics'
+    names."""
+
+    now: Interval
+    before: Interval
+    sources: tuple[str, ...]
+    part: feedback.Part
+    language: str
 
 
-def _key(now: Texts, before: Texts, asked: Mapping[str, topics.Sought]) -> bytes:
-    told = hashlib.blake2b(topics.sign(asked), digest_size=16)
-    told.update(repr([each.name for each in asked.values()]).encode())
-    for texts in (now, before):
-        told.update(str((texts.of, len(texts.said))).encode())
-        for each in texts.said:
-            told.update(repr((each.ref, each.at, each.sentiment, each.score, each.name, each.text)).encode())
-    return told.digest()
+class Reading:
+    """An answer, or one in the making: then `read` of `count` texts have been read, and `count` is 0 until they are
+    together. `at` is when they were asked for. What takes `little` is worked out by whoever waits for it."""
+
+    def __init__(self, at: datetime, little: Callable[[], Analysis] | None = None) -> None:
+        self.at, self._little = at, little
+        self.read = self.count = 0
+        self.answer: Future[Analysis] = Future()
+
+    @property
+    def is_little(self) -> bool:
+        """Whether it is of few texts."""
+        return self._little is not None
+
+    def wait(self, seconds: float | None = None) -> Analysis | None:
+        """The answer; None where it is not there after so many seconds. Raises what reading raised, `GivenUp` where the
+        desk closed meanwhile."""
+        if self._little is not None and not self.answer.done():
+            self.make(self._little)
+        try:
+            return self.answer.result(seconds)
+        except TooLong:
+            return None
+
+    def result(self) -> Analysis:
+        """The answer, however long it takes."""
+        found = self.wait()
+        assert found is not None
+        return found
+
+    def heed(self, count: int) -> None:
+        """So many more were read."""
+        self.read = min(self.count, self.read + count)
+
+    def make(self, made: Callable[[], Analysis]) -> None:
+        """Work the answer out in this thread."""
+        try:
+            self.answer.set_result(made())
+        except BaseException as error:  # whoever waits hears of it
+            self.answer.set_exception(error)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The newest answer to a question, and the one that is being made to take its place."""
+
+    reading: Reading
+    next: Reading | None = None
+
+
+@dataclass
+class Shelf:
+    """The answers that one process has at hand, and the thread that makes them. Closed with the desk."""
+
+    database: "Database"
+    _kept: "OrderedDict[tuple[Question, bytes], _Kept]" = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closing: threading.Event = field(default_factory=threading.Event)
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="texts"))
+
+    def of(self, db: Session, question: Question, *, now: datetime) -> Reading:
+        """What these texts say. Few of them are taken out at once, and read when somebody waits for it; of many an
+        answer that is there is looked up, or begun."""
+        asked = topics.looked_for(db, language=question.language)
+        if feedback.are_few(db, question.now, question.before, AT_ONCE, sources=question.sources, part=question.part):
+            here, there = (feedback.collect(db, each, sources=question.sources, part=question.part)
+                           for each in (question.now, question.before))  # fmt: skip
+            return Reading(now, lambda: matters.analyse(here.said, there.said, asked, of=here.of))
+        return self._many(question, asked, now)
+
+    def let_go(self, now: datetime) -> None:
+        """Forget what has been kept for long enough."""
+        with self._lock:
+            for key in [key for key, each in self._kept.items() if each.next is None and now - each.reading.at > KEPT]:
+                del self._kept[key]
+
+    def close(self) -> None:
+        """Give up what is being read, which takes a moment, and forget everything."""
+        self._closing.set()
+        self._reader.shutdown(cancel_futures=True)
+        with self._lock:
+            for each in self._kept.values():
+                for reading in filter(None, (each.reading, each.next)):
+                    if not reading.answer.done():
+                        reading.answer.set_exception(GivenUp())
+            self._kept.clear()
+
+    def _many(self, question: Question, asked: Mapping[str, topics.Sought], now: datetime) -> Reading:
+        names = "\n".join(each.name for each in asked.values())
+        key = question, topics.sign(asked) + names.encode()
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and kept.next is not None and kept.next.answer.done():
+                kept.reading, kept.next = kept.next, None
+            if kept is None or _is_void(kept.reading, now):
+                kept = self._kept[key] = _Kept(self._begin(question, asked, now))
+            elif kept.reading.answer.done() and now - kept.reading.at > FRESH and kept.next is None:
+                kept.next = self._begin(question, asked, now)
+            self._kept.move_to_end(key)
+            done = [key for key, each in self._kept.items() if each.reading.answer.done() and each.next is None]
+            for each in done[: max(0, len(self._kept) - REMEMBERED)]:
+                del self._kept[each]
+            return kept.reading
+
+    def _begin(self, question: Question, asked: Mapping[str, topics.Sought], now: datetime) -> Reading:
+        reading = Reading(now)
+        self._reader.submit(reading.make, lambda: self._read(reading, question, asked))
+        return reading
+
+    def _read(self, reading: Reading, question: Question, asked: Mapping[str, topics.Sought]) -> Analysis:
+        def heed(count: int) -> None:
+            if self._closing.is_set():
+                raise GivenUp
+            reading.heed(count)
+
+        pair = []
+        for interval in (question.now, question.before):
+            parts = []
+            for source in question.sources:  # one by one, so that nobody else who reads waits for all of them
+                heed(0)
+                parts.append(self.database.read_now(feedback.collect, interval, sources=(source,), part=question.part))
+            pair.append(feedback.together(parts))
+        now, before = pair
+        reading.count = len(now.said) + len(before.said)
+        return matters.analyse(now.said, before.said, asked, of=now.of, heed=heed)
+
+
+def _is_void(reading: Reading, now: datetime) -> bool:
+    """Whether an answer is no use: it is too old, or reading broke."""
+    if not reading.answer.done():
+        return False
+    return now - reading.at > KEPT or reading.answer.exception() is not None

@@ -6,7 +6,7 @@ taught, what was said of it; to split one is to give some of its words to a new 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ MOST = 60
 MARKS = 400  # of a topic, the newest: what its guesses learn from
 REMEMBERED = 100_000  # texts whose topics are kept in memory
 CUT = 1_000  # characters of a text that are read
+AT_ONCE = 512  # texts, between two looks at whether anybody still wants to know
 _HELD = {"answer": TopicMark.answer_id, "message": TopicMark.message_id, "call": TopicMark.call_id}
 """What can be said to be about a topic, and where a mark points to it."""
 
@@ -92,16 +93,19 @@ def about(texts: Sequence[str], asked: Mapping[str, Sought]) -> list[tuple[str, 
 
 
 def read(
-    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool = False
+    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool = False, heed: Callable[[int], None] | None = None
 ) -> tuple[list[tuple[str, ...]], "list[Words | None]"]:
-    """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others."""
+    """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others.
+    `heed` is called now and then with how many texts are done since the last time; what it raises ends the reading."""
     seal = sign(asked)
     keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=seal, digest_size=16).digest() for text in texts]
     known = {key: about for key in keys if (about := _known.get(key)) is not None}  # another thread may clear it
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     heard: dict[bytes, Words] = {}
+    heed = heed or (lambda _: None)
+    heed(len(texts) - len(new))
     if new:
-        found = _read(list(new.values()), asked, words=words)
+        found = _read(list(new.values()), asked, words=words, heed=heed)
         known |= {key: about for key, (about, _) in zip(new, found, strict=True)}
         heard = {key: told for key, (_, told) in zip(new, found, strict=True) if told is not None}
         if len(_known) + len(new) > REMEMBERED:
@@ -226,16 +230,21 @@ _known: dict[bytes, tuple[str, ...]] = {}
 
 
 def _read(
-    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool
+    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool, heed: Callable[[int], None]
 ) -> "Sequence[tuple[tuple[str, ...], Words | None]]":
     from classifiers import Refused, topics
 
     try:
         reader = topics.Reader(_asked(asked))
-        return reader.read(texts) if words else [(keys, None) for keys in reader.about(texts)]
     except Refused:  # said in the log when the desk started
         shown = [themes.folded(text) for text in texts]
         return [(tuple(key for key, each in asked.items() if themes.has(text, each.words)), None) for text in shown]
+    found: list[tuple[tuple[str, ...], Words | None]] = []
+    for start in range(0, len(texts), AT_ONCE):
+        some = texts[start : start + AT_ONCE]
+        found += reader.read(some) if words else ((keys, None) for keys in reader.about(some))
+        heed(len(some))
+    return found
 
 
 def _asked(asked: Mapping[str, Sought]) -> "list[topics.Asked]":

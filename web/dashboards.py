@@ -26,6 +26,8 @@ from web.edge import act, back, desk_facts, desk_of, html, look, own_address
 FRESH_SECONDS = 15
 """For so long an answer serves whoever asks the same."""
 KEPT_MOST = 200
+PATIENCE_SECONDS = 1.5
+"""So long a dashboard waits for customers' texts to be read; the other tiles are there meanwhile."""
 Answers = dict[Question, Sheet | str]
 
 
@@ -210,15 +212,19 @@ def _ask(request: Request, db: Session, tiles: Sequence[Tile], language: str) ->
 
 
 async def _answers(request: Request, found: dict[Question, Any], language: str) -> Answers:
-    """Answers to all questions, those that take their time one after the other in a thread."""
+    """Answers to all questions, those that take their time one after the other in a thread. What takes longer than
+    anybody should wait says so, and is there at one of the next looks."""
     kept, slot = _kept(request), _slot(desk_of(request).clock())
     answers: Answers = {}
     for each, work in found.items():
         if work is None:
             answers[each] = kept.get((each, language, slot), "not_found")
+        elif isinstance(work, str):
+            answers[each] = kept[each, language, slot] = work
+        elif await run_in_threadpool(catalog.is_ready, work, PATIENCE_SECONDS):
+            answers[each] = kept[each, language, slot] = await run_in_threadpool(work)
         else:
-            answers[each] = work if isinstance(work, str) else await run_in_threadpool(work)
-            kept[each, language, slot] = answers[each]
+            answers[each] = dashboards.BEING_READ
     if len(kept) > KEPT_MOST:
         kept.clear()
     return answers

@@ -3,11 +3,14 @@
 from typing import Any
 
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from helpdesk import access, audit, reports
 from helpdesk.errors import Invalid
+from helpdesk.reporting import catalog, files, paper
+from helpdesk.reporting import evaluation as sheets
 from helpdesk.tallies import evaluation
 from models import Agent
 from web import words
@@ -54,9 +57,23 @@ async def file(request: Request) -> Response:
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "evaluation_column", code) for code in words.codes("evaluation_column")]
     kind = request.url.path.rpartition(".")[2]
+    if kind == "pdf":
+        return await _document(request, told, agent)
     lines = ([words.sentence(gettext, "automation", str(part)), *rest] for part, *rest in evaluation.table(told))
     name = f"routing-{told.period.first.isoformat()}-{told.period.last.isoformat()}.{kind}"
     return sent(kind, name, heads, lines)
+
+
+async def _document(request: Request, told: evaluation.Evaluation, agent: Agent) -> Response:
+    """The same on paper, with the seconds a placement that the page was asked with."""
+    desk, voice = desk_of(request), renderer_of(request).voice(agent.language)
+    asked = catalog.Asked(told.period, None, {}, agent.language, desk.settings.timezone, desk.clock())
+    title = voice.say("report_title", "routing", None)
+    cover = paper.Cover(desk.settings.name, title, [], asked.now)
+    made = await run_in_threadpool(paper.pdf, [(title, sheets.sheet_of(asked, told))], cover, voice)
+    name = f"routing-{told.period.first.isoformat()}-{told.period.last.isoformat()}.pdf"
+    return Response(made, media_type=files.PDF, headers={
+        "content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"})  # fmt: skip
 
 
 def _report(request: Request, db: Session, agent: Agent) -> evaluation.Evaluation:
@@ -73,4 +90,5 @@ ROUTES = (
     get("/reports/routing", page),
     get("/reports/routing.csv", file),
     get("/reports/routing.xlsx", file),
+    get("/reports/routing.pdf", file),
 )

@@ -1,6 +1,5 @@
 """Customer feedback for supervisors: figures with their certainty, what is written about, and the sentences behind."""
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -62,15 +61,14 @@ async def page(request: Request) -> Response:
             "marks_before": feedback.marks(db, before, part=part),
             "response": feedback.response(db, now, part=part),
             "trend": feedback.trend(db, now, timezone=desk.settings.timezone, part=part),
-            "texts": feedback.collect(db, now, sources=sources, part=part),
-            "texts_before": feedback.collect(db, before, sources=sources, part=part),
+            "reading": desk.readings.of(
+                db, readings.Question(now, before, sources, part, agent.language), now=desk.clock()
+            ),
         }
 
     frame, told = await look(request, verb)
     if told["asked"]:
-        now, before = told.pop("texts"), told.pop("texts_before")
-        told["found"] = await _soon(now, before, told["topics"])
-        told["reading"] = len(now.said) + len(before.said)
+        told["found"] = await run_in_threadpool(told["reading"].wait, PATIENCE_SECONDS)
         title = feedback_sheets.finding(told["marks"].csat, told["marks_before"].csat)
         told["chart"] = feedback_sheets.trend(told["trend"], title)
     if told.get("found"):
@@ -147,15 +145,6 @@ async def bring(request: Request) -> Response:
         line = f"&line={error.facts['line']}" if "line" in error.facts else ""
         return RedirectResponse(f"/reports/feedback?problem={error.code}{line}#import", 303)
     return RedirectResponse(f"/reports/feedback?new={new}&known={known}#import", 303)
-
-
-async def _soon(
-    now: feedback.Texts, before: feedback.Texts, asked: Mapping[str, topics.Sought]
-) -> matters.Analysis | None:
-    """What the texts say; None where that takes longer than somebody should wait. It goes on being read."""
-    made = asyncio.wrap_future(await run_in_threadpool(readings.of, now, before, asked))
-    done, _ = await asyncio.wait({made}, timeout=None if readings.is_little(now, before) else PATIENCE_SECONDS)
-    return made.result() if done else None
 
 
 def _period(request: Request) -> reports.Period:

@@ -18,9 +18,14 @@ from helpdesk.reporting.catalog import Asked
 from helpdesk.reporting.values import Sheet
 from models import Agent
 from web.addresses import get
-from web.edge import act, desk_of, renderer_of, see
+from web.edge import act, desk_of, html, look, renderer_of, see
 
 KINDS = {"pdf": files.PDF, "xlsx": files.XLSX, "csv": files.CSV}
+
+
+PATIENCE_SECONDS = 1.5
+AGAIN_SECONDS = 4
+"""After which a page that waits for a file asks for it anew."""
 
 
 async def file(request: Request) -> Response:
@@ -37,6 +42,8 @@ async def file(request: Request) -> Response:
         return asked, name, catalog.report(key).gather(db, asked)
 
     agent, (asked, queue_name, work) = await see(request, verb)
+    if not await run_in_threadpool(catalog.is_ready, work, PATIENCE_SECONDS):
+        return await _waiting(request, key)
     await act(request, lambda db, by: audit.exported(db, key, by=by, now=desk.clock()))
     sheet: Sheet = await run_in_threadpool(work)
     voice = renderer_of(request).voice(agent.language)
@@ -51,6 +58,15 @@ async def file(request: Request) -> Response:
     pieces = files.csv_lines(*books.lines(sheet, voice)) if kind == "csv" else files.spreadsheet_pieces(
         books.leaves(sheet, voice))  # fmt: skip
     return StreamingResponse(pieces, media_type=KINDS[kind], headers=headers)
+
+
+async def _waiting(request: Request, key: str) -> Response:
+    """A page that says what the file waits for, and asks for it again until it comes."""
+    frame, _ = await look(request, lambda db, agent: access.supervisor(agent))
+    frame |= {"view": "reports", "report": catalog.report(key)}
+    answer = html(request, "reports/waiting.html", frame["me"]["language"], 202, **frame)
+    answer.headers["refresh"] = str(AGAIN_SECONDS)
+    return answer
 
 
 ROUTES = (get("/reports/{key}.{kind}", file),)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from helpdesk import queues, reports
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import Interval
-from helpdesk.reporting import calls, feedback, forecast, products, staffing, tallies
+from helpdesk.reporting import calls, evaluation, feedback, forecast, products, staffing, tallies
 from helpdesk.reporting.values import Sheet
 from helpdesk.tallies.figures import AGAINST
 
@@ -86,6 +86,8 @@ REPORTS: Final[Mapping[str, Report]] = MappingProxyType({
                (Choice("by", "report_by", ("queue", "agent", "day", "half_hour")),), "/reports/calls"),
         Report("service", tallies.gather, tallies.FIGURES, tallies.CHARTS, tallies.TABLES,
                (Choice("against", "service_against", AGAINST),), "/reports/service"),
+        Report("routing", evaluation.gather, evaluation.FIGURES, evaluation.CHARTS, evaluation.TABLES, (),
+               "/reports/routing"),
         Report("forecast", forecast.gather, forecast.FIGURES, forecast.CHARTS, forecast.TABLES,
                (Choice("weeks", "forecast_weeks", ("2", "4", "6")),), "/reports/forecast"),
         Report("staffing", staffing.gather, staffing.FIGURES, staffing.CHARTS, staffing.TABLES,
@@ -127,6 +129,12 @@ def asked(db: Session, key: str, query: Mapping[str, str], *, language: str, tim
             raise Invalid("unknown_choice", field=choice.name)
         chosen[choice.name] = value
     return Asked(of, queue_id, chosen, language, timezone, now)
+
+
+def is_ready(work: Callable[[], Sheet], seconds: float) -> bool:
+    """Whether the sheet of a `gather` takes no longer than these. Only what customers wrote takes its time, and is read
+    beside the work."""
+    return not isinstance(work, feedback.TopicsWork) or work.is_ready(seconds)
 
 
 def kept(key: str, query: Mapping[str, str]) -> dict[str, str]:

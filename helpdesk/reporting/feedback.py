@@ -4,11 +4,12 @@ Reading thousands of texts takes a second or two, so the texts are gathered in t
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from helpdesk import feedback, matters, readings, topics
+from helpdesk import feedback, matters, readings
 from helpdesk.accuracy import Share
 from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 
@@ -39,15 +40,29 @@ def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     return lambda: sheet
 
 
-def gather_topics(db: Session, asked: "Asked") -> Callable[[], Sheet]:
+@dataclass(frozen=True, slots=True)
+class TopicsWork:
+    """The sheet of topics once the texts are read. Whoever does not want to wait asks `is_ready` first."""
+
+    asked: "Asked"
+    reading: readings.Reading
+
+    def __call__(self) -> Sheet:
+        """The sheet, however long that takes."""
+        return sheet_of(self.asked, self.reading.result())
+
+    def is_ready(self, seconds: float) -> bool:
+        """Whether it takes no longer than these."""
+        return self.reading.wait(seconds) is not None
+
+
+def gather_topics(db: Session, asked: "Asked") -> TopicsWork:
     """What texts are about, with what changed by more than chance."""
     source = asked.choices.get("source", "all")
-    part = feedback.Part(asked.queue_id)
     sources = feedback.SOURCES if source == "all" else (source,)
-    said = feedback.collect(db, asked.interval, sources=sources, part=part)
-    earlier = feedback.collect(db, asked.before, sources=sources, part=part)
-    looked = topics.looked_for(db, language=asked.language)
-    return lambda: sheet_of(asked, readings.of(said, earlier, looked).result())
+    question = readings.Question(asked.interval, asked.before, sources, feedback.Part(asked.queue_id), asked.language)
+    shelf: readings.Shelf = db.info["readings"]
+    return TopicsWork(asked, shelf.of(db, question, now=asked.now))
 
 
 def finding(now: Share, before: Share) -> Text:

@@ -5,6 +5,8 @@ text, so no name in a report can become a command. The font is brought along; wh
 """
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +19,12 @@ from helpdesk.reporting import drawing
 from helpdesk.reporting.values import Figure, Sheet, Table, Voice, said, written
 
 TEMPLATE: Final = Path(__file__).with_name("paper.typ")
+PRESS: Final = Path(__file__).with_name("press.py")
 AT_ONCE: Final = 2
 """Documents in the making in one process; whoever asks beyond that waits for `PATIENCE` seconds."""
 PATIENCE: Final = 20.0
+LONGEST: Final = 60.0
+"""Seconds after which a document is given up; a large one takes one."""
 ROWS_MAX: Final = 2_000
 """Lines of a table on paper; the file has all of them."""
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -38,21 +43,18 @@ class Cover:
 def pdf(sheets: Sequence[tuple[str, Sheet]], cover: Cover, voice: Voice) -> bytes:
     """One document of one or several sheets, each with its title. Raises `Conflict("too_many_documents")`."""
     import noto_cjk_sans_jp_regular
-    import typst
 
     fonts = str(Path(noto_cjk_sans_jp_regular.__file__).parent)
-    data = json.dumps(_document(sheets, cover, voice), ensure_ascii=False)
+    data = json.dumps(_document(sheets, cover, voice), ensure_ascii=False).encode("utf-8", "replace")
     if not _turns.acquire(timeout=PATIENCE):
         raise Conflict("too_many_documents")
     try:
-        made = typst.compile(
-            str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=[fonts], ignore_system_fonts=True,
-            sys_inputs={"data": data},
-        )  # fmt: skip
+        command = [sys.executable, "-I", str(PRESS), str(TEMPLATE), fonts]
+        return subprocess.run(command, input=data, stdout=subprocess.PIPE, timeout=LONGEST, check=True).stdout
+    except subprocess.TimeoutExpired:
+        raise Conflict("too_many_documents") from None
     finally:
         _turns.release()
-    assert isinstance(made, bytes)
-    return made
 
 
 def _document(sheets: Sequence[tuple[str, Sheet]], cover: Cover, voice: Voice) -> dict[str, Any]:

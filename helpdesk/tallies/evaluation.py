@@ -93,9 +93,17 @@ class Evaluation:
 
 
 def report(
-    db: Session, period: Period, *, seconds: int = SECONDS, language: str, timezone: str, now: datetime
+    db: Session,
+    period: Period,
+    *,
+    seconds: int = SECONDS,
+    queue_id: int | None = None,
+    language: str,
+    timezone: str,
+    now: datetime,
 ) -> Evaluation:
-    """The report of a period. Raises `Invalid("too_many_days")`, or `Invalid("not_a_number")` for seconds that cannot
+    """The report of a period; of one queue what was placed there alone, since what the desk does by itself belongs to
+    none. Raises `Invalid("too_many_days")`, or `Invalid("not_a_number")` for seconds that cannot
     be."""
     if (period.last - period.first).days >= figures.MOST_DAYS:
         raise Invalid("too_many_days", field="to")
@@ -105,6 +113,9 @@ def report(
     placed, done, left_out = _load(db, period, timezone=timezone, now=now)
     earlier = figures.earlier(period, "before")
     before = _load(db, earlier, timezone=timezone, now=now)[0] if earlier else {}
+    if queue_id is not None:
+        placed, before = ({key: one for key, one in each.items() if key[0] == queue_id} for each in (placed, before))
+        done = {}
     total = _line("", "", placed)
     order = {queue_id: place for place, queue_id in enumerate(names)}
     pairs = sorted({key[:2] for key in placed}, key=lambda pair: (order.get(pair[0], len(order)), pair[1]))

@@ -66,7 +66,7 @@ def ask(url: str, data: Path, of_database: Callable[[], float], only: str = "") 
                 size = 0
                 while piece := answer.read(65_536):
                     size += len(piece)
-                if answer.status != 200:
+                if answer.status not in (200, 202):  # 202: a page that says what the file waits for
                     raise RuntimeError(f"{path}: {answer.status}")
                 walls.append(time.monotonic() - began)
                 costs.append(used() - before)
@@ -105,9 +105,10 @@ def _pages(facts: dict[str, int]) -> Iterator[tuple[str, str]]:
         for span, asked in spans.items():
             for each in every if span == "year" else every[:1]:
                 yield f"{key}_{span}_{each or 'all'}", f"/reports/{key}?{asked}&{each}"
+    yield "calls_month_by=half_hour", f"/reports/calls?{spans['month']}&by=half_hour"
     for key in ("forecast", "staffing", "schedules", "boards"):
         yield key, f"/reports/{key}"
-    for key in ("calls", "service", "products", "feedback", "topics"):
+    for key in ("calls", "service", "routing", "products", "feedback", "topics"):
         yield f"{key}_pdf", f"/reports/{key}.pdf?{spans['year']}" if key != "feedback" else \
             f"/reports/topics.pdf?{spans['year']}&source=comments"  # fmt: skip
     for kind in ("csv", "xlsx"):

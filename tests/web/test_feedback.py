@@ -5,7 +5,10 @@ import io
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ from models import Answer, AnswerSource, Scale, TicketProduct
 from tests.cast import BEN, MONDAY, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
 from tests.patience import until
 from tests.postbox import Postbox
+from web import dashboards, reporting
 from web import feedback as pages
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -236,18 +240,121 @@ def test_of_many_texts_an_even_sample_is_read_and_the_page_says_of_how_many(
     assert few.of == 100 and 45 <= len(few.said) <= 75 and len({each.at.date() for each in few.said}) == 20
 
 
-@SQLITE
-def test_many_texts_are_read_beside_the_work_and_the_page_says_so_until_they_are(
-    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def busy(desk: OpenDesk) -> Iterator[None]:
+    """Whoever reads many texts has something else to do until the end."""
+    gate = Event()
+    desk.app.state.desk.readings._reader.submit(gate.wait)
+    try:
+        yield
+    finally:
+        gate.set()
+
+
+@pytest.fixture
+def many(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten texts are many, and nobody waits for them."""
     monkeypatch.setattr(readings, "AT_ONCE", 10)
-    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0.0)
+    for place in (pages, reporting, dashboards):
+        monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.0)
     give(desk, *((2, f"配送が遅い {number}") for number in range(30)))
-    first = desk.as_(SATO).get("/reports/feedback")
-    assert "30件" in text_of(first.text) and "読み取っています" in first.text and first.headers["refresh"] == "4"
-    assert "CSAT" in first.text, "what needs no reading stands there at once"
-    until(lambda: "読み取っています" not in page(desk))
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_many_texts_are_read_beside_the_work_and_the_page_says_so_until_they_are(desk: OpenDesk) -> None:
+    with busy(desk):
+        first = desk.as_(SATO).get("/reports/feedback")
+        assert "お客様の声を集めています" in first.text and first.headers["refresh"] == "4"
+        assert "CSAT" in first.text, "what needs no reading stands there at once"
+    until(lambda: "お客様の声を" not in page(desk))
     shown = desk.as_(SATO).get("/reports/feedback")
     assert "refresh" not in shown.headers and "配送" in text_of(shown.text)
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_what_is_still_being_read_is_not_begun_again_however_many_ask(desk: OpenDesk) -> None:
+    shelf: readings.Shelf = desk.app.state.desk.readings
+    interval = Period("days", MONDAY.date(), MONDAY.date()).interval("Asia/Tokyo")
+    asked = [readings.Question(interval, interval, ("comments",), feedback.EVERYTHING, f"x{each}") for each in "abcdef"]
+
+    def all_of_them(questions: list[readings.Question]) -> list[readings.Reading]:
+        return desk.read(lambda db: [shelf.of(db, each, now=MONDAY) for each in questions])
+
+    with busy(desk):
+        made = all_of_them(asked)
+        assert all_of_them(asked[::-1]) == made[::-1]
+    assert all(len(each.result().said) == 30 for each in made)
+
+
+@SQLITE
+def test_few_texts_do_not_wait_behind_many(desk: OpenDesk) -> None:
+    give(desk, *((2, f"配送が遅い {number}") for number in range(30)))
+    with busy(desk):
+        assert ">30<" in page(desk)
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_what_was_read_of_many_texts_stands_for_ten_minutes_and_says_of_when_it_is(desk: OpenDesk) -> None:
+    until(lambda: "お客様の声を" not in page(desk))
     give(desk, (1, "配送で箱が壊れた"))
+    assert ">30<" in page(desk) and "時点" in text_of(page(desk))
+    desk.clock.advance(minutes=11)
+    assert ">30<" in page(desk), "the older answer stands until the newer one is there"
     until(lambda: ">31<" in page(desk))
+    desk.clock.advance(minutes=31)
+    desk.app.state.desk.readings.let_go(desk.clock())
+    with busy(desk):
+        assert "お客様の声を集めています" in page(desk), "customers' words are not kept for longer"
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_a_file_and_a_tile_that_need_the_reading_say_so_and_come_when_it_is_done(desk: OpenDesk) -> None:
+    sato = desk.as_(SATO)
+    made = sato.post("/reports/boards/new", data={"name": "朝", "audience": "owner"}, follow_redirects=False)
+    board = made.headers["location"].partition("?")[0]
+    for part in ("topics.table.topics", "calls.figure.offered"):
+        sato.post(f"{board}/tiles", data={"part": part, "period": "month"}, follow_redirects=False)
+    with busy(desk):
+        waiting = sato.get("/reports/topics.pdf?period=month")
+        assert waiting.status_code == 202 and waiting.headers["refresh"] == "4"
+        assert "終わりしだい、ファイルのダウンロードが始まります" in waiting.text
+        tiles = sato.get(board).text
+        assert "終わりしだい、ここに表示します" in tiles and "入電" in tiles and 'data-every="5"' in tiles
+    until(lambda: sato.get("/reports/topics.pdf?period=month").content.startswith(b"%PDF"))
+    tiles = until(lambda: "読み取っています" not in (shown := sato.get(board).text) and shown)
+    assert "配送" in tiles and 'data-every="60"' in tiles
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_a_desk_that_closes_gives_up_what_is_being_read(desk: OpenDesk) -> None:
+    shelf = readings.Shelf(desk.database)
+    interval = Period("days", MONDAY.date(), MONDAY.date()).interval("Asia/Tokyo")
+    question = readings.Question(interval, interval, ("comments",), feedback.EVERYTHING, "ja")
+    begun, gate = Event(), Event()
+    shelf._reader.submit(lambda: (begun.set(), gate.wait()))
+    begun.wait()
+    waits = desk.read(lambda db: shelf.of(db, question, now=MONDAY))
+    closing = Thread(target=shelf.close)
+    closing.start()
+    gate.set()
+    closing.join()
+    with pytest.raises(readings.GivenUp):
+        waits.result()
+
+
+def test_reading_ends_between_two_handfuls_when_nobody_wants_to_know_any_more() -> None:
+    heard: list[int] = []
+
+    def heed(count: int) -> None:
+        heard.append(count)
+        if sum(heard) >= 512:
+            raise readings.GivenUp
+
+    with pytest.raises(readings.GivenUp):
+        matters.analyse(said(*(f"配送が遅い {number}" for number in range(2_000))), [], TOPICS, heed=heed)
+    assert sum(heard) == 512

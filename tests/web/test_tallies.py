@@ -179,7 +179,16 @@ def test_what_routing_saved_is_told_with_how_often_it_was_right(desk: OpenDesk) 
     shown = text_of(desk.as_(SATO).get("/reports/routing?period=today&seconds=90").text)
     assert "振り分け先のまま解決 50 %" in shown
     assert "（そのまま解決 1件 − 移動 1件）× 90秒" in shown
+    paper = desk.as_(SATO).get("/reports/routing.pdf?period=today&seconds=90")
+    assert paper.headers["content-type"] == "application/pdf" and paper.content.startswith(b"%PDF-")
+    assert 'filename="routing-2026-11-16-2026-11-16.pdf"' in paper.headers["content-disposition"]
+    asked = desk.read(lambda db: catalog.asked(db, "routing", {"period": "today"}, language="ja", timezone="Asia/Tokyo",
+                                               now=desk.clock()))  # fmt: skip
+    sheet = desk.read(lambda db: catalog.report("routing").gather(db, asked)())
+    assert [figure.value for figure in sheet.figures] == [3, 0.5, 0.0, 0]
+    assert [table.key for table in sheet.tables] == ["routing_queues", "routing_reasons"]
     assert desk.as_(BEN).get("/reports/routing").status_code == 403
+    assert desk.as_(BEN).get("/reports/routing.pdf").status_code == 403
     assert desk.as_(SATO).get("/reports/routing?seconds=0").status_code == 422
 
 

@@ -51,6 +51,7 @@ WORDS: dict[str, dict[str, str]] = {
         "survey_is_off": N_("Please start asking first."),
         "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),
+        "being_read": N_("Customers' texts are being read. This stands here as soon as that is done."),
         "too_many_documents": N_("Too many documents are being made at once. Please try again in a minute."),
         "recipient_unknown": N_("Reports go to agents, or to addresses of the domains in DESK_REPORT_DOMAINS."),
         "recipients_missing": N_("Please choose at least one recipient."),

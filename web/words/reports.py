@@ -18,6 +18,7 @@ WORDS: dict[str, dict[str, str]] = {
     "report_title": {
         "calls": N_("Call report"),
         "service": N_("Service report"),
+        "routing": N_("Routing and automation"),
         "feedback": N_("Customer feedback"),
         "topics": N_("What it is about"),
         "forecast": N_("Forecast"),
@@ -27,6 +28,9 @@ WORDS: dict[str, dict[str, str]] = {
     "report_purpose": {
         "calls": N_("How many called, how long they waited, how many gave up; by queue, agent, day and half hour"),
         "service": N_("How soon the desk answers and resolves, what is left, and what stands out"),
+        "routing": N_(
+            "What the desk placed by itself, how often that was right, and what came of what it did by itself"
+        ),
         "feedback": N_("Satisfaction and recommendation, with their certainty"),
         "topics": N_("What customers write about, what changed, and in whose words"),
         "forecast": N_("How many inquiries the next weeks bring, and how sure that is"),
@@ -97,6 +101,14 @@ WORDS: dict[str, dict[str, str]] = {
         "return_lots": N_("By lot"),
         "return_reasons": N_("By reason"),
         "return_times": N_("How long it takes, in days"),
+        "placed": N_("Placed by the desk"),
+        "right": N_("Left where it was put"),
+        "triage": N_("Triage share"),
+        "saved": N_("Time saved, about"),
+        "routing_right": N_("Left where it was put, by queue"),
+        "routing_queues": N_("By queue and language"),
+        "routing_reasons": N_("By why it was placed there"),
+        "automation": N_("What the desk did by itself, and what came of it"),
     },
     "board_audience": {
         "owner": N_("Only me"),

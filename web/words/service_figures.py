@@ -182,6 +182,17 @@ WORDS: dict[str, dict[str, str]] = {
         "saved": N_("Time saved, about"),
         "came": N_("What came of it"),
     },
+    "evaluation_finding": {
+        "none": N_("Nothing happened on these days"),
+        "placed": N_("The desk placed %(count)s tickets by itself and left %(triage)s to people."),
+        "right": N_("Of %(of)s that are settled or were moved, %(share)s stayed where they were put."),
+        "saved": N_("About %(length)s of placing by hand were saved: (%(stayed)s − %(moved)s) × %(seconds)s seconds."),
+        "lowest": N_("Least often right: %(name)s, %(share)s"),
+        "line": N_("%(name)s · %(language)s"),
+        "moved": N_("Moved by an agent"),
+        "in_triage": N_("In triage"),
+        "reason": N_("Reason"),
+    },
     "evaluation_formula": {
         "placed": N_(
             "Tickets opened in the period whose first queue the desk chose: by address, number, key words, a "
