@@ -104,7 +104,7 @@ def fit(
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    seen = Seen(readings, vectors, finder, blocks, borders or _borders)
+    seen = Seen(readings, vectors, finder, blocks, borders)
     scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
@@ -263,12 +263,12 @@ class Seen:
         readings: Sequence[Reading],
         vectors: Vectors,
         finder: Finder,
-        blocks: Mapping[str, float],
-        borders: Callable[[int], Any],
+        blocks: Mapping[str, float] = WEIGHTS,
+        borders: Callable[[int], Any] | None = None,
     ) -> None:
         from scipy.sparse import csr_matrix
 
-        self.finder, self.vectors, self.blocks, self.borders = finder, vectors, blocks, borders
+        self.finder, self.vectors, self.blocks, self.borders = finder, vectors, blocks, borders or _borders
         self.tables = {
             "grams": _counted_grams(readings),
             "terms": _counted(features.terms(each) for each in readings),

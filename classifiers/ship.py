@@ -53,14 +53,14 @@ def seeds(split: str, *, folder: Path = CORPUS) -> list[Example]:
     return examples
 
 
-def build(made_at: datetime, *, folder: Path = registry.SHIPPED) -> Fit:
+def build(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus: Path = CORPUS) -> Fit:
     """Train the router on the corpus, measure it on the test split, write model and card into `folder`.
 
     The model depends on the corpus, key words and turns of phrase alone; `made_at` (aware) only dates it. Takes about
     half a minute.
     """
-    fit = model.fit(seeds("train"), made_at=made_at)
-    measured = evaluate.report(fit.router, seeds("test"))
+    fit = model.fit(seeds("train", folder=corpus), made_at=made_at)
+    measured = evaluate.report(fit.router, seeds("test", folder=corpus))
     _write(folder, "router", fit, card(fit, measured))
     registry.shipped.cache_clear()
     registry.shipped_version.cache_clear()

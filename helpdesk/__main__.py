@@ -754,6 +754,7 @@ def open_database(settings: Settings) -> "Database":
     from models.database import Database
 
     try:
+        settings.data.mkdir(parents=True, exist_ok=True)  # wherever the database is
         database = Database(settings.database)
         with database.engine.connect():
             return database

@@ -6,7 +6,8 @@ The one idea: what is between the tags is drawn from the values after `keep` and
 alike, whoever looks. Nothing has to be forgotten when something changes, because then the values are others. A part
 that shows how long something takes still has no place here: `keep none` draws it each time.
 
-Where `checks` is on, as in every test, a part that was kept is drawn again all the same and must be what was kept.
+Where `checks` is on, as in every test on SQLite, a part that was kept is drawn again all the same and must be what was
+kept.
 """
 
 from collections.abc import Callable

@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import Session, select
 from typer.testing import CliRunner
 
+from classifiers import registry
 from classifiers.model import Fit
 from helpdesk import learning, routing, tickets, training
 from helpdesk.__main__ import app
@@ -585,6 +586,9 @@ def test_the_command_learns_from_all_shipped_texts_and_the_desk_speaks_by_the_ne
     [done] = desk.read(learning.trainings)
     assert (done.state, done.figures["own"]["ja"]["count"]) == (TrainingState.PROMOTED, 3)
     assert f"made {done.version}" in answer.output and "test texts, ja" in answer.output
+    made, shipped = (desk.app.state.desk.registry.load(each) for each in (done.version, registry.shipped_version()))
+    for language, temperature in shipped.weights.temperatures.items():  # as sure of itself as the shipped model
+        assert made.weights.temperatures[language] == pytest.approx(temperature, rel=0.02)
     speaks(desk, done.version)
     desk.mail(TANAKA, subject="", body="自転車のブレーキを調整してほしい")
     [decision] = desk.read(routing.history, desk.tickets()[-1].id)

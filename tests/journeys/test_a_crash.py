@@ -16,10 +16,9 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from cti import replay
-from helpdesk.__main__ import prepare
 from models import Call, CallFact, Inbound, InboundState, Message, Parked, Ticket
 from models.database import Database
-from tests import cast, postgres
+from tests import cast
 from tests.patience import until
 from tests.running import START_SECONDS, Running
 
@@ -29,24 +28,12 @@ MAILS = CALLS = 100
 DEATHS = 3
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Running, str]]:
+@pytest.fixture
+def machine(database_url: str, tmp_path: Path) -> Iterator[tuple[Running, str]]:
     """A desk in a process of its own with the cast in it, and its database's address."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'data' / 'desk.db'}"
-        running = Running(tmp_path)
-    else:
-        server: postgres.Server = request.getfixturevalue("postgres_server")
-        url = server.create_database("crash")
-        running = Running(tmp_path, database_url=url)
-    database = Database(url)
-    prepare(database)
-    database.write_now(cast.settle_in)
-    database.close()
-    yield running, url
+    running = Running(tmp_path, database_url=database_url)
+    yield running, database_url
     running.stop()
-    if request.param == "postgres":
-        server.drop_database("crash")
 
 
 def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none(machine: tuple[Running, str]) -> None:

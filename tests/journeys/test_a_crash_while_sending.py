@@ -12,11 +12,10 @@ import pytest
 from sqlmodel import Session, col, select
 
 from helpdesk import outgoing
-from helpdesk.__main__ import prepare
 from helpdesk.runtime.work import Worker
 from models import Agent, Delivery, DeliveryState, Message, MessageState, Parked, Queue
 from models.database import Database
-from tests import cast, postgres
+from tests import cast
 from tests.patience import until
 from tests.postbox import Postbox
 from tests.running import Running
@@ -29,30 +28,18 @@ NAMED, ON_THE_LINE, TAKEN, LATER, WAITING = (
 FRIEND = "friend@example.com"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Callable[[str], Running], str]]:
+@pytest.fixture
+def machine(database_url: str, tmp_path: Path) -> Iterator[tuple[Callable[[str], Running], str]]:
     """What starts a desk with the cast in it that sends by the server given, and its database's address."""
-    if request.param == "sqlite":
-        url, more = f"sqlite:///{tmp_path / 'data' / 'desk.db'}", {}
-    else:
-        server: postgres.Server = request.getfixturevalue("postgres_server")
-        url = server.create_database("crash_sending")
-        more = {"database_url": url}
-    database = Database(url)
-    prepare(database)
-    database.write_now(cast.settle_in)
-    database.close()
     made: list[Running] = []
 
     def running(smtp_url: str) -> Running:
-        made.append(Running(tmp_path, smtp_url=smtp_url, undo_seconds="0", **more))
+        made.append(Running(tmp_path, smtp_url=smtp_url, undo_seconds="0", database_url=database_url))
         return made[-1]
 
-    yield running, url
+    yield running, database_url
     for each in made:
         each.stop()
-    if request.param == "postgres":
-        server.drop_database("crash_sending")
 
 
 def test_a_kill_at_any_point_of_sending_leaves_one_copy_for_everybody(
@@ -86,7 +73,8 @@ def test_a_kill_at_any_point_of_sending_leaves_one_copy_for_everybody(
         assert twice == {TAKEN} and max(copies.values()) == 2
 
 
-@pytest.mark.parametrize("machine", ["sqlite"], indirect=True)  # PostgreSQL waits half a minute for each that died
+# PostgreSQL waits half a minute for each that died.
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_mails_that_pour_out_while_the_process_dies_again_and_again_all_arrive(
     machine: tuple[Callable[[str], Running], str],
 ) -> None:

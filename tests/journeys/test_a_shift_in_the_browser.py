@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Route, expect
 
+from tests import onlooker
 from tests.cast import AIKO, AKIRA, PASSWORD, SATO, SUZUKI, TANAKA
 from tests.journeys.test_in_the_browser import (
     OVERHEARD,
@@ -129,7 +129,7 @@ def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_ope
     expect(aiko.locator("select[data-assign]")).to_have_value(str(aiko.locator("body").get_attribute("data-agent")))
     type_into_palette(aiko, "tanaka@example.com")
     expect(aiko.locator(".palette-item").first).to_contain_text(TANAKA.name)
-    assert Axe().run(aiko).response["violations"] == []
+    assert onlooker.faults(aiko) == []
     aiko.keyboard.press("Enter")
     expect(aiko.locator("h1").first).to_contain_text(TANAKA.name)
     type_into_palette(aiko, f"#{number}")
@@ -190,7 +190,7 @@ def test_who_looks_and_who_writes_is_seen_and_gone_with_the_tab(office: Office) 
     akira.keyboard.press("n")
     akira.keyboard.type("確認中")
     expect(aiko.locator("[data-writing]")).to_have_text(f"{AKIRA.name}さんが入力中…")
-    assert Axe().run(aiko).response["violations"] == []
+    assert onlooker.faults(aiko) == []
     akira.close()
     expect(aiko.locator(".here-one")).to_have_count(0)
     expect(aiko.locator("[data-writing]")).to_be_empty()
@@ -262,7 +262,7 @@ def test_where_the_desk_cannot_be_reached_a_page_says_so_and_comes_back_by_itsel
     page.goto("/calls")
     expect(page.locator("h1")).to_have_text("窓口につながりません")
     assert page.locator("link[rel=icon]").count() == 1  # else the browser asks for a picture there is not
-    assert Axe().run(page).response["violations"] == []
+    assert onlooker.faults(page) == []
     window.set_offline(False)
     expect(page.locator("#rail")).to_be_visible()
     assert page.url.endswith("/calls")
@@ -300,10 +300,10 @@ def test_the_pages_of_notifications_and_settings_keep_nobody_out(lang: str, them
         faults += faults_of(me, path, lang)
     me.set_viewport_size({"width": 1440, "height": 900})
     me.keyboard.press("?")
-    faults += [each["id"] for each in Axe().run(me).response["violations"]]
+    faults += [each["id"] for each in onlooker.faults(me)]
     me.keyboard.press("Escape")
     me.locator("#bell > summary").click()
     expect(me.locator(".told-short")).to_be_visible()
-    faults += [each["id"] for each in Axe().run(me).response["violations"]]
+    faults += [each["id"] for each in onlooker.faults(me)]
     aiko.request.post("/account", form={"language": "ja", "theme": ""})
     assert faults == []

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -35,7 +34,7 @@ from sqlmodel import col
 from cti import replay
 from models import Queue
 from models.database import Database
-from tests import answers, cast
+from tests import answers, cast, onlooker
 from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
 from tests.patience import PATIENCE_SECONDS, until
 from tests.postbox import Postbox
@@ -528,14 +527,15 @@ def test_no_page_keeps_anybody_out_in(lang: str, office: Office) -> None:
     paths = ["/inbox", "/inbox?view=mine", ticket, customer, f"{customer}/edit", "/customers", "/customers/new",
              "/calls", "/queues", "/queues/accuracy", "/admin/parked", "/admin/guesses", "/inbox?view=urgent", urgent,
              "/account", "/admin/tags", "/admin/fields", "/admin/fields/new"]  # fmt: skip
+    besides = ("color-contrast",) if lang == "en" else ()  # the colors are those seen in Japanese
     faults = []
     for path in paths:
-        faults += faults_of(page, str(path), lang)
+        faults += faults_of(page, str(path), lang, besides=besides)
     page.goto("/tickets/999999")
     office.complaints = [said for said in office.complaints if "status of 404" not in said]
-    faults += faults_here(page, "missing", lang)
+    faults += faults_here(page, "missing", lang, besides=besides)
     outside = office.window(locale=f"{lang}-JP").new_page()
-    faults += faults_of(outside, f"/sign-in?lang={lang}", lang)
+    faults += faults_of(outside, f"/sign-in?lang={lang}", lang, besides=besides)
     window.request.post("/account", form={"language": "ja", "theme": ""})
     assert faults == []
 
@@ -814,21 +814,21 @@ def test_the_ledger_of_mail_and_the_mailboxes_keep_nobody_out(lang: str, theme: 
     assert faults == []
 
 
-def faults_of(page: Page, path: str, lang: str) -> list[str]:
+def faults_of(page: Page, path: str, lang: str, *, besides: tuple[str, ...] = ()) -> list[str]:
     """Open a page and look for faults in it."""
     answer = page.goto(path)
     assert isinstance(answer, Response) and answer.status == 200, path
-    return faults_here(page, path, lang)
+    return faults_here(page, path, lang, besides=besides)
 
 
-def faults_here(page: Page, name: str, lang: str) -> list[str]:
+def faults_here(page: Page, name: str, lang: str, *, besides: tuple[str, ...] = ()) -> list[str]:
     """What axe finds at both sizes, sideways scrolling on a telephone, and a page in the wrong language."""
     faults = []
     assert page.locator("html").get_attribute("lang") == lang
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        found = Axe().run(page).response["violations"]
-        faults += [f"{name} {lang} {size['width']}: {each['id']} {each['nodes'][0]['html'][:160]}" for each in found]
+        found = onlooker.faults(page, besides=besides)
+        faults += [f"{name} {lang} {size['width']}: {each['id']} {each['html'][:160]}" for each in found]
     if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE["width"]:
         faults.append(f"{name} {lang}: {width} px wide on a telephone")
     return faults
@@ -905,7 +905,7 @@ def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Off
     mine.fill("お調べします。")
     expect(akira.locator(".lock")).to_contain_text(f"{AIKO.name}さんが返信を作成中です。")
     expect(theirs).not_to_be_editable()
-    assert Axe().run(akira).response["violations"] == []
+    assert onlooker.faults(akira) == []
     akira.get_by_role("button", name="返信を引き継ぐ").click()
     expect(aiko.locator(".lock")).to_contain_text(f"{AKIRA.name}さんが返信を引き継ぎました。")
     expect(mine).not_to_be_editable()
@@ -970,7 +970,7 @@ def test_a_mail_that_forgets_its_file_is_asked_about_beside_the_box_and_leaves_w
     expect(panel.locator("li[data-code]")).to_have_count(2)
     expect(panel).to_be_focused()
     assert panel.locator("mark").all_inner_texts() == ["添付", "田中様"]
-    assert Axe().run(aiko).response["violations"] == []
+    assert onlooker.faults(aiko) == []
     panel.get_by_role("link", name="編集に戻る").click()
     expect(panel).to_have_count(0)
     expect(box).to_be_focused()
