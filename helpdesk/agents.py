@@ -168,9 +168,7 @@ def _rank(db: Session, agent: Agent, levels: Mapping[int, int]) -> None:
             db.add(Membership(queue_id=queue_id, agent_id=agent.id or 0, level=level))
 
 
-def serve(
-    db: Session, queue: Queue, agent_ids: Iterable[int], *, by: Agent | None = None, now: datetime
-) -> None:
+def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, by: Agent | None = None, now: datetime) -> None:
     """These agents serve the queue, and no others. Who joins or leaves hears other things from now on."""
     assert queue.id is not None
     known = set(db.exec(select(Agent.id).where(col(Agent.id).in_(list(agent_ids)))))
@@ -304,9 +302,7 @@ def sign_out(db: Session, token: str, *, now: datetime) -> None:
         set_state(db, agent_id, Presence.OFFLINE, now=now)
 
 
-def sign_out_everywhere(
-    db: Session, agent: Agent, *, but: str = "", by_id: int | None = None, now: datetime
-) -> None:
+def sign_out_everywhere(db: Session, agent: Agent, *, but: str = "", by_id: int | None = None, now: datetime) -> None:
     """End every login of the agent except the one with the token `but`; open pages hear of it at once."""
     assert agent.id is not None
     emit(db, AgentChanged(agent_id=agent.id, by_id=by_id, at=now))
@@ -356,13 +352,20 @@ def serves_as_member(db: Session, agent: Agent, queue_id: int) -> bool:
 def queue_ids(db: Session, agent: Agent) -> list[int]:
     """The queues whose tickets the agent may see, in the desk's order: a supervisor sees all. Who only reads has one
     picture, and asks once."""
+    if not db.info.get("is_reading"):
+        return _queue_ids(db, agent)
+    known: dict[Any, list[int]] = db.info.setdefault("served", {})
+    if (asked := (agent.id, agent.role)) not in known:
+        known[asked] = _queue_ids(db, agent)
+    return known[asked][:]
+
+
+def _queue_ids(db: Session, agent: Agent) -> list[int]:
     every = [queue.id for queue in queues.everyone(db) if queue.id is not None]
     if agent.role == Role.SUPERVISOR:
         return every
-    known: dict[int | None, set[int]] = db.info.setdefault("served", {}) if db.info.get("is_reading") else {}
-    if agent.id not in known:
-        known[agent.id] = {row[0] for row in ask(db, _OF_AGENT, agent_id=agent.id)}
-    return [queue_id for queue_id in every if queue_id in known[agent.id]]
+    served = {row[0] for row in ask(db, _OF_AGENT, agent_id=agent.id)}
+    return [queue_id for queue_id in every if queue_id in served]
 
 
 def ready_for(db: Session, queue_id: int) -> list[int]:

@@ -7,7 +7,8 @@ is one statement, however long the conversation, and reads what was merged into 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -30,7 +31,7 @@ from models import (
     Role,
     Routing,
 )
-from models.looking import ask, columns_of, rows
+from models.looking import Once, Remembered, columns_of, rows
 
 MOST = 500
 """Of each kind of thing a conversation holds."""
@@ -63,20 +64,16 @@ _IMPRESSIONS = (
     .order_by(col(Impression.id).desc())
     .limit(MOST)
 )
-_NAMES = sa.select(col(Agent.id), col(Agent.name), col(Agent.reading)).order_by(col(Agent.id))
-_SERVES = sa.exists().where(col(Membership.queue_id) == sa.bindparam("queue_id"), col(Membership.agent_id) == Agent.id)
-_ASSIGNABLE = (
-    sa.select(col(Agent.id), col(Agent.name), col(Agent.reading), _SERVES.label("serves"), col(AgentState.state))
-    .join(AgentState, sa.and_(col(AgentState.agent_id) == Agent.id, col(AgentState.ended_at).is_(None)), isouter=True)
-    .where(
-        col(Agent.is_active),
-        sa.or_(
-            col(Agent.id).in_(
-                sa.select(col(Membership.agent_id)).where(col(Membership.queue_id) == sa.bindparam("queue_id"))
-            ),
-            col(Agent.role) == Role.SUPERVISOR,
-        ),
+_NAMES: Any = sa.select(col(Agent.id), col(Agent.name), col(Agent.reading)).order_by(col(Agent.id))
+_ASSIGNABLE: Any = (
+    sa.select(col(Agent.id), col(Agent.name), col(Agent.reading), col(Membership.agent_id), col(AgentState.state))
+    .join(
+        Membership,
+        sa.and_(col(Membership.queue_id) == sa.bindparam("queue_id"), col(Membership.agent_id) == Agent.id),
+        isouter=True,
     )
+    .join(AgentState, sa.and_(col(AgentState.agent_id) == Agent.id, col(AgentState.ended_at).is_(None)), isouter=True)
+    .where(col(Agent.is_active), sa.or_(col(Membership.agent_id).is_not(None), col(Agent.role) == Role.SUPERVISOR))
     .order_by(col(Agent.id))
 )
 
@@ -90,6 +87,24 @@ class Assignable:
     reading: str
     serves: bool
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody who works or worked here."""
+
+    id: int
+    name: str
+    reading: str
+
+
+_STAFF: Remembered[Named] = Remembered(_NAMES, Named)
+_CHOICES: Remembered[Assignable] = Remembered(
+    _ASSIGNABLE,
+    lambda agent_id, name, reading, member, state: Assignable(
+        agent_id, name, reading, member is not None, (state or Presence.OFFLINE).value
+    ),
+)
 
 
 def messages(db: Session, ticket_id: int, *, agent_id: int) -> Sequence[Message]:
@@ -140,13 +155,15 @@ def told(names: set[str]) -> "sa.Select[Any]":
 
 
 def staff(db: Session) -> Mapping[int, Agent]:
-    """The id, name and reading of everybody who works or worked here, by id."""
-    return {each.id or 0: each for each in rows(db, Agent, _NAMES)}
+    """The id, name and reading of everybody who works or worked here, by id. Nothing else of them is there."""
+    return _by_id(_STAFF.whole(db))
 
 
-def assignable(db: Session, queue_id: int) -> list[Assignable]:
+@lru_cache(maxsize=8)
+def _by_id(everybody: Once[Named]) -> Mapping[int, Agent]:
+    return {each.id: cast(Agent, each) for each in everybody}
+
+
+def assignable(db: Session, queue_id: int) -> Once[Assignable]:
     """Whom a ticket of the queue can be given to."""
-    return [
-        Assignable(agent_id, name, reading, bool(serves), (state or Presence.OFFLINE).value)
-        for agent_id, name, reading, serves, state in ask(db, _ASSIGNABLE, queue_id=queue_id)
-    ]
+    return _CHOICES.whole(db, queue_id=queue_id)

@@ -5,7 +5,6 @@ all that their rows show. Paging goes by the last row's key and never counts or 
 the first does. What the rail counts is counted once for every number of the log: nothing changes without a fact.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ from models import (
     Ticket,
     TicketState,
     TicketTag,
+    looking,
 )
 from models.looking import Remembered, ask
 
@@ -309,9 +309,8 @@ def rows(db: Session, ids: Sequence[int], agent: Agent, language: str) -> list[R
 def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[int, Row]:
     if not ids:
         return {}
-    is_sqlite = db.get_bind().dialect.name == "sqlite"
-    known = _rows_by_id(language, preferences.shown(db, "urgency"), is_sqlite)
-    return {row.id: row for row in known.all(db, ids=json.dumps(ids) if is_sqlite else ids, agent_id=agent.id)}
+    known = _rows_by_id(language, preferences.shown(db, "urgency"), looking.is_sqlite(db))
+    return {row.id: row for row in known.all(db, ids=looking.numbers(ids, looking.is_sqlite(db)), agent_id=agent.id)}
 
 
 def _row(*found: Any) -> Row:
@@ -322,10 +321,7 @@ def _row(*found: Any) -> Row:
 
 @lru_cache
 def _rows_by_id(language: str, shows_urgency: bool, is_sqlite: bool) -> Remembered[Row]:
-    """SQLite takes the numbers as one text, so that the statement is the same for as many as there are."""
-    ids: Any = sa.bindparam("ids", expanding=True)
-    if is_sqlite:
-        ids = sa.select(sa.literal_column("value")).select_from(sa.func.json_each(sa.bindparam("ids", type_=sa.String)))
+    ids = looking.listed("ids", is_sqlite)
     return Remembered(_rows(language, shows_urgency).where(col(Ticket.id).in_(ids)), _row)
 
 

@@ -1,12 +1,13 @@
 """What only looks, asks the database: columns instead of rows that a session watches, by statements built once.
 
-`ask` and `rows` take such a statement, `peek` a row's number; `Remembered` makes the same rows only once. In writing
-sessions all of them answer what the session has not written yet as well.
+`ask` and `rows` take such a statement, `peek` a row's number; `Remembered` makes the same rows only once, and the same
+lists of them. In writing sessions all of them answer what the session has not written yet as well.
 """
 
+import json
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -22,19 +23,7 @@ R = TypeVar("R", bound=SQLModel)
 def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any]:
     """What a statement of columns that was built once answers, in a third of the time a session takes for it; and where
     SQLite is only read, in a third of that."""
-    connection: sa.Connection = db.info.get("connection") or db.connection()  # who only reads has one
-    if not db.info.get("is_reading"):
-        db.flush()
-    elif connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute:  # who listens hears all
-        if (look := _LOOKS.get(statement)) is not None and look.is_fixed:
-            try:
-                return look.all(connection, values)
-            except sqlite3.Error:
-                pass  # said below, in the words that everybody else knows
-        elif look is None:
-            is_new = statement not in _LOOKS
-            _LOOKS[statement] = None if is_new else _Look(statement, connection.dialect)
-    return connection.execute(statement, values).all()
+    return _answers(db, statement, values, _Look.all)
 
 
 def rows(db: Session, kind: type[R], statement: sa.Executable, /, **values: Any) -> Sequence[R]:
@@ -58,6 +47,40 @@ def columns_of(kind: type[SQLModel], **instead: Any) -> "sa.Select[Any]":
     return sa.select(*(instead[each.key].label(each.key) if each.key in instead else each for each in table.c))
 
 
+@lru_cache
+def listed(name: str, is_sqlite: bool) -> Any:
+    """Numbers for `in_` of a statement, of which `numbers` makes the value. SQLite takes them as one text, so that the
+    statement is the same for as many as there are."""
+    if not is_sqlite:
+        return sa.bindparam(name, expanding=True)
+    given = sa.bindparam(name, type_=sa.String)
+    return sa.select(sa.literal_column("value")).select_from(sa.func.json_each(given))
+
+
+def numbers(ids: Iterable[int], is_sqlite: bool) -> Any:
+    """These as the value of `listed`."""
+    return json.dumps(list(ids)) if is_sqlite else list(ids)
+
+
+def is_sqlite(db: Session) -> bool:
+    """Whether the session's database is SQLite's."""
+    return db.get_bind().dialect.name == "sqlite"
+
+
+class Once(tuple[T, ...]):
+    """Values in their order that are made once and handed out again and again. Whether two are equal is mostly seen
+    without looking into them, and what they come to as a key is worked out once; so nobody changes what is in them."""
+
+    __hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self.__hash
+        except AttributeError:
+            self.__hash = super().__hash__()
+            return self.__hash
+
+
 class Remembered(Generic[T]):
     """A statement of columns, and what is made of each row it answers with.
 
@@ -67,6 +90,7 @@ class Remembered(Generic[T]):
     """
 
     MOST = 20_000
+    MOST_WHOLES = 500
 
     def __init__(self, statement: "sa.Select[Any]", make: Callable[..., T]) -> None:
         columns = list(statement.selected_columns)
@@ -76,12 +100,33 @@ class Remembered(Generic[T]):
         own = sqlite.dialect()
         self._turns = [each.type.dialect_impl(own).result_processor(own, None) for each in columns]
         self._made: dict[Any, T] = {}
+        self._wholes: dict[Any, Once[T]] = {}
 
     def all(self, db: Session, **values: Any) -> list[T]:
         """What is made of every row, in the statement's order."""
-        is_sqlite = db.get_bind().dialect.name == "sqlite"  # other drivers give our values themselves
+        return self._all(self._given(db, values), is_sqlite(db))
+
+    def whole(self, db: Session, **values: Any) -> Once[T]:
+        """The same as one value: of the same rows the very one that was handed out before."""
+        given = tuple(self._given(db, values))
+        try:
+            known = self._wholes.get(given)
+        except TypeError:
+            return Once(self._all(given, is_sqlite(db)))
+        if known is None:
+            known = Once(self._all(given, is_sqlite(db)))
+            if len(self._wholes) >= self.MOST_WHOLES:
+                self._wholes.clear()
+            self._wholes[tuple(map(tuple, given))] = known  # plain ones are compared in no time
+        return known
+
+    def _given(self, db: Session, values: Mapping[str, Any]) -> Sequence[Any]:
+        """What the database answers. Other drivers than SQLite's give our values themselves."""
+        return _answers(db, self._in_text if is_sqlite(db) else self._statement, values, _Look.plain)
+
+    def _all(self, given: Sequence[Any], in_text: bool) -> list[T]:
         found, made = [], self._made
-        for row in ask(db, self._in_text if is_sqlite else self._statement, **values):
+        for row in given:
             key = tuple(row)
             try:
                 one = made.get(key)
@@ -92,7 +137,7 @@ class Remembered(Generic[T]):
                 if len(made) >= self.MOST:
                     made.clear()
                 told = zip(self._turns, key, strict=True)
-                one = self._make(*([turn(value) if turn else value for turn, value in told] if is_sqlite else key))
+                one = self._make(*([turn(value) if turn else value for turn, value in told] if in_text else key))
                 made[key] = one
             found.append(one)
         return found
@@ -115,21 +160,48 @@ class _Look:
         turns = [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
         self.is_fixed = not spelled.post_compile_params
         """Whether it is spelled the same whatever its values: a list has as many places as it is long."""
-        self._text, self._arranged = str(spelled), arranger(spelled, dialect)
+        self._text, self._arranged = written_out(spelled), arranger(spelled, dialect)
         self._turns = [(place, turn) for place, turn in enumerate(turns) if turn is not None]
         named: Any = namedtuple  # its names are known only now
         self._make: Callable[[Sequence[Any]], Any] = named("Row", [each.key for each in columns], rename=True)._make
 
+    def plain(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
+        """Its rows as the driver has them. Raises what the driver does."""
+        driver: Any = connection.connection.dbapi_connection
+        found: list[Any] = driver.execute(self._text, self._arranged(values)).fetchall()
+        return found
+
     def all(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
         """Its rows, of values in the statement's order and by their names. Raises what the driver does."""
-        driver: Any = connection.connection.dbapi_connection
-        made = driver.execute(self._text, self._arranged(values)).fetchall()
+        made = self.plain(connection, values)
         if self._turns:
             made = [list(row) for row in made]
             for place, turn in self._turns:
                 for row in made:
                     row[place] = turn(row[place])
         return list(map(self._make, made))
+
+
+def _answers(
+    db: Session,
+    statement: sa.Executable,
+    values: Mapping[str, Any],
+    told: Callable[[_Look, sa.Connection, Mapping[str, Any]], list[Any]],
+) -> Sequence[Any]:
+    """What the statement answers; where SQLite's driver is asked itself, as `told` has it."""
+    connection: sa.Connection = db.info.get("connection") or db.connection()  # who only reads has one
+    if not db.info.get("is_reading"):
+        db.flush()
+    elif connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute:  # who listens hears all
+        if (look := _LOOKS.get(statement)) is not None and look.is_fixed:
+            try:
+                return told(look, connection, values)
+            except sqlite3.Error:
+                pass  # said below, in the words that everybody else knows
+        elif look is None:
+            is_new = statement not in _LOOKS
+            _LOOKS[statement] = None if is_new else _Look(statement, connection.dialect)
+    return connection.execute(statement, values).all()
 
 
 _LOOKS: WeakKeyDictionary[sa.Executable, _Look | None] = WeakKeyDictionary()
@@ -142,11 +214,23 @@ def _one_of(kind: type[SQLModel]) -> "sa.Select[Any]":
     return columns_of(kind).where(next(iter(table.primary_key)) == sa.bindparam("number"))
 
 
+def written_out(spelled: Any) -> str:
+    """The text of a statement that was spelled out, with what SQLAlchemy writes into it only when it is run, such as
+    what stands between strings that are joined."""
+    text = str(spelled)
+    for each in spelled.literal_execute_params:
+        place = f"__[POSTCOMPILE_{spelled.bind_names[each]}]"
+        text = text.replace(place, spelled.render_literal_value(each.value, each.type))
+    return text
+
+
 def arranger(spelled: Any, dialect: sa.Dialect) -> Callable[[Mapping[str, Any]], Any]:
     """What makes of values by name what the driver takes for a statement that was spelled out."""
+    literal = {spelled.bind_names[each] for each in spelled.literal_execute_params}
     turns = {name: each.type.dialect_impl(dialect).bind_processor(dialect) for name, each in spelled.binds.items()}
     own = {name: each.value for name, each in spelled.binds.items() if not each.required}
-    places = [(name, turns[name]) for name in (spelled.positiontup if spelled.positional else turns)]
+    named = spelled.positiontup if spelled.positional else turns
+    places = [(name, turns[name]) for name in named if name not in literal]
 
     def arranged(values: Mapping[str, Any]) -> list[Any]:
         found = values if not own else {**own, **values}
@@ -154,4 +238,4 @@ def arranger(spelled: Any, dialect: sa.Dialect) -> Callable[[Mapping[str, Any]],
 
     if spelled.positional:
         return lambda values: tuple(arranged(values))
-    return lambda values: dict(zip(turns, arranged(values), strict=True))
+    return lambda values: dict(zip([name for name, _ in places], arranged(values), strict=True))

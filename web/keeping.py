@@ -68,23 +68,38 @@ class Keeping(Extension):
 
 def frozen(value: Any) -> Any:
     """The same as something a dictionary can be asked for: equal for equal values, whatever they are made of."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if kind is list or kind is tuple:
         return tuple([frozen(each) for each in value])
     if kind is dict:
         return tuple([(name, frozen(each)) for name, each in value.items()])
-    if is_dataclass(kind):
-        return kind, tuple([frozen(each) for each in _parts(kind)(value)])
-    return value
+    parts = _parts(kind)
+    if parts is None:
+        return value
+    if kind not in _IN_PARTS:
+        try:
+            hash(value)
+            return value
+        except TypeError:  # a list or a dictionary is among what it is made of, as in others of its kind
+            _IN_PARTS.add(kind)
+    return kind, tuple([frozen(each) for each in parts(value)])
 
 
 _PLAIN = {str, int, bool, type(None), datetime, float, frozenset}
+_IN_PARTS: set[Any] = set()
+"""Kinds of values that are no key as they are."""
 
 
 @lru_cache(maxsize=256)
-def _parts(kind: type) -> Callable[[Any], tuple[Any, ...]]:
-    names = [each.name for each in fields(kind)]
+def _parts(kind: Any) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What takes a value of this kind apart; None where there is nothing to take apart."""
+    if not is_dataclass(kind):
+        return None
+    made: Any = kind
+    names = [each.name for each in fields(made)]
+    if not (made.__dataclass_params__.frozen and made.__dataclass_params__.eq):
+        _IN_PARTS.add(kind)  # its key may become another, or tells nothing of what is in it
     get = attrgetter(*names)
     return get if len(names) > 1 else lambda value: (get(value),)

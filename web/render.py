@@ -113,6 +113,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         paragraphs=paragraphs,
         marked=marked,
         initials=initials,
+        chosen=chosen,
     )
     voice = _voice(lang, str(zone))
     environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
@@ -314,6 +315,13 @@ def initials(name: str) -> str:
     if ord(parts[0][0]) > 0x2E7F:  # from the CJK radicals on, one character already fills the circle
         return parts[0][0]
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
+
+
+def chosen(options: str, value: object) -> Markup:
+    """Options that were drawn for everybody, with the one of this value selected, and open to be chosen again."""
+    option = f'<option value="{escape(value)}"'
+    before, found, after = str(options).partition(option)
+    return Markup(before + found + " selected" + after.removeprefix(" disabled")) if found else Markup(options)
 
 
 # --- what customers wrote --------------------------------------------------------------------------------------------

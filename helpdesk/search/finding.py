@@ -14,6 +14,7 @@ is what was asked for.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from helpdesk.search.index import All_, Any_, Asked
 from helpdesk.search.passages import Marker
 from helpdesk.search.ways import Wish, wish_of
 from models import Agent, Priority, Role, Tag, Ticket, TicketState, TicketTag
+from models.looking import ask
 
 KINDS: Final = {"all": (), "mail": (index.MAIL,), "note": (index.NOTE,), "call": (index.CALL,), "customer": ()}
 PAGE: Final = 20
@@ -124,9 +126,7 @@ def _conditions(
     return made
 
 
-def _condition(
-    db: Session, agent: Agent, asked: Condition, problems: list[Problem]
-) -> sa.ColumnElement[bool] | None:
+def _condition(db: Session, agent: Agent, asked: Condition, problems: list[Problem]) -> sa.ColumnElement[bool] | None:
     if asked.name == "before":
         return col(Ticket.created_at) < asked.at
     if asked.name == "after":
@@ -174,11 +174,15 @@ def _condition(
 def _jump(db: Session, agent: Agent, query: Query) -> tuple[int, str] | None:
     if query.ticket_id is None:
         return None
-    row = db.connection().execute(
-        sa.select(col(Ticket.id), col(Ticket.subject)).where(
-            col(Ticket.id) == query.ticket_id, access.seen_tickets(db, agent)
+    row = (
+        db.connection()
+        .execute(
+            sa.select(col(Ticket.id), col(Ticket.subject)).where(
+                col(Ticket.id) == query.ticket_id, access.seen_tickets(db, agent)
+            )
         )
-    ).first()
+        .first()
+    )
     return (row[0] or 0, row[1]) if row else None
 
 
@@ -190,22 +194,31 @@ _HIT = (sa.column("ticket_id", sa.BigInteger), sa.column("piece", sa.Integer))
 def _hits(db: Session, asked: Asked, most: int | None, *, only_ids: bool = False) -> Any:
     """The newest tickets that fit, as something to select from; without `most` all, in no order."""
     condition, given = index.matches(db, asked)
-    number = index.number(db)
-    inner = f"SELECT {number} AS n FROM searchword WHERE {condition.text} AND {number} < {index.CUSTOMERS}"
+    text = sa.text(_hit_text(condition, index.number(db), most, only_ids)).bindparams(**given)
+    return text.columns(*_HIT[:1]) if only_ids else text.columns(*_HIT).subquery("hit")
+
+
+def _hit_text(condition: str, number: str, most: int | None, only_ids: bool) -> str:
+    inner = f"SELECT {number} AS n FROM searchword WHERE {condition} AND {number} < {index.CUSTOMERS}"
     if most is not None:
         if number == "id":  # all of them first: walking down the numbers would read what does not fit
             inner = f"WITH fit AS MATERIALIZED ({inner}) SELECT n FROM fit"
         inner += f" ORDER BY n DESC LIMIT {most}"
-    text = sa.text(f"SELECT n / {index.PIECES} AS ticket_id{'' if only_ids else f', n % {index.PIECES} AS piece'}"
-                   f" FROM ({inner}) AS hit").bindparams(**given)  # fmt: skip
-    return text.columns(*_HIT[:1]) if only_ids else text.columns(*_HIT).subquery("hit")
+    piece = "" if only_ids else f", n % {index.PIECES} AS piece"
+    return f"SELECT n / {index.PIECES} AS ticket_id{piece} FROM ({inner}) AS hit"
 
 
 def _documents(db: Session, asked: Asked, most: int) -> int:
     """How many documents of tickets fit, counted up to `most`: the index alone says it, in no order."""
     condition, given = index.matches(db, asked)
-    fits = f"SELECT 1 FROM searchword WHERE {condition.text} AND {index.number(db)} < {index.CUSTOMERS} LIMIT {most}"
-    return int(db.connection().execute(sa.text(f"SELECT count(*) FROM ({fits}) AS fit"), given).scalar_one())
+    counted: int = ask(db, _fitting(condition, index.number(db)), **given, most=most)[0][0]
+    return counted
+
+
+@lru_cache
+def _fitting(condition: str, number: str) -> Any:
+    fits = f"SELECT 1 FROM searchword WHERE {condition} AND {number} < {index.CUSTOMERS} LIMIT :most"
+    return sa.text(f"SELECT count(*) AS number FROM ({fits}) AS fit").columns(sa.column("number", sa.Integer))
 
 
 def _tickets(

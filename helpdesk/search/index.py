@@ -10,6 +10,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlmodel import Session, col
 
 from helpdesk.search import letters
 from models import SearchDoc
+from models.looking import ask
 
 HEAD, MAIL, NOTE, CALL = range(4)
 COLUMNS: Final = ("head", "mail", "note", "call")
@@ -60,17 +62,23 @@ class All_:
 Asked = Phrase | Any_ | All_
 
 
-def matches(db: Session, asked: Asked) -> tuple[sa.TextClause, dict[str, Any]]:
+def matches(db: Session, asked: Asked) -> tuple[str, dict[str, Any]]:
     """A condition on `searchword`, in the database's own language, and its parameters. The number of a document is its
     `rowid` on SQLite and its `id` on PostgreSQL; see `number`."""
-    if _is_postgresql(db):
-        return sa.text("searchword.words @@ CAST(:asked AS tsquery)"), {"asked": _tsquery(asked)}
-    return sa.text("searchword MATCH :asked"), {"asked": _fts5(asked)}
+    return _matches(_is_postgresql(db)), {"asked": _tsquery(asked) if _is_postgresql(db) else _fts5(asked)}
 
 
 def number(db: Session) -> str:
     """What a document's number is called there."""
-    return "id" if _is_postgresql(db) else "rowid"
+    return _number(_is_postgresql(db))
+
+
+def _matches(is_postgresql: bool) -> str:
+    return "searchword.words @@ CAST(:asked AS tsquery)" if is_postgresql else "searchword MATCH :asked"
+
+
+def _number(is_postgresql: bool) -> str:
+    return "id" if is_postgresql else "rowid"
 
 
 def clear(db: Session) -> None:
@@ -84,13 +92,18 @@ def clear(db: Session) -> None:
 
 def numbers(db: Session, asked: Asked, *, first: int, end: int, most: int) -> list[int]:
     """The documents numbered from `first` to before `end` that fit, the highest first."""
-    condition, given = matches(db, asked)
-    name = number(db)
-    statement = (
-        f"SELECT {name} FROM searchword WHERE {condition.text} AND {name} >= :first AND {name} < :end"
+    _, given = matches(db, asked)
+    found = ask(db, _numbers(_is_postgresql(db)), **given, first=first, end=end, most=most)
+    return [row[0] for row in found]
+
+
+@lru_cache
+def _numbers(is_postgresql: bool) -> Any:
+    name = _number(is_postgresql)
+    return sa.text(
+        f"SELECT {name} AS n FROM searchword WHERE {_matches(is_postgresql)} AND {name} >= :first AND {name} < :end"
         f" ORDER BY {name} DESC LIMIT :most"
-    )
-    return [row[0] for row in db.execute(sa.text(statement), given | {"first": first, "end": end, "most": most})]
+    ).columns(sa.column("n", sa.BigInteger))
 
 
 def put(db: Session, places: dict[tuple[int, int], dict[int, Terms]]) -> None:

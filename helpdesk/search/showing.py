@@ -1,6 +1,6 @@
 """What was found, as pages show it: read again from the tables, with passages and marks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,7 +28,9 @@ from models import (
     PointKind,
     Queue,
     Ticket,
+    looking,
 )
+from models.looking import ask
 
 BESIDE: Final = 5
 """Customers and calls shown beside the tickets."""
@@ -93,7 +95,8 @@ def rows(
     """These tickets in their order; without passages the words they end with stand there."""
     if not ids:
         return []
-    found = db.connection().execute(_tickets(agent.language), {"ids": list(ids)})
+    ours = looking.is_sqlite(db)
+    found = ask(db, _tickets(agent.language, ours), ids=looking.numbers(ids, ours))
     told = {}
     for ticket_id, subject, state, queue, customer_id, customer, company, assignee, at, snippet in found:
         own = (passages or {}).get(ticket_id) or [Passage("", "", [(snippet, False)])]
@@ -107,7 +110,7 @@ def rows(
 def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dict[int, list[Passage]]:
     """Up to two passages of each ticket, those with most of the words first. The last mails are read first, and the
     others only where the words stand in none of these."""
-    merged = db.connection().execute(_MERGED, {"ids": list(ids)})
+    merged = _said(db, _merged, ids)
     home = {ticket_id: ticket_id for ticket_id in ids} | {row[0] or 0: row[1] for row in merged if row[1]}
     found: dict[int, list[tuple[int, int, Passage]]] = {ticket_id: [] for ticket_id in ids}
     for is_first in (True, False):
@@ -138,41 +141,63 @@ Told = list[tuple[str, Sequence[Any]]]
 
 def _texts(db: Session, ids: Sequence[int], kind: str) -> Told:
     """What was said in these tickets: notes and calls all, of mails the newest few of each."""
-    wanted: tuple[tuple[str, Any], ...] = (("mail", _mails(0, READ_FIRST)), ("note", _NOTES), ("call", _CALLS))
+    wanted = (("mail", _newest_mails), ("note", _notes), ("call", _calls))
     return [(source, _said(db, statement, ids)) for source, statement in wanted if kind in ("all", source)]
 
 
 def _older_mails(db: Session, ids: Sequence[int]) -> Told:
-    return [("mail", _said(db, _mails(READ_FIRST, READ_EACH), ids))]
+    return [("mail", _said(db, _mails_before, ids))]
 
 
-def _said(db: Session, statement: sa.Select[Any], ids: Sequence[int]) -> Sequence[Any]:
-    return db.connection().execute(statement, {"ids": ids}).all()
-
-
-_IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True)
-_MERGED: Final = sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(col(Ticket.merged_into_id).in_(_IDS))
-_NOTES: Final = (
-    sa.select(col(Note.ticket_id), col(Agent.name), col(Note.text))
-    .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
-    .where(col(Note.ticket_id).in_(_IDS))
-    .order_by(col(Note.id).desc())
-)
-_CALLS: Final = (
-    sa.select(col(Call.ticket_id), col(Agent.name), col(Call.note))
-    .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
-    .where(col(Call.ticket_id).in_(_IDS), col(Call.note) != "")
-    .order_by(col(Call.id).desc())
-)
+def _said(db: Session, statement: Callable[[bool], Any], ids: Sequence[int]) -> Sequence[Any]:
+    ours = looking.is_sqlite(db)
+    return ask(db, statement(ours), ids=looking.numbers(ids, ours))
 
 
 @lru_cache
-def _mails(after: int, most: int) -> sa.Select[Any]:
+def _merged(is_sqlite: bool) -> Any:
+    into = col(Ticket.merged_into_id)
+    return sa.select(col(Ticket.id), into).where(into.in_(looking.listed("ids", is_sqlite)))
+
+
+@lru_cache
+def _notes(is_sqlite: bool) -> Any:
+    return (
+        sa.select(col(Note.ticket_id), col(Agent.name), col(Note.text))
+        .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
+        .where(col(Note.ticket_id).in_(looking.listed("ids", is_sqlite)))
+        .order_by(col(Note.id).desc())
+    )
+
+
+@lru_cache
+def _calls(is_sqlite: bool) -> Any:
+    return (
+        sa.select(col(Call.ticket_id), col(Agent.name), col(Call.note))
+        .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
+        .where(col(Call.ticket_id).in_(looking.listed("ids", is_sqlite)), col(Call.note) != "")
+        .order_by(col(Call.id).desc())
+    )
+
+
+@lru_cache
+def _newest_mails(is_sqlite: bool) -> Any:
+    return _mails(0, READ_FIRST, is_sqlite)
+
+
+@lru_cache
+def _mails_before(is_sqlite: bool) -> Any:
+    return _mails(READ_FIRST, READ_EACH, is_sqlite)
+
+
+def _mails(after: int, most: int, is_sqlite: bool) -> sa.Select[Any]:
     """The newest mails of each ticket up to `most`, but the `after` newest."""
     place = sa.func.row_number().over(partition_by=col(Message.ticket_id), order_by=col(Message.id).desc())
     newest = (  # numbers alone: only the few that are wanted are read whole
         sa.select(col(Message.id), place.label("place"))
-        .where(col(Message.ticket_id).in_(_IDS), col(Message.state) != MessageState.WITHDRAWN)
+        .where(
+            col(Message.ticket_id).in_(looking.listed("ids", is_sqlite)), col(Message.state) != MessageState.WITHDRAWN
+        )
         .subquery()
     )
     is_theirs = col(Message.direction) == Direction.IN
@@ -191,7 +216,7 @@ def _mails(after: int, most: int) -> sa.Select[Any]:
 
 
 @lru_cache
-def _tickets(language: str) -> Any:
+def _tickets(language: str, is_sqlite: bool) -> Any:
     return (
         sa.select(
             col(Ticket.id), col(Ticket.subject), col(Ticket.state),
@@ -202,7 +227,7 @@ def _tickets(language: str) -> Any:
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
         .join(Agent, col(Agent.id) == Ticket.assignee_id, isouter=True)
-        .where(col(Ticket.id).in_(_IDS))
+        .where(col(Ticket.id).in_(looking.listed("ids", is_sqlite)))
     )  # fmt: skip
 
 

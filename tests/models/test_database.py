@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
-from models import Channel, Direction, Message, MessageState, Queue, Ticket
+from models import Channel, Direction, Message, MessageState, Queue, Ticket, looking
 from models.database import TOGETHER, TRIES, Database, Unfinished, engine_for_work, insert
 from models.looking import Remembered, ask, peek, remembered, rows
 
@@ -146,6 +146,35 @@ def test_whole_rows_are_made_once_until_one_of_them_changes(database: Database) 
         lambda db: db.execute(sa.update(Queue).where(Queue.id == first[0].id).values(name="修理"))  # type: ignore[arg-type]
     )
     assert [queue.name for queue in database.read_now(every.all)] == ["修理", *(queue.name for queue in first[1:])]
+
+
+def test_a_list_is_the_very_same_until_something_in_it_changes(database: Database) -> None:
+    columns: Any = sa.select(Queue.slug, Queue.name).order_by(sa.asc("slug"))  # type: ignore[call-overload]
+    every = Remembered(columns, lambda *values: values)
+    seen = [database.read_now(every.whole) for _ in range(4)]
+    assert all(one is seen[0] for one in seen) and len({hash(one) for one in seen}) == 1
+    slug, _ = seen[0][0]
+    database.write_now(lambda db: db.execute(sa.update(Queue).where(Queue.slug == slug).values(name="修理")))  # type: ignore[arg-type]
+    assert database.read_now(every.whole) == ((slug, "修理"), *seen[0][1:]) != seen[0]
+
+
+def test_what_is_joined_and_what_is_listed_is_asked_of_the_driver_as_of_everybody(database: Database) -> None:
+    """SQLAlchemy writes what stands between joined strings into a statement only when it runs it."""
+    is_sqlite = database.is_sqlite
+    names: Any = sa.select(sa.func.aggregate_strings(Queue.slug, "'\x1f")).where(
+        sa.column("id").in_(looking.listed("ids", is_sqlite))
+    )
+
+    def look(db: Session) -> set[str]:
+        ids = [queue.id or 0 for queue in db.exec(select(Queue))][:2]
+        return set(ask(db, names, ids=looking.numbers(ids, is_sqlite))[0][0].split("'\x1f"))
+
+    def own(db: Session) -> set[str]:
+        return {queue.slug for queue in list(db.exec(select(Queue)))[:2]}
+
+    assert all(database.read_now(look) == database.read_now(own) for _ in range(3))
+    known = looking._LOOKS.get(names)
+    assert not is_sqlite or (known is not None and known.is_fixed and "POSTCOMPILE" not in known._text)
 
 
 def test_who_reads_for_long_does_not_keep_others_waiting(database: Database) -> None:

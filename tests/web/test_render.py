@@ -21,8 +21,10 @@ LOCALE = WEB / "locale"
 NOW = datetime(2026, 11, 21, 5, 5, 30, tzinfo=UTC)  # 14:05:30 in Tokyo, a Saturday
 METHODS = [
     ("templates/**.html", "jinja2"),
-    *((f"{name}.py", "python") for name in ("words/**", "shortcuts", "palette", "render", "administration",
-                                      "setting_words", "setting_parts")),
+    *(
+        (f"{name}.py", "python")
+        for name in ("words/**", "shortcuts", "palette", "render", "administration", "setting_words", "setting_parts")
+    ),
 ]
 
 
@@ -115,6 +117,20 @@ def test_sizes_are_decimal(size_bytes: int, text: str) -> None:
 )
 def test_a_share_never_rounds_up_to_certainty(share: float | None, text: str) -> None:
     assert render.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", '<option value="" selected>-</option><option value="1" disabled>A</option><option value="11">B</option>'),
+        (1, '<option value="">-</option><option value="1" selected>A</option><option value="11">B</option>'),
+        (11, '<option value="">-</option><option value="1" disabled>A</option><option value="11" selected>B</option>'),
+        (2, '<option value="">-</option><option value="1" disabled>A</option><option value="11">B</option>'),
+    ],
+)
+def test_of_the_same_options_each_page_selects_its_own_and_can_send_it(value: object, text: str) -> None:
+    options = '<option value="">-</option><option value="1" disabled>A</option><option value="11">B</option>'
+    assert render.chosen(Markup(options), value) == text
 
 
 @pytest.mark.parametrize(("amount", "text"), [(12300, "¥12,300"), (0, "¥0"), (-980, "-¥980"), (None, "")])
