@@ -453,8 +453,7 @@ def routes(*, demo: bool) -> tuple[Route | Mount | WebSocketRoute, ...]:
         Route("/healthz", ops.health),
         Route("/readyz", ops.ready),
         Route("/metrics", ops.metrics),
-        Route("/static/desk.css", assets.joined),
-        Route("/static/desk.js", assets.joined),
+        *(Route(f"/static/{name}", assets.joined) for name in assets.JOINED),
         Mount("/static", assets.Files(directory=STATIC)),
     )
 
