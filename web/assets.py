@@ -1,9 +1,13 @@
-"""One style sheet and one script for every page, joined at start from the many files they are written in.
+"""The styles and scripts of a page, joined at start from the many files they are written in.
 
 The idea: files are for whoever reads them, requests are for whoever waits. Sixty of them cost a telephone a second and
 a third more bytes. So the sheets are put one behind the other in their order, and each module becomes a function that
-returns what it exports; the files themselves stay where they are and say the same. A module that is written in another
-way than ours is an error at start, not a page that does nothing.
+returns what it exports, both without comments and indentation; the files themselves stay where they are and say the
+same. A module that is written in another way than ours is an error at start, not a page that does nothing.
+
+What a first view waits for is the least: `desk.css` and `desk.js`, which every page needs. A page with tickets on it
+names `conversation.css` besides, any page that says nothing brings all sheets (the block `sheets` of base.html), and
+`later.js` is what the script itself asks for once the page stands (js/rest.js).
 """
 
 import functools
@@ -20,22 +24,34 @@ from starlette.types import Scope
 
 from web.addresses import get
 
-SHEETS = (
-    "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "ticket", "compose", "side",
-    "work", "numbers", "similar", "safety", "pop", "table", "board", "workload", "accuracy", "form", "mailbox",
-    "canned", "search", "rules", "domains", "exchanges", "ledger", "notice", "gate", "try", "guesses", "supervision",
-    "drawing", "dashboards", "reviews",
-    "survey", "promises", "views", "bulk", "palette", "here", "notifications", "settings", "administration",
-    "tallies", "returns", "staffing",
-)  # fmt: skip
-"""Those whose order counts. Others in the folder follow by name, and last comes how paper looks."""
+SHEETS: dict[str, tuple[str, ...]] = {
+    "desk.css": (
+        "layers", "tokens", "base", "layout", "rail", "controls", "marks", "list", "side", "numbers", "pop", "table",
+        "form", "search", "notice", "gate", "views", "bulk", "palette", "notifications", "print",
+    ),
+    "conversation.css": (
+        "ticket", "compose", "work", "similar", "safety", "canned", "guesses", "promises", "here", "returns",
+    ),
+    "rooms.css": (
+        "board", "workload", "accuracy", "mailbox", "rules", "domains", "exchanges", "ledger", "try", "supervision",
+        "drawing", "dashboards", "reviews", "survey", "settings", "administration", "tallies", "staffing",
+    ),
+}  # fmt: skip
+"""What is joined under which name, in an order that counts: of two rules that weigh the same the later one holds."""
 ALONE = ("offline",)
 """Belongs to a page of its own."""
-ENTRY = "main.js"
+ENTRIES = {"desk.js": "main.js", "later.js": "later.js"}
+"""Under which name which module goes out with all it imports, without what an earlier one brought."""
+JOINED = (*SHEETS, *ENTRIES)
 
 _IMPORT = re.compile(r'^import (?:\{ (?P<names>[\w ,]+) \} from )?"\./(?P<file>[a-z]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
-_LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$", re.MULTILINE)
+_LATER = re.compile(r'(?<=\bimport\("\./)([a-z]+\.js)(?="\))')
+_LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$|^(?:[^`\n]*`[^`\n]*`)*[^`\n]*`[^`\n]*$", re.MULTILINE)
+"""What no module of ours says: another way to import or to export, or a text of several lines, of which the indentation
+counts."""
+_REMARK = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
+_STYLE_REMARK = re.compile(r"/\*.*?\*/|^[ \t]+", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +68,13 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         """`folder` has `css/` and `js/`. Raises `ValueError` for a module that cannot be joined."""
-        self.found = {
-            "desk.css": _asset("text/css; charset=utf-8", styles(folder / "css")),
-            "desk.js": _asset("text/javascript; charset=utf-8", script(folder / "js")),
-        }
+        joined = scripts(folder / "js", version=fingerprint(folder))
+        self.found = {name: _asset("text/javascript; charset=utf-8", text) for name, text in joined.items()}
+        for name, sheets in SHEETS.items():
+            self.found[name] = _asset("text/css; charset=utf-8", styles(folder / "css", sheets))
 
     async def serve(self, request: Request) -> Response:
-        """Either of them. An address with a version in it never changes its content."""
+        """One of them. An address with a version in it never changes its content."""
         asset = self.found[request.url.path.rpartition("/")[2]]
         takes_small = "gzip" in request.headers.get("accept-encoding", "")
         headers = {"content-type": asset.content_type, "vary": "accept-encoding"}
@@ -80,7 +96,7 @@ class Files(StaticFiles):
 
 
 async def joined(request: Request) -> Response:
-    """The one style sheet and the one script."""
+    """One of `JOINED`."""
     found: Assets = request.app.state.assets
     return await found.serve(request)
 
@@ -101,43 +117,58 @@ def of(folder: Path) -> Assets:
     return Assets(folder)
 
 
-def styles(folder: Path) -> str:
-    """All sheets in their order."""
-    here = {path.stem for path in folder.glob("*.css")} - set(ALONE)
-    order = [*(name for name in SHEETS if name in here), *sorted(here - set(SHEETS) - {"print"}), "print"]
-    return "\n".join((folder / f"{name}.css").read_text("utf-8").strip() for name in order)
+def styles(folder: Path, sheets: tuple[str, ...]) -> str:
+    """Some sheets in their order."""
+    return "\n".join(_STYLE_REMARK.sub("", (folder / f"{name}.css").read_text("utf-8")).strip() for name in sheets)
 
 
-def script(folder: Path) -> str:
-    """The module a page names and all it imports, each before whoever imports it."""
-    parts: list[str] = []
-    _add(folder, ENTRY, parts, set(), ())
-    return "\n".join(parts)
+def scripts(folder: Path, *, version: str) -> dict[str, str]:
+    """By the names of `ENTRIES`: the module it begins with and all it imports, each before whoever imports it. What an
+    earlier script holds a later one takes from it, by the very address the page names, so that there is one of each."""
+    told: dict[str, str] = {}
+    done: dict[str, str] = {}  # module -> the script that holds it
+    for name, entry in ENTRIES.items():
+        parts: list[str] = []
+        asked: set[str] = set()
+        _add(folder, entry, name, parts, done, asked, ())
+        text = "\n".join(parts)
+        for earlier in dict.fromkeys(done[file] for file in sorted(asked)):
+            taken = sorted(_const(file) for file in asked if done[file] == earlier)
+            text = f'import {{ {", ".join(taken)} }} from "./{earlier}?v={version}";\n{text}'
+            told[earlier] += f"\nexport {{ {', '.join(taken)} }};"
+        told[name] = _LATER.sub(rf"\1?v={version}", text)
+    return told
 
 
-def _add(folder: Path, file: str, parts: list[str], done: set[str], above: tuple[str, ...]) -> None:
+def _add(
+    folder: Path, file: str, name: str, parts: list[str], done: dict[str, str], asked: set[str], above: tuple[str, ...]
+) -> None:
     if file in above:
         raise ValueError(f"{file} imports itself, by way of {' and '.join(above)}")
     if file in done:
+        if done[file] != name:
+            asked.add(file)
         return
-    done.add(file)
+    done[file] = name
     text = (folder / file).read_text("utf-8")
     for found in _IMPORT.finditer(text):
-        _add(folder, found["file"], parts, done, (*above, file))
+        _add(folder, found["file"], name, parts, done, asked, (*above, file))
     names = [name for _, name in _EXPORT.findall(text)]
-    text = _EXPORT.sub(r"\1 \2", _IMPORT.sub(_bound, text))
+    text = _REMARK.sub("", _EXPORT.sub(r"\1 \2", _IMPORT.sub(_bound, text)))
     if left := _LEFT.search(text):
         raise ValueError(f"{file} cannot be joined: {left[0].strip()}")
-    parts.append(
-        f"const ${file.removesuffix('.js')} = (() => {{\n{text.rstrip()}\nreturn {{ {', '.join(names)} }};\n}})();"
-    )
+    parts.append(f"const {_const(file)} = (() => {{\n{text.strip()}\nreturn {{ {', '.join(names)} }};\n}})();")
+
+
+def _const(file: str) -> str:
+    return f"${file.removesuffix('.js')}"
 
 
 def _bound(found: re.Match[str]) -> str:
     if not found["names"]:
         return ""
     names = re.sub(r"(\w+) as (\w+)", r"\1: \2", found["names"])
-    return f"const {{ {names} }} = ${found['file'].removesuffix('.js')};"
+    return f"const {{ {names} }} = {_const(found['file'])};"
 
 
 def _asset(content_type: str, text: str) -> Asset:
@@ -145,7 +176,4 @@ def _asset(content_type: str, text: str) -> Asset:
     return Asset(content_type, plain, gzip.compress(plain, 9, mtime=0))
 
 
-ROUTES = (
-    get("/static/desk.css", joined),
-    get("/static/desk.js", joined),
-)
+ROUTES = tuple(get(f"/static/{name}", joined) for name in JOINED)

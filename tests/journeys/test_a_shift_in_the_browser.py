@@ -31,7 +31,7 @@ from tests.patience import until
 __all__ = ["browser", "office", "whole_office"]
 pytestmark = pytest.mark.slow
 
-OWN_BYTES_MAX = 100_000
+OWN_BYTES_MAX = 70_000
 SHIFT_MAX = 0.01
 """Layout shift; a tenth of what Core Web Vitals calls good for a whole visit."""
 
@@ -214,7 +214,7 @@ def test_letters_do_nothing_where_they_are_switched_off_and_ctrl_k_still_does(of
 # --- light and steady
 
 
-def test_no_page_brings_more_than_a_hundred_kilobytes_of_style_and_script(office: Office) -> None:
+def test_no_page_brings_more_than_seventy_kilobytes_of_style_and_script(office: Office) -> None:
     window = office.window(SATO)
     for path in ("/inbox", "/calls", "/queues", "/reports/calls", "/admin/exchanges", "/account"):
         page = window.new_page()

@@ -4,7 +4,10 @@ words that are found again on another machine.
 One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
 """
 
+import contextlib
 import re
+import sqlite3
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -241,3 +244,32 @@ def test_a_password_stays_in_its_field_while_one_looks_what_saving_would_change(
     expect(sato.locator("#f-secret")).to_have_value("nobody knows")
     assert sato.url.endswith("/admin/mailboxes/new"), "and the page is the one that was opened"
     office.complaints = [said for said in office.complaints if "status of 422" not in said]  # the port, as it should
+
+
+@contextlib.contextmanager
+def kept_waiting(office: Office) -> Iterator[None]:
+    """Nobody can write at the desk meanwhile: whatever is sent to it is answered late."""
+    with contextlib.closing(sqlite3.connect(office.desk.folder / "data" / "desk.db", timeout=30)) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_a_form_pressed_again_while_the_desk_takes_its_time_makes_one_thing(office: Office) -> None:
+    sato = office.page(SATO, "/admin/checklists/new")
+    sato.locator("#f-name").fill("二度押された一覧")
+    sato.locator("#f-items").fill("品番を聞く")
+    save = sato.locator("main form").get_by_role("button", name="保存")
+    save.scroll_into_view_if_needed()
+    box = save.bounding_box()
+    assert box is not None
+    at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    with kept_waiting(office):
+        with sato.expect_request(lambda request: request.method == "POST"):
+            sato.mouse.click(*at)
+        sato.mouse.click(*at)
+        sato.keyboard.press("Enter")
+    sato.wait_for_url(re.compile(r"/admin/checklists($|[?#])"))
+    sato.goto("/admin/checklists")
+    expect(sato.locator(".parked-title", has_text="二度押された一覧")).to_have_count(1)

@@ -34,6 +34,7 @@ from tests.cast import (
     text_of,
 )
 from tests.web.test_account import browser, presence
+from web import assets
 from web.app import routes
 from web.edge import HEADERS
 
@@ -42,8 +43,8 @@ EVIL = "https://evil.example.net"
 HUGE = 10**30
 FOR_ALL = {"/files/{token}", "/sign-in", "/welcome", "/healthz", "/readyz", "/metrics", "/api/v1/cti/{token}",
            "/wall/{secret}", "/wall/b/{secret}", "/s/{token}", "/s/{token}/stop", "/m/{token}", "/manifest.webmanifest",
-           "/sw.js", "/offline", "/static/desk.css", "/static/desk.js", "/logo/{logo_id:id}", "/appearance.css",
-           "/join/{token}"}  # fmt: skip
+           "/sw.js", "/offline", "/logo/{logo_id:id}", "/appearance.css",
+           "/join/{token}", *(f"/static/{name}" for name in assets.JOINED)}  # fmt: skip
 FOR_MACHINES = ("/hooks/", "/api/")
 
 

@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from helpdesk.views import Row
-from web import assets, palette, render, shortcuts, words
+from web import palette, render, shortcuts, words
 from web.render import Renderer
 
 WEB = Path(render.__file__).parent
@@ -263,34 +263,6 @@ def test_every_template_parses_and_names_only_known_icons(renderer: Renderer) ->
     for path in WEB.rglob("templates/**/*.html"):
         for name in re.findall(r"icon\(\"([a-z0-9-]+)\"", path.read_text()):
             render.icon(name)
-
-
-def test_every_named_style_and_script_is_there() -> None:
-    there = {path.stem for path in WEB.glob("static/css/*.css")}
-    assert set(assets.SHEETS) | set(assets.ALONE) | {"print"} == there, "a new sheet has its place in assets.SHEETS"
-    for script in WEB.glob("static/js/*.js"):
-        for module in re.findall(r'(?:import|from) "\./([a-z]+\.js)"', script.read_text()):
-            assert (script.parent / module).is_file(), f"{script.name} imports {module}"
-
-
-def test_every_module_is_in_the_joined_script_once_and_before_who_imports_it() -> None:
-    joined = assets.script(WEB / "static/js")
-    modules = re.findall(r"^const \$([a-z]+) = ", joined, re.MULTILINE)
-    alone = {"sw", "offline"}
-    assert sorted(modules) == sorted(path.stem for path in WEB.glob("static/js/*.js") if path.stem not in alone)
-    for number, name in enumerate(modules):
-        used = set(re.findall(r"= \$([a-z]+);", joined.split(f"const ${name} = ")[1].split("\nconst $")[0]))
-        assert used <= set(modules[:number]), name
-
-
-def test_a_module_that_cannot_be_joined_is_an_error_at_start(tmp_path: Path) -> None:
-    (tmp_path / "main.js").write_text('import * as all from "./other.js";\n')
-    with pytest.raises(ValueError, match="cannot be joined"):
-        assets.script(tmp_path)
-    (tmp_path / "main.js").write_text('import "./other.js";\n')
-    (tmp_path / "other.js").write_text('import "./main.js";\n')
-    with pytest.raises(ValueError, match="imports itself"):
-        assets.script(tmp_path)
 
 
 def test_every_key_of_the_help_does_something_and_every_act_has_its_function() -> None:

@@ -4,6 +4,7 @@
 import { morph } from "./morph.js";
 import { renewed } from "./place.js";
 import { catchUp } from "./regions.js";
+import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
 
@@ -58,9 +59,10 @@ addEventListener("pageshow", () => (gone = new WeakMap()));
 
 async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
+  await patiently(rest); // which has its say in what is sent and in what comes back
   const waits = []; // what must have reached the desk before
   document.dispatchEvent(new CustomEvent("desk:sending", { detail: { form, waits } }));
-  await Promise.race([Promise.all(waits), new Promise((passed) => setTimeout(passed, PATIENCE))]);
+  await patiently(Promise.all(waits));
   const asked = performance.now();
   const from = location.pathname;
   const answer = await fetch(form.action, {
@@ -89,6 +91,8 @@ async function send(form, data) {
   else if (page && (to.pathname === from || went || "stay" in form.dataset)) take(page, asked);
   else if (page) location.assign(answer.url);
 }
+
+const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeout(passed, PATIENCE))]);
 
 function take(page, asked) {
   for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {

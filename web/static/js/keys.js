@@ -54,11 +54,20 @@ function beside(selector) {
   part.scrollIntoView({ block: "nearest" });
 }
 
+// The box is there at once, for what is typed next; what stands below it comes from palette.js.
+function openPalette() {
+  const dialog = first("#palette");
+  if (!dialog || dialog.open) return;
+  first("#palette-words").value = "";
+  dialog.showModal();
+  document.dispatchEvent(new CustomEvent("desk:palette"));
+}
+
 // A letter must never act twice on a call, nor on the second of two that ring.
 const ringing = () => first('#pops .pop[data-state="ringing"] [data-accept]');
 
 export const ACTS = {
-  palette: { run: () => document.dispatchEvent(new CustomEvent("desk:palette")) },
+  palette: { run: openPalette },
   bell: { run: () => first("#bell > summary")?.click() },
   help: { run: () => first("#help")?.showModal() },
   next: { run: () => step(1) },

@@ -4,6 +4,7 @@ import { lead } from "./lead.js";
 import { drop, put } from "./place.js";
 import { stale } from "./regions.js";
 import { row } from "./rows.js";
+import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 
 const SIGNED_OUT = 4401;
@@ -25,8 +26,10 @@ function connect() {
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   address.searchParams.set("after", number);
   const mine = (socket = new WebSocket(address));
-  mine.addEventListener("open", () => {
+  mine.addEventListener("open", async () => {
     pause = FIRST_PAUSE;
+    await rest; // whoever sees the sign can count on all of the page
+    if (mine.readyState !== WebSocket.OPEN) return;
     say("on");
     document.dispatchEvent(new CustomEvent("desk:connected"));
   });

@@ -22,10 +22,7 @@ let moved = false; // whether the line was chosen by hand: then it stays when mo
 const fold = (text) =>
   text.normalize("NFKC").toLowerCase().replace(/[\u30a1-\u30f6]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60));
 
-async function open() {
-  if (!dialog || dialog.open) return;
-  dialog.showModal();
-  box.value = "";
+async function begin() {
   moved = wanted = false;
   found = { words: "", groups: [] };
   show();
@@ -137,7 +134,7 @@ function choose() {
 }
 
 if (dialog) {
-  document.addEventListener("desk:palette", open);
+  document.addEventListener("desk:palette", begin);
   box.addEventListener("input", () => {
     moved = wanted = false;
     show();
@@ -167,4 +164,8 @@ if (dialog) {
   });
   dialog.addEventListener("close", () => (wanted = false));
   dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  if (dialog.open) {
+    begin(); // asked for before this was here, perhaps with the first words typed
+    ask();
+  }
 }
