@@ -411,7 +411,7 @@ def _checked(draft: Draft, *, now: datetime) -> str:
     everyone = [("to", each) for each in draft.to] + [("cc", each) for each in draft.cc]
     everyone += [("bcc", each) for each in draft.bcc]
     if not draft.to:
-        raise Invalid("not_an_address", field="to")
+        raise Invalid("recipient_missing", field="to")
     if len(everyone) > RECIPIENTS_MAX:
         raise Invalid("too_many_recipients", field="to")
     for field, address in everyone:

@@ -12,6 +12,7 @@ variable CHROMIUM names, Chromium or Chrome on PATH and in /usr/bin, and the one
 from __future__ import annotations
 
 import functools
+import html
 import importlib.metadata
 import os
 import shutil
@@ -20,9 +21,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import noto_cjk_sans_jp_regular
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# The font is for Japanese: without one every screen is a row of empty boxes.
+# The font has every weight; that of `environment`, which stands in for it, has one.
 DEBIAN_PACKAGES = ("chromium", "fonts-noto-cjk")
+FONTS_TOLD = Path(__file__).parents[1] / ".cache" / "fonts.conf"
 ANSWER_SECONDS = 60
 
 
@@ -43,6 +47,23 @@ def path() -> str:
         + (f" (tried {', '.join(tried)})" if tried else "")
         + ". Let CHROMIUM name one, install the system's package, or run `python -m playwright install chromium`."
     )
+
+
+def environment() -> dict[str, str]:
+    """What a browser is started with: our own, and the Japanese font of the PDFs beside those the system has.
+
+    Without one every Japanese word is a row of empty boxes. Where fonts are not found by fontconfig (macOS, Windows)
+    the system brings one, and the variable means nothing.
+    """
+    folder = Path(noto_cjk_sans_jp_regular.__file__).parent
+    told = (
+        "<fontconfig><include ignore_missing='yes'>/etc/fonts/fonts.conf</include>"
+        f"<dir>{html.escape(str(folder))}</dir></fontconfig>"
+    )
+    if not FONTS_TOLD.exists() or FONTS_TOLD.read_text() != told:  # others may be reading it
+        FONTS_TOLD.parent.mkdir(exist_ok=True)
+        FONTS_TOLD.write_text(told)
+    return os.environ | {"FONTCONFIG_FILE": str(FONTS_TOLD)}
 
 
 def version(program: str) -> str:

@@ -347,7 +347,7 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "try": (AGENT, "/try"),
     "products": (SUPERVISOR, whole("/reports/products")),
     "product-list": (SUPERVISOR, whole("/admin/products")),
-    "returned": (AGENT, returned),
+    "returned": (SUPERVISOR, returned),
     "missing": (AGENT, "/tickets/999999"),
     "ringing": (AGENT, ringing),
     "talking": (AGENT, talking),
@@ -442,7 +442,9 @@ def launch(playwright: Any) -> Browser:
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     # Machines that test have no graphics card; its imitation costs a process and, under load, stalls pages.
     args = ["--disable-gpu", *(["--no-sandbox"] if is_root else [])]
-    browser: Browser = playwright.chromium.launch(executable_path=chromium.path(), args=args, chromium_sandbox=False)
+    browser: Browser = playwright.chromium.launch(
+        executable_path=chromium.path(), args=args, chromium_sandbox=False, env=chromium.environment()
+    )  # fmt: skip
     return browser
 
 

@@ -117,11 +117,12 @@ def test_what_those_answer_whom_it_was_forwarded_to_joins_and_the_customer_is_an
     assert postbox.mails[-1][0].rcpt_tos == [MAKER] and postbox.last["In-Reply-To"] == maker.internet_id
 
 
-@pytest.mark.parametrize("form", [{"forward_to": ""}, {"forward_to": "nobody"}], ids=str)
-def test_a_forward_to_nobody_is_refused(desk: OpenDesk, form: dict[str, str]) -> None:
+@pytest.mark.parametrize(("typed", "why"), [("", "recipient_missing"), ("nobody", "not_an_address")])
+def test_a_forward_to_nobody_is_refused_with_the_reason(desk: OpenDesk, typed: str, why: str) -> None:
     with_many(desk)
-    answer = desk.as_(BEN).post("/tickets/1/reply", data={"body": "x", "mode": "forward"} | form)
-    assert answer.status_code == 422 and len(desk.messages(1)) == 1
+    form = {"body": "x", "mode": "forward", "forward_to": typed}
+    answer = desk.as_(BEN).post("/tickets/1/reply", data=form, headers={"x-region": "x"})
+    assert (answer.status_code, answer.text) == (422, why) and len(desk.messages(1)) == 1
 
 
 def test_a_picture_named_in_the_text_is_shown_there(desk: OpenDesk, postbox: Postbox) -> None:

@@ -167,6 +167,7 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_guess": N_("The number is known in another way by now."),
         "not_a_phone_number": N_("This is not a phone number."),
         "not_an_address": N_("This is not an e-mail address."),
+        "recipient_missing": N_("Please enter the e-mail address this goes to."),
         "too_many_recipients": N_("A reply can go to 100 addresses at most."),
         "password_too_short": N_("Please choose a password of at least 10 characters."),
         "password_too_common": N_("This password is too easy to guess."),
