@@ -30,7 +30,7 @@ HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other fil
 NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
 SOUGHT = ("k",)  # in both languages, too, and comments: of the kinds that models before had been wrong about
 PLAIN = ("m",)  # comments alone, two in five of all: the model of all texts would read inquiries as if they were some
-STRANGERS = ("i", "j", "l")  # whose texts are all for testing: nothing is learned from them, nothing was chosen by them
+STRANGERS = ("i", "j", "l", "n")  # whose texts are all for testing: nothing is learned from them, nothing was chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
 HARD = {"ja": 0.5, "en": 0.25}
 """How much a text of any other author counts where confidence and thresholds are set, a natural one counting 1, as a
