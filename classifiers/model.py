@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ LEEWAY = 0.015  # how far below the precision asked for chance may have hidden t
 INDULGENCE = 0.02  # how far below the precision asked for one label may stay, while all together keep it
 FEWEST_KEPT = 30  # of them, the fewest a precision may be read from
 FOLDS = 5
-MANY = 10_000  # examples; from here on a desk's own outcomes prevail, and fewer folds keep learning short
+MANY = 12_000  # examples; from here on a desk's own outcomes count, and fewer folds keep learning short
 FOLDS_OF_MANY = 2
 FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
@@ -477,10 +478,10 @@ def _folds(
     named = sorted(set(authors.tolist()) - {""})
     folds = []
     if len(named) >= FEWEST_AUTHORS and len(examples) < MANY:
-        for author in named:
-            held = np.flatnonzero(authors == author)
+        for some in _held_together(examples):
+            held = np.flatnonzero(np.isin(authors, some))
             strange = ~np.isin(groups, groups[held])
-            folds.append((np.flatnonzero((authors != author) & strange), held))
+            folds.append((np.flatnonzero(~np.isin(authors, some) & strange), held))
         drawn = np.flatnonzero(authors == "")
     else:
         drawn = np.arange(len(examples))
@@ -495,6 +496,21 @@ def _folds(
         strange = ~np.isin(groups, groups[drawn[held]])
         folds.append((np.flatnonzero(strange), drawn[held]))
     return folds
+
+
+def _held_together(examples: Sequence[Example]) -> list[list[str]]:
+    """The authors, those of one language each beside one of another: they teach each other next to nothing, and a
+    fold less is a fitting less."""
+    wrote: dict[str, set[str]] = {}
+    for example in examples:
+        if example.author:
+            wrote.setdefault(example.author, set()).add(example.language)
+    alone: dict[str, list[str]] = {}
+    for author in sorted(wrote):
+        if len(wrote[author]) == 1:
+            alone.setdefault(min(wrote[author]), []).append(author)
+    several = [[author] for author in sorted(wrote) if len(wrote[author]) > 1]
+    return several + [[author for author in some if author] for some in zip_longest(*alone.values())]
 
 
 def _softmax_top(scores: Floats, temperature: float | Floats) -> Floats:

@@ -3,8 +3,8 @@
 The idea: the same kind of model as the router, taught by other examples. A plain report of a fault is neutral unless
 dissatisfaction shows; praise with a wish in it is what prevails. An inquiry without a word of feeling is neutral, a
 survey comment without one hardly ever: so of comments a second model is asked, too, which has learned from comments
-alone, and counts for more than the first. It is a guess for lists and reports, over many texts; nobody is to be judged
-by it.
+alone, and counts for more than the first. A mark that a comment gives in figures counts for more than both. It is a
+guess for lists and reports, over many texts; nobody is to be judged by it.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers import marks
 from classifiers.answers import Example, Reason
 from classifiers.features import Reading
 from classifiers.router import Router, Weighed
@@ -33,6 +34,7 @@ BLOCKS = {
 LISTS = Path(__file__).parent / "data" / "sentiment.toml"
 WEIGHTS = {"negative": 1.3, "neutral": 1.0, "positive": 1.6}  # how much an example counts: the rare feelings count more
 SECOND = 0.7  # how much the model of comments counts where both are asked; chosen on authors held out
+MARKED = 0.7  # how much a mark written in figures ("2/10") counts beside both
 COMMENT = 2.0  # how much a survey comment counts beside an inquiry: they are fewer, and less often neutral
 
 Share = TypeVar("Share", float, NDArray[np.float64])
@@ -88,7 +90,7 @@ def of(
     first, other = (each.weigh([each.hear(reading)])[0] for each in (model, second))
     one, two = (each.tell(said, text, subject, explain=False) for each, said in ((model, first), (second, other)))
     probabilities = {label: together(one.probabilities[label], two.probabilities[label]) for label in LABELS}
-    return _told(second, other, probabilities, f"{one.version}+{two.version}", subject, text)
+    return _marked(_told(second, other, probabilities, f"{one.version}+{two.version}", subject, text), text)
 
 
 def of_many(
@@ -118,6 +120,20 @@ def _told(
     label = max(LABELS, key=probabilities.__getitem__)
     because = model.because(weighed, label, text, subject) if label != "neutral" else ()
     return Sentiment(label, probabilities[label], probabilities, because, version)
+
+
+def _marked(found: Sentiment, text: str) -> Sentiment:
+    """The same with the mark that a comment gives, if it does: it is the first reason of the feeling it tells."""
+    mark = marks.of(text)
+    if mark is None:
+        return found
+    said = {label: (1 - MARKED) * share for label, share in found.probabilities.items()}
+    said[mark.feeling] += MARKED
+    reason = Reason(text[mark.start : mark.end], 1.0, mark.start, mark.end)
+    words = () if found.label != mark.feeling else found.because
+    apart = tuple(each for each in words if each.end <= mark.start or each.start >= mark.end)
+    because = (reason, *apart) if mark.feeling != "neutral" else ()
+    return Sentiment(mark.feeling, said[mark.feeling], said, because, found.version)
 
 
 def example(

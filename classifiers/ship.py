@@ -24,10 +24,12 @@ from classifiers.telling import TellingBorders
 
 HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other file is an author of its own, but
 NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
-SOUGHT = ("k",)  # in both languages, too, and comments: of the kinds that models before had been wrong about
-PLAIN = ("m",)  # comments alone, two in five of all: the model of all texts would read inquiries as if they were some
-STRANGERS = ("i", "j", "l")  # whose texts are all for testing: nothing is learned from them, nothing was chosen by them
+SOUGHT = ("k", "x")  # in both languages, too: of the kinds that models before had been wrong about
+PLAIN = ("m", "o")  # whose comments, half of all, one model learns: that of all texts would read inquiries like them
+STRANGERS = ("i", "j", "l", "n")  # whose texts are all for testing: nothing is learned from them or chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
+ALIKE = {"y": "x", "z": "x"}  # voices of one hand
+CALM = ("m", "o", "x")  # of whom urgency learns nothing: with their inquiries it found four less of 63 on the test rows
 HARD = {"ja": 0.5, "en": 0.25}
 """How much a text of any other author counts where confidence and thresholds are set, a natural one counting 1, as a
 desk's own outcomes do. In English hard texts alone would leave a third of plain mail undecided; in Japanese they leave
@@ -112,7 +114,7 @@ def build_sentiment(made_at: datetime, *, folder: Path = registry.SHIPPED, corpu
     the one of comments alone."""
     lists = keywords.read(sentiment.LISTS)
     every, is_comment = sentiment_examples("train", folder=corpus), comments_among("train", folder=corpus)
-    plain = np.isin([example.author for example in every], PLAIN)
+    plain = is_comment & np.isin([example.author for example in every], PLAIN)
     examples, comment = [every[place] for place in np.flatnonzero(~plain)], is_comment[~plain]
     fit = model.fit(examples, made_at=made_at, lists=lists, blocks=sentiment.BLOCKS)
     comments = [every[place] for place in np.flatnonzero(is_comment)]
@@ -204,12 +206,12 @@ def topical(split: str, *, folder: Path = CORPUS) -> list[topic_model.Topical]:
 
 
 def urgency_examples(split: str, *, folder: Path = CORPUS) -> list[Example]:
-    """The rows of one split that say whether they are urgent."""
+    """The rows of one split that say whether they are urgent, of the authors it may learn from."""
     return [
         urgency.example(row["text"], row["urgent"], **_origin(row, path))
         for path in sorted(folder.glob("*.jsonl"))
         for row in rows(path)
-        if row["split"] == split and "urgent" in row
+        if row["split"] == split and "urgent" in row and _hand(path) not in CALM
     ]
 
 
@@ -261,8 +263,8 @@ LIMITS = [
     "those lean to the hopeful.",
     "Words that point to one queue while the wish belongs to another are the usual mistake, above all fault against "
     "return, return against parcel, and two wishes in one message.",
-    "The last author's texts were written after reading mistakes made on all others but two, part of them retelling "
-    "what was missed in the two natural ones: figures on those lean to the hopeful.",
+    "The texts of two authors were written after mistakes made on others had been read, part of one's retelling "
+    "what was missed in the first two natural ones: figures on those lean to the hopeful.",
     "Texts in other languages, sarcasm and transcripts with many recognition errors were not measured.",
     "It knows five queues. For others, train with examples of your own.",
 ]
@@ -275,18 +277,18 @@ URGENCY_LIMITS = [
     "It does not know the date. A deadline without a word of nearness is not seen.",
 ]
 TOPIC_LIMITS = [
-    "Comments that name no thing are about something to people alone: on authors it has not met, three topics of ten "
-    "stay unseen in Japanese, and a third in English.",
+    "Comments that name no thing are about something to people alone: on authors it has not met, a quarter of the "
+    "topics stays unseen in Japanese, and three in ten in English.",
     "The ten topics are those of a shop and its service. Others are found by their words alone.",
     "Of mails and notes nothing was measured: it learned from comments.",
     "Report over many texts; correct what is wrong, it learns.",
 ]
 SENTIMENT_LIMITS = [
     "Inquiries are mostly neutral, and few are glad: shares of feelings there say more than single answers.",
-    "Comments were written and noted by seven hands a language, and many are ironic, mixed or negated; of a hand it "
-    "has never met it understands seven in ten.",
-    "Part of the words was written after reading mistakes made on comments of the first two hands, and the last hand "
-    "wrote after reading some made on two of the natural ones.",
+    "Comments were written and noted by eight hands a language, and many are ironic, mixed or negated; of a hand it "
+    "has never met it understands three in four.",
+    "Part of the words was written after reading mistakes made on comments of the first two hands, and two hands "
+    "wrote after reading some made on the natural ones.",
     "Report over thirty texts or more, never on one person.",
 ]
 
@@ -353,6 +355,8 @@ def _is_comment(path: Path) -> bool:
 def _hand(path: Path) -> str:
     """Who wrote a file."""
     last = path.stem.rpartition("_")[2]
+    if last in ALIKE:
+        return ALIKE[last]
     return last if last in (*NATURAL, *SOUGHT, *PLAIN, *STRANGERS) else HANDS.get(path.stem, path.stem)
 
 

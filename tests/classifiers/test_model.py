@@ -174,6 +174,24 @@ def test_an_author_is_held_out_whole_when_there_are_three():
     assert together.card["cross_validation"]["ja"]["strict"] == 1.0
 
 
+def test_authors_of_one_language_each_are_held_out_beside_one_of_another():
+    """Half the fittings for the same honesty: nobody is answered by a model that has read them."""
+    wrote = {"a": "ja", "b": "ja", "c": "en", "d": "en", "e": "both"}
+    examples = [
+        Example(f"{author} {number} {language}", "xy"[number % 2], language, author=author)
+        for author, known in wrote.items()
+        for language in (("ja", "en") if known == "both" else (known,))
+        for number in range(4)
+    ]
+    readings = model.read(examples)
+    folds = model._folds(examples, readings, np.array([example.label for example in examples]), 0)
+    held = [{examples[row].author for row in rows} for _, rows in folds]
+    assert held == [{"e"}, {"a", "c"}, {"b", "d"}]
+    assert sorted(row for _, rows in folds for row in rows) == list(range(len(examples)))
+    for (learned, _), authors in zip(folds, held, strict=True):
+        assert {examples[row].author for row in learned} == set(wrote) - authors
+
+
 def _two_labels(sure_of_b: float) -> model.Unseen:
     """Two thousand answers: "a" is always right, "b" in the given share, however confident the answer."""
     dice = np.random.default_rng(5)

@@ -43,7 +43,7 @@ def test_many_are_read_as_one_by_one(reader: Reader) -> None:
 def test_the_card_says_what_the_model_does_on_authors_never_met_and_on_the_stranger(reader: Reader) -> None:
     stranger = [each for each in ship.topical("test") if each.example.author in ship.STRANGERS]
     assert topic_model.figures(topics.shipped(), stranger) == CARD["strangers"]
-    assert CARD["unseen_authors"]["ja"]["micro_f1"] >= 0.70 and CARD["unseen_authors"]["en"]["micro_f1"] >= 0.64
+    assert CARD["unseen_authors"]["ja"]["micro_f1"] >= 0.72 and CARD["unseen_authors"]["en"]["micro_f1"] >= 0.68
     assert all(CARD["strangers"][language]["micro_f1"] >= 0.70 for language in ("ja", "en"))
 
 
