@@ -3,7 +3,7 @@
 `python -m tests.dealing --arrivals 10000` plays it through the real verbs on a real database. Agents speak one language
 or two, serve some queues, take breaks, go home, and vanish without a word; transactions are broken off and done again,
 and the desk's process is lost and opened anew. After every event an account that is kept apart from the desk
-(`tests/office.py`) asks of every waiting ticket and every agent whether the one may have the other.
+(`tests/workforce.py`) asks of every waiting ticket and every agent whether the one may have the other.
 
 What was waited is set against a lower bound for any dealer and two imagined ones (`tests/imagined.py`): a sparing one,
 by whom whoever can do least else is given a ticket, whatever turn and level say, so that the others stay free for what
@@ -29,7 +29,7 @@ from models import Agent, Assigning, Channel, Event, Membership, Presence, Ticke
 from models.database import Database
 from tests.cast import MONDAY
 from tests.imagined import Pooled, Sparing, least
-from tests.office import Office, Scenario, play, scenario
+from tests.workforce import Office, Scenario, play, scenario
 
 STATES = {
     "ready": (Presence.READY, ""),

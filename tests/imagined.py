@@ -1,4 +1,4 @@
-"""What might have been: other dealers in the office of `tests/office.py`, and how little could be waited at all.
+"""What might have been: other dealers in the office of `tests/workforce.py`, and how little could be waited at all.
 
 The lower bound holds for any dealer, even one who knows the future: a ticket waits at least until somebody is there who
 serves its queue and speaks its language; and of the tickets that are in the office at a time, at least as many as would
@@ -11,7 +11,7 @@ import heapq
 from collections import Counter, defaultdict
 from typing import Any
 
-from tests.office import Arrival, Person, Scenario
+from tests.workforce import Arrival, Person, Scenario
 
 
 class Imagined:

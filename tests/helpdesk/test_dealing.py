@@ -5,7 +5,7 @@ import pytest
 from helpdesk import assigning
 from tests.dealing import Desk
 from tests.imagined import Pooled, beyond_all_hands, least
-from tests.office import play, scenario
+from tests.workforce import play, scenario
 
 
 def test_nobody_waits_for_whom_somebody_is_free_whatever_breaks(database_url: str) -> None:
