@@ -573,7 +573,7 @@ def test_everybody_hears_in_their_own_language(desk: OpenDesk) -> None:
     desk.as_(SATO).post("/account", data={"language": "en", "theme": ""})
     desk.ready(AIKO)
     aiko, sato = desk.screen_of(AIKO), desk.screen_of(SATO)
-    desk.mail(subject="写真", body="お送りします。")
+    desk.mail(subject="先日の件", body="お送りします。")
     aiko.check()
     sato.check()
     assert "振り分け待ち" in aiko.rows["row-1"] and "Triage" in sato.rows["row-1"]
