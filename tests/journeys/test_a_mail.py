@@ -181,7 +181,7 @@ def test_the_classifier_routes_a_mail_to_the_desks_own_address_and_says_why_on_t
 
 def test_what_nobody_is_sure_about_waits_in_triage_and_says_so(desk: OpenDesk) -> None:
     aiko, ben = desk.screen_of(AIKO), desk.screen_of(BEN)
-    desk.mail(subject="写真", body=VAGUE_WORDS)
+    desk.mail(subject="先日の件", body=VAGUE_WORDS)
     (ticket,) = desk.tickets()
     decision = desk.read(lambda db: db.exec(select(Routing)).one())
     assert (desk.queue_of(ticket), ticket.routed_by) == ("triage", "nobody_sure")
@@ -193,7 +193,7 @@ def test_what_nobody_is_sure_about_waits_in_triage_and_says_so(desk: OpenDesk) -
 
 
 def test_an_agents_move_is_kept_as_a_correction_and_the_row_changes_screens(desk: OpenDesk) -> None:
-    desk.mail(subject="写真", body=VAGUE_WORDS)
+    desk.mail(subject="先日の件", body=VAGUE_WORDS)
     (ticket,) = desk.tickets()
     aiko, ben = desk.screen_of(AIKO), desk.screen_of(BEN)
     assert aiko.tickets == [ticket.id]

@@ -37,6 +37,7 @@ NOT_IN_THE_DEMONSTRATION = {
     "/inbox/belongs",
     "/logo/{logo_id:id}",
     "/notifications/{notification_id:id}",
+    "/reports/schedules/{schedule_id:id}",
     "/welcome",
 }  # fmt: skip
 """What nobody has made there. Their forms are the pages of the new ones; test_in_the_browser.py and others see them."""
