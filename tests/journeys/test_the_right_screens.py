@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from helpdesk import agents
 from models import Agent, Membership, Presence, Queue, Ringing, Role
-from tests.cast import PUBLIC_URL, OpenDesk, text_of
+from tests.cast import AIKO, PUBLIC_URL, OpenDesk, text_of
 from web import hub
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -122,6 +122,26 @@ def office(desk: OpenDesk) -> Floor:
         floor.people.append(Watcher(agent_id, connection.__enter__(), own, state, is_supervisor))
     floor.hears()  # what was made above may still be on its way to the first of them
     return floor
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["card first", "log first"])
+def test_a_card_comes_once_whether_it_or_the_log_is_first(desk: OpenDesk, is_late: bool) -> None:
+    desk.ready(AIKO)
+    aiko = desk.screen_of(AIKO)
+    screens: hub.Hub = desk.app.state.hub
+
+    def waits_for_the_log(_: Any) -> None:
+        """As a thread may have to, between its commit and what it does next."""
+        desk.client.portal.call(screens._pass_on)  # type: ignore[union-attr]
+
+    if is_late:
+        desk.database.after_commit.insert(0, waits_for_the_log)
+    desk.twilio.rings("CA1", caller=CALLER.format(1))
+    desk.client.portal.call(screens.tell_number)  # type: ignore[union-attr]
+    cards = 0
+    while (frame := aiko.socket.receive_json())["do"] or frame["n"] < desk.number():
+        cards += sum("put" in step for step in frame["do"])
+    assert cards == 1
 
 
 def test_a_call_reaches_the_screens_it_is_for_once_and_no_other_screen_hears_of_it(office: Floor) -> None:
