@@ -48,7 +48,10 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]
     """A supervisor's browser before the demonstration."""
     with sync_playwright() as playwright, running(tmp_path_factory.mktemp("pages"), command="demo") as desk:
         browser = launch(playwright)
-        window = browser.new_context(locale="ja-JP", timezone_id="Asia/Tokyo", base_url=desk.url, has_touch=True)
+        window = browser.new_context(
+            locale="ja-JP", timezone_id="Asia/Tokyo", base_url=desk.url, has_touch=True,
+            reduced_motion="reduce",  # or a color that is still turning dark is what is measured
+        )  # fmt: skip
         window.set_default_timeout(PATIENCE_SECONDS * 1000)
         window.request.post("/sign-in", form={"email": SUPERVISOR[0], "password": SUPERVISOR[1], "next": "/inbox"})
         window.request.post("/account", form={"language": "ja", "theme": "light"})
