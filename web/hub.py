@@ -300,9 +300,9 @@ class Hub:
                 line.put(_reload(self._number))
         else:
             self._send_out(ops)
-        for fact in ringing:
-            if self._popped.pop(fact.call_id, None) is None:
-                self._brought[fact.call_id] = fact
+        for rung in ringing:
+            if self._popped.pop(rung.call_id, None) is None:
+                self._brought[rung.call_id] = rung
         for call_id in list(self._brought)[:-BATCH]:  # most rang in another process, and nothing of them comes here
             del self._brought[call_id]
         for _, fact in told:
