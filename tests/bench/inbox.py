@@ -39,7 +39,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
         queue_id = database.read_now(lambda db: next(q.id for q in queues.everyone(db) if q.slug == SLUG))
         database.close()
         counted.append(asyncio.run(_statements(data, token, f"/inbox?view=queue-{queue_id}")))
-    with servers.desk(data) as desk, servers.floor() as floor:
+    with servers.desk(data) as desk, servers.floor(data) as floor:
         desk.wait_until_ready()
         say("leafing through the inbox ...")
         pages = 40 if quick else 200

@@ -35,7 +35,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
     database.write_now(_fill, _texts(count), now=datetime.now(UTC))
     calls = 20 if quick else 100
     try:
-        with servers.desk(data) as desk, servers.floor() as floor:
+        with servers.desk(data) as desk, servers.floor(data) as floor:
             desk.wait_until_ready()
             listeners = ring.Listeners()
             try:

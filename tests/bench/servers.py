@@ -104,7 +104,7 @@ def desk(data: Path, *, database_url: str = "") -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def floor(folder: Path = ROOT) -> Iterator[Server]:
+def floor(folder: Path) -> Iterator[Server]:
     """The bare server, up to its first page; what it stores lies in `folder`."""
     port = free_port()
     command = [sys.executable, "-m", "tests.bench.floor", str(port)]

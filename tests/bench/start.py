@@ -12,7 +12,7 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
     first, warm, bare, desk_mb, bare_mb = [], [], [], [], []
     for attempt in range(1 if quick else 3):
         say(f"starting, round {attempt + 1} ...")
-        with servers.floor() as floor:
+        with servers.floor(folder) as floor:
             bare.append(floor.first_page_seconds)
             bare_mb.append(floor.memory_mb())
         with servers.desk(folder / f"first-{attempt}") as desk:
