@@ -6,7 +6,7 @@ it is shown without the names and numbers in it. What the texts are about is in 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -38,6 +38,7 @@ from models import (
     TicketProduct,
 )
 from models.database import Database
+from models.looking import columns_of
 
 if TYPE_CHECKING:
     pass
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read; of more, about so many, spread evenly over it."""
+COMMENTS_MOST: Final = 100_000
+"""So many where comments alone are asked for: they are short, and somebody asked for each of them."""
 _STEPS: Final = 10_007
 _SPREAD: Final = 7_919
 """Numbers times one prime, less all of the other, come in no order that anything else would have: what lies below a
@@ -223,7 +226,8 @@ class Texts:
 
 
 def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING) -> Texts:
-    """The texts of a period; where a source has more than `MOST`, about so many of them, from all of the period."""
+    """The texts of a period; where a source has more than `MOST`, about so many of them, from all of the period. All
+    sources count alike beside each other, so none is read more closely than another."""
     parts = []
     for source in sources:
         there, first, last = db.connection().execute(_counted(source, interval, part)).one()
@@ -231,6 +235,22 @@ def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES
         found = [each for each in _COLLECT[source](db, interval, part, some=some) if each.text.strip()]
         parts.append(Texts(found, max(there, len(found)) if there > MOST else len(found)))
     return together(parts)
+
+
+def all_comments(
+    database: Database, interval: Interval, *, part: Part = EVERYTHING, heed: Callable[[int], None]
+) -> Texts | None:
+    """All comments of a period where they are more than a sample and still no more than can be read; else None. `heed`
+    is called between two handfuls; what it raises ends this."""
+    there = database.read_now(lambda db: db.connection().execute(_counted("comments", interval, part)).one()[0])
+    if not MOST < there <= COMMENTS_MOST:
+        return None
+    said: list[Said] = []
+    for each in every(database, interval, sources=("comments",), part=part):
+        if len(said) % MOST == 0:
+            heed(0)
+        said.append(each)
+    return Texts(said, len(said))
 
 
 def together(parts: Sequence[Texts]) -> Texts:
@@ -301,8 +321,10 @@ def _answers(interval: Interval, part: Part) -> list[sa.ColumnElement[bool]]:
 def _comments(
     db: Session, interval: Interval, part: Part, below: Place | None = None, some: Sample | None = None
 ) -> Iterator[Said]:
-    rows = db.execute(
-        sa.select(Answer, sa.func.coalesce(Customer.name, ""), col(Survey.questions))
+    rows: Any = db.connection().execute(
+        columns_of(Answer)
+        .add_columns(sa.func.coalesce(Customer.name, "").label("name"), col(Survey.questions))
+        .select_from(Answer)
         .join(Customer, col(Customer.id) == Answer.customer_id, isouter=True)
         .join(Survey, col(Survey.id) == Answer.survey_id, isouter=True)
         .where(
@@ -314,10 +336,10 @@ def _comments(
         .order_by(col(Answer.at).desc(), col(Answer.id).desc())
         .limit(_limit(some))
     )
-    for row, name, questions in rows:
+    for row in rows:
         yield Said("comments", row.comment[:CUT], row.at, row.language, row.sentiment, row.score, row.scale,
-                   row.ticket_id, row.queue_id, name, row.id or 0, f"answer-{row.id}",
-                   survey_questions.question_of(row, questions))  # fmt: skip
+                   row.ticket_id, row.queue_id, row.name, row.id or 0, f"answer-{row.id}",
+                   survey_questions.question_of(row, row.questions))  # fmt: skip
 
 
 def _mails(

@@ -3,11 +3,12 @@
 The one idea: many texts are an answer to a question (which period, queue, product and kind of text, which topics), and
 the answer stands for some minutes, whatever comes in meanwhile: a desk of two hundred agents hears something new every
 few seconds, and an answer that every new text made void would never be there. The next who asks later has it made anew
-and sees the older one until then. Thirty thousand texts take a core some twenty seconds. One answer is made at a time,
-so it never takes more than one core from those who answer calls. It is let go of half an hour after it was made, and
-with the desk, for it holds customers' words.
+and sees the older one until then. One answer is made at a time, so it never takes more than one core from those who
+answer calls; one of very many texts is made in a process of its own (`helpdesk/apart.py`), and nobody feels it at all.
+It is let go of half an hour after it was made, and with the desk, for it holds customers' words.
 """
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Final
 
 from sqlmodel import Session
 
-from helpdesk import feedback, matters, topics
+from helpdesk import apart, feedback, matters, topics
 from helpdesk.matters import Analysis
 from helpdesk.measures import Interval
 
 if TYPE_CHECKING:
     from models.database import Database
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 1_000
 """So few texts are read while somebody waits."""
@@ -32,8 +35,12 @@ FRESH: Final = timedelta(minutes=10)
 """For so long an answer stands."""
 KEPT: Final = timedelta(minutes=30)
 """And no longer than this its texts are in memory."""
+APART: Final = 12_000
+"""More texts than these are read by another process."""
 REMEMBERED: Final = 4
-"""Answers kept, each with its texts: some ten megabytes."""
+"""Answers kept, each with its texts: some ten megabytes, and of all comments of a large desk eighty ..."""
+TEXTS: Final = 250_000
+"""... so no more than these are kept, but for the answer asked for last."""
 
 
 class GivenUp(Exception):
@@ -111,6 +118,7 @@ class Shelf:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
     _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="texts"))
+    _apart: apart.Reader | None = None
 
     def of(self, db: Session, question: Question, *, now: datetime) -> Reading:
         """What these texts say. Few of them are taken out at once, and read when somebody waits for it; of many an
@@ -131,6 +139,9 @@ class Shelf:
     def close(self) -> None:
         """Give up what is being read, which takes a moment, and forget everything."""
         self._closing.set()
+        with self._lock:
+            if self._apart:
+                self._apart.end()
         self._reader.shutdown(cancel_futures=True)
         with self._lock:
             for each in self._kept.values():
@@ -151,10 +162,18 @@ class Shelf:
             elif kept.reading.answer.done() and now - kept.reading.at > FRESH and kept.next is None:
                 kept.next = self._begin(question, asked, now)
             self._kept.move_to_end(key)
-            done = [key for key, each in self._kept.items() if each.reading.answer.done() and each.next is None]
-            for each in done[: max(0, len(self._kept) - REMEMBERED)]:
-                del self._kept[each]
+            self._make_room()
             return kept.reading
+
+    def _make_room(self) -> None:
+        """Forget the answers that nobody has asked for for longest, never the last."""
+        texts = sum(each.reading.count for each in self._kept.values())
+        for key, each in list(self._kept.items())[:-1]:
+            if len(self._kept) <= REMEMBERED and texts <= TEXTS:
+                break
+            if each.reading.answer.done() and each.next is None:
+                texts -= each.reading.count
+                del self._kept[key]
 
     def _begin(self, question: Question, asked: Mapping[str, topics.Sought], now: datetime) -> Reading:
         reading = Reading(now)
@@ -167,16 +186,45 @@ class Shelf:
                 raise GivenUp
             reading.heed(count)
 
-        pair = []
-        for interval in (question.now, question.before):
-            parts = []
-            for source in question.sources:  # one by one, so that nobody else who reads waits for all of them
-                heed(0)
-                parts.append(self.database.read_now(feedback.collect, interval, sources=(source,), part=question.part))
-            pair.append(feedback.together(parts))
-        now, before = pair
+        now, before = (self._texts(each, question, heed) for each in (question.now, question.before))
         reading.count = len(now.said) + len(before.said)
+        if reading.count > APART:
+            try:
+                return self._read_apart(now, before, asked, heed)
+            except apart.Ended as error:
+                heed(0)
+                logger.warning("another process read %s texts and ended: %s; some are read here", reading.count, error)
+                now, before = (self._some(each, question, heed) for each in (question.now, question.before))
+                reading.read, reading.count = 0, len(now.said) + len(before.said)
         return matters.analyse(now.said, before.said, asked, of=now.of, heed=heed)
+
+    def _read_apart(
+        self,
+        now: feedback.Texts,
+        before: feedback.Texts,
+        asked: Mapping[str, topics.Sought],
+        heed: Callable[[int], None],
+    ) -> Analysis:
+        with self._lock:
+            heed(0)
+            self._apart = apart.Reader()
+        try:
+            return self._apart.analyse(now.said, before.said, asked, of=now.of, heed=heed)
+        finally:
+            self._apart = None
+
+    def _texts(self, interval: Interval, question: Question, heed: Callable[[int], None]) -> feedback.Texts:
+        every = None
+        if question.sources == ("comments",):
+            every = feedback.all_comments(self.database, interval, part=question.part, heed=heed)
+        return every or self._some(interval, question, heed)
+
+    def _some(self, interval: Interval, question: Question, heed: Callable[[int], None]) -> feedback.Texts:
+        parts = []
+        for source in question.sources:  # one by one, so that nobody else who reads waits for all of them
+            heed(0)
+            parts.append(self.database.read_now(feedback.collect, interval, sources=(source,), part=question.part))
+        return feedback.together(parts)
 
 
 def _is_void(reading: Reading, now: datetime) -> bool:

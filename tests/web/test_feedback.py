@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import signal
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from helpdesk import drift, feedback, matters, readings
+from helpdesk import apart as reader
+from helpdesk import drift, feedback, matters, readings, topics
 from helpdesk.accuracy import Share
 from helpdesk.feedback import Marks, Said
 from helpdesk.products import catalogue
@@ -345,6 +347,61 @@ def test_a_desk_that_closes_gives_up_what_is_being_read(desk: OpenDesk) -> None:
     closing.join()
     with pytest.raises(readings.GivenUp):
         waits.result()
+
+
+@pytest.fixture
+def apart(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten texts are so many that another process reads them."""
+    monkeypatch.setattr(readings, "APART", 10)
+
+
+def whole(desk: OpenDesk) -> readings.Question:
+    """All comments of the day."""
+    interval = Period("days", MONDAY.date(), MONDAY.date()).interval("Asia/Tokyo")
+    return readings.Question(interval, interval, ("comments",), feedback.EVERYTHING, "ja")
+
+
+@SQLITE
+@pytest.mark.usefixtures("apart")
+def test_all_comments_of_a_large_desk_are_read_by_another_process_and_say_the_same(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "MOST", 12)  # a sample of which would be read otherwise
+    shelf: readings.Shelf = desk.app.state.desk.readings
+    reading = desk.read(lambda db: shelf.of(db, whole(desk), now=MONDAY))
+    there = reading.result()
+    assert len(there.said) == there.of == 30 and (reading.read, reading.count) == (60, 60)
+    said = list(there.said)
+    here = matters.analyse(said, said, desk.read(lambda db: topics.looked_for(db, language="ja")), of=30)
+    assert there == here and there.behind("delivery") == here.behind("delivery") != []
+
+
+@SQLITE
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("closes", [True, False], ids=["the desk closes", "the process dies"])
+def test_a_process_that_ends_too_early_costs_some_texts_and_never_the_answer(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch, closes: bool
+) -> None:
+    begun: list[reader.Reader] = []
+
+    class Stopped(reader.Reader):
+        def __init__(self) -> None:
+            super().__init__()
+            self._process.send_signal(signal.SIGSTOP)  # it will not have answered before it is ended
+            begun.append(self)
+
+    monkeypatch.setattr(reader, "Reader", Stopped)
+    shelf = readings.Shelf(desk.database)
+    reading = desk.read(lambda db: shelf.of(db, whole(desk), now=MONDAY))
+    until(lambda: begun)
+    if closes:
+        shelf.close()
+        with pytest.raises(readings.GivenUp):
+            reading.result()
+    else:
+        begun[0].end()
+        assert len(reading.result().said) == 30
+        shelf.close()
 
 
 def test_reading_ends_between_two_handfuls_when_nobody_wants_to_know_any_more() -> None:
