@@ -21,7 +21,7 @@ from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from helpdesk.settings import Settings
 from models.database import Database
 from tests import cast, dovecot, postgres

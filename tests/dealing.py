@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=0.85)
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
-    from helpdesk.__main__ import prepare
+    from helpdesk.commands.opening import prepare
 
     plan = scenario(arrivals=asked.arrivals, load=asked.load, seed=asked.seed)
     folder = Path(tempfile.mkdtemp())

@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import ledger
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from models import Inbound, InboundState, Message, Parked, Ticket
 from models.database import Database
 from tests import cast, postgres

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from helpdesk import agents, queues
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from helpdesk.customers import contact_points
 from models import Agent, Membership, Presence
 from models.database import Database

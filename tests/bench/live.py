@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from helpdesk import agents, queues
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from models import Agent, Customer, Membership, Presence, Priority, Role, Ticket
 from models.database import Database
 from tests.bench import crowd, servers

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from helpdesk import agents
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from models import Agent, Product, Role
 from models.database import Database
 from tests import postgres

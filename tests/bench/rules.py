@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 from helpdesk import agents, queues, tickets
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from helpdesk.events import MessageReceived, emit
 from helpdesk.rules import making
 from helpdesk.rules.asking import settle

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlmodel import Session, select
 
 from helpdesk import agents, queues
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from helpdesk.search import asking, finding, index, keeping
 from models import Agent, Role
 from models.database import Database

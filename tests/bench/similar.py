@@ -16,7 +16,7 @@ from sqlmodel import Session
 from classifiers import cases as meanings
 from classifiers import corpus_rows
 from helpdesk import cases, queues, similar
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from models import SolvedCase
 from models.database import Database
 from tests.bench.figures import percentile, say, tell

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from cti import scenarios
 from cti.scenarios import Step
 from helpdesk import agents, playing, queues
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from helpdesk.settings import Settings
 from models import (
     AgentState,
