@@ -24,6 +24,9 @@ LENGTH: Final = 60  # of the best
 LOOKED_AT: Final = 500  # texts of a topic, those of the best length, that quotes are chosen from
 LEAST: Final = 5
 """Of a smaller group nothing is shown: its members could be known by it."""
+NOTABLE: Final = 0.1
+"""A change of a topic's share by less of what it was is no news, however sure: of a hundred thousand texts everything
+that changed at all has changed by more than chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Matter:
     now: Share
     before: Share
     p: float
-    is_new: bool  # changed by more than chance, all topics considered
+    is_new: bool  # changed notably and by more than chance, all topics considered
     glad: int
     angry: int
     csat: Share
@@ -121,8 +124,8 @@ def analyse(
     is how many there were, where those are a sample. `heed` hears now and then how many more were read, and may raise
     what ends it.
 
-    A change of a topic's share, and lower satisfaction of who writes of it, count where Dunning's G² stays below 5 % of
-    false ones over all topics together (Benjamini and Hochberg 1995).
+    A change of a topic's share, by a tenth or more, and lower satisfaction of who writes of it, count where Dunning's
+    G² stays below 5 % of false ones over all topics together (Benjamini and Hochberg 1995).
     """
     from classifiers.vectors import japanese
 
@@ -187,13 +190,20 @@ def _matters(
         if len(places) < LEAST:
             continue
         ours, rest, p = drivers[key]
+        share, earlier_share = Share(len(places), len(now)), Share(len(earlier[key]), len(before))
         of = [now[at] for at in places]
         found.append(Matter(
-            key, each.name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key],
-            key in sure, _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
+            key, each.name, share, earlier_share, changes[key],
+            key in sure and _is_notable(share, earlier_share), _felt(of, "positive"), _felt(of, "negative"), ours, rest,
+            p,
             key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, each.words),
         ))  # fmt: skip
     return sorted(found, key=lambda matter: (-matter.now.held, matter.key))
+
+
+def _is_notable(share: Share, before: Share) -> bool:
+    was = before.value or 0.0
+    return abs((share.value or 0.0) - was) >= NOTABLE * was
 
 
 def _sure(p: Mapping[str, float]) -> set[str]:

@@ -349,6 +349,16 @@ def test_a_desk_that_closes_gives_up_what_is_being_read(desk: OpenDesk) -> None:
         waits.result()
 
 
+def test_a_sure_change_that_is_too_small_to_matter_is_no_news() -> None:
+    """Forty-eight of a hundred after fifty: with so many texts that is no chance, and nobody need do anything."""
+    waited, other = said("待たされた", "よかった")
+    before = [waited if at % 100 < 50 else other for at in range(12_000)]
+    for share, is_news in ((48, False), (44, True)):
+        now = [waited if at % 100 < share else other for at in range(12_000)]
+        found = {each.key: each for each in matters.analyse(now, before, TOPICS).matters}["speed"]
+        assert found.p < 0.01 and found.is_new is is_news
+
+
 @pytest.fixture
 def apart(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten texts are so many that another process reads them."""

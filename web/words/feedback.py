@@ -76,8 +76,8 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "change": N_(
             "The share of texts in this period against the period of equal length before it. “Rising” and "
-            "“falling” are said only where the likelihood ratio test finds less than 5 % chance of a false one, "
-            "over all topics together."
+            "“falling” are said only where it changed by at least a tenth of what it was and the likelihood ratio "
+            "test finds less than 5 % chance of a false one, over all topics together."
         ),
         "drives": N_("Who writes of this is less satisfied than who writes of something else, by the same test."),
         "groups": N_(

@@ -163,7 +163,7 @@ WORDS: dict[str, dict[str, str]] = {
         "topic_up": N_("“%(topic)s” comes up more often: %(now)s of texts after %(before)s, more than chance."),
         "topic_down": N_("“%(topic)s” comes up less often: %(now)s of texts after %(before)s, more than chance."),
         "topic_drives": N_("Who writes of “%(topic)s” is less satisfied: %(now)s against %(others)s of the others."),
-        "topics_same": N_("No topic changed by more than chance."),
+        "topics_same": N_("No topic changed by a tenth or more and by more than chance."),
         "topics_sample": N_("Of %(of)s texts %(count)s were read, spread evenly over the period."),
         "most_about": N_("Most is about “%(topic)s”: %(share)s of the texts"),
         "most_angry": N_("Most displeasure is about “%(topic)s”: %(count)s texts"),
@@ -189,7 +189,7 @@ WORDS: dict[str, dict[str, str]] = {
     "change": {
         "rising": N_("rising"),
         "falling": N_("falling"),
-        "chance": N_("within chance"),
+        "chance": N_("about the same"),
     },
     "paper": {
         "made": N_("Made %(at)s"),
