@@ -64,6 +64,7 @@ class Change:
     before: Share
     now: Share
     p: float
+    base: str = ""  # the word under which all its endings were counted
 
     @property
     def is_rising(self) -> bool:
@@ -165,7 +166,7 @@ def compare(language: str, before: Sequence["Words"], now: Sequence["Words"]) ->
     sizes = len(before), len(now)
     changes = [
         Change(written[word], Share(counts[0][word], sizes[0]), Share(counts[1][word], sizes[1]),
-               p_of(counts[0][word], sizes[0], counts[1][word], sizes[1]))
+               p_of(counts[0][word], sizes[0], counts[1][word], sizes[1]), word)
         for word in written
         if counts[0][word] + counts[1][word] >= RARE
     ] if min(sizes) >= ENOUGH else []  # fmt: skip

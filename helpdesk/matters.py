@@ -18,6 +18,7 @@ from models import Scale
 if TYPE_CHECKING:
     from classifiers.words import Words
 
+FEELINGS: Final = {"glad": "positive", "angry": "negative"}
 SHOWN: Final = 3  # quotes of a topic
 QUOTE: Final = (8, 160)  # characters of a good quote
 LENGTH: Final = 60  # of the best
@@ -89,6 +90,7 @@ class Analysis:
     words: list[drift.WordDrift]
     of_topic: Mapping[str, Sequence[int]] = field(default_factory=dict)
     of_group: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    of_word: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by language and word: "ja-電池"
 
     @property
     def is_sample(self) -> bool:
@@ -96,12 +98,17 @@ class Analysis:
         return self.of > len(self.said)
 
     def behind(self, key: str) -> list[Said]:
-        """The texts of a topic ("staff"), a group ("group-2"), a feeling ("angry", "glad") or of everything."""
+        """The texts of a topic ("staff"), a group ("group-2"), a word that came or went ("word-ja-電池"), no topic at
+        all ("none") or everything ("every"); of these all, or those of a feeling ("staff.angry", "glad")."""
+        if key in FEELINGS:
+            key = f"every.{key}"
+        whose, _, feeling = key.partition(".")
+        if feeling in FEELINGS:
+            return [each for each in self.behind(whose) if each.sentiment == FEELINGS[feeling]]
         if key.startswith("group-") and key[6:].isdecimal():
             places: Iterable[int] = self.of_group.get(int(key[6:]), ())
-        elif key in ("glad", "angry"):
-            meant = {"glad": "positive", "angry": "negative"}[key]
-            places = (at for at, each in enumerate(self.said) if each.sentiment == meant)
+        elif key.startswith("word-"):
+            places = self.of_word.get(key[5:], ())
         elif key == "none":
             covered = {at for held in self.of_topic.values() for at in held}
             places = (at for at in range(len(self.said)) if at not in covered)
@@ -137,17 +144,18 @@ def analyse(
     read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before, heed=heed)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
+    drifts = [
+        drift.compare(language, [each for each in read_before if each.language == language],
+                      [each for each in read_now if each.language == language])
+        for language in ("ja", "en")
+    ]  # fmt: skip
     return Analysis(
         said=now, count_before=len(before), of=max(of, len(now)), glad=_felt(now, "positive"),
         angry=_felt(now, "negative"), matters=_matters(now, before, asked, of_topic, earlier),
         none=len(now) - len(covered),
         groups=[_group(number, group, now) for number, group in enumerate(found)],
-        words=[
-            drift.compare(language, [each for each in read_before if each.language == language],
-                          [each for each in read_now if each.language == language])
-            for language in ("ja", "en")
-        ],
-        of_topic=of_topic, of_group={number: group.texts for number, group in enumerate(found)},
+        words=drifts, of_topic=of_topic, of_group={number: group.texts for number, group in enumerate(found)},
+        of_word=_of_word(drifts, read_now),
     )  # fmt: skip
 
 
@@ -204,6 +212,18 @@ def _matters(
 def _is_notable(share: Share, before: Share) -> bool:
     was = before.value or 0.0
     return abs((share.value or 0.0) - was) >= NOTABLE * was
+
+
+def _of_word(drifts: Sequence[drift.WordDrift], read: "Sequence[Words]") -> dict[str, list[int]]:
+    """The places of each word that came or went, under its language and itself as it is shown."""
+    places: dict[str, list[int]] = {}
+    for told in drifts:
+        shown = {each.base: f"{told.language}-{each.word}" for each in (*told.rising, *told.falling)}
+        for at, words in enumerate(read):
+            if words.language == told.language:
+                for base in words.written.keys() & shown.keys():
+                    places.setdefault(shown[base], []).append(at)
+    return places
 
 
 def _sure(p: Mapping[str, float]) -> set[str]:

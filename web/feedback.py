@@ -56,7 +56,7 @@ async def page(request: Request) -> Response:
             "asked": asked,
             "interval": now,
             "topics": topics.looked_for(db, language=agent.language),
-            "behind_key": topics.key_now(db, query.get("behind", "")),
+            "behind_key": _key_now(db, query.get("behind", "")),
             "marks": feedback.marks(db, now, part=part),
             "marks_before": feedback.marks(db, before, part=part),
             "response": feedback.response(db, now, part=part),
@@ -189,7 +189,11 @@ def _behind(request: Request, found: matters.Analysis, asked: Mapping[str, topic
     place = int(typed) if typed.isdecimal() and len(typed) < 6 else 0
     shown = said[place * PAGE : (place + 1) * PAGE]
     texts = [each.text for each in shown]
-    words_of = topics.because(texts, key, asked) if key in asked else [[] for _ in texts]
+    topic = key.partition(".")[0]
+    if topic in asked:
+        words_of = topics.because(texts, topic, asked)
+    else:
+        words_of = [[key.split("-", 2)[2]] if key.startswith("word-") else []] * len(texts)
     sentences = [
         (_parts(feedback.masked(each), loud), each, about)
         for each, loud, about in zip(shown, words_of, topics.about(texts, asked), strict=True)
@@ -205,9 +209,15 @@ def _parts(shown: str, loud: Sequence[str]) -> list[tuple[str, bool]]:
     return [(part, number % 2 == 1) for number, part in enumerate(found) if part]
 
 
+def _key_now(db: Session, key: str) -> str:
+    """The key of a number today, whatever its topic was called when the address was made."""
+    topic, dot, feeling = key.partition(".")
+    return f"{topics.key_now(db, topic)}{dot}{feeling}"
+
+
 def _is_key(key: str) -> bool:
     """Whether something could be the key of a number on the page."""
-    return 0 < len(key) <= 40 and key.replace("-", "").replace("_", "").isalnum()
+    return 0 < len(key) <= 60 and re.sub(r"[-_.'’]", "", key).isalnum()
 
 
 ROUTES = (

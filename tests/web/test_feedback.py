@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sqlmodel import select
@@ -83,6 +84,24 @@ def test_a_topic_opens_the_very_texts_it_counts_and_masks_who_wrote_them(desk: O
     sentences = behind[behind.index('id="sentences"') :]
     assert sentences.count("sentence-text") == 6 and "梱包" not in sentences
     assert "山田" not in behind and "●●様" in sentences
+
+
+@SQLITE
+def test_every_number_of_the_page_opens_as_many_texts_as_it_says(desk: OpenDesk) -> None:
+    give(desk, *[(4, f"配送が早くて助かりました。{n}回目") for n in range(60)], days_ago=1)
+    give(desk, *[(4, f"配送が早くて助かりました。{n}日目") for n in range(50)], days_ago=8)
+    give(desk, *[(1, f"電池が膨らんで使えません。ひどい品質です。{n}個目") for n in range(60)], days_ago=1)
+    give(desk, *[(4, f"電話の応対がていねいでした。{n}人目") for n in range(60)], days_ago=8)
+    shown = until(lambda: "behind=every" in (read := page(desk, "?period=week&source=comments")) and read)
+    links = dict(re.findall(r'href="/reports/feedback(\?[^"]*behind=[^"#]*)#sentences">([\d,]+)<', shown))
+    keys = [unquote(link.rpartition("behind=")[2]) for link in links]
+    assert {"every", "glad", "angry", "product.angry", "word-ja-電池"} <= set(keys)
+    for link, count in links.items():
+        behind = page(desk, link.replace("&amp;", "&"))
+        told = re.search(r'id="sentences-title">.*?list-total">([\d,]+)<', behind)
+        assert told and told[1] == count, link
+    word = next(link for link in links if "word-ja-%E9%9B%BB%E6%B1%A0" in link)
+    assert "<mark>電池</mark>" in page(desk, word.replace("&amp;", "&"))
 
 
 @SQLITE
