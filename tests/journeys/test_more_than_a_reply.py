@@ -7,7 +7,19 @@ import pytest
 from sqlmodel import select
 
 from models import Attachment, Message, MessageKind, Ticket, TicketState
-from tests.cast import AIKO, BEN, DESK_ADDRESS, RETURNS_ADDRESS, RETURNS_NUMBER, SATO, SUZUKI, TANAKA, OpenDesk, part, text_of
+from tests.cast import (
+    AIKO,
+    BEN,
+    DESK_ADDRESS,
+    RETURNS_ADDRESS,
+    RETURNS_NUMBER,
+    SATO,
+    SUZUKI,
+    TANAKA,
+    OpenDesk,
+    part,
+    text_of,
+)
 from tests.mails import answer_to
 from tests.postbox import Postbox
 
