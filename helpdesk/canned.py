@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, kept, names
+from helpdesk import agents, kept, names, subjects
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
@@ -307,7 +307,7 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
         "customer_sama": name if in_english or not name or name.endswith("様") else f"{name} 様",
         "company": customer.company if customer else "",
         "ticket": f"#{ticket.id}" if ticket.id else "",  # a mail that begins one has no number yet
-        "subject": ticket.subject,
+        "subject": subjects.outside(ticket, language),
         "agent": agent.name,
         "queue": queue.called(language) if queue else "",
         "order": latest.order_number if latest else "",

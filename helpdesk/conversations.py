@@ -26,6 +26,7 @@ from helpdesk import (
     queues,
     returns,
     sla,
+    subjects,
     survey_answers,
     tickets,
     unreachable,
@@ -985,17 +986,18 @@ def reply_form(
         address = known or ""
     all_to, all_cc = outgoing.everyone(db, answers, settings) if answers else ([], [])
     begins = last is None and not _was_written(db, ticket)
+    name = subjects.called(db, ticket, answers, said=said)
     form = ReplyForm(
         to=address,
         cc="",
-        subject=ticket.subject if begins else outgoing.reply_subject(ticket),
+        subject=name if begins else subjects.reply(ticket, name),
         signature=queue.signature.replace("{agent}", agent.name),
         can=can,
         why_not="" if can else "no_outgoing_mail_server",
         mode="forward" if chosen is not None and asked.forward else "new" if begins else "reply",
         all_to=", ".join(all_to) if [address] != all_to or all_cc else "",
         all_cc=", ".join(all_cc),
-        forward_subject=outgoing.forward_subject(ticket),
+        forward_subject=subjects.forward(ticket, name),
         sender=sender,
         about=_message(chosen, {}, (), ()) if chosen is not None else None,
         can_forward=chosen is not None or last is not None,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
-from helpdesk import agents, canned, mailboxes, merging, queues, tickets
+from helpdesk import agents, canned, mailboxes, merging, queues, subjects, tickets
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
@@ -120,7 +120,7 @@ def write(db: Session, ticket: Ticket, draft: Draft, *, by: Agent, settings: Set
         to=_once(draft.to),
         cc=_once(draft.cc, draft.to),
         bcc=_once(draft.bcc, [*draft.to, *draft.cc]),
-        subject=_subject(draft, ticket),
+        subject=_subject(db, draft, ticket, answers),
         text=text,
         reply_text=text,
         author_id=by.id,
@@ -194,7 +194,7 @@ def receipt(
 ) -> Message:
     """The desk's own automatic answer to one address. Whether one may be sent at all is asked before, see R14, R16."""
     return automatic(
-        db, ticket, text, kind=MessageKind.RECEIPT, to=to, subject=subject or reply_subject(ticket), answers=answers,
+        db, ticket, text, kind=MessageKind.RECEIPT, to=to, subject=subject or subjects.reply(ticket), answers=answers,
         files=files, settings=settings, now=now,
     )  # fmt: skip
 
@@ -363,16 +363,6 @@ def plain(address: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
-def reply_subject(ticket: Ticket) -> str:
-    """ "Re: 注文の件 [#42]": the token joins an answer whose threading headers were lost, for those who take part."""
-    return f"Re: {ticket.subject} [#{ticket.id}]"
-
-
-def forward_subject(ticket: Ticket) -> str:
-    """The same for a mail that is passed on."""
-    return f"Fwd: {ticket.subject} [#{ticket.id}]"
-
-
 def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
     """The name and address a mail comes from: the queue's own, or the desk's."""
     queue = queues.get(db, ticket.queue_id)
@@ -436,10 +426,11 @@ def _once(addresses: Sequence[str], but: Sequence[str] = ()) -> list[str]:
     return [address for address in dict.fromkeys(addresses) if address not in known]
 
 
-def _subject(draft: Draft, ticket: Ticket) -> str:
+def _subject(db: Session, draft: Draft, ticket: Ticket, answers: Message | None) -> str:
     typed = " ".join(draft.subject.split())[:SUBJECT_MAX]
     if draft.kind == MessageKind.REPLY or not typed:
-        return forward_subject(ticket) if draft.kind == MessageKind.FORWARD else reply_subject(ticket)
+        words = subjects.forward if draft.kind == MessageKind.FORWARD else subjects.reply
+        return words(ticket, subjects.called(db, ticket, answers))
     return typed if f"[#{ticket.id}]" in typed else f"{typed} [#{ticket.id}]"
 
 

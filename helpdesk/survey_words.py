@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import seals
+from helpdesk import seals, subjects
 from helpdesk.settings import Settings
 from models import Ask, Scale, Survey, Ticket
 
@@ -85,7 +85,7 @@ def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str)
     """What is asked, in the customer's language; `ticket` None where there is none yet."""
     said_in = spoken(language)
     words = survey.questions.get(said_in) or WORDS[survey.scale, said_in]
-    subject = ticket.subject if ticket else {"ja": "お問い合わせ", "en": "your inquiry"}[said_in]
+    subject = subjects.outside(ticket, said_in) if ticket else {"ja": "お問い合わせ", "en": "your inquiry"}[said_in]
     return filled(words, {"desk": desk, "subject": subject[:80], "ticket": str(ticket.id if ticket else "")})
 
 

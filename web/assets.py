@@ -36,6 +36,7 @@ SHEETS: dict[str, tuple[str, ...]] = {
         "board", "workload", "accuracy", "mailbox", "rules", "domains", "exchanges", "ledger", "try", "supervision",
         "drawing", "dashboards", "reviews", "survey", "settings", "administration", "tallies", "staffing",
     ),
+    "forced.css": ("forced",),
 }  # fmt: skip
 """What is joined under which name, in an order that counts: of two rules that weigh the same the later one holds."""
 ALONE = ("offline",)

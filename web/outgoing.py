@@ -16,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from helpdesk import access, agents, conversations, drafts, merging, outgoing, queues, reply_locks, safety
+from helpdesk import access, agents, conversations, drafts, merging, outgoing, queues, reply_locks, safety, subjects
 from helpdesk.conversations import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
@@ -183,7 +183,7 @@ def _draft(
     instead = access.message(db, agent, _number(typed["again"])) if typed.get("again") else None
     if instead is not None and instead.ticket_id != ticket.id:
         raise NotFound("not_found", message_id=instead.id)
-    subject = typed.get(f"{prefix}subject", "") or (ticket.subject if kind == MessageKind.NEW else "")
+    subject = typed.get(f"{prefix}subject", "") or (subjects.outside(ticket) if kind == MessageKind.NEW else "")
     return Draft(
         typed.get("body", ""), to, cc, files, bcc, kind, subject, about if kind != MessageKind.NEW else None,
         leaves_at, instead,

@@ -36,6 +36,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("k",), "previous", N_("Previous line")),
         Shortcut(("Enter",), "", N_("Open the line")),
         Shortcut(("x",), "choose", N_("Choose the ticket, for several at once")),
+        Shortcut(("X",), "chosen", N_("What to do with the chosen tickets")),
     ),
     N_("Ticket"): (
         Shortcut(("r",), "reply", N_("Reply")),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import inbox, outgoing, tickets
+from helpdesk import inbox, outgoing, subjects, tickets
 from helpdesk.customers import contact_points
 from helpdesk.events import MessageSent, emit
 from helpdesk.letters import build, file, quoted
@@ -80,7 +80,7 @@ def reply(stage: Stage, ticket: Ticket, text: str, by: Agent, at: datetime) -> N
         sender_name=name,
         sender_address=address,
         to=[heard.sender_address],
-        subject=outgoing.reply_subject(ticket),
+        subject=subjects.reply(ticket),
         text=words,
         reply_text=words,
         author_id=by.id,

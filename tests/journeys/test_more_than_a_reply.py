@@ -7,7 +7,19 @@ import pytest
 from sqlmodel import select
 
 from models import Attachment, Message, MessageKind, Ticket, TicketState
-from tests.cast import AIKO, BEN, DESK_ADDRESS, RETURNS_ADDRESS, SATO, SUZUKI, TANAKA, OpenDesk, part, text_of
+from tests.cast import (
+    AIKO,
+    BEN,
+    DESK_ADDRESS,
+    RETURNS_ADDRESS,
+    RETURNS_NUMBER,
+    SATO,
+    SUZUKI,
+    TANAKA,
+    OpenDesk,
+    part,
+    text_of,
+)
 from tests.mails import answer_to
 from tests.postbox import Postbox
 
@@ -215,3 +227,29 @@ def test_a_queues_sender_name_stands_in_its_mails(desk: OpenDesk, postbox: Postb
     desk.mail(to=RETURNS_ADDRESS)
     desk.post(send(desk, body="はい"))
     assert postbox.last["From"].addresses[0].display_name == "あおば返品係"
+
+
+def test_what_a_colleague_noted_of_a_call_is_no_subject_of_a_mail(desk: OpenDesk, postbox: Postbox) -> None:
+    desk.twilio.rings("CA-1", caller=TANAKA.phone, to=RETURNS_NUMBER)
+    call = desk.call("CA-1")
+    assert (ben := desk.as_(BEN)).post(f"/calls/{call.id}/accept").status_code == 200
+    desk.twilio.says("CA-1", "completed", sequence=3)
+    ben.post(f"/calls/{call.id}/wrap-up", data={"note": "怒っている。返金は断ること", "disposition": "follow_up"})
+    page = ben.get("/tickets/1").text
+    assert "怒っている" in part(page, "ticket-1-title") and "怒っている" not in part(page, "write-1")
+    assert 'name="subject" type="text" value="お電話でのお問い合わせの件"' in page
+    desk.post(send(desk, body="お電話ありがとうございました。", mode="new", to=TANAKA.email, subject=""))
+    desk.post(send(desk, body="続きです。", mode="reply", to=TANAKA.email))
+    assert [mail["Subject"] for _, mail in postbox.mails] == [
+        "お電話でのお問い合わせの件 [#1]", "Re: お電話でのお問い合わせの件 [#1]",
+    ]  # fmt: skip
+
+
+def test_a_mail_after_a_call_goes_on_under_the_subject_it_was_given(desk: OpenDesk, postbox: Postbox) -> None:
+    desk.twilio.rings("CA-1", caller=TANAKA.phone, to=RETURNS_NUMBER)
+    desk.twilio.says("CA-1", "completed", sequence=3)
+    desk.post(send(desk, body="交換品をお送りします。", mode="new", to=TANAKA.email, subject="交換のご案内"))
+    assert "Re: 交換のご案内 [#1]" in part(desk.as_(BEN).get("/tickets/1").text, "write-1")
+    desk.mail(TANAKA, to=RETURNS_ADDRESS, **answer_to(postbox.mails[0][1], "よろしくお願いします。"))
+    desk.post(send(desk, body="本日お送りしました。", mode="reply", to=TANAKA.email))
+    assert postbox.mails[-1][1]["Subject"] == "Re: 交換のご案内 [#1]"

@@ -61,6 +61,9 @@ export function toggle() {
   ticked(tick, false);
 }
 
+// From a row to the bar, which lies before all of them.
+export const offers = () => form?.querySelector("[data-bulk-offers] .button");
+
 export function none() {
   for (const tick of chosen()) tick.checked = false;
   show();
@@ -69,6 +72,11 @@ export function none() {
 if (form && list) {
   list.addEventListener("click", (event) => {
     if (event.target.matches("[data-tick]")) ticked(event.target, event.shiftKey);
+  });
+  list.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("[data-tick]")) return;
+    event.preventDefault(); // a box would send the form
+    event.target.closest(".row").querySelector("a").click();
   });
   form.addEventListener("click", ({ target }) => target.closest("[data-bulk-none]") && none());
   form.addEventListener("change", ({ target }) => {

@@ -84,7 +84,9 @@ async function send(form, data) {
     return;
   }
   document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form } }));
-  form.closest("details[data-menu]")?.removeAttribute("open");
+  const menu = form.closest("details[data-menu][open]");
+  if (menu?.contains(document.activeElement)) menu.querySelector("summary").focus();
+  menu?.removeAttribute("open");
   const to = new URL(answer.url);
   const went = location.pathname !== from; // and whoever opened something else meanwhile is not taken away from it
   if (page?.body.dataset.pane === "gate") location.assign(answer.url);
@@ -108,6 +110,20 @@ function take(page, asked) {
 // A select that acts by itself, with its button kept for those without a script.
 document.addEventListener("change", ({ target }) => {
   if (target.matches?.("[data-submit]")) target.form.requestSubmit();
+});
+
+// Arrows and letters on such a select open its list: else each step on the way to the wanted line would act at once.
+const isOpen = CSS.supports("selector(:open)") ? (field) => field.matches(":open") : () => false;
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (!target.matches?.("select[data-submit]") || event.ctrlKey || event.metaKey || event.altKey || key === " " || isOpen(target)) return;
+  if (key.length > 1 && !/^(Arrow|Page|Home$|End$)/.test(key)) return;
+  try {
+    target.showPicker();
+    event.preventDefault();
+  } catch {
+    // A browser that cannot: its own way with keys.
+  }
 });
 
 // Ctrl or Cmd with Enter sends; while an input method is composing, Enter belongs to it.

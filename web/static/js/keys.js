@@ -1,12 +1,13 @@
 // Keyboard first. Which key does what is read from the help, which the server draws from one table. Keys are ignored
 // while something is being typed, and while an input method composes until one tick after it ended: the Enter that
 // accepts a conversion must not open a ticket. Single letters may be switched off; what is held with Ctrl never is.
-import { toggle } from "./bulk.js";
+import { offers, toggle } from "./bulk.js";
 let composing = false;
 document.addEventListener("compositionstart", () => (composing = true));
 document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
 
 const SEQUENCE = 1200;
+const TYPED_INTO = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const first = (...selectors) => selectors.map((one) => document.querySelector(one)).find(Boolean);
 
 export const isComposing = (event) => composing || event.isComposing || event.keyCode === 229;
@@ -63,12 +64,19 @@ function openPalette() {
   document.dispatchEvent(new CustomEvent("desk:palette"));
 }
 
+// The focus goes with it: a menu closes when the focus is elsewhere.
+function openBell() {
+  const summary = first("#bell > summary");
+  summary?.focus();
+  summary?.click();
+}
+
 // A letter must never act twice on a call, nor on the second of two that ring.
 const ringing = () => first('#pops .pop[data-state="ringing"] [data-accept]');
 
 export const ACTS = {
   palette: { run: openPalette },
-  bell: { run: () => first("#bell > summary")?.click() },
+  bell: { run: openBell },
   help: { run: () => first("#help")?.showModal() },
   next: { run: () => step(1) },
   previous: { run: () => step(-1) },
@@ -85,6 +93,7 @@ export const ACTS = {
   macros: { needs: () => first("[data-macros]"), run: () => first("[data-macros]")?.click() },
   send_back: { needs: () => first("[data-key-return]"), run: () => beside("[data-key-return]") },
   choose: { needs: () => first("#rows"), run: () => toggle() },
+  chosen: { needs: () => first("#rows [data-tick]:checked"), run: () => offers()?.focus() },
   undo: { needs: () => first("[data-undo]:not([hidden] *)"), run: () => first("[data-undo]:not([hidden] *)")?.click() },
   back: { run: () => first("a[data-back]")?.click() },
   accept: { needs: ringing, run: () => ringing()?.click() },
@@ -114,9 +123,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (document.querySelector("dialog[open]")) return;
-  if (event.key === "Escape" && event.target.matches?.("input, textarea, select")) event.target.blur();
+  if (event.key === "Escape" && event.target.matches?.(TYPED_INTO)) event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.shortcuts === "off") return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  if (event.target.closest?.(TYPED_INTO)) return;
   const sequence = Date.now() - begun.at < SEQUENCE ? `${begun.key} ${event.key}` : "";
   begun = { key: beginnings.has(event.key) && !event.repeat ? event.key : "", at: Date.now() };
   const name = keys.get(sequence) ?? keys.get(event.key);

@@ -1,4 +1,5 @@
 // What comes when the page stands already: what begins with somebody typing, dropping, trying or setting something.
+import "./focus.js";
 import "./trials.js";
 import "./drafts.js";
 import "./similar.js";

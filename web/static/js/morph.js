@@ -49,7 +49,7 @@ function attributes(old, fresh) {
 }
 
 // Children with an id are found by it wherever they stand; the others meet in order. Nothing that stays is moved unless
-// it must be, because moving an element takes its focus away.
+// it must be; moving an element takes its focus away, so it is given back.
 function children(old, fresh) {
   const byId = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
   const wanted = new Set([...fresh.children].map((child) => child.id).filter(Boolean));
@@ -61,11 +61,17 @@ function children(old, fresh) {
       old.insertBefore(child, at);
     } else {
       if (same === at) at = at.nextSibling;
-      else old.insertBefore(same, at);
+      else move(same, old, at);
       morph(same, child);
     }
   }
   while (at) at = removed(at);
+}
+
+function move(node, into, before) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  into.insertBefore(node, before);
+  focused?.focus({ preventScroll: true });
 }
 
 function removed(node) {

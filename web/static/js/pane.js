@@ -35,8 +35,10 @@ export async function open(id, { push = true } = {}) {
 
 function close() {
   asked += 1;
+  const row = document.querySelector(`#row-${pane.querySelector(".ticket")?.dataset.ticket} a`);
   pane.innerHTML = empty;
   document.body.dataset.pane = "list";
+  row?.focus();
   entitle(document.getElementById("list-title")?.firstChild.textContent.trim() ?? "");
   renewed(pane);
 }

@@ -3,6 +3,7 @@ import { phrase } from "./phrases.js";
 
 const MOST = 8;
 const KEY = "tabs";
+let shown = "";
 
 const load = () => {
   try {
@@ -31,6 +32,9 @@ function show() {
   const tabs = load();
   const current = document.querySelector("#main .ticket[data-ticket]")?.dataset.ticket;
   place.hidden = tabs.length === 0;
+  const wanted = JSON.stringify([tabs, current]);
+  if (wanted === shown) return;
+  shown = wanted;
   place.querySelector("[data-tabs-list]").replaceChildren(...tabs.map((tab) => item(tab, tab.id === current)));
 }
 

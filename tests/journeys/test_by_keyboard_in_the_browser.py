@@ -1,0 +1,204 @@
+"""An agent without a mouse: wherever a key has led, the focus is on something that can be seen, also after what it was
+on has gone; and where the system chooses the colors, what is chosen can still be told from what is not.
+
+One desk in a process of its own serves the file; the office is that of test_in_the_browser.py.
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.cast import AIKO, AKIRA, SATO, SUZUKI, TANAKA
+from tests.journeys.test_in_the_browser import STRANGERS, Office, browser, card, office, row, whole_office
+
+__all__ = ["browser", "office", "whole_office"]
+pytestmark = pytest.mark.slow
+
+LOOK = """(element) => [null, "::before", "::after"].map((part) => { const style = getComputedStyle(element, part);
+    return [style.backgroundColor, style.borderColor, style.borderWidth, style.inlineSize, style.outlineStyle]; })"""
+"""What is left of an element's looks where colors are forced."""
+
+
+def opened(office: Office, page: Page, subject: str) -> Locator:
+    """The ticket, on a page that listens."""
+    page.goto("/inbox?view=all")
+    row(page, subject).locator("a[data-open-ticket]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".ticket-title h1")).to_have_text(subject)
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    return page.locator(".ticket")
+
+
+def keys(page: Page, *pressed: str) -> None:
+    """Press them one after the other; what begins with = is typed."""
+    for key in pressed:
+        if key.startswith("="):
+            page.keyboard.type(key[1:])
+        else:
+            page.keyboard.press(key)
+
+
+def test_what_is_removed_by_a_key_leaves_the_focus_beside_its_place(office: Office) -> None:
+    office.writes("焦点は残る", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "焦点は残る")
+    tags = ticket.locator(".side .tags .tag-remove")
+    for count, name in enumerate(("修理", "至急"), start=1):
+        keys(aiko, "t", f"={name}", "Enter", "Escape")
+        expect(tags).to_have_count(count)
+    tags.first.focus()
+    keys(aiko, "Enter")
+    expect(tags).to_have_count(1)
+    expect(tags.first).to_be_focused()
+    keys(aiko, "Enter")
+    expect(tags).to_have_count(0)
+    expect(ticket.locator(".tag-form").first.get_by_role("button")).to_be_focused()
+    keys(aiko, "z")
+    expect(tags).to_have_count(1)
+
+
+def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:
+    office.writes("並べ替える", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "並べ替える")
+    items = ticket.locator(".checklist li")
+    for count, words in enumerate(("品番", "購入日", "住所"), start=1):
+        ticket.locator("[name=item]").focus()
+        keys(aiko, f"={words}", "Enter")
+        expect(items).to_have_count(count)
+    up = ticket.get_by_role("button", name="「住所」を上へ")
+    up.focus()
+    keys(aiko, "Enter")
+    expect(items.nth(1)).to_contain_text("住所")
+    expect(up).to_be_focused()
+    keys(aiko, "b", "Tab", "Enter")
+    expect(ticket).to_have_attribute("data-state", "pending")
+    expect(ticket.locator("[data-key-pend]")).to_be_focused()
+
+
+def test_where_a_whole_part_of_the_page_goes_the_focus_is_on_what_takes_that_back(office: Office) -> None:
+    for number in (1, 2):
+        office.writes(f"統合する {number}", "使い方を教えてください。", sender=SUZUKI)
+    aiko = office.page(AIKO, "/inbox?view=all")
+    other = row(aiko, "統合する 2").get_attribute("data-ticket")
+    ticket = opened(office, aiko, "統合する 1")
+    ticket.locator("details.merge summary").focus()
+    keys(aiko, "Enter", "Tab", f"={other}", "Enter")
+    expect(ticket.locator(".merged:not([data-kind])")).to_be_visible()
+    expect(ticket.locator("[data-undo]")).to_be_focused()
+    keys(aiko, "Enter")
+    expect(ticket.locator(".merged:not([data-kind])")).to_have_count(0)
+    expect(ticket.locator(".done-close")).to_be_focused()
+    keys(aiko, "u")
+    expect(row(aiko, "統合する 1").locator("a")).to_be_focused()
+
+
+def test_arrows_on_a_list_that_acts_by_itself_open_it_and_enter_decides(office: Office) -> None:
+    office.writes("矢印の件", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "矢印の件")
+    keys(aiko, "p", "ArrowUp")  # two steps up lies the highest; on the way nothing happens
+    expect(ticket.locator("[data-key-priority]")).to_be_focused()
+    keys(aiko, "ArrowUp", "ArrowUp", "Enter")
+    expect(aiko.locator(".done:not([hidden])")).to_contain_text("優先度を「最優先」にしました")
+    done = ticket.locator(".entry[data-kind=fact]", has_text="優先度")
+    assert done.count() <= 1, "one act, and none on the way to it"
+
+
+def test_the_bell_and_the_bar_of_chosen_tickets_are_reached_and_left_by_keys(office: Office) -> None:
+    for number in (1, 2):
+        office.writes(f"選ぶ件 {number}", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    keys(aiko, "l", "Tab")
+    expect(aiko.locator("#bell")).to_have_attribute("open", "")
+    expect(aiko.locator("#bell .menu-sheet :focus")).to_have_count(1)
+    keys(aiko, "Escape")
+    expect(aiko.locator("#bell > summary")).to_be_focused()
+    row(aiko, "選ぶ件 1").locator("[data-tick]").focus()
+    keys(aiko, "Space")
+    expect(aiko.locator("[data-bulk-count]")).to_have_text("1")
+    keys(aiko, "X")
+    expect(aiko.locator("[data-bulk-offers] [value=resolve]")).to_be_focused()
+    row(aiko, "選ぶ件 2").locator("[data-tick]").focus()
+    keys(aiko, "Enter")  # opens the line, as everywhere in a list
+    expect(aiko.locator(".ticket-title h1")).to_have_text("選ぶ件 2")
+
+
+def test_a_call_that_is_over_gives_the_focus_back_to_where_it_was(office: Office) -> None:
+    office.writes("電話の前に開いた件", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    opened(office, aiko, "電話の前に開いた件")
+    before = row(aiko, "電話の前に開いた件").locator("a")
+    expect(before).to_be_focused()
+    call = office.rings()
+    card(aiko).locator("[data-accept]").focus()
+    keys(aiko, "Enter")
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    expect(card(aiko).locator(":focus")).to_have_count(1)
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    keys(aiko, "d", "Tab", "Space", "Tab", "Tab")
+    expect(card(aiko).get_by_role("button", name="後処理を完了")).to_be_focused()
+    keys(aiko, "Enter")
+    expect(card(aiko)).to_have_count(0)
+    expect(before).to_be_focused()
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_a_caller_who_gives_up_leaves_nobody_on_the_button_of_another(gone: int, office: Office) -> None:
+    calls = [office.rings(caller=caller) for caller in STRANGERS[:2]]
+    sato = office.page(SATO, "/queues")
+    waiting = sato.locator(".waiting-call")
+    expect(waiting).to_have_count(2)
+    takes = waiting.filter(has_text=STRANGERS[gone][-4:]).get_by_role("button", name="担当する")
+    takes.focus()
+    office.hangs_up(calls[gone])
+    expect(waiting).to_have_count(1)
+    expect(takes).to_have_count(0)
+    expect(waiting.get_by_role("button").last).not_to_be_focused()
+    expect(sato.locator("#board :focus")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_chosen_can_be_told_where_the_system_chooses_the_colors(scheme: str, office: Office) -> None:
+    office.writes(f"色の件 {scheme}", "使い方を教えてください。", sender=TANAKA)
+    sato = office.page(SATO, "/inbox?view=all", forced_colors="active", color_scheme=scheme)
+    row(sato, f"色の件 {scheme}").locator("a").click()
+    expect(sato.locator(".ticket-title h1")).to_have_text(f"色の件 {scheme}")
+    pairs = {
+        "/inbox": [
+            (".rail-list a[aria-current]", ".rail-list a:not([aria-current])"),
+            (".row-link[aria-current]", ".row-link:not([aria-current])"),
+            (".compose-switch input:checked + span", ".compose-switch input:not(:checked) + span"),
+        ],
+        "/calls": [(".filters a[aria-current]", ".filters a:not([aria-current])")],
+        "/account": [(".choices input:checked + span", ".choices input:not(:checked) + span")],
+    }
+    for path, those in pairs.items():
+        if path != "/inbox":
+            sato.goto(path)
+        for chosen, other in those:
+            looks = [sato.locator(each).first.evaluate(LOOK) for each in (chosen, other)]
+            assert looks[0] != looks[1], f"{path}: {chosen}"
+    sato.goto("/admin/guesses")
+    switch = sato.locator(".switch[aria-checked=true] .switch-track").first
+    ground, thumb = (switch.evaluate(f"(track) => getComputedStyle(track, {part}).backgroundColor")
+                     for part in ("null", "'::after'"))  # fmt: skip
+    assert ground != thumb
+    sato.keyboard.press("Tab")
+    expect(sato.locator(":focus")).to_have_css("outline-style", re.compile("solid|auto"))
+
+
+def test_a_note_for_a_colleague_can_be_written_sent_and_left_by_keys(office: Office) -> None:
+    office.writes("鍵盤の申し送り", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "鍵盤の申し送り")
+    keys(aiko, "n", "=@きむ")
+    expect(aiko.locator(".mentions [role=option]")).to_contain_text(AKIRA.name)
+    keys(aiko, "Enter", "=お願いします", "Control+Enter")
+    expect(ticket.locator(".entry[data-kind=note]")).to_contain_text("お願いします")
+    expect(ticket.locator("form[data-for=note] textarea")).to_be_focused()
+    keys(aiko, "Escape", "e")
+    expect(ticket).to_have_attribute("data-state", "resolved")
