@@ -194,7 +194,7 @@ def _hear(terming: Terming, call: Call) -> None:
 
 def _tickets(db: Session, asked: set[int]) -> dict[tuple[int, int], dict[int, Terms]]:
     """The documents of tickets, each with those that were merged into it, which have none of their own."""
-    home = _homes(db, asked)
+    home = homes(db, asked)
     places: dict[tuple[int, int], dict[int, Terms]] = {
         (each * PIECES, each * PIECES + PIECES - 1): {} for each in {*asked, *home, *home.values()}
     }
@@ -219,7 +219,7 @@ def _tickets(db: Session, asked: set[int]) -> dict[tuple[int, int], dict[int, Te
     return places
 
 
-def _homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
+def homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
     """All tickets that have to do with these by merging, each with the one its conversation goes on in."""
     into: dict[int, int | None] = {}
     ask = set(asked)
@@ -228,14 +228,14 @@ def _homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
         into |= {ticket_id: target for ticket_id, target in rows}
         ask = {*(target for _, target in rows if target), *(ticket_id for ticket_id, _ in rows)} - ask - set(into)
         ask |= {target for target in into.values() if target and target not in into}
-    homes = {}
+    found = {}
     for ticket_id in into:
         seen, at = {ticket_id}, ticket_id
         while (target := into.get(at)) and target not in seen:
             at = target
             seen.add(at)
-        homes[ticket_id] = at
-    return homes
+        found[ticket_id] = at
+    return found
 
 
 def _read_mails(db: Session, asked_for: dict[str, list[int]], home: dict[int, int], told: dict[int, Terming]) -> None:
