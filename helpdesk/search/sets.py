@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -25,6 +25,10 @@ from helpdesk.search import documents, index, keeping
 from helpdesk.search.index import Asked
 from models import Event, Ticket, TicketState
 from models.looking import ask, is_sqlite, listed, numbers
+
+if TYPE_CHECKING:
+    from numpy import int64
+    from numpy.typing import NDArray
 
 COUNTED: Final = 100_000
 """Documents of one question that are looked at, the newest; only desks with more tickets have so many."""
@@ -116,26 +120,38 @@ def newest(tickets: int, most: int) -> list[int]:
 def of(ids: Iterable[int]) -> int:
     """A set of these tickets."""
     ids = list(ids)
-    if len(ids) < _SINGLE:
-        found = 0
-        for number in ids:
-            found |= 1 << number
-        return found
-    digits = bytearray(b"0") * (max(ids) + 1)
+    if len(ids) > _SINGLE:
+        return _packed(ids)
+    found = 0
     for number in ids:
-        digits[number] = 49  # "1"
-    digits.reverse()
-    return int(digits, 2)
+        found |= 1 << number
+    return found
 
 
 _FEW: Final = 2_000
-_SINGLE: Final = 64
+"""Tickets that are looked up by their numbers; of more, all that fit a condition are read."""
+_SINGLE: Final = 32
+"""Numbers that are put into a set one by one."""
 
 
 def _set(text: str | None) -> int:
     """The set of numbers with commas between them, which is how a database hands over many as one value: SQLite lets go
     of the interpreter at every row, and takes it back only when nobody else computes."""
-    return of(json.loads(f"[{text}]")) if text else 0
+    if not text:
+        return 0
+    if text.count(",") < _SINGLE:
+        return of(map(int, text.split(",")))
+    import numpy  # it is loaded beside the first page
+
+    return _packed(numpy.fromstring(text, dtype=numpy.int64, sep=","))
+
+
+def _packed(ids: "list[int] | NDArray[int64]") -> int:
+    import numpy
+
+    digits = numpy.zeros(max(ids) + 1 if isinstance(ids, list) else ids.max() + 1, dtype=numpy.uint8)
+    digits[ids] = 1
+    return int.from_bytes(numpy.packbits(digits, bitorder="little").tobytes(), "little")
 
 
 # --- What fits -------------------------------------------------------------------------------------------------------
