@@ -184,7 +184,8 @@ def _fitting(db: Session, asked: Asked, followed: int) -> Fitting:
     if newest_id <= COUNTED:
         return Fitting(_set(index.tickets(db, asked)), False, followed)
     text = index.tickets(db, asked, most=COUNTED + 1)
-    return Fitting(_set(text), text.count(",") >= COUNTED, followed)
+    is_more = text.count(",") >= COUNTED
+    return Fitting(_set(text.rpartition(",")[0] if is_more else text), is_more, followed)
 
 
 def _mended(db: Session, asked: Asked, known: Fitting, followed: int) -> Fitting | None:
