@@ -64,7 +64,7 @@ def find(
     columns = KINDS.get(kind, ())
     rules = conditions.understood(db, agent, query.conditions, found.problems)
     wish = wish_of(db, query, columns)
-    found.jump = _jump(db, agent, query)
+    found.jump = jump(db, agent, query)
     if not (wish.wanted or wish.but or rules):
         if not query.is_empty and not found.problems:
             found.problems.append(Problem("no_letters", query.typed))
@@ -98,7 +98,7 @@ def find(
 def suggest(db: Session, agent: Agent, query: Query, *, region: str, now: datetime) -> Found:
     """The few best tickets and customers for what is typed so far; the last word may be unfinished."""
     found = Found([])
-    found.jump = _jump(db, agent, query)
+    found.jump = jump(db, agent, query)
     rules = conditions.understood(db, agent, query.conditions, [])
     wish = wish_of(db, query, (), unfinished=True)
     if not wish.wanted:
@@ -116,7 +116,8 @@ def suggest(db: Session, agent: Agent, query: Query, *, region: str, now: dateti
     return found
 
 
-def _jump(db: Session, agent: Agent, query: Query) -> tuple[int, str] | None:
+def jump(db: Session, agent: Agent, query: Query) -> tuple[int, str] | None:
+    """The ticket whose number was typed, with its subject, where the agent may see it."""
     if query.ticket_id is None:
         return None
     row = (
