@@ -3,7 +3,9 @@
 It answers "not found" to those who may not know that the thing exists.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -12,6 +14,19 @@ from helpdesk import agents, changes, merging
 from helpdesk.errors import NotAllowed, NotFound
 from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Event, Inbound, Message, Parked, Role, Ticket
 from models.looking import peek
+
+
+class Placed(Protocol):
+    """What stands in a queue, and is perhaps somebody's."""
+
+    @property
+    def queue_id(self) -> int: ...
+
+    @property
+    def assignee_id(self) -> int | None: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 def ticket(db: Session, agent: Agent, ticket_id: int) -> Ticket:
@@ -135,3 +150,11 @@ def seen_tickets(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
     if agent.role == Role.SUPERVISOR:
         return sa.true()
     return sa.or_(col(Ticket.queue_id).in_(agents.queue_ids(db, agent)), col(Ticket.assignee_id) == agent.id)
+
+
+def seen_among(db: Session, agent: Agent, found: Sequence[P]) -> list[P]:
+    """The same of tickets that were read already: those of them that the agent may see."""
+    if agent.role == Role.SUPERVISOR:
+        return list(found)
+    served = set(agents.queue_ids(db, agent))
+    return [row for row in found if row.queue_id in served or row.assignee_id == agent.id]

@@ -1,5 +1,6 @@
 """The search: one box for tickets, what was said in them, customers and calls."""
 
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -10,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk.search import asking, finding, keeping, recents
 from models import Agent
 from web.addresses import get, post
-from web.edge import act, desk_of, fragment, html, look, see
+from web.edge import act, desk_of, fragment, see, shown
 
 SORTS = ("best", "newest")
 
@@ -23,25 +24,26 @@ async def page(request: Request) -> Response:
     kind = asked.get("kind", "") if asked.get("kind", "") in finding.KINDS else "all"
     sort = asked.get("sort", "") if asked.get("sort", "") in SORTS else "best"
     number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 4 else 1
+    searcher: list[int] = []
+    if query.is_jump:
+        _, jump = await see(request, partial(finding.jump, query=query))
+        if jump is not None:
+            return RedirectResponse(f"/tickets/{jump[0]}", 303)
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         found = finding.find(db, agent, query, kind=kind, sort=sort, page=number, region=region, now=now)
-        told = keeping.progress(db)
-        return {"found": found, "progress": None if told.is_complete else told.share,
-                "recent": recents.of(db, agent) if query.is_empty else []}  # fmt: skip
+        progress = keeping.progress(db)
+        if not query.is_empty and number == 1 and not recents.is_last(db, agent, query.typed):
+            searcher.append(agent.id or 0)
+        return {
+            "view": "search", "q": query.typed[: asking.LONGEST], "kind": kind, "sort": sort, "found": found,
+            "is_jump": query.is_jump, "progress": None if progress.is_complete else progress.share,
+            "recent": recents.of(db, agent) if query.is_empty else [],
+        }  # fmt: skip
 
-    frame, told = await look(request, verb)
-    found: finding.Found = told["found"]
-    if query.is_jump and found.jump is not None:
-        return RedirectResponse(f"/tickets/{found.jump[0]}", 303)
-    frame |= {"view": "search", "q": query.typed[: asking.LONGEST], "kind": kind, "sort": sort}
-    frame["is_jump"] = query.is_jump
-    answer = html(request, "search/page.html", frame["me"]["language"], **(frame | told))
-    if not query.is_empty and number == 1:
-        agent_id = frame["me"]["id"]
-        answer.background = BackgroundTask(
-            desk.database.write, lambda db: recents.remember(db, agent_id, query.typed, now=now)
-        )
+    answer = await shown(request, "search/page.html", verb)
+    if searcher:
+        answer.background = BackgroundTask(desk.database.write, recents.remember, searcher[0], query.typed, now=now)
     return answer
 
 

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +33,7 @@ from models import (
     Ticket,
     TicketTag,
 )
+from models.looking import ask, is_sqlite, listed, numbers
 
 PIECE = 8000
 """Terms of a ticket that are looked at together; what is said beyond makes another document of the same ticket."""
@@ -194,7 +196,7 @@ def _hear(terming: Terming, call: Call) -> None:
 
 def _tickets(db: Session, asked: set[int]) -> dict[tuple[int, int], dict[int, Terms]]:
     """The documents of tickets, each with those that were merged into it, which have none of their own."""
-    home = _homes(db, asked)
+    home = homes(db, asked)
     places: dict[tuple[int, int], dict[int, Terms]] = {
         (each * PIECES, each * PIECES + PIECES - 1): {} for each in {*asked, *home, *home.values()}
     }
@@ -219,23 +221,23 @@ def _tickets(db: Session, asked: set[int]) -> dict[tuple[int, int], dict[int, Te
     return places
 
 
-def _homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
+def homes(db: Session, asked: Iterable[int]) -> dict[int, int]:
     """All tickets that have to do with these by merging, each with the one its conversation goes on in."""
     into: dict[int, int | None] = {}
-    ask = set(asked)
-    while ask:
-        rows = db.connection().execute(_MERGED, {"ids": list(ask)}).all()
+    left, ours = set(asked), is_sqlite(db)
+    while left:
+        rows = ask(db, _merged(ours), ids=numbers(left, ours))
         into |= {ticket_id: target for ticket_id, target in rows}
-        ask = {*(target for _, target in rows if target), *(ticket_id for ticket_id, _ in rows)} - ask - set(into)
-        ask |= {target for target in into.values() if target and target not in into}
-    homes = {}
+        left = {*(target for _, target in rows if target), *(ticket_id for ticket_id, _ in rows)} - left - set(into)
+        left |= {target for target in into.values() if target and target not in into}
+    found = {}
     for ticket_id in into:
         seen, at = {ticket_id}, ticket_id
         while (target := into.get(at)) and target not in seen:
             at = target
             seen.add(at)
-        homes[ticket_id] = at
-    return homes
+        found[ticket_id] = at
+    return found
 
 
 def _read_mails(db: Session, asked_for: dict[str, list[int]], home: dict[int, int], told: dict[int, Terming]) -> None:
@@ -275,6 +277,15 @@ _UNQUOTED = re.compile(r"^(?:\s*[>＞|]\s?)+")
 
 
 # Built once: they are asked whenever there is news.
+@lru_cache
+def _merged(ours: bool) -> Any:
+    """These tickets, and those that were merged into them. Asked apart: with both in one condition SQLite may walk
+    through every ticket."""
+    found: Any = sa.select(col(Ticket.id), col(Ticket.merged_into_id))
+    given = listed("ids", ours)
+    return sa.union_all(found.where(col(Ticket.id).in_(given)), found.where(col(Ticket.merged_into_id).in_(given)))
+
+
 def _is_asked_for(column: Any) -> Any:
     return column.in_(sa.bindparam("ids", expanding=True))
 
@@ -286,9 +297,6 @@ _CALLS = sa.select(Call).where(_is_asked_for(col(Call.id)))
 _CALLS_OF = sa.select(Call).where(_is_asked_for(col(Call.ticket_id)))
 _TICKETS: Any = sa.select(col(Ticket.id), col(Ticket.subject), col(Ticket.customer_id)).where(
     _is_asked_for(col(Ticket.id))
-)
-_MERGED: Any = sa.select(col(Ticket.id), col(Ticket.merged_into_id)).where(
-    sa.or_(_is_asked_for(col(Ticket.id)), _is_asked_for(col(Ticket.merged_into_id)))
 )
 _NOTES = sa.select(col(Note.ticket_id), col(Note.text)).where(_is_asked_for(col(Note.ticket_id)))
 _TAGS = (

@@ -6,6 +6,7 @@ and nowhere else. FTS5 keeps no text and wants to be told what it shall forget, 
 """
 
 import hashlib
+import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -62,17 +63,6 @@ class All_:
 Asked = Phrase | Any_ | All_
 
 
-def matches(db: Session, asked: Asked) -> tuple[str, dict[str, Any]]:
-    """A condition on `searchword`, in the database's own language, and its parameters. The number of a document is its
-    `rowid` on SQLite and its `id` on PostgreSQL; see `number`."""
-    return _matches(_is_postgresql(db)), {"asked": _tsquery(asked) if _is_postgresql(db) else _fts5(asked)}
-
-
-def number(db: Session) -> str:
-    """What a document's number is called there."""
-    return _number(_is_postgresql(db))
-
-
 def _matches(is_postgresql: bool) -> str:
     return "searchword.words @@ CAST(:asked AS tsquery)" if is_postgresql else "searchword MATCH :asked"
 
@@ -90,10 +80,48 @@ def clear(db: Session) -> None:
         db.execute(sa.text("INSERT INTO searchword (searchword) VALUES ('delete-all')"))
 
 
+def spelled(db: Session, asked: Asked) -> str:
+    """The question in the database's own language, the same for equal questions."""
+    return _tsquery(asked) if _is_postgresql(db) else _fts5(asked)
+
+
+def tickets(db: Session, asked: Asked, *, most: int | None = None, among: Iterable[int] | None = None) -> str:
+    """The tickets that fit, by number, one for each document, in one text with commas between: all of them in no order,
+    those of the newest `most` documents, or those `among` some. "" where there are none."""
+    given: dict[str, Any] = {"asked": spelled(db, asked)}
+    given |= {"most": most} if most is not None else {}
+    given |= {"among": json.dumps(list(among))} if among is not None else {}
+    found = ask(db, _tickets(_is_postgresql(db), most is not None, among is not None), **given)
+    return found[0][0] or ""
+
+
+@lru_cache
+def _tickets(is_postgresql: bool, is_bounded: bool, is_among: bool) -> Any:
+    name = _number(is_postgresql)
+    inner = f"SELECT searchword.{name} AS n FROM searchword"
+    fits = f"{_matches(is_postgresql)} AND searchword.{name} < {CUSTOMERS}"
+    if is_among:  # CROSS JOIN: SQLite is to take them in this order
+        given = "json_array_elements_text(CAST(:among AS json))" if is_postgresql else "json_each(:among)"
+        first = f"CAST(one.value AS bigint) * {PIECES}"
+        inner = (
+            f"SELECT doc.id AS n FROM {given} AS one CROSS JOIN searchdoc AS doc CROSS JOIN searchword"
+            f" WHERE doc.id BETWEEN {first} AND {first} + {PIECES - 1} AND searchword.{name} = doc.id AND {fits}"
+        )
+    elif is_bounded and is_postgresql:  # all of them first: walking down the numbers would read what does not fit
+        inner = f"WITH fit AS MATERIALIZED ({inner} WHERE {fits}) SELECT n FROM fit ORDER BY n DESC LIMIT :most"
+    elif is_bounded:
+        inner += f" WHERE {fits} ORDER BY {name} DESC LIMIT :most"
+    else:
+        inner += f" WHERE {fits}"
+    joined = "string_agg(CAST(n / {0} AS text), ',')" if is_postgresql else "group_concat(n / {0})"
+    text = f"SELECT {joined.format(PIECES)} AS ids FROM ({inner}) AS hit"
+    return sa.text(text).columns(sa.column("ids", sa.String))
+
+
 def numbers(db: Session, asked: Asked, *, first: int, end: int, most: int) -> list[int]:
     """The documents numbered from `first` to before `end` that fit, the highest first."""
-    _, given = matches(db, asked)
-    found = ask(db, _numbers(_is_postgresql(db)), **given, first=first, end=end, most=most)
+    asked_for = spelled(db, asked)
+    found = ask(db, _numbers(_is_postgresql(db)), asked=asked_for, first=first, end=end, most=most)
     return [row[0] for row in found]
 
 

@@ -24,6 +24,7 @@ from helpdesk.search.documents import Things
 from helpdesk.search.index import Terms
 from models import Bookmark, Call, Customer, Event, SearchDoc, Ticket
 from models.database import Database
+from models.looking import ask
 
 STRIDE = 400
 """Events looked through in one reading."""
@@ -118,7 +119,7 @@ def begin(db: Session) -> None:
     for name, table in _KINDS:
         newest = db.scalar(sa.select(sa.func.max(table.id))) or 0
         db.add(Bookmark(name=_bookmark(name), number=newest + 1))
-    db.add(Bookmark(name=_bookmark("log"), number=last_number(db)))
+    db.add(Bookmark(name=_LOG, number=last_number(db)))
     db.flush()
 
 
@@ -131,15 +132,21 @@ def begin_anew(db: Session) -> None:
 
 def progress(db: Session) -> Progress:
     """How far the past is taken in."""
-    marks = {mark.name: mark.number for mark in db.scalars(sa.select(Bookmark).where(
-        col(Bookmark.name).startswith("search:", autoescape=True)))}  # fmt: skip
-    if _bookmark("log") not in marks:
+    marks = dict(ask(db, _MARKS))
+    if _LOG not in marks:
         return Progress(0.0, False)
-    left = {name: marks.get(_bookmark(name), 0) for name, _ in _KINDS}
-    if not any(left.values()):
+    left = sum(marks.get(_bookmark(name), 0) for name, _ in _KINDS)
+    if not left:
         return Progress(1.0, True)
     newest = sum((db.scalar(sa.select(sa.func.max(table.id))) or 0) + 1 for _, table in _KINDS)
-    return Progress(max(0.0, 1 - sum(left.values()) / newest), False)
+    return Progress(max(0.0, 1 - left / newest), False)
+
+
+def followed(db: Session) -> int | None:
+    """The number of the last event whose words are in the index; None while what was there before is still taken in."""
+    marks = dict(ask(db, _MARKS))
+    log = marks.pop(_LOG, None)
+    return None if any(marks.values()) else log
 
 
 def count(db: Session) -> int:
@@ -149,7 +156,7 @@ def count(db: Session) -> int:
 
 def news(db: Session, handful: int = HANDFUL) -> Batch | None:
     """What the next facts changed; None when the log tells nothing new."""
-    begins = _marks(db)[_bookmark("log")]
+    begins = _marks(db)[_LOG]
     found = db.connection().execute(_EVENTS, {"begins": begins}).all()
     if not found:
         return None
@@ -168,7 +175,7 @@ def news(db: Session, handful: int = HANDFUL) -> Batch | None:
             things.customers.update(data.get("customer_ids", ()))
     if not things and len(found) < STRIDE and ends - begins < STRIDE // 2:
         return None  # a bookmark a little behind costs the next reading little
-    return Batch(_bookmark("log"), begins, ends, documents.of(db, things))
+    return Batch(_LOG, begins, ends, documents.of(db, things))
 
 
 def past(db: Session, handful: int = OLD_HANDFUL) -> Batch | None:
@@ -228,12 +235,12 @@ def parts(batch: Batch) -> Iterator[Batch]:
 
 
 def _is_begun(db: Session) -> bool:
-    return db.get(Bookmark, _bookmark("log")) is not None
+    return db.get(Bookmark, _LOG) is not None
 
 
 def _marks(db: Session) -> dict[str, int]:
-    marks = {name: number for name, number in db.connection().execute(_MARKS, {"names": list(_NAMES)})}
-    if _bookmark("log") not in marks:
+    marks: dict[str, int] = dict(ask(db, _MARKS))
+    if _LOG not in marks:
         raise _NotBegun
     return marks
 
@@ -242,10 +249,10 @@ def _bookmark(name: str) -> str:
     return f"search:{letters.VERSION}:{name}"
 
 
-_NAMES: Final = tuple(_bookmark(name) for name in ("log", *(name for name, _ in _KINDS)))
+_LOG: Final = _bookmark("log")
 # Built once: they are asked whenever there is news.
 _MARKS = sa.select(col(Bookmark.name), col(Bookmark.number)).where(
-    col(Bookmark.name).in_(sa.bindparam("names", expanding=True))
+    sa.or_(*(col(Bookmark.name) == sa.literal(name) for name in (_LOG, *(_bookmark(name) for name, _ in _KINDS))))
 )
 _EVENTS = (
     sa.select(col(Event.id), col(Event.fact), col(Event.ticket_id), col(Event.call_id), col(Event.data))
