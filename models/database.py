@@ -27,7 +27,7 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.pool import Pool
 from sqlmodel import Session, SQLModel
 
-from models.looking import arranger
+from models.looking import arranger, picture_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -249,7 +249,9 @@ class Database:
         with Session(self.reading_engine, expire_on_commit=False, autoflush=False, info=info) as db:
             if not self.is_sqlite:
                 db.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
-            db.info["connection"] = db.connection()
+            connection = db.info["connection"] = db.connection()
+            if self.is_sqlite:
+                db.info["picture"] = picture_of(connection)
             return verb(db, *args, **kwargs)
 
 

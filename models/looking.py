@@ -2,12 +2,16 @@
 
 `ask` and `rows` take such a statement, `peek` a row's number; `Remembered` makes the same rows only once, and the same
 lists of them. In writing sessions all of them answer what the session has not written yet as well.
+
+Who only reads SQLite's file asks nothing twice of the same `Picture` of it, whatever page it is for: as long as nobody
+commits, the same statement has the same answer.
 """
 
 import json
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -17,13 +21,25 @@ from sqlalchemy.dialects import sqlite
 from sqlmodel import Session, SQLModel
 
 T = TypeVar("T")
+W = TypeVar("W", bound=Sequence[Any])
 R = TypeVar("R", bound=SQLModel)
+
+
+def picture_of(connection: sa.Connection) -> "Picture":
+    """What this connection to SQLite sees in the transaction that has just begun: the picture it saw before, where
+    nobody else has committed since. SQLite itself says so, of every other connection and process."""
+    driver: Any = connection.connection.dbapi_connection
+    version: int = driver.execute("PRAGMA data_version").fetchone()[0]
+    known: Picture | None = connection.info.get("picture")
+    if known is None or known.version != version:
+        known = connection.info["picture"] = Picture(version)
+    return known
 
 
 def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any]:
     """What a statement of columns that was built once answers, in a third of the time a session takes for it; and where
     SQLite is only read, in a third of that."""
-    return _answers(db, statement, values, _Look.all)
+    return _answers(db, statement, values, _in_rows)
 
 
 def rows(db: Session, kind: type[R], statement: sa.Executable, /, **values: Any) -> Sequence[R]:
@@ -104,25 +120,34 @@ class Remembered(Generic[T]):
 
     def all(self, db: Session, **values: Any) -> list[T]:
         """What is made of every row, in the statement's order."""
-        return self._all(self._given(db, values), is_sqlite(db))
+        if is_sqlite(db):
+            return list(_answers(db, self._in_text, values, self._each))
+        return self._all(_answers(db, self._statement, values, _in_rows), False)
 
     def whole(self, db: Session, **values: Any) -> Once[T]:
         """The same as one value: of the same rows the very one that was handed out before."""
-        given = tuple(self._given(db, values))
+        if is_sqlite(db):
+            return _answers(db, self._in_text, values, self._once)
+        return self._one(_answers(db, self._statement, values, _in_rows), False)
+
+    def _each(self, given: Sequence[Any], _look: object) -> list[T]:
+        return self._all(given, True)
+
+    def _once(self, given: Sequence[Any], _look: object) -> Once[T]:
+        return self._one(given, True)
+
+    def _one(self, given: Sequence[Any], in_text: bool) -> Once[T]:
+        key = tuple(map(tuple, given))  # plain ones are compared in no time
         try:
-            known = self._wholes.get(given)
+            known = self._wholes.get(key)
         except TypeError:
-            return Once(self._all(given, is_sqlite(db)))
+            return Once(self._all(given, in_text))
         if known is None:
-            known = Once(self._all(given, is_sqlite(db)))
+            known = Once(self._all(given, in_text))
             if len(self._wholes) >= self.MOST_WHOLES:
                 self._wholes.clear()
-            self._wholes[tuple(map(tuple, given))] = known  # plain ones are compared in no time
+            self._wholes[key] = known
         return known
-
-    def _given(self, db: Session, values: Mapping[str, Any]) -> Sequence[Any]:
-        """What the database answers. Other drivers than SQLite's give our values themselves."""
-        return _answers(db, self._in_text if is_sqlite(db) else self._statement, values, _Look.plain)
 
     def _all(self, given: Sequence[Any], in_text: bool) -> list[T]:
         found, made = [], self._made
@@ -151,6 +176,40 @@ def remembered(kind: type[R], asked: "Callable[[sa.Select[Any]], sa.Select[Any]]
     return Remembered(asked(statement), lambda *values: kind(**dict(zip(names, values, strict=True))))
 
 
+class Picture:
+    """The file as a connection sees it until somebody else commits, and what it answered since then. What it hands out
+    is handed out again: nobody changes it.
+
+    Where `checks` is on, as in every test on SQLite, what was answered before is asked again all the same, and must be
+    equal.
+    """
+
+    MOST_ROWS = 10_000
+    checks = False
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._answers: dict[Any, Sequence[Any]] = {}
+        self._row_count = 0
+
+    def answer(
+        self, connection: sa.Connection, look: "_Look", arranged: Any, told: "Callable[[Sequence[Any], _Look], W]"
+    ) -> W:
+        """What `told` makes of the rows of a look with these values, or made before."""
+        key = told, look, arranged
+        if (known := self._answers.get(key)) is not None:
+            if self.checks:
+                assert told(look.plain(connection, arranged), look) == known, "an answer was changed by whoever had it"
+            return cast(W, known)
+        made = told(look.plain(connection, arranged), look)
+        if self._row_count > self.MOST_ROWS:
+            self._answers.clear()
+            self._row_count = 0
+        self._answers[key] = made
+        self._row_count += len(made)
+        return made
+
+
 class _Look:
     """A statement as SQLite's driver takes it, and how what it answers becomes ours. It holds on to no statement."""
 
@@ -160,20 +219,19 @@ class _Look:
         turns = [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
         self.is_fixed = not spelled.post_compile_params
         """Whether it is spelled the same whatever its values: a list has as many places as it is long."""
-        self._text, self._arranged = written_out(spelled), arranger(spelled, dialect)
+        self._text, self.arranged = written_out(spelled), arranger(spelled, dialect)
         self._turns = [(place, turn) for place, turn in enumerate(turns) if turn is not None]
         named: Any = namedtuple  # its names are known only now
         self._make: Callable[[Sequence[Any]], Any] = named("Row", [each.key for each in columns], rename=True)._make
 
-    def plain(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
+    def plain(self, connection: sa.Connection, arranged: Any) -> list[Any]:
         """Its rows as the driver has them. Raises what the driver does."""
         driver: Any = connection.connection.dbapi_connection
-        found: list[Any] = driver.execute(self._text, self._arranged(values)).fetchall()
+        found: list[Any] = driver.execute(self._text, arranged).fetchall()
         return found
 
-    def all(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[Any]:
-        """Its rows, of values in the statement's order and by their names. Raises what the driver does."""
-        made = self.plain(connection, values)
+    def rows(self, made: list[Any]) -> list[Any]:
+        """The same rows, of our values in the statement's order and by their names."""
         if self._turns:
             made = [list(row) for row in made]
             for place, turn in self._turns:
@@ -182,26 +240,31 @@ class _Look:
         return list(map(self._make, made))
 
 
+def _in_rows(given: Any, look: _Look | None) -> Sequence[Any]:
+    return look.rows(given) if look else given
+
+
 def _answers(
-    db: Session,
-    statement: sa.Executable,
-    values: Mapping[str, Any],
-    told: Callable[[_Look, sa.Connection, Mapping[str, Any]], list[Any]],
-) -> Sequence[Any]:
-    """What the statement answers; where SQLite's driver is asked itself, as `told` has it."""
+    db: Session, statement: sa.Executable, values: Mapping[str, Any], told: Callable[[Sequence[Any], _Look | None], W]
+) -> W:
+    """What `told` makes of the rows that the statement answers with: as they are in the file, where SQLite's driver is
+    asked itself by a look."""
     connection: sa.Connection = db.info.get("connection") or db.connection()  # who only reads has one
     if not db.info.get("is_reading"):
         db.flush()
     elif connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute:  # who listens hears all
         if (look := _LOOKS.get(statement)) is not None and look.is_fixed:
             try:
-                return told(look, connection, values)
+                picture: Picture | None = db.info.get("picture")
+                if picture is None or any(type(each) is datetime for each in values.values()):  # of this moment alone
+                    return told(look.plain(connection, look.arranged(values)), look)
+                return picture.answer(connection, look, look.arranged(values), told)
             except sqlite3.Error:
                 pass  # said below, in the words that everybody else knows
         elif look is None:
             is_new = statement not in _LOOKS
             _LOOKS[statement] = None if is_new else _Look(statement, connection.dialect)
-    return connection.execute(statement, values).all()
+    return told(connection.execute(statement, values).all(), None)
 
 
 _LOOKS: WeakKeyDictionary[sa.Executable, _Look | None] = WeakKeyDictionary()

@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from helpdesk.commands.opening import prepare
 from helpdesk.settings import Settings
 from models.database import Database
+from models.looking import Picture
 from tests import cast, dovecot, postgres
 from tests.boxes import Boxes
 from tests.patience import PATIENCE_SECONDS
@@ -162,7 +163,7 @@ def open_desk(settings: Settings, clock: cast.Clock, *, works: bool = False) -> 
     """Open a desk; with `works` it also runs due work, which needs half a second to end."""
     app = create(settings, clock=clock, works=works)
     # Whatever a page shows again is drawn all the same, and must look alike; once is enough for both databases.
-    Keeping.checks = settings.database_url.startswith("sqlite")
+    Keeping.checks = Picture.checks = settings.database_url.startswith("sqlite")
     with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False) as client:
         assert client.portal is not None
         _know_statements(app.state.desk.database)

@@ -6,12 +6,19 @@ The one idea: what is between the tags is drawn from the values after `keep` and
 alike, whoever looks. Nothing has to be forgotten when something changes, because then the values are others. A part
 that shows how long something takes still has no place here: `keep none` draws it each time.
 
+    {% keep ticket.can numbering ticket %}<form action="/tickets/{{ ticket.id }}/note"> ... {% endkeep %}
+
+Much of a ticket's page is the same for every ticket but for its number. Such a part is drawn of the ticket with another
+number in its place, and that is replaced in what was kept: the first ticket of a day draws it for all that follow.
+
 Where `checks` is on, as in every test on SQLite, a part that was kept is drawn again all the same and must be what was
 kept.
 """
 
+import secrets
+import threading
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -22,9 +29,13 @@ from jinja2 import Environment, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 MOST_LETTERS = 4_000_000
-"""Of all that one environment keeps; then it begins anew."""
+"""Of all that one environment keeps; then what was drawn first goes."""
+STAND_IN = 10**17 + secrets.randbelow(9 * 10**17)
+"""Stands for a number while a part is drawn for all numbers. No row has it, and nobody can know it to write it."""
+_STAND_IN = str(STAND_IN)
 
 
 class Keeping(Extension):
@@ -38,31 +49,52 @@ class Keeping(Extension):
         self.zone = ZoneInfo("UTC")
         self._drawn: dict[Any, str] = {}
         self._letters = 0
+        self._forgetting = threading.Lock()
 
     def parse(self, parser: Parser) -> nodes.Node:
-        """`{% keep VALUE, ... %}` up to `{% endkeep %}`."""
+        """`{% keep VALUE, ... [numbering NAME] %}` up to `{% endkeep %}`."""
         line = next(parser.stream).lineno
         values = parser.parse_tuple()
+        numbered = parser.stream.skip_if("name:numbering") and parser.parse_assign_target(name_only=True)
         body = parser.parse_statements(("name:endkeep",), drop_needle=True)
-        place = nodes.Const(f"{parser.name}:{line}")
-        called = self.call_method("_kept", [nodes.ContextReference(), place, values])
-        return nodes.CallBlock(called, [], [], body).set_lineno(line)
+        told: list[nodes.Expr] = [nodes.ContextReference(), nodes.Const(f"{parser.name}:{line}"), values]
+        if not numbered:
+            return nodes.CallBlock(self.call_method("_kept", told), [], [], body).set_lineno(line)
+        told.append(nodes.Name(numbered.name, "load"))
+        drawn_of = [nodes.Name(numbered.name, "param")]
+        return nodes.CallBlock(self.call_method("_kept_for_all", told), drawn_of, [], body).set_lineno(line)
+
+    def _kept_for_all(
+        self, context: Context, place: str, values: Any, numbered: Any, caller: Callable[[Any], str]
+    ) -> str:
+        if values is None:
+            return caller(numbered)
+        found = self._found(context, place, values, lambda: caller(replace(numbered, id=STAND_IN)))
+        found = Markup(found.replace(_STAND_IN, str(numbered.id)))
+        if self.checks:
+            assert caller(numbered) == found, f"{place} depends on more than its values"
+        return found
 
     def _kept(self, context: Context, place: str, values: Any, caller: Callable[[], str]) -> str:
         if values is None:
             return caller()
+        found = self._found(context, place, values, caller)
+        if self.checks:
+            assert caller() == found, f"{place} depends on more than its values"
+        return found
+
+    def _found(self, context: Context, place: str, values: Any, draw: Callable[[], str]) -> str:
+        """As it was drawn before, or is drawn now."""
         now = context.get("now")
         key = place, now.astimezone(self.zone).date() if isinstance(now, datetime) else None, frozen(values)
         found = self._drawn.get(key)
         if found is None:
-            found = caller()
-            if self._letters > MOST_LETTERS:
-                self._drawn.clear()
-                self._letters = 0
-            self._drawn[key] = found
-            self._letters += len(found)
-        elif self.checks:
-            assert caller() == found, f"{place} depends on more than its values"
+            found = draw()
+            with self._forgetting:
+                self._letters += len(found) - len(self._drawn.get(key, ""))
+                self._drawn[key] = found
+                while self._letters > MOST_LETTERS:
+                    self._letters -= len(self._drawn.pop(next(iter(self._drawn))))
         return found
 
 

@@ -253,8 +253,8 @@ class _Dates:
 
 
 def _time(at: datetime, text: str, title: str = "") -> Markup:
-    hint = Markup(' title="{}"').format(title) if title else ""
-    return Markup('<time datetime="{}"{}>{}</time>').format(at.isoformat(), hint, text)
+    hint = f' title="{escape(title)}"' if title else ""
+    return Markup(f'<time datetime="{at.isoformat()}"{hint}>{escape(text)}</time>')
 
 
 SOON_MINUTES = 60
