@@ -1,27 +1,37 @@
 """Tables as files: comma-separated values and spreadsheets, in which no text of a stranger becomes a formula.
 
-The one idea: rows come one at a time and go one at a time. A spreadsheet is written to a file on the disk, never held;
-when one of its sheets is full (Excel's own limit) the next one goes on, so no row is left out.
+The one idea: rows come one at a time and go one at a time. What surrounds the rows of a spreadsheet is made by a
+library, which writes whole files only; the rows are put between by ourselves, so the first of two million leaves at
+once. When a sheet is full (Excel's own limit) the next one goes on, so no row is left out.
 """
 
 import csv
 import io
-import os
-import tempfile
+import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, Final
+from xml.sax.saxutils import escape
+from zipfile import ZIP_DEFLATED, ZipFile
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Tells spreadsheets that a file is UTF-8."""
 ROWS_MAX: Final = 1_048_576
 """Of one sheet, by the format."""
+LETTERS_MAX: Final = 32_767
+"""Of one cell, by the format."""
+BYTES_MAX: Final = 1_900_000_000
+"""Of one sheet: from two gigabytes on the archive would need a form that Excel does not open."""
 PIECE: Final = 256 * 1024
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
 PDF: Final = "application/pdf"
+_SHEETS: Final = "xl/worksheets/sheet"
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no room for."""
 _FORMATS: Final = {
     "share": "0.0%", "number": "#,##0.00", "points": "+0;-0;0", "count": "#,##0", "seconds": "#,##0",
 }  # fmt: skip
@@ -52,40 +62,32 @@ def csv_lines(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[b
     yield held.getvalue().encode()
 
 
-def write_spreadsheet(path: Path, leaves: Iterable[Leaf]) -> None:
-    """An Excel file, written row by row, the heads of each table frozen on top."""
-    from xlsxwriter import Workbook
-
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-               "strings_to_numbers": False, "tmpdir": str(path.parent)}  # fmt: skip
-    with Workbook(str(path), options) as book:
-        bold = book.add_format({"bold": True})
-        formats = {kind: book.add_format({"num_format": shown}) for kind, shown in _FORMATS.items()}
-        names: set[str] = set()
+def spreadsheet_pieces(leaves: Iterable[Leaf]) -> Iterator[bytes]:
+    """An Excel file as pieces to send, each while the rows of the next are read; the heads of each table are frozen on
+    top. First go the sheets, and at the end what holds them together."""
+    outbox, names, parts = _Outbox(), set[str](), list[tuple[str, Leaf]]()
+    with ZipFile(outbox, "w", ZIP_DEFLATED, compresslevel=2) as archive:
         for leaf in leaves:
-            kinds = [formats.get(kind) for kind in leaf.kinds]
-            sheet: Any = None
-            number = ROWS_MAX
-            for row in leaf.rows:
-                if number >= ROWS_MAX:
-                    sheet, number = _sheet(book, leaf, bold, names), 1
-                for column, value in enumerate(row):
-                    if value is not None and value != "":
-                        sheet.write(number, column, _plain(value), kinds[column] if column < len(kinds) else None)
-                number += 1
-            if sheet is None:
-                _sheet(book, leaf, bold, names)
-
-
-def spreadsheet_pieces(leaves: Iterable[Leaf], *, folder: Path | None = None) -> Iterator[bytes]:
-    """The same as pieces to send. The file is gone when the last one was taken, or nobody takes more."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix="desk-sheet-") as made:
-        path = Path(made) / "sheet.xlsx"
-        write_spreadsheet(path, leaves)
-        with path.open("rb") as file:
-            os.unlink(path)
-            while piece := file.read(PIECE):
-                yield piece
+            rows = iter(leaf.rows)
+            row = next(rows, None)
+            while True:
+                parts.append((_name(leaf.name, names), leaf))
+                top, bottom, styles = _around(leaf, is_first=len(parts) == 1)
+                with archive.open(f"{_SHEETS}{len(parts)}.xml", "w") as sheet:
+                    number, size = 1, sheet.write(top)
+                    while row is not None and number < ROWS_MAX and size < BYTES_MAX:
+                        number += 1
+                        size += sheet.write(_row(number, row, styles))
+                        if len(outbox) > PIECE:
+                            yield outbox.take()
+                        row = next(rows, None)
+                    sheet.write(bottom)
+                if row is None:
+                    break
+        for name, content in _book(parts).items():
+            if not name.startswith(_SHEETS):
+                archive.writestr(name, content)
+    yield outbox.take()
 
 
 def harmless(text: str) -> str:
@@ -93,14 +95,83 @@ def harmless(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _sheet(book: Any, leaf: Leaf, bold: Any, names: set[str]) -> Any:
-    name = _name(leaf.name, names)
-    sheet = book.add_worksheet(name)
-    sheet.freeze_panes(1, 0)
-    for column, width in enumerate(leaf.widths):
-        sheet.set_column(column, column, width)
-    sheet.write_row(0, 0, leaf.heads, bold)
-    return sheet
+class _Outbox(io.RawIOBase):
+    """Where an archive is written to: what was not taken yet. It cannot go back, and the archive does not ask it to."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._held += piece
+        return len(piece)
+
+    def take(self) -> bytes:
+        """All of it."""
+        held, self._held = bytes(self._held), bytearray()
+        return held
+
+
+def _book(parts: Sequence[tuple[str, Leaf]]) -> dict[str, bytes]:
+    """An Excel file of these tables without their rows, by the names of what is in it. The second line of each sheet
+    has one empty cell of every format, which says by what number the format goes."""
+    from xlsxwriter import Workbook
+
+    made = io.BytesIO()
+    with Workbook(made, {"constant_memory": True}) as book:
+        bold = book.add_format({"bold": True})
+        formats = [book.add_format({"num_format": shown}) for shown in _FORMATS.values()]
+        for name, leaf in parts:
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(1, 0)
+            for column, width in enumerate(leaf.widths):
+                sheet.set_column(column, column, width)
+            sheet.write_row(0, 0, leaf.heads, bold)
+            for column, each in enumerate(formats):
+                sheet.write_blank(1, column, None, each)
+    with ZipFile(made) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _around(leaf: Leaf, *, is_first: bool) -> tuple[bytes, bytes, list[str]]:
+    """What stands above and below the rows of a sheet, and for each column what its cells say of their format."""
+    whole = _book([("1", leaf)])[f"{_SHEETS}1.xml"].decode()
+    top, _, rest = whole.partition('<row r="2"')
+    numbers = dict(zip(_FORMATS, re.findall(r' s="(\d+)"', rest), strict=True))
+    top = re.sub(r"<dimension [^>]*/>", "", top)  # said before the rows, which nobody has counted
+    if not is_first:
+        top = top.replace(' tabSelected="1"', "")
+    styles = [f' s="{numbers[kind]}"' if kind in numbers else "" for kind in leaf.kinds]
+    return top.encode(), rest[rest.index("</sheetData>") :].encode(), styles
+
+
+def _row(number: int, row: Sequence[Any], styles: Sequence[str]) -> bytes:
+    cells = []
+    for column, given in enumerate(row):
+        value = _plain(given)
+        if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
+            continue
+        place = f'<c r="{_letters(column)}{number}"{styles[column] if column < len(styles) else ""}'
+        if isinstance(value, bool):
+            cells.append(f'{place} t="b"><v>{value:d}</v></c>')
+        elif isinstance(value, int | float):
+            cells.append(f"{place}><v>{value!r}</v></c>")
+        else:
+            text = escape(_FORBIDDEN.sub("", str(value))[:LETTERS_MAX])
+            cells.append(f'{place} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>')
+    return f'<row r="{number}">{"".join(cells)}</row>'.encode()
+
+
+@lru_cache
+def _letters(column: int) -> str:
+    """What a spreadsheet calls a column: A to Z, AA ..."""
+    above, last = divmod(column, 26)
+    return (_letters(above - 1) if above else "") + chr(ord("A") + last)
 
 
 def _name(asked: str, names: set[str]) -> str:

@@ -5,8 +5,10 @@ import re
 import threading
 import zipfile
 import zlib
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -125,11 +127,28 @@ def test_a_spreadsheet_goes_on_in_the_next_sheet_when_one_is_full(monkeypatch) -
     assert re.findall(r'<sheet name="([^"]+)"', book.read("xl/workbook.xml").decode()) == ["表 1", "表 1 2", "表 1 3"]
 
 
-def test_the_files_piece_is_gone_when_it_was_sent(tmp_path: Path) -> None:
-    pieces = files.spreadsheet_pieces([files.Leaf("a", ("b",), [[1]])], folder=tmp_path)
-    assert next(pieces) and list(tmp_path.iterdir())
-    pieces.close()
-    assert not list(tmp_path.iterdir())
+def test_a_spreadsheet_leaves_while_its_rows_are_read_and_none_is_left_out_or_changed() -> None:
+    read: list[int] = []
+
+    def rows() -> Iterator[list[Any]]:
+        for number in range(20_000):
+            read.append(number)
+            yield [f"<行> & {number}\x0b", number / 8, number % 2 == 0, None, float("nan"), "改\n行 "]
+
+    pieces = files.spreadsheet_pieces([files.Leaf("a", tuple("abcdef"), rows(), (), ("text", "share"))])
+    first = next(pieces)
+    assert first and len(read) < 20_000
+    book = zipfile.ZipFile(io.BytesIO(first + b"".join(pieces)))
+    shown = book.read("xl/worksheets/sheet1.xml").decode()
+    told = ElementTree.fromstring(shown).findall(".//{*}sheetData/{*}row")
+    assert [int(each.get("r", "0")) for each in told] == list(range(1, 20_002))
+    cells = {each.get("r"): each for each in told[9]}
+    assert {place: "".join(cell.itertext()) for place, cell in cells.items()} == {
+        "A10": "<行> & 8", "B10": "1.0", "C10": "1", "F10": "改\n行 "}  # fmt: skip
+    assert [cells[place].get("t") for place in ("A10", "B10", "C10")] == ["inlineStr", None, "b"]
+    styles = ElementTree.fromstring(book.read("xl/styles.xml"))
+    kind = styles.findall(".//{*}cellXfs/{*}xf")[int(cells["B10"].get("s", "0"))].get("numFmtId")
+    assert styles.find(f".//{{*}}numFmt[@numFmtId='{kind}']").get("formatCode") == "0.0%"  # type: ignore[union-attr]
 
 
 def sheet(rows: int = 3) -> Sheet:
