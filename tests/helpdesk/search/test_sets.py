@@ -90,13 +90,14 @@ def test_the_answer_is_the_same_whether_sets_are_kept_mended_or_read_anew(
         lambda: act(tickets.note, 1, text="冷蔵庫", by=sato, now=desk.clock()),
         lambda: act(tickets.resolve, 2, by=sato, now=desk.clock()),
         lambda: act(merging.merge, 3, 1, by=sato, now=desk.clock()),
+        lambda: act(tickets.note, 3, text="扇風機", by=sato, now=desk.clock()),
         lambda: act(merging.unmerge, 3, by=sato, now=desk.clock()),
     )
     for number in range(4):
         desk.mail(f"客{number} <c{number}@example.net>", subject=f"件{number}", body="換気扇", to=RETURNS_ADDRESS)
 
     def answers() -> list[tuple[list[int], int]]:
-        asked = ("換気扇", "冷蔵庫", "換気扇 -冷蔵庫", "換気扇 is:open", "is:resolved", "冷蔵庫 換気扇")
+        asked = ("換気扇", "冷蔵庫", "換気扇 -冷蔵庫", "換気扇 is:open", "is:resolved", "冷蔵庫 換気扇", "扇風機")
         found = [find(desk, typed, who) for typed in asked for who in (BEN, SATO)]
         return [(ids(each), each.total) for each in found]
 
