@@ -145,9 +145,7 @@ class _Candidate:
     assignee_id: int | None
 
 
-def _ranked(
-    db: Session, agent: Agent, tickets: int, wish: Wish, sort: str, now: datetime
-) -> tuple[list[int], int]:  # fmt: skip
+def _ranked(db: Session, agent: Agent, tickets: int, wish: Wish, sort: str, now: datetime) -> tuple[list[int], int]:
     """The newest of a set of tickets in their order, and how many of them the agent may not see after all: where the
     last word has it that a ticket is somebody else's by now."""
     newest = sets.newest(tickets, CANDIDATES)
@@ -184,6 +182,8 @@ def _without_words(db: Session, agent: Agent, rules: Sequence[Rule], wish: Wish)
     without = sets.fitting(db, Any_(tuple(wish.but))).tickets if wish.but else 0
     tickets = conditions.narrowed(db, agent, rules, sets.everything(db) & ~without)
     tickets &= ~sets.where(db, is_merged, tickets)
+    if not tickets:
+        return 0, []
     holds = (access.seen_tickets(db, agent), sa.not_(is_merged), *(rule.holds for rule in rules))
     newest = (
         sa.select(col(Ticket.id)).where(*holds)

@@ -82,8 +82,9 @@ def standing(db: Session, column: str, values: Iterable[Any]) -> int:
     for value in values:
         key = (column, value)
         if (tickets := kept.sets.get(key)) is None:
-            given = {} if value is None else {"value": value}
-            tickets = kept.sets[key] = _set(ask(db, _having(column, value is None, is_sqlite(db)), **given)[0][0])
+            having, given = _having(column, value is None, is_sqlite(db)), {"value": value}
+            text = db.connection().execute(having, {} if value is None else given).scalar()
+            tickets = kept.sets[key] = _set(text)
         found |= tickets
     return found
 
