@@ -51,6 +51,7 @@ _LATER = re.compile(r'(?<=\bimport\("\./)([a-z]+\.js)(?="\))')
 _LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$|^(?:[^`\n]*`[^`\n]*`)*[^`\n]*`[^`\n]*$", re.MULTILINE)
 """What no module of ours says: another way to import or to export, or a text of several lines, of which the indentation
 counts."""
+_NAMED = re.compile(rb'<(link rel="stylesheet"|script type="module") (?:href|src)="(/[^"]+)"')
 _REMARK = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
 _STYLE_REMARK = re.compile(r"/\*.*?\*/|^[ \t]+", re.MULTILINE | re.DOTALL)
 
@@ -100,6 +101,16 @@ async def joined(request: Request) -> Response:
     """One of `JOINED`."""
     found: Assets = request.app.state.assets
     return await found.serve(request)
+
+
+def told(page: bytes) -> str:
+    """The header `Link` of a page: the styles and scripts its head names, which a browser then asks for before it has
+    read the page itself (RFC 8288, HTML's `preload` and `modulepreload`)."""
+    named = _NAMED.findall(page, 0, page.find(b"</head>"))
+    return ", ".join(
+        f"<{address.decode()}>; rel=" + ("preload; as=style" if kind.startswith(b"link") else "modulepreload")
+        for kind, address in named
+    )
 
 
 @functools.cache

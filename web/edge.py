@@ -27,7 +27,7 @@ from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, 
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
 from models import Agent, Presence, Role
-from web import errands
+from web import assets, errands
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ async def shown(
 
     text = await desk_of(request).database.read(drawn)
     await _stay(request)
-    return HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+    return _page(text, answer)
 
 
 async def shown_region(
@@ -237,12 +237,16 @@ def desk_facts(request: HTTPConnection) -> dict[str, Any]:
 
 
 def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:
-    """A rendered page. Pages hold people's data, so no cache keeps them."""
-    text = renderer_of(request).page(template, lang, **context)
-    made = HTMLResponse(text, answer, headers={"cache-control": "no-store"})
+    """A rendered page."""
+    made = _page(renderer_of(request).page(template, lang, **context).encode(), answer)
     if errands.NAME in request.query_params and "errand" in context:
         errands.keep(made, context["errand"], is_secure=desk_of(request).settings.is_secure)
     return made
+
+
+def _page(text: bytes, answer: int) -> HTMLResponse:
+    """Pages hold people's data, so no cache keeps them."""
+    return HTMLResponse(text, answer, headers={"cache-control": "no-store", "link": assets.told(text)})
 
 
 def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:

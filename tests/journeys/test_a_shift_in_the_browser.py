@@ -17,6 +17,7 @@ from tests.journeys.test_in_the_browser import (
     OVERHEARD,
     PHONE,
     TECH_ADDRESS,
+    WIDE,
     Office,
     browser,
     card,
@@ -237,19 +238,50 @@ def test_rows_that_arrive_move_nothing_that_is_read_and_the_list_rolls_back_to_i
     office.writes("動かない一覧", "使い方を教えてください。")
     sato = office.page(SATO, "/inbox?view=all")
     sato.mouse.move(1200, 400)  # the pointer is not on the list
-    sato.evaluate(
-        """() => { window.shifted = 0; new PerformanceObserver(list => {
-        for (const one of list.getEntries()) window.shifted += one.value;
-        }).observe({ type: "layout-shift", buffered: true }); }"""
-    )
-    sato.evaluate("window.shifted = 0")
+    watch(sato)
     for number in range(4):
         office.writes(f"割り込む一通 {number}", "使い方を教えてください。")
         expect(row(sato, f"割り込む一通 {number}")).to_be_visible()
-    sato.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     rows = sato.locator("#rows")
     until(lambda: rows.evaluate("rows => !rows.scrollTop && !rows.style.paddingBlockEnd"))
-    assert sato.evaluate("window.shifted") < SHIFT_MAX
+    assert shifted(sato) < SHIFT_MAX
+
+
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_moves_where_a_colleague_looks_writes_and_resolves(viewport: dict[str, int], office: Office) -> None:
+    told = [f"静かな一件 {number} {viewport['width']}" for number in range(3)]
+    for subject in told:
+        office.writes(subject, "使い方を教えてください。")
+    rows = office.page(AIKO, "/inbox?view=all", viewport=viewport)
+    expect(row(rows, told[2])).to_be_visible()
+    first, second = (str(row(rows, each).locator("a").get_attribute("href")) for each in told[:2])
+    read = office.page(AIKO, first, viewport=viewport)
+    for page in (rows, read):
+        watch(page)
+    sato = office.page(SATO, first)
+    expect(read.locator(".here")).to_be_visible()
+    sato.locator("form[data-for=reply] textarea").press_sequentially("お待たせして")
+    expect(read.locator(".lock")).to_be_visible()
+    assert sato.request.post(f"{second}/resolve").ok
+    expect(row(rows, told[1])).to_have_count(0)
+    sato.close()
+    expect(read.locator(".here")).to_be_hidden()
+    assert [shifted(page) < SHIFT_MAX for page in (rows, read)] == [True, True]
+
+
+def watch(page: Page) -> None:
+    """From now on what moves by itself is added up."""
+    page.evaluate(
+        """() => { window.shifted = 0; new PerformanceObserver(list => {
+        for (const one of list.getEntries()) window.shifted += one.value;
+        }).observe({ type: "layout-shift" }); }"""
+    )
+
+
+def shifted(page: Page) -> float:
+    """How much moved since `watch`, once what came last has been painted."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return float(page.evaluate("window.shifted"))
 
 
 def test_where_the_desk_cannot_be_reached_a_page_says_so_and_comes_back_by_itself(office: Office) -> None:

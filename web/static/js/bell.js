@@ -1,5 +1,7 @@
 // The bell: its sheet is fetched when it is opened; what arrives while the page is in the background is shown by the
 // desktop, where that was allowed and is wanted. The app's icon carries the number of unread ones.
+import { painted } from "./rest.js";
+
 let shown = null;
 
 document.addEventListener("toggle", async ({ target }) => {
@@ -48,4 +50,4 @@ function badge() {
 }
 
 document.addEventListener("desk:renewed", badge);
-badge();
+painted.then(badge);

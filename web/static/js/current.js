@@ -1,4 +1,6 @@
 // Marks where we are: the open ticket's row in the list, and the rail's entry for this view after it was fetched anew.
+import { painted } from "./rest.js";
+
 function mark() {
   const id = document.querySelector("#pane .ticket")?.dataset.ticket;
   for (const link of document.querySelectorAll("a[data-open-ticket]")) {
@@ -13,4 +15,4 @@ function mark() {
 }
 
 document.addEventListener("desk:renewed", mark);
-mark();
+painted.then(mark);

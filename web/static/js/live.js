@@ -4,7 +4,7 @@ import { lead } from "./lead.js";
 import { drop, put } from "./place.js";
 import { stale } from "./regions.js";
 import { row } from "./rows.js";
-import { rest } from "./rest.js";
+import { painted, rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 
 const SIGNED_OUT = 4401;
@@ -82,7 +82,7 @@ function say(state) {
 }
 
 if (body.dataset.live) {
-  connect();
+  painted.then(connect);
   // Who signs out here is led on by the answer to that, and not by the socket, which hears of it too.
   document.addEventListener("submit", ({ target }) => (leaving ||= target.matches('[action="/sign-out"]')));
   addEventListener("online", () => socket?.readyState > WebSocket.OPEN && again(0));

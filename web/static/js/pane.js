@@ -2,11 +2,19 @@
 // if it had been loaded; a click with a modifier does what the browser says.
 import { element, renewed } from "./place.js";
 import { catchUp } from "./regions.js";
+import { painted } from "./rest.js";
 
 const pane = document.querySelector("[data-pane-target]");
 const empty = pane?.innerHTML;
 const view = document.getElementById("rows")?.dataset.view;
 let asked = 0;
+
+// A list alone brings no style for tickets, which nobody waits for: it comes once the page stands, before a ticket is shown.
+const sheet = pane?.dataset.sheet;
+const styled = sheet ? painted.then(() => new Promise((done) => {
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: sheet, onload: done, onerror: done });
+  document.querySelector('link[rel="stylesheet"]').after(link);
+})) : null;
 
 export async function open(id, { push = true } = {}) {
   const mine = ++asked;
@@ -24,6 +32,7 @@ export async function open(id, { push = true } = {}) {
     return;
   }
   const fresh = element(await answer.text());
+  await styled;
   if (mine !== asked) return;
   if (push) history.pushState({ ticket: id }, "", address);
   pane.replaceChildren(fresh);

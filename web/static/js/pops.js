@@ -1,6 +1,7 @@
 // What a call does beyond its card: the page makes room for the bar, and a tab in the background shows that somebody is
 // calling by its title, its icon and, where the person allowed it, a notification. The focus is never taken.
 import { phrase } from "./phrases.js";
+import { painted } from "./rest.js";
 
 const pops = document.getElementById("pops");
 const announced = new Set();
@@ -89,4 +90,4 @@ document.addEventListener("click", async (event) => {
   offer();
 });
 document.addEventListener("desk:renewed", offer);
-offer();
+painted.then(offer);

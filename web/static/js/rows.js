@@ -134,7 +134,9 @@ function gently(list, change) {
 }
 
 // Rows that somebody reads do not jump: what comes above them scrolls them out of its way, and a list that stood at its
-// beginning rolls back to it.
+// beginning rolls back to it. Where one leaves, those below it slide up.
+const SEEN = 24;
+const SLIDE = { duration: 160, easing: "ease-out" };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let rolling = false;
 
@@ -142,16 +144,31 @@ function glide(list, change) {
   const edge = list.getBoundingClientRect().top;
   const rows = [...list.children];
   const first = rows.findIndex((item) => item.getBoundingClientRect().bottom > edge + 1);
-  const shown = rows.slice(Math.max(0, first), first + 3).map((item) => [item, item.getBoundingClientRect().top]);
+  const shown = rows.slice(Math.max(0, first), Math.max(0, first) + SEEN).map((item) => [item, item.getBoundingClientRect().top]);
   const isAtTop = rolling || list.scrollTop < 4;
   change();
-  const [stays, stood] = shown.find(([item]) => item.isConnected && list.contains(item)) ?? [];
+  const [stays, stood] = shown.slice(0, 3).find(([item]) => list.contains(item)) ?? [];
   if (!stays) return;
   const moved = stays.getBoundingClientRect().top - stood;
-  if (!moved) return;
+  if (!moved) return slide(shown, list);
   if (isAtTop) list.style.paddingBlockEnd = `${list.parentElement.clientHeight}px`; // so that a short list can be scrolled, too
   list.scrollTop += moved;
   if (isAtTop) roll(list);
+}
+
+// Held where they stood for a frame, or a browser takes it for a jump however softly they go on.
+function slide(shown, list) {
+  if (still.matches) return;
+  for (const [item, stood] of shown) {
+    const gap = list.contains(item) ? stood - item.getBoundingClientRect().top : 0;
+    if (!gap) continue;
+    const held = `translateY(${gap}px)`;
+    item.style.transform = held;
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      item.style.removeProperty("transform");
+      item.animate([{ transform: held }, { transform: "none" }], SLIDE);
+    }));
+  }
 }
 
 function roll(list) {
