@@ -16,7 +16,8 @@ from sqlmodel import Session, col
 
 from helpdesk import access, ways
 from helpdesk.events import AgentNotified, NotificationsRead, emit
-from models import Agent, Notification, NotificationKind, Ticket
+from models import Agent, Notification, NotificationKind, Product, ProductWarning, Ticket
+from models.base import called
 
 LISTED = 100
 
@@ -31,6 +32,8 @@ SAID = {
         "breached": "対応期限を過ぎました",
         "reviewed": "あなたの応対に評価が届きました",
         "product": "商品についての問い合わせか返品が増えています",
+        "product_inquiries": "{product}についての問い合わせが増えています",
+        "product_returns": "{product}の返品が増えています",
     },
     "en": {
         "mentioned": "{who} mentioned you in a note",
@@ -42,6 +45,8 @@ SAID = {
         "breached": "A promise is overdue",
         "reviewed": "Your answer was rated",
         "product": "Inquiries about a product or its returns have risen",
+        "product_inquiries": "Inquiries about {product} have risen",
+        "product_returns": "Returns of {product} have risen",
     },
 }
 """One sentence a kind, for page, mail and push alike, by the reader's language."""
@@ -161,7 +166,8 @@ def in_words(rows: Any, language: str) -> list[Told]:
     said = []
     for row in rows:
         code = "assigned_by_desk" if row.kind == NotificationKind.ASSIGNED and not row.name else str(row.kind)
-        words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang])
+        code += f"_{row.what}" if row.product else ""
+        words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang], product=row.product)
         path = f"/tickets/{row.ticket_id}" if row.ticket_id else "/notifications"
         path = "/reviews/mine" if row.kind == NotificationKind.REVIEWED else path
         path = f"/reports/products#warning-{row.warning_id}" if row.warning_id else path
@@ -172,7 +178,7 @@ def in_words(rows: Any, language: str) -> list[Told]:
 
 
 def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
-    """With who did it and the ticket's subject, as far as the agent may see that ticket now."""
+    """With who did it, the product it is about, and the ticket's subject as far as the agent may see it now."""
     by: Any = aliased(Agent)
     rows: sa.Select[Any] = (
         sa.select(
@@ -185,9 +191,13 @@ def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
             col(Ticket.id).label("ticket_id"),
             col(Ticket.subject),
             by.name,
+            called(Product, agent.language).label("product"),
+            col(ProductWarning.what),
         )
         .join(Ticket, sa.and_(col(Ticket.id) == Notification.ticket_id, access.seen_tickets(db, agent)), isouter=True)
         .join(by, by.id == Notification.by_id, isouter=True)
+        .join(ProductWarning, col(ProductWarning.id) == Notification.warning_id, isouter=True)
+        .join(Product, col(Product.id) == ProductWarning.product_id, isouter=True)
         .where(col(Notification.agent_id) == agent.id)
     )
     return rows

@@ -190,6 +190,7 @@ def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[s
         "rail": rail_facts(rail),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
+        "notice_field": request.query_params.get("field", "")[:40],
         "notice_facts": {},
         "undo_id": _undoable(agent, request),
         "errand": errands.of(db, agent, request),
@@ -261,14 +262,14 @@ async def brought(request: Request, wanted: imports.Wanted) -> bytes:
         return await given.read(wanted.bytes_max + 1) if isinstance(given, UploadFile) else b""
 
 
-def back(request: Request, default: str, *, notice: str = "") -> RedirectResponse:
-    """To the page the form stood on, which must be one of ours."""
+def back(request: Request, default: str, *, notice: str = "", field: str = "") -> RedirectResponse:
+    """To the page the form stood on, which must be one of ours; `field` is what the notice is about."""
     referer = address_of(request.headers.get("referer", ""))
     ours = referer.netloc == request.headers.get("host", "") and re.match(r"/(?!/)", referer.path)
     path = referer.path if ours else default
-    query = [(k, v) for k, v in _pairs(referer.query) if k not in ("notice", "canned", "change")] if ours else []
-    if notice:
-        query.append(("notice", notice))
+    passing = ("notice", "field", "canned", "change")
+    query = [(k, v) for k, v in _pairs(referer.query) if k not in passing] if ours else []
+    query += [pair for pair in (("notice", notice), ("field", field)) if pair[1]]
     return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
 
 
@@ -324,7 +325,7 @@ async def on_desk_error(request: Request, error: Exception) -> Response:
     if wants_fragment(request):
         return PlainTextResponse(error.code, status)
     if request.method == "POST" and status in (409, 422) and request.headers.get("referer"):
-        return back(request, "/", notice=error.code)
+        return back(request, "/", notice=error.code, field=str(error.facts.get("field", "")))
     return await _error_page(request, status, error.code)
 
 

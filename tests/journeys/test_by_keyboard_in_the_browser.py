@@ -202,3 +202,26 @@ def test_a_note_for_a_colleague_can_be_written_sent_and_left_by_keys(office: Off
     expect(ticket.locator("form[data-for=note] textarea")).to_be_focused()
     keys(aiko, "Escape", "e")
     expect(ticket).to_have_attribute("data-state", "resolved")
+
+
+def test_what_is_wrong_with_a_field_is_said_below_it_and_the_focus_is_there(office: Office) -> None:
+    office.writes("宛先のない転送", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "宛先のない転送")
+    ticket.locator("[data-compose-mode][value=reply]").focus()
+    keys(aiko, "ArrowRight")
+    ticket.locator("form[data-for=reply] textarea").focus()
+    keys(aiko, "=ご確認ください。", "Control+Enter")
+    to = ticket.locator("[name=forward_to]")
+    expect(to).to_be_focused()
+    expect(to).to_have_attribute("aria-invalid", "true")
+    expect(to).to_have_accessible_description("宛先のメールアドレスを入力してください。")
+    keys(aiko, "=maker@example.net")
+    expect(to).not_to_have_attribute("aria-invalid", "true")
+    expect(ticket.locator(".field-error")).to_have_count(0)
+    ticket.locator("details.merge summary").focus()
+    keys(aiko, "Enter", "Tab", "=999999", "Enter")
+    into = ticket.locator("input[name=into]")
+    expect(into).to_be_focused()
+    expect(into).to_have_attribute("aria-invalid", "true")
+    office.complaints = [said for said in office.complaints if "status of 4" not in said]

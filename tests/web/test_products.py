@@ -153,6 +153,8 @@ def test_a_rise_is_told_with_the_tickets_behind_it_and_acknowledged_or_muted(des
     told = desk.read(lambda db: db.exec(select(Notification.id).order_by(col(Notification.id))).all())
     followed = desk.as_(SATO).get(f"/notifications/{told[0]}", follow_redirects=False)
     assert followed.headers["location"] == f"/reports/products#warning-{warnings[0].id}"
+    news = text_of(desk.as_(SATO).get("/notifications").text)
+    assert "炊飯器 RC-55についての問い合わせが増えています" in news and "炊飯器 RC-55の返品が増えています" in news
     page = shown(desk)
     assert "炊飯器 RC-55（ロットK-2608）の返品が増えています。7日間で10件" in text_of(page)
     assert "from=2026-11-09&amp;to=2026-11-16&amp;product=1&amp;lot=1" in page

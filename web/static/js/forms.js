@@ -79,7 +79,8 @@ async function send(form, data) {
     if (!document.dispatchEvent(halted)) return; // its questions stand beside the form now
   }
   if (!answer.ok || refusal) {
-    announce(refusal?.textContent.trim() || phrase("failed"), "error");
+    const words = refusal?.textContent.trim() || phrase("failed");
+    if (!beside(form, refusal?.dataset.field, words)) announce(words, "error");
     if (form.querySelector("[data-submit]")) form.reset(); // a refused choice goes back; what was typed stays
     return;
   }
@@ -92,6 +93,28 @@ async function send(form, data) {
   if (page?.body.dataset.pane === "gate") location.assign(answer.url);
   else if (page && (to.pathname === from || went || "stay" in form.dataset)) take(page, asked);
   else if (page) location.assign(answer.url);
+}
+
+// What is wrong with one field is said below it, until something else is typed there; the focus goes there.
+function beside(form, name, words) {
+  const named = name && [...form.elements].filter((one) => one.name === name || one.name.endsWith(`_${name}`));
+  const isOfMode = (one) => !one.closest("[data-when]") || getComputedStyle(one.closest("[data-when]")).display !== "none";
+  const field = named?.find((one) => one.matches("input:not([type=hidden]), textarea") && isOfMode(one));
+  if (!field) return false;
+  field.closest("details:not([open])")?.setAttribute("open", "");
+  const line = Object.assign(document.createElement("p"), { className: "field-error", id: `${form.id || name}-error`, textContent: words });
+  line.setAttribute("role", "alert");
+  document.getElementById(line.id)?.remove();
+  (field.closest("label") ?? field).after(line);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", line.id);
+  field.focus();
+  field.addEventListener("input", () => {
+    line.remove();
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }, { once: true });
+  return true;
 }
 
 const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeout(passed, PATIENCE))]);
