@@ -360,7 +360,8 @@ def _sqlite(url: sa.URL, *, begin: str, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(begin)
 
     return engine
 

@@ -123,7 +123,7 @@ async def shown(
         agent = _agent(db, request)
         number = last_number(db)  # as in `look`
         context = frame(db, agent, request, number=number) | verb(db, agent)
-        return renderer_of(request).page(template, agent.language, **context).encode()
+        return renderer_of(request).sent(template, agent.language, **context)
 
     text = await desk_of(request).database.read(drawn)
     await _stay(request)

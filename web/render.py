@@ -8,8 +8,9 @@ every code of the desk becomes a sentence in `web/words`.
 
 import functools
 import re
+import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from helpdesk.reporting import drawing, paper
@@ -31,6 +33,10 @@ from web.shortcuts import SHORTCUTS
 
 HERE = Path(__file__).parent
 LANGUAGES = ("ja", "en")
+
+LAID = f"<{secrets.token_hex(16)}>"
+"""Stands in a page where something is laid that is kept as it is sent; by this name the page is told what. Nobody can
+know it to write it."""
 
 WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -50,7 +56,18 @@ class Renderer:
 
     def page(self, template: str, lang: str, **context: Any) -> str:
         """A whole page. A name the template needs and `context` lacks is an error, never an empty place."""
-        return self._environments[lang].get_template(template).render(context, **{folding.MADE: {}})
+        return self.sent(template, lang, **context).decode()
+
+    def sent(self, template: str, lang: str, **context: Any) -> bytes:
+        """The same as it is sent, UTF-8."""
+        laid: list[bytes] = []
+        drawn = self._environments[lang].get_template(template)
+        text = drawn.render(context, **{folding.MADE: {}, LAID: laid})
+        if not laid:
+            return text.encode()
+        *before, rest = text.split(LAID)
+        pieces = [piece for words, each in zip(before, laid, strict=True) for piece in (words.encode(), each)]
+        return b"".join([*pieces, rest.encode()])
 
     def fragment(self, template: str, lang: str, **context: Any) -> str:
         """One region, by the very file the page includes; it begins with the region's own element."""
@@ -128,31 +145,52 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
 class _Rows:
     """Rows of the list, one below the other, as they were drawn before. A row is drawn from its values alone, so equal
     values look alike: it is the same for everyone, on every page and in every frame, until a value or the words for its
-    time change. `current_id` is the ticket that is open beside them."""
+    time change. `current_id` is the ticket that is open beside them.
 
-    MOST = 1_000
+    A list is most of the letters of a page, and mostly the same from page to page: it is kept as it is sent, and laid
+    between the rest of the page when that is encoded.
+    """
+
+    MOST, MOST_LISTS = 1_000, 30
 
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
         self._drawn: dict[Any, str] = {}
+        self._lists: dict[Any, tuple[Sequence[Any], bytes]] = {}
         self._forgetting = threading.Lock()
 
-    def __call__(self, rows: Iterable[Any], now: datetime, current_id: int | None = None) -> Markup:
+    @pass_context
+    def __call__(self, context: Context, rows: Sequence[Any], now: datetime, current_id: int | None = None) -> Markup:
         today = now.astimezone(self._zone).date()
-        return Markup("".join([self._row(row, now, today, row.id == current_id) for row in rows]))
+        dues = [row.due_at and tuple(left(row.due_at, now).values()) for row in rows]
+        # Rows of the same values are the same ones from look to look, and those of a list that is kept are not let go.
+        key = tuple(map(id, rows)), tuple(dues), today
+        if (known := self._lists.get(key)) is None:
+            parts = [self._row(row, now, today, due, False) for row, due in zip(rows, dues, strict=True)]
+            known = rows, "".join(parts).encode()
+            self._keep(self._lists, key, known, self.MOST_LISTS)
+        whole = known[1]
+        for row, due in zip(rows, dues, strict=True):
+            if row.id == current_id:
+                other, own = (self._row(row, now, today, due, is_current) for is_current in (False, True))
+                whole = whole.replace(other.encode(), own.encode(), 1)
+        context[LAID].append(whole)
+        return Markup(LAID)
 
-    def _row(self, row: Any, now: datetime, today: date, is_current: bool) -> str:
-        due = row.due_at and left(row.due_at, now).values()
-        key = row, today, due and tuple(due), is_current
+    def _row(self, row: Any, now: datetime, today: date, due: Any, is_current: bool) -> str:
+        key = row, today, due, is_current
         found = self._drawn.get(key)
         if found is None:
             template = self._environment.get_template("tickets/_row.html")
             found = template.render(row=row, now=now, is_current=is_current)
-            with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
-                self._drawn[key] = found
-                if len(self._drawn) > self.MOST:
-                    del self._drawn[next(iter(self._drawn))]
+            self._keep(self._drawn, key, found, self.MOST)
         return found
+
+    def _keep(self, kept: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+        with self._forgetting:  # the oldest goes: what a ticket looked like before it changed, in most cases
+            kept[key] = value
+            if len(kept) > most:
+                del kept[next(iter(kept))]
 
 
 @functools.cache
