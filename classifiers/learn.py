@@ -149,14 +149,14 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     lists = _lists(order.lists, {e.label for e in everything})
 
     learned = [*shipped, *(each.example for each in older)]  # the newest stand last
-    readings = model.read(everything, lists=lists, normals=normals)
+    seen = model.see(everything, lists=lists, normals=normals)
     normals.clear()
     is_itself_judged = len(everything) >= model.MANY and {e.label for e in learned} == {e.label for e in everything}
     if is_itself_judged:  # of so many the newest few hundred add nothing that would be worth fitting twice
-        fit = model.fit(learned, made_at=made_at, lists=lists, readings=readings[: len(learned)])
+        fit = model.fit(learned, made_at=made_at, seen=seen)
         fit = _carded(fit, older, figures)
     else:
-        fit = model.fit(everything, made_at=made_at, lists=lists, readings=readings)
+        fit = model.fit(everything, made_at=made_at, seen=seen)
         fit = _carded(fit, usable, figures)
     own_asked = [each.example for each in newest]
     compared: dict[str, dict[str, Compared]] = {"own": {}, "test": {}, "floor": {}}
@@ -256,17 +256,21 @@ def _usable(
     taught = {example.label for example in shipped}
     labels = {label for label in known if counted[label] and (label in taught or counted[label] >= FEWEST_OF_A_LABEL)}
     usable = [each for each in newest.values() if each.example.label in labels]
-    return usable, {
-        "own_count": len(usable),
-        "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
-        "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
-        "left_out": {
-            "unreadable": blank,
-            "repeated": len(own) - blank - len(newest),
-            "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
-            "queue_gone": sum(count for label, count in counted.items() if label not in known),
+    return (
+        usable,
+        {
+            "own_count": len(usable),
+            "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
+            "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
+            "left_out": {
+                "unreadable": blank,
+                "repeated": len(own) - blank - len(newest),
+                "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
+                "queue_gone": sum(count for label, count in counted.items() if label not in known),
+            },
         },
-    }, normals
+        normals,
+    )
 
 
 def _is_too_little(examples: Sequence[Example]) -> bool:
