@@ -30,6 +30,7 @@ from typing import Any, TextIO
 from classifiers import corpus_rows, keywords, model, registry, ship
 from classifiers import text as texts
 from classifiers.answers import Example, Prediction
+from classifiers.features import Reading
 from classifiers.keywords import Lists
 from classifiers.model import Fit
 from classifiers.router import AT_ONCE, Router
@@ -164,11 +165,11 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
         judged = fit.router
         if not is_itself_judged:
             judged = model.twin(fit, len(learned), everything)
-        compared["own"] = compare(judged, present, own_asked)
-    compared["test"] = compare(fit.router, present, test)
+        compared |= compare(judged, {"own": present}, own_asked)
+    others = {"test": present}
     if order.floor and order.floor != (order.model, order.card):
-        floor = registry.load(Path(order.floor[0]), Path(order.floor[1]))
-        compared["floor"] = compare(fit.router, floor, test)
+        others["floor"] = registry.load(Path(order.floor[0]), Path(order.floor[1]))
+    compared |= compare(fit.router, others, test)
     worse = [
         f"{name}:{language}"
         for name, by_language in compared.items()
@@ -190,19 +191,32 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     return Report(not worse, reasons[worse[0].partition(":")[0]] if worse else "not_worse", figures), fit
 
 
-def compare(new: Router, present: Router, examples: Sequence[Example]) -> dict[str, Compared]:
-    """Both asked about the same texts, by language."""
-    ours, theirs = list[Prediction](), list[Prediction]()
+def compare(new: Router, others: Mapping[str, Router], examples: Sequence[Example]) -> dict[str, dict[str, Compared]]:
+    """A new model beside each of some others, asked about the same texts; by the others' names and by language."""
+    ours, theirs = list[Prediction](), {name: list[Prediction]() for name in others}
     for start in range(0, len(examples), AT_ONCE):
         asked = [(example.subject, example.text) for example in examples[start : start + AT_ONCE]]
-        for reading, (subject, text) in zip(new.read_many(asked), asked, strict=True):
-            ours.append(new.answer(reading, text, subject, explain=False))
-            theirs.append(present.answer(present.hear(reading), text, subject, explain=False))
-    found = {}
-    for language in sorted({example.language for example in examples}):
-        rows = [(e, o, t) for e, o, t in zip(examples, ours, theirs, strict=True) if e.language == language]
-        found[language] = _compared(rows)
-    return found
+        readings = new.read_many(asked)
+        ours += _answers(new, readings, asked)
+        for name, router in others.items():
+            theirs[name] += _answers(router, [router.hear(each) for each in readings], asked)
+    languages = sorted({example.language for example in examples})
+    return {
+        name: {
+            language: _compared(
+                [row for row in zip(examples, ours, answers, strict=True) if row[0].language == language]
+            )
+            for language in languages
+        }
+        for name, answers in theirs.items()
+    }
+
+
+def _answers(router: Router, readings: Sequence[Reading], asked: Sequence[tuple[str, str]]) -> list[Prediction]:
+    weighed = router.weigh(readings)
+    return [
+        router.tell(each, text, subject, explain=False) for each, (subject, text) in zip(weighed, asked, strict=True)
+    ]
 
 
 def _compared(rows: list[tuple[Example, Prediction, Prediction]]) -> Compared:
