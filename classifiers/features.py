@@ -107,22 +107,21 @@ def hear(reading: Reading, *, finder: Finder) -> Reading:
     return replace(reading, keywords=tuple(finder.find_in(reading.worked.letters)))
 
 
-def gram_lengths(reading: Reading) -> range:
-    """How long the runs of characters are that are read in a text's language."""
-    shortest, longest = GRAMS[reading.language]
+def gram_lengths(language: str) -> range:
+    """How long the runs of characters are that are read in a language."""
+    shortest, longest = GRAMS[language]
     return range(shortest, longest + 1)
 
 
 def grams(reading: Reading) -> list[str]:
     """All runs of one to three characters in Japanese, two to five in English, in order of length and then of place."""
     text = reading.normal.text
-    return [text[at : at + n] for n in gram_lengths(reading) for at in range(len(text) - n + 1)]
+    return [text[at : at + n] for n in gram_lengths(reading.language) for at in range(len(text) - n + 1)]
 
 
-def gram_at(reading: Reading, place: int) -> str:
-    """One of `grams` by its place among them."""
-    text = reading.normal.text
-    for n in gram_lengths(reading):
+def gram_at(text: str, language: str, place: int) -> str:
+    """One of the `grams` of a normal form by its place among them."""
+    for n in gram_lengths(language):
         count = max(len(text) - n + 1, 0)
         if place < count:
             return text[place : place + n]
@@ -130,10 +129,10 @@ def gram_at(reading: Reading, place: int) -> str:
     raise IndexError("no such gram")
 
 
-def gram_hashes(reading: Reading) -> Hashes:
-    """`grams` as the hashes of vectors.py, in their order."""
-    codes = np.frombuffer(reading.normal.text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    lengths, runs, hashes = gram_lengths(reading), [], codes
+def gram_hashes(text: str, language: str) -> Hashes:
+    """The `grams` of a normal form as the hashes of vectors.py, in their order."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    lengths, runs, hashes = gram_lengths(language), [], codes
     for length in range(1, lengths.stop):
         if length > 1:
             hashes = hashes[:-1] * STEP + codes[length - 1 :]
@@ -147,7 +146,7 @@ def count(readings: Sequence[Reading]) -> None:
     readings = [each for each in readings if each.worked.grams is None]
     if not readings:
         return
-    every = [gram_hashes(each) for each in readings]
+    every = [gram_hashes(each.normal.text, each.language) for each in readings]
     ends = list(accumulate(map(len, every)))
     together = np.concatenate(every)
     for start, end in zip([0, *ends], ends, strict=False):
@@ -170,9 +169,10 @@ def counted_grams(reading: Reading) -> Counted:
 
 
 def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDArray[np.intp]) -> Counted:
+    letters, lengths = len(reading.normal.text), gram_lengths(reading.language)  # not the reading: it holds this
+
     @cache
     def spans() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        letters, lengths = len(reading.normal.text), gram_lengths(reading)
         starts = [np.arange(max(letters - length + 1, 0)) for length in lengths]
         ends = [start + length for start, length in zip(starts, lengths, strict=True)]
         return np.concatenate(starts), np.concatenate(ends)

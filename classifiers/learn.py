@@ -30,6 +30,7 @@ from typing import Any, TextIO
 from classifiers import corpus_rows, keywords, model, registry, ship
 from classifiers import text as texts
 from classifiers.answers import Example, Prediction
+from classifiers.features import Reading
 from classifiers.keywords import Lists
 from classifiers.model import Fit
 from classifiers.router import AT_ONCE, Router
@@ -149,14 +150,14 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     lists = _lists(order.lists, {e.label for e in everything})
 
     learned = [*shipped, *(each.example for each in older)]  # the newest stand last
-    readings = model.read(everything, lists=lists, normals=normals)
+    seen = model.see(everything, lists=lists, normals=normals)
     normals.clear()
     is_itself_judged = len(everything) >= model.MANY and {e.label for e in learned} == {e.label for e in everything}
     if is_itself_judged:  # of so many the newest few hundred add nothing that would be worth fitting twice
-        fit = model.fit(learned, made_at=made_at, lists=lists, readings=readings[: len(learned)])
+        fit = model.fit(learned, made_at=made_at, seen=seen)
         fit = _carded(fit, older, figures)
     else:
-        fit = model.fit(everything, made_at=made_at, lists=lists, readings=readings)
+        fit = model.fit(everything, made_at=made_at, seen=seen)
         fit = _carded(fit, usable, figures)
     own_asked = [each.example for each in newest]
     compared: dict[str, dict[str, Compared]] = {"own": {}, "test": {}, "floor": {}}
@@ -164,11 +165,11 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
         judged = fit.router
         if not is_itself_judged:
             judged = model.twin(fit, len(learned), everything)
-        compared["own"] = compare(judged, present, own_asked)
-    compared["test"] = compare(fit.router, present, test)
+        compared |= compare(judged, {"own": present}, own_asked)
+    others = {"test": present}
     if order.floor and order.floor != (order.model, order.card):
-        floor = registry.load(Path(order.floor[0]), Path(order.floor[1]))
-        compared["floor"] = compare(fit.router, floor, test)
+        others["floor"] = registry.load(Path(order.floor[0]), Path(order.floor[1]))
+    compared |= compare(fit.router, others, test)
     worse = [
         f"{name}:{language}"
         for name, by_language in compared.items()
@@ -190,19 +191,32 @@ def learn(order: Order, own: Sequence[Own]) -> tuple[Report, Fit | None]:
     return Report(not worse, reasons[worse[0].partition(":")[0]] if worse else "not_worse", figures), fit
 
 
-def compare(new: Router, present: Router, examples: Sequence[Example]) -> dict[str, Compared]:
-    """Both asked about the same texts, by language."""
-    ours, theirs = list[Prediction](), list[Prediction]()
+def compare(new: Router, others: Mapping[str, Router], examples: Sequence[Example]) -> dict[str, dict[str, Compared]]:
+    """A new model beside each of some others, asked about the same texts; by the others' names and by language."""
+    ours, theirs = list[Prediction](), {name: list[Prediction]() for name in others}
     for start in range(0, len(examples), AT_ONCE):
         asked = [(example.subject, example.text) for example in examples[start : start + AT_ONCE]]
-        for reading, (subject, text) in zip(new.read_many(asked), asked, strict=True):
-            ours.append(new.answer(reading, text, subject, explain=False))
-            theirs.append(present.answer(present.hear(reading), text, subject, explain=False))
-    found = {}
-    for language in sorted({example.language for example in examples}):
-        rows = [(e, o, t) for e, o, t in zip(examples, ours, theirs, strict=True) if e.language == language]
-        found[language] = _compared(rows)
-    return found
+        readings = new.read_many(asked)
+        ours += _answers(new, readings, asked)
+        for name, router in others.items():
+            theirs[name] += _answers(router, [router.hear(each) for each in readings], asked)
+    languages = sorted({example.language for example in examples})
+    return {
+        name: {
+            language: _compared(
+                [row for row in zip(examples, ours, answers, strict=True) if row[0].language == language]
+            )
+            for language in languages
+        }
+        for name, answers in theirs.items()
+    }
+
+
+def _answers(router: Router, readings: Sequence[Reading], asked: Sequence[tuple[str, str]]) -> list[Prediction]:
+    weighed = router.weigh(readings)
+    return [
+        router.tell(each, text, subject, explain=False) for each, (subject, text) in zip(weighed, asked, strict=True)
+    ]
 
 
 def _compared(rows: list[tuple[Example, Prediction, Prediction]]) -> Compared:
@@ -256,17 +270,21 @@ def _usable(
     taught = {example.label for example in shipped}
     labels = {label for label in known if counted[label] and (label in taught or counted[label] >= FEWEST_OF_A_LABEL)}
     usable = [each for each in newest.values() if each.example.label in labels]
-    return usable, {
-        "own_count": len(usable),
-        "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
-        "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
-        "left_out": {
-            "unreadable": blank,
-            "repeated": len(own) - blank - len(newest),
-            "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
-            "queue_gone": sum(count for label, count in counted.items() if label not in known),
+    return (
+        usable,
+        {
+            "own_count": len(usable),
+            "own_by_label": dict(sorted(Counter(each.example.label for each in usable).items())),
+            "own_by_source": dict(sorted(Counter(each.example.source for each in usable).items())),
+            "left_out": {
+                "unreadable": blank,
+                "repeated": len(own) - blank - len(newest),
+                "too_few": dict(sorted((label, counted[label]) for label in set(counted) & known - labels)),
+                "queue_gone": sum(count for label, count in counted.items() if label not in known),
+            },
         },
-    }, normals
+        normals,
+    )
 
 
 def _is_too_little(examples: Sequence[Example]) -> bool:

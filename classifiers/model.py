@@ -8,9 +8,8 @@ everything known: learning from corrections alone makes such a model worse. scik
 """
 
 import hashlib
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
 from classifiers.phrases import shipped as shipped_phrases
 from classifiers.router import FORMAT, NEVER, Block, Floats, Router, Weights, pack
+from classifiers.seen import AT_ONCE, COMMON_FROM, TABLES, WEIGHTS, Learned, Seen, sample_weights
 from classifiers.vectors import Vectors, japanese
 
 PRECISION = 0.97  # what the thresholds are chosen for, on unseen examples, any acceptable label counting as right
@@ -39,20 +39,8 @@ FOLDS = 5
 MANY = 12_000  # examples; from here on a desk's own outcomes count, and fewer folds keep learning short
 FOLDS_OF_MANY = 2
 FEWEST_AUTHORS = 3  # from here on a model is judged by how it reads an author it has never met
+STEPS = 40  # of the search for a temperature: to some eight digits
 ROUNDS = 3  # times the folds are drawn anew, so that a threshold of a small set does not hang on one drawing
-COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned
-AT_ONCE = 500  # examples read together
-WEIGHTS = {
-    "grams": 1.3,
-    "terms": 1.0,
-    "asked": 0.6,
-    "meaning": 0.5,
-    "english": 0.5,
-    "counts": 0.15,
-    "phrases": 0.2,
-}
-TABLES = ("grams", "terms", "asked")  # the kinds that have a vocabulary of their own
-SOFTNESS = 1.0  # LinearSVC's C
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +53,8 @@ class Fit:
     content: bytes
     card: dict[str, Any]
     unseen: "Unseen"
-    seen: "Seen"
-    learned: "Learned"
+    seen: Seen
+    learned: Learned
 
     @property
     def version(self) -> str:
@@ -87,26 +75,23 @@ def fit(
     precision: float = PRECISION,
     vectors: Vectors | None = None,
     blocks: Mapping[str, float] = WEIGHTS,
-    readings: Sequence[Reading] | None = None,
+    seen: Seen | None = None,
     borders: Callable[[int], Any] | None = None,
 ) -> Fit:
     """Learn a router from examples. `made_at` (aware) goes into version and card; `lists` are the key words,
-    `blocks` how loud each kind of feature is beside the others, `readings` the examples as `read` with the same lists
-    where they were read before. `borders` makes the borders of a seed, a LinearSVC unless given.
+    `blocks` how loud each kind of feature is beside the others. `borders` makes the borders of a seed, a LinearSVC
+    unless given. `seen` holds what was counted of these examples, perhaps of more after them, where that was done
+    before; its key words, vectors, blocks and borders hold then.
 
     The same examples in the same order, seed and lists give the same bytes. Takes about a second for 1,000 examples.
     Raises ValueError when there are fewer than two labels, or a label with fewer than two examples.
     """
-    vectors = vectors or japanese()
-    lists = lists if lists is not None else keywords.read()
     _enough(examples)
-    finder = Finder(lists)
-    readings = readings if readings is not None else read(examples, lists=lists, vectors=vectors)
+    seen = seen or see(examples, lists=lists, vectors=vectors, blocks=blocks, borders=borders)
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    seen = Seen(readings, vectors, finder, blocks, borders)
-    scores = [_unseen_scores(examples, readings, labels, seen, seed + number) for number in range(rounds)]
+    scores = [_unseen_scores(examples, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
     sure = unseen.sure(temperatures)
@@ -114,7 +99,7 @@ def fit(
     thresholds = {language: unseen.thresholds(sure, language, precision) for language in languages}
 
     learned = seen.learn(examples, seed=seed)
-    weights = weights_of(learned, labels, finder, temperatures, thresholds, blocks)
+    weights = weights_of(learned, labels, seen.finder, temperatures, thresholds, seen.blocks)
     card = {
         "seed": seed,
         "labels": list(labels),
@@ -130,28 +115,39 @@ def fit(
             "strangers": {language: unseen.of_strangers(language, precision) for language in thresholds},
         },
     }
-    return _sealed(weights, vectors, made_at, card, unseen, seen, learned)
+    return _sealed(weights, seen.vectors, made_at, card, unseen, seen, learned)
+
+
+def see(
+    examples: Sequence[Example],
+    *,
+    lists: Lists | None = None,
+    vectors: Vectors | None = None,
+    blocks: Mapping[str, float] = WEIGHTS,
+    borders: Callable[[int], Any] | None = None,
+    normals: Mapping[tuple[str, str], texts.Normal] | None = None,
+) -> Seen:
+    """What a model with these key words sees of the examples, counted, for fitting several on the same. `normals` are
+    the normal forms, by subject and text, of those where they are known."""
+    finder, vectors = Finder(lists if lists is not None else keywords.read()), vectors or japanese()
+    return Seen(read(examples, vectors=vectors, finder=finder, normals=normals), vectors, finder, blocks, borders)
 
 
 def read(
     examples: Sequence[Example],
     *,
-    lists: Lists | None = None,
-    vectors: Vectors | None = None,
+    vectors: Vectors,
+    finder: Finder,
     normals: Mapping[tuple[str, str], texts.Normal] | None = None,
-) -> list[Reading]:
-    """What a model with these key words sees of the examples, for fitting several on the same. `normals` are the normal
-    forms, by subject and text, of those where they are known.
+) -> Iterator[Reading]:
+    """The examples as read, a few hundred at a time: what was read of thirty thousand would take half a gigabyte.
 
-    Where each letter stood is left out: nothing is explained here, and it would take most of the memory.
+    Where each letter stood is left out: nothing is explained here.
     """
-    finder, vectors = Finder(lists if lists is not None else keywords.read()), vectors or japanese()
-    readings: list[Reading] = []
     known = normals or {}
     for start in range(0, len(examples), AT_ONCE):
         some = [known.get((e.subject, e.text)) or normal(e) for e in examples[start : start + AT_ONCE]]
-        readings += features.read_normals(some, vectors=vectors, finder=finder)
-    return readings
+        yield from features.read_normals(some, vectors=vectors, finder=finder)
 
 
 def normal(example: Example) -> texts.Normal:
@@ -188,8 +184,8 @@ def _sealed(
     made_at: datetime,
     facts: dict[str, Any],
     unseen: "Unseen",
-    seen: "Seen",
-    learned: "Learned",
+    seen: Seen,
+    learned: Learned,
 ) -> Fit:
     content = pack(weights, vectors=vectors)
     card = {
@@ -230,175 +226,7 @@ def _enough(examples: Sequence[Example]) -> None:
         raise ValueError(f"only one example of {', '.join(scarce)}; add more, or leave the label out")
 
 
-def _sample_weights(examples: Sequence[Example]) -> Floats:
-    return np.array([example.weight for example in examples], np.float64)
-
-
-# --- What is learned from -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """How often each reading holds each gram or term, readings x columns; `spelled` says of columns what they are."""
-
-    counts: Any
-    spelled: Callable[[NDArray[np.intp]], list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """What one fitting found: of every table its words in order and how rare each is, and the borders (a LinearSVC)
-    over `TABLES` and then the plain kinds."""
-
-    words: Mapping[str, list[str]]
-    rarity: Mapping[str, Floats]
-    borders: Any
-
-
-class Seen:
-    """What all readings hold, counted once. The folds take their rows of it, and so does the model that answers: the
-    numbers are those of a scikit-learn pipeline over the readings, which would count them anew each time."""
-
-    def __init__(
-        self,
-        readings: Sequence[Reading],
-        vectors: Vectors,
-        finder: Finder,
-        blocks: Mapping[str, float] = WEIGHTS,
-        borders: Callable[[int], Any] | None = None,
-    ) -> None:
-        from scipy.sparse import csr_matrix
-
-        self.finder, self.vectors, self.blocks, self.borders = finder, vectors, blocks, borders or _borders
-        self.tables = {
-            "grams": _counted_grams(readings),
-            "terms": _counted(features.terms(each) for each in readings),
-            "asked": _counted(features.asked(each) for each in readings),
-        }
-        self.plain = {name: csr_matrix(found(readings) * blocks[name]) for name, found in self._plain_kinds().items()}
-
-    def fold(self, learned: NDArray[np.intp], held: NDArray[np.intp]) -> tuple[Any, Any]:
-        """The rows to learn from and the rows to answer, with rarity and weights learned from the former alone."""
-        from scipy.sparse import hstack
-
-        learn, answer = [], []
-        for name, table in self.tables.items():
-            known = _common(table, learned)
-            if len(known):
-                scale = _scale()
-                learn.append(scale.fit_transform(table.counts[learned][:, known]) * self.blocks[name])
-                answer.append(scale.transform(table.counts[held][:, known]) * self.blocks[name])
-        learn += [part[learned] for part in self.plain.values()]
-        answer += [part[held] for part in self.plain.values()]
-        return hstack(learn).tocsr(), hstack(answer).tocsr()
-
-    def learn(self, examples: Sequence[Example], *, seed: int, truth: Any = None) -> Learned:
-        """Fit the borders on the first readings, whose examples these are. The columns stand in the order of their
-        words, so that what was read before or beside them does not move a digit. `truth` is other than one label a
-        text where given."""
-        from scipy.sparse import hstack
-
-        rows = np.arange(len(examples))
-        parts, words, rarity = [], {}, {}
-        for name, table in self.tables.items():
-            known = _common(table, rows)
-            if not len(known):  # texts without a word that anybody knows
-                continue
-            spelled = table.spelled(known)
-            order = sorted(range(len(known)), key=spelled.__getitem__)
-            scale = _scale()
-            parts.append(scale.fit_transform(table.counts[rows][:, known[order]]) * self.blocks[name])
-            words[name], rarity[name] = [spelled[place] for place in order], np.asarray(scale.idf_, np.float64)
-        parts += [part[rows] for part in self.plain.values()]
-        truth = [example.label for example in examples] if truth is None else truth
-        borders = self.borders(seed).fit(hstack(parts).tocsr(), truth, sample_weight=_sample_weights(examples))
-        return Learned(words, rarity, borders)
-
-    def pipeline(self, learned: Learned) -> Any:
-        """What was learned, as scikit-learn itself would apply it to readings."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.pipeline import FeatureUnion, Pipeline
-        from sklearn.preprocessing import FunctionTransformer
-
-        analyzers = {"grams": features.grams, "terms": features.terms, "asked": features.asked}
-        parts: list[tuple[str, Any]] = []
-        for name, words in learned.words.items():
-            table = TfidfVectorizer(analyzer=analyzers[name], sublinear_tf=True, vocabulary=words)
-            table.idf_ = learned.rarity[name]
-            parts.append((name, table))
-        parts += [(name, FunctionTransformer(found)) for name, found in self._plain_kinds().items()]
-        union = FeatureUnion(parts, transformer_weights={name: self.blocks[name] for name, _ in parts})
-        return Pipeline([("seen", union), ("borders", learned.borders)])
-
-    def _plain_kinds(self) -> dict[str, Callable[[Sequence[Reading]], Floats]]:
-        return {
-            "meaning": lambda readings: np.array([features.meaning(each, self.vectors) for each in readings]),
-            "english": lambda readings: np.array([features.english_meaning(each) for each in readings]),
-            "counts": lambda readings: np.array([features.counts(each, self.finder.queues) for each in readings]),
-            "phrases": lambda readings: np.array([features.phrases(each) for each in readings]),
-        }
-
-
-def _borders(seed: int) -> Any:
-    from sklearn.svm import LinearSVC
-
-    return LinearSVC(C=SOFTNESS, random_state=seed)
-
-
-def _scale() -> Any:
-    from sklearn.feature_extraction.text import TfidfTransformer
-
-    return TfidfTransformer(sublinear_tf=True)
-
-
-def _common(table: Table, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The columns that enough of these readings hold to be learned."""
-    rarest = 2 if len(rows) >= COMMON_FROM else 1
-    held = np.bincount(table.counts[rows].indices, minlength=table.counts.shape[1])
-    return np.flatnonzero(held >= rarest)
-
-
-def _counted(found: Iterable[list[str]]) -> Table:
-    """A table of words, one reading's held at a time."""
-    places: dict[str, int] = {}
-    indices, data, ends = array("i"), array("i"), array("q", [0])
-    for each in found:
-        met = Counter(each)
-        indices.extend(places.setdefault(word, len(places)) for word in met)
-        data.extend(met.values())
-        ends.append(len(indices))
-    words = list(places)
-    counts = _sparse(np.array(data), np.array(indices, np.int32), np.array(ends, np.int64), len(words))
-    return Table(counts, lambda columns: [words[column] for column in columns])
-
-
-def _counted_grams(readings: Sequence[Reading]) -> Table:
-    """A table of all runs of characters. They are counted by their hashes, which is ten times sooner, and spelled out
-    only where a column is learned, from the first reading that holds it."""
-    hashes, data, firsts, ends = [], [], [], [0]
-    for each in readings:
-        things, first, counts = np.unique(features.gram_hashes(each), return_index=True, return_counts=True)
-        hashes.append(things)
-        data.append(counts.astype(np.int32))
-        firsts.append(first.astype(np.int32))
-        ends.append(ends[-1] + len(things))
-    if not readings or not ends[-1]:
-        return Table(_sparse(np.zeros(0), np.zeros(0, np.int32), np.array(ends, np.int64), 0), lambda _: [])
-    found, held_at, indices = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
-    place = np.concatenate(firsts)[held_at]
-    owner = np.searchsorted(np.array(ends), held_at, side="right") - 1
-    counts = _sparse(np.concatenate(data), indices.astype(np.int32), np.array(ends, np.int64), len(found))
-
-    def spelled(columns: NDArray[np.intp]) -> list[str]:
-        return [features.gram_at(readings[owner[column]], int(place[column])) for column in columns]
-
-    return Table(counts, spelled)
-
-
-def _sparse(data: NDArray[Any], indices: NDArray[np.int32], ends: NDArray[np.int64], width: int) -> Any:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((data.astype(np.float64), indices, ends), shape=(len(ends) - 1, max(width, 1)))
+# --- The numbers --------------------------------------------------------------------------------------------------
 
 
 def weights_of(
@@ -445,19 +273,15 @@ def weights_of(
 # --- Honesty -------------------------------------------------------------------------------------------------------
 
 
-def _unseen_scores(
-    examples: Sequence[Example], readings: Sequence[Reading], labels: tuple[str, ...], seen: Seen, seed: int
-) -> Floats:
+def _unseen_scores(examples: Sequence[Example], labels: tuple[str, ...], seen: Seen, seed: int) -> Floats:
     """Scores of every example by a model that saw nothing of its situation, nor of its author; examples x labels."""
     truth = np.array([example.label for example in examples])
-    weights = _sample_weights(examples)
+    weights = sample_weights(examples)
     scores = np.zeros((len(examples), len(labels)))  # all of one situation: nothing is ever unseen, nothing promised
-    for learned, held in _folds(examples, readings, truth, seed):
+    for learned, held in _folds(examples, seen.texts, truth, seed):
         if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
-        learn, answer = seen.fold(learned, held)
-        borders = seen.borders(seed).fit(learn, truth[learned], sample_weight=weights[learned])
-        got = borders.decision_function(answer)
+        borders, got = seen.answers(learned, held, truth[learned], seed=seed, weights=weights[learned])
         if got.ndim == 1:
             got = np.column_stack([-got, got])
         known = np.array([labels.index(label) for label in borders.classes_])
@@ -467,13 +291,15 @@ def _unseen_scores(
 
 
 def _folds(
-    examples: Sequence[Example], readings: Sequence[Reading], truth: NDArray[np.str_], seed: int
+    examples: Sequence[Example], spelled: Sequence[str], truth: NDArray[np.str_], seed: int
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Rows to learn from and rows to answer. Authors are held out whole when there are three or more, and what has no
-    author is drawn by situation; of many examples all are drawn by situation."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups = np.array([e.situation or r.normal.text for e, r in zip(examples, readings, strict=True)])
+    author is drawn by situation (where it has none, by its text, `spelled`); of many examples all are drawn so."""
+    numbers: dict[str, int] = {}  # a table of the texts themselves would be as wide as the longest
+    groups = np.array([
+        numbers.setdefault(each.situation or text, len(numbers))
+        for each, text in zip(examples, spelled, strict=False)
+    ])  # fmt: skip
     authors = np.array([example.author for example in examples])
     named = sorted(set(authors.tolist()) - {""})
     folds = []
@@ -488,14 +314,25 @@ def _folds(
     if not len(drawn):
         return folds
     most = FOLDS if len(examples) < MANY else FOLDS_OF_MANY
-    count = min(most, len(set(groups[drawn])), min(Counter(truth[drawn].tolist()).values()))
+    count = min(most, len(set(groups[drawn].tolist())), min(Counter(truth[drawn].tolist()).values()))
     if count < 2:
         return folds
-    splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    for _, held in splits.split(truth[drawn], truth[drawn], groups[drawn]):
-        strange = ~np.isin(groups, groups[drawn[held]])
-        folds.append((np.flatnonzero(strange), drawn[held]))
+    dealt = _dealt(groups[drawn], truth[drawn], count, seed)
+    for number in range(count):
+        held = drawn[dealt == number]
+        folds.append((np.flatnonzero(~np.isin(groups, groups[held])), held))
     return folds
+
+
+def _dealt(groups: NDArray[np.intp], truth: NDArray[np.str_], count: int, seed: int) -> NDArray[np.intp]:
+    """The fold, from 0, that each row is held out in. Groups stay together; they are dealt out by chance, label by
+    label and the largest first, so that every fold gets its share of each label."""
+    _, firsts, group = np.unique(groups, return_index=True, return_inverse=True)
+    chance = np.random.default_rng(seed).permutation(len(firsts))
+    order = np.lexsort((chance, -np.bincount(group), truth[firsts]))
+    dealt = np.empty(len(firsts), np.intp)
+    dealt[order] = np.arange(len(firsts)) % count
+    return dealt[group]
 
 
 def _held_together(examples: Sequence[Example]) -> list[list[str]]:
@@ -555,13 +392,11 @@ class Unseen:
     def temperatures(self) -> dict[str, float]:
         """For every language, the temperature at which "this sure" comes true most nearly that often; a language with
         too few examples takes that of all."""
-        whole = self.temperature(np.ones(len(self.right), bool))
-        found = {}
-        for language in sorted(set(self.languages.tolist())):
-            mine = self.languages == language
-            enough = mine.sum() >= FEWEST_TO_PROMISE * self.rounds
-            found[language] = self.temperature(mine) if enough else whole
-        return found
+        languages = sorted(set(self.languages.tolist()))
+        rows = {language: self.languages == language for language in languages}
+        enough = {language: mine.sum() >= FEWEST_TO_PROMISE * self.rounds for language, mine in rows.items()}
+        whole = 0.0 if all(enough.values()) else self.temperature(np.ones(len(self.right), bool))
+        return {language: self.temperature(rows[language]) if enough[language] else whole for language in languages}
 
     def temperature(self, mine: NDArray[np.bool_]) -> float:
         """Least log loss of the best label being acceptable (Guo et al. 2017, for the top label), each example counting
@@ -574,9 +409,17 @@ class Unseen:
 
         low, high = float(np.log(0.02)), float(np.log(10.0))
         ratio = (5**0.5 - 1) / 2
-        for _ in range(60):
-            one, two = high - ratio * (high - low), low + ratio * (high - low)
-            low, high = (low, two) if loss(one) < loss(two) else (one, high)
+        one, two = high - ratio * (high - low), low + ratio * (high - low)
+        of_one, of_two = loss(one), loss(two)
+        for _ in range(STEPS):
+            if of_one < of_two:
+                high, two, of_two = two, one, of_one
+                one = high - ratio * (high - low)
+                of_one = loss(one)
+            else:
+                low, one, of_one = one, two, of_two
+                two = low + ratio * (high - low)
+                of_two = loss(two)
         return float(np.exp((low + high) / 2))
 
     def sure(self, temperatures: dict[str, float]) -> Floats:

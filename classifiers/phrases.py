@@ -9,7 +9,7 @@ for others is refused.
 import hashlib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
 from operator import add
@@ -42,7 +42,7 @@ class Phrases:
         self.patterns: list[re.Pattern[str]] = []
         self._places: dict[str, _Places] = {}
         for language, by_name in tomllib.loads(content.decode()).items():
-            places = self._places[language] = _Places()
+            places = self._places[language] = _Places(_AT_LETTERS.get(language, 2))
             for name, patterns in by_name.items():
                 places.add(len(self.names), patterns)
                 self.patterns.append(re.compile(quick(patterns)))
@@ -74,14 +74,14 @@ class Phrases:
 class _Places:
     """Where in a text which patterns may begin, by the first letters of what they match.
 
-    `at_words` are tried where a word begins, `at_letters` at every letter, `at_start` at the very first, `anywhere`
-    everywhere because nothing is known of how they begin. Letters lead to numbers of patterns.
+    `at_words` are tried where a word begins, `at_letters` (by how many letters, `depth` at most) at every letter,
+    `at_start` at the very first, `anywhere` everywhere because nothing is known of how they begin. Letters lead to
+    numbers of patterns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
         self.at_words: dict[str, list[int]] = {}
-        self.at_letters: dict[str, list[int]] = {}
-        self.single: set[str] = set()  # those of `at_letters` that are one letter
+        self.at_letters: dict[int, dict[str, list[int]]] = {count: {} for count in range(1, depth + 1)}
         self.at_start: list[int] = []
         self.anywhere: list[int] = []
 
@@ -92,30 +92,34 @@ class _Places:
             if each.startswith("^"):
                 starts = True
                 continue
-            heads = _heads(each, _AT_WORDS if each.startswith(_BORDER) else _AT_LETTERS)
+            heads = _heads(each, _AT_WORDS if each.startswith(_BORDER) else len(self.at_letters))
             if "" in heads:
                 self.anywhere.append(number)
                 return
             if each.startswith(_BORDER) and all(_WORD.match(head) and len(head) > 1 for head in heads):
                 words |= heads
             else:
-                letters |= {head[:_AT_LETTERS] for head in heads}
-        for heads, places in ((words, self.at_words), (letters, self.at_letters)):
-            for head in heads:
-                places.setdefault(head, []).append(number)
-        self.single |= {head for head in letters if len(head) == 1}
+                letters |= {head[: len(self.at_letters)] for head in heads}
+        for head in words:
+            self.at_words.setdefault(head, []).append(number)
+        for head in letters:
+            self.at_letters[len(head)].setdefault(head, []).append(number)
         if starts:
             self.at_start.append(number)
 
     def of(self, text: str) -> list[tuple[int, int]]:
         """Places to try and the pattern's number, from left to right."""
-        words, letters = self.at_words, self.at_letters
-        pairs = enumerate(map(add, text, text[1:]))
-        found = [(at, number) for at, pair in pairs if pair in letters for number in letters[pair]]
-        for letter in self.single.intersection(text):
+        words, found = self.at_words, list[tuple[int, int]]()
+        single = self.at_letters[1]
+        for letter in single.keys() & set(text):
             found += [
-                (each.start(), number) for each in re.finditer(re.escape(letter), text) for number in letters[letter]
+                (each.start(), number) for each in re.finditer(re.escape(letter), text) for number in single[letter]
             ]
+        runs: Iterable[str] = text
+        for count in range(2, len(self.at_letters) + 1):
+            runs, letters = list(map(add, runs, text[count - 1 :])), self.at_letters[count]
+            if letters:
+                found += [(at, number) for at, run in enumerate(runs) if run in letters for number in letters[run]]
         if words:
             for each in _WORDS.finditer(text):
                 at = each.start()
@@ -123,7 +127,7 @@ class _Places:
                     if beginning in words:
                         found += [(at, number) for number in words[beginning]]
         found += [(0, number) for number in self.at_start]
-        return sorted(found)
+        return sorted(set(found))
 
 
 def quick(patterns: Sequence[str]) -> str:
@@ -143,7 +147,7 @@ def quick(patterns: Sequence[str]) -> str:
 
 
 _BORDER = r"\b"
-_AT_WORDS, _AT_LETTERS = 4, 2  # letters looked at, where there are so many
+_AT_WORDS, _AT_LETTERS = 4, {"en": 3, "ja": 2}  # letters looked at, where there are so many
 _HEX = re.compile(r"\\x([0-9a-f]{2})")
 _WORDS, _WORD = re.compile(r"\b\w"), re.compile(r"\w")
 

@@ -29,7 +29,7 @@ PLAIN = ("m", "o")  # whose comments, half of all, one model learns: that of all
 STRANGERS = ("i", "j", "l", "n")  # whose texts are all for testing: nothing is learned from them or chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
 ALIKE = {"y": "x", "z": "x"}  # voices of one hand
-CALM = ("m", "o", "x")  # of whom urgency learns nothing: with their inquiries it found four less of 63 on the test rows
+CALM = ("m", "o", "x")  # one in seventeen of whose inquiries is urgent: no cut is chosen by them, they show its worth
 HARD = {"ja": 0.5, "en": 0.25}
 """How much a text of any other author counts where confidence and thresholds are set, a natural one counting 1, as a
 desk's own outcomes do. In English hard texts alone would leave a third of plain mail undecided; in Japanese they leave
@@ -78,13 +78,14 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
     count = len(said)
     truth = fit.unseen.truth[:count] == "urgent"
     found, figures = {}, {}
-    usual = np.isin(fit.unseen.authors[:count], sorted(set(wholly_noted(folder=corpus)) - set(PAIRED)))
+    usual = np.isin(fit.unseen.authors[:count], sorted(set(wholly_noted(folder=corpus)) - {*PAIRED, *CALM}))
+    calm = np.isin(fit.unseen.authors[:count], CALM)
     for language in sorted(set(fit.unseen.languages.tolist())):
         mine = fit.unseen.languages[:count] == language
         chosen = mine & usual if (mine & usual & truth).any() else mine
         found[language] = urgency.cut(truth[chosen], said[chosen], recall=urgency.RECALL[language])
         natural = mine & usual & np.isin(fit.unseen.authors[:count], NATURAL)
-        kinds = {"": mine & usual, "/natural": natural, "/chosen rows": mine & ~usual}
+        kinds = {"": mine & usual, "/natural": natural, "/calm": mine & calm, "/chosen rows": mine & ~usual & ~calm}
         for name, some in kinds.items():
             figures[language + name] = _found(truth[some], said[some] >= found[language])
     fit = model.with_thresholds(fit, urgency.cuts(fit.router.cuts, found), made_at=made_at)
@@ -206,12 +207,12 @@ def topical(split: str, *, folder: Path = CORPUS) -> list[topic_model.Topical]:
 
 
 def urgency_examples(split: str, *, folder: Path = CORPUS) -> list[Example]:
-    """The rows of one split that say whether they are urgent, of the authors it may learn from."""
+    """The rows of one split that say whether they are urgent."""
     return [
         urgency.example(row["text"], row["urgent"], **_origin(row, path))
         for path in sorted(folder.glob("*.jsonl"))
         for row in rows(path)
-        if row["split"] == split and "urgent" in row and _hand(path) not in CALM
+        if row["split"] == split and "urgent" in row
     ]
 
 
@@ -273,7 +274,8 @@ URGENCY_LIMITS = [
     "The cut was chosen on authors every inquiry of whom was noted; by earlier authors only rows with words of "
     "urgency were, and on these it finds less.",
     "Part of the turns of phrase was written after reading mistakes made on the very authors it is judged by: expect "
-    "less on texts of others. One alarm in four is false in English, four in ten in Japanese.",
+    "less on texts of others. Where one inquiry in eight is urgent, one alarm in five is false in English and one in "
+    "four in Japanese; where one in seventeen is, nearly four in ten (`calm`).",
     "It does not know the date. A deadline without a word of nearness is not seen.",
 ]
 TOPIC_LIMITS = [

@@ -205,10 +205,10 @@ _STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")  # a telephone t
 
 # --- Masks ---------------------------------------------------------------------------------------------------------
 
-_MASKS = re.compile(
-    r"(?P<url>(?:https?://|www\.)[!-~]+)"
-    r"|(?P<mail>(?<![a-z0-9._%+-])[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})"
-    r"|(?P<digits>\d+)"
+_URL = r"(?P<url>(?:https?://|www\.)[!-~]+)|"
+_MAIL = r"(?P<mail>(?<![a-z0-9._%+-])[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8})|"
+_OTHERS = (
+    r"(?P<digits>\d+)"
     r"|(?P<greeting>(?:いつも|毎々|毎度|大変|平素(?:より|は)?(?:格別の)?){0,3}お世話(?:に|様に)(?:なります|なって(?:い|お)?(?:り)?ます)[。、]?"
     r"|(?:お手数(?:です|をおかけし(?:ます|てすみません)|おかけします|をお掛けし(?:ます|て恐縮です))(?:が)?[、]?)?"
     r"(?:(?:何卒|どうぞ|以上[、]?|ご(?:確認|対応|回答|返信|検討|連絡)の?(?:ほど|程)[、]?)\s*){0,3}"
@@ -218,14 +218,16 @@ _MASKS = re.compile(
     r"|\b(?:i )?hope (?:this (?:e-?mail|message) finds you|you(?: are|'re) (?:doing )?)\s?well\b[.,!]?"
     r"|\b(?:many )?thanks(?: so much)? in advance\b[.,!]?"
     r"|\b(?:i )?look(?:ing)? forward to (?:your|hearing)[\w ]{0,30}[.,!]?)"
-    r"|(?P<space>[\s\x00-\x1f\x7f]+)"
+    r"|(?P<space>[\s\x00-\x1f\x7f]{2,}|[^\S ]|[\x00-\x1f\x7f])"  # one space alone stays as it is
 )
+_MASKS = re.compile(_URL + _MAIL + _OTHERS)
+_MASKS_WITHOUT_MAIL = re.compile(_URL + _OTHERS)  # where no @ stands: at every word mail would be looked for
 _MASKED_AS = {"url": "url", "mail": "@", "digits": "0", "greeting": " ", "space": " "}
 
 
 def _masked(folded: _Folded) -> _Folded:
     whole, masked, at = "".join(folded.letters), _Folded(), 0
-    for found in _MASKS.finditer(whole):
+    for found in (_MASKS if "@" in whole else _MASKS_WITHOUT_MAIL).finditer(whole):
         start, end = found.span()
         mask = _MASKED_AS[str(found.lastgroup)]
         masked.letters += [*whole[at:start], *mask]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from classifiers import model, themes
 from classifiers.answers import Example
 from classifiers.keywords import Finder, spelled
-from classifiers.model import Seen
 from classifiers.router import Floats, Router, pack
+from classifiers.seen import Seen
 from classifiers.topics import Asked, Reader, Taught
 from classifiers.vectors import japanese
 
@@ -63,7 +63,7 @@ def fit(given: Sequence[Topical], *, made_at: datetime) -> TopicFit:
     vectors, labels = japanese(), tuple(sorted(keys().values()))
     finder = Finder({each.key: [spelled(word) for word in each.words] for each in themes.shipped()})
     examples = [each.example for each in given]
-    seen = Seen(model.read(examples, lists=finder.lists, vectors=vectors), vectors, finder, BLOCKS, _Sides)
+    seen = Seen(model.read(examples, vectors=vectors, finder=finder), vectors, finder, BLOCKS, _Sides)
     del seen.tables["asked"]  # a comment asks for nothing
     truth = np.array([[label in each.topics for label in labels] for each in given])
     unseen, languages, authors = (
@@ -116,8 +116,7 @@ class Unseen:
         self.scores = np.full(truth.shape, -9.0)
         for author in sorted(set(self.authors.tolist())):
             held, others = np.flatnonzero(self.authors == author), np.flatnonzero(self.authors != author)
-            learn, answer = seen.fold(others, held)
-            self.scores[held] = _Sides(0).fit(learn, truth[others]).decision_function(answer)
+            _, self.scores[held] = seen.answers(others, held, truth[others], seed=0)
 
     def of(self, language: str, *, but: str = "") -> Truth:
         """Which comments are of a language, those of one author left out."""

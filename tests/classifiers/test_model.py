@@ -6,8 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from classifiers import Example, model
+from classifiers import Example, keywords, model
+from classifiers.keywords import Finder
 from classifiers.router import NEVER, Weights
+from classifiers.vectors import japanese
 from tests.classifiers.conftest import MADE_AT
 
 TEXTS = [
@@ -54,7 +56,8 @@ def test_the_same_examples_give_the_same_bytes(some_examples, small_fit):
 def test_examples_whose_normal_form_is_known_are_read_as_the_others_are(some_examples):
     some = some_examples[:40]
     known = {(each.subject, each.text): model.normal(each) for each in some[::2]}
-    assert model.read(some, normals=known) == model.read(some)
+    shared = {"vectors": japanese(), "finder": Finder(keywords.read())}
+    assert list(model.read(some, normals=known, **shared)) == list(model.read(some, **shared))
 
 
 def test_an_example_of_more_weight_is_learned_more_firmly(some_examples):
@@ -183,8 +186,8 @@ def test_authors_of_one_language_each_are_held_out_beside_one_of_another():
         for language in (("ja", "en") if known == "both" else (known,))
         for number in range(4)
     ]
-    readings = model.read(examples)
-    folds = model._folds(examples, readings, np.array([example.label for example in examples]), 0)
+    spelled = [example.text for example in examples]
+    folds = model._folds(examples, spelled, np.array([example.label for example in examples]), 0)
     held = [{examples[row].author for row in rows} for _, rows in folds]
     assert held == [{"e"}, {"a", "c"}, {"b", "d"}]
     assert sorted(row for _, rows in folds for row in rows) == list(range(len(examples)))

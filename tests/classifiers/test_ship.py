@@ -9,6 +9,7 @@ from classifiers import evaluate, keywords, model, registry, ship
 from classifiers import text as texts
 from classifiers.keywords import Finder
 from classifiers.router import Router
+from classifiers.seen import WEIGHTS, Seen
 from classifiers.vectors import japanese
 from tests import school
 from tests.classifiers.conftest import MADE_AT
@@ -48,9 +49,9 @@ def test_the_shipped_model_is_what_the_corpus_makes(router):
     card = registry.read_card(registry.SHIPPED / "router.json")
     assert model._census(lessons) == card["examples"], stale
     finder, vectors = Finder(keywords.read()), japanese()
-    learned = model.Seen(model.read(lessons), vectors, finder).learn(lessons, seed=0)
+    learned = Seen(model.read(lessons, vectors=vectors, finder=finder), vectors, finder).learn(lessons, seed=0)
     known = router.weights
-    weights = model.weights_of(learned, router.labels, finder, known.temperatures, known.thresholds, model.WEIGHTS)
+    weights = model.weights_of(learned, router.labels, finder, known.temperatures, known.thresholds, WEIGHTS)
     assert weights.grams.vocabulary == known.grams.vocabulary, stale
     assert weights.keywords == known.keywords, stale
     made = Router(weights, version="again", vectors=vectors)
