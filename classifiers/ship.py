@@ -29,7 +29,7 @@ PLAIN = ("m", "o")  # whose comments, half of all, one model learns: that of all
 STRANGERS = ("i", "j", "l", "n")  # whose texts are all for testing: nothing is learned from them or chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
 ALIKE = {"y": "x", "z": "x"}  # voices of one hand
-CALM = ("m", "o", "x")  # one in seventeen of whose inquiries is urgent: no cut is chosen by them, they show its worth
+CALM = ("m", "o", "x")  # one in seventeen of whose inquiries is urgent: urgency learns none, they show what it is worth
 HARD = {"ja": 0.5, "en": 0.25}
 """How much a text of any other author counts where confidence and thresholds are set, a natural one counting 1, as a
 desk's own outcomes do. In English hard texts alone would leave a third of plain mail undecided; in Japanese they leave
@@ -78,31 +78,31 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
     count = len(said)
     truth = fit.unseen.truth[:count] == "urgent"
     found, figures = {}, {}
-    usual = np.isin(fit.unseen.authors[:count], sorted(set(wholly_noted(folder=corpus)) - {*PAIRED, *CALM}))
-    calm = np.isin(fit.unseen.authors[:count], CALM)
+    usual = np.isin(fit.unseen.authors[:count], sorted(set(wholly_noted(folder=corpus)) - set(PAIRED)))
     for language in sorted(set(fit.unseen.languages.tolist())):
         mine = fit.unseen.languages[:count] == language
         chosen = mine & usual if (mine & usual & truth).any() else mine
         found[language] = urgency.cut(truth[chosen], said[chosen], recall=urgency.RECALL[language])
         natural = mine & usual & np.isin(fit.unseen.authors[:count], NATURAL)
-        kinds = {"": mine & usual, "/natural": natural, "/calm": mine & calm, "/chosen rows": mine & ~usual & ~calm}
+        kinds = {"": mine & usual, "/natural": natural, "/chosen rows": mine & ~usual}
         for name, some in kinds.items():
             figures[language + name] = _found(truth[some], said[some] >= found[language])
     fit = model.with_thresholds(fit, urgency.cuts(fit.router.cuts, found), made_at=made_at)
-    tested = urgency_examples("test", folder=corpus)
-    verdicts = [urgency.of(e.text, subject=e.subject, model=fit.router) for e in tested]
+
+
+    def figures_of(examples: list[Example]) -> dict[str, dict[str, Any]]:
+        told = np.array([urgency.of(e.text, subject=e.subject, model=fit.router).urgent for e in examples])
+        urgent = np.array([e.label == "urgent" for e in examples])
+        return _by_language(examples, lambda some: _found(urgent[some], told[some]))
+
     facts = {
         **{name: fact for name, fact in fit.card.items() if name not in ("precision_asked", "cross_validation")},
         "purpose": "Says whether a customer's inquiry cannot wait, and why. It orders a list; it never acts.",
         "learned_from": "Rows of the train split of classifiers/corpus that say whether they are urgent.",
         "recall_asked": urgency.RECALL,
         "unseen_authors": figures,
-        "test_split": _by_language(
-            tested,
-            lambda some: _found(
-                np.array([tested[i].label == "urgent" for i in some]), np.array([verdicts[i].urgent for i in some])
-            ),
-        ),
+        "calm": figures_of(urgency_examples("train", "test", folder=corpus, calm=True)),
+        "test_split": figures_of(urgency_examples("test", folder=corpus)),
         "limits": URGENCY_LIMITS,
     }
     _write(folder, "urgency", fit, facts)
@@ -206,13 +206,13 @@ def topical(split: str, *, folder: Path = CORPUS) -> list[topic_model.Topical]:
     ]
 
 
-def urgency_examples(split: str, *, folder: Path = CORPUS) -> list[Example]:
-    """The rows of one split that say whether they are urgent."""
+def urgency_examples(*splits: str, folder: Path = CORPUS, calm: bool = False) -> list[Example]:
+    """The rows of some splits that say whether they are urgent, of the authors it may learn from; or of `CALM`."""
     return [
         urgency.example(row["text"], row["urgent"], **_origin(row, path))
         for path in sorted(folder.glob("*.jsonl"))
         for row in rows(path)
-        if row["split"] == split and "urgent" in row
+        if row["split"] in splits and "urgent" in row and (_hand(path) in CALM) == calm
     ]
 
 
@@ -275,7 +275,7 @@ URGENCY_LIMITS = [
     "urgency were, and on these it finds less.",
     "Part of the turns of phrase was written after reading mistakes made on the very authors it is judged by: expect "
     "less on texts of others. Where one inquiry in eight is urgent, one alarm in five is false in English and one in "
-    "four in Japanese; where one in seventeen is, nearly four in ten (`calm`).",
+    "three in Japanese; where one in seventeen is, nearly four in ten (`calm`).",
     "It does not know the date. A deadline without a word of nearness is not seen.",
 ]
 TOPIC_LIMITS = [
