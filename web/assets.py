@@ -51,7 +51,7 @@ _LATER = re.compile(r'(?<=\bimport\("\./)([a-z]+\.js)(?="\))')
 _LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$|^(?:[^`\n]*`[^`\n]*`)*[^`\n]*`[^`\n]*$", re.MULTILINE)
 """What no module of ours says: another way to import or to export, or a text of several lines, of which the indentation
 counts."""
-_NAMED = re.compile(rb'<(link rel="stylesheet"|script type="module") (?:href|src)="(/[^"]+)"')
+_NAMED = re.compile(rb'<(link rel="stylesheet"|script type="module") (?:href|src)="(/[^"]+)"(?! media)')
 _REMARK = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
 _STYLE_REMARK = re.compile(r"/\*.*?\*/|^[ \t]+", re.MULTILINE | re.DOTALL)
 

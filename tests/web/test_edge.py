@@ -492,7 +492,8 @@ def test_a_form_that_is_wrong_is_shown_again_with_the_reason(desk: OpenDesk) -> 
     answer = desk.as_(AIKO).post(
         "/tickets/1/note", data={"body": " "}, headers={"referer": f"{PUBLIC_URL}/tickets/1?view=mine"}
     )
-    assert answer.url.path == "/tickets/1" and dict(answer.url.params) == {"view": "mine", "notice": "body_missing"}
+    assert answer.url.path == "/tickets/1" and dict(answer.url.params) == {
+        "view": "mine", "notice": "body_missing", "field": "body"}  # fmt: skip
 
 
 # --- machines and operators ------------------------------------------------------------------------------------------

@@ -56,3 +56,17 @@ function within(place, lost, next) {
 }
 
 const take = (heir) => heir.focus({ preventScroll: true });
+
+// Arrows and letters on a select that acts open its list: else each step on the way to the wanted line would act at once.
+const isOpen = CSS.supports("selector(:open)") ? (field) => field.matches(":open") : () => false;
+document.addEventListener("keydown", (event) => {
+  const { target, key } = event;
+  if (!target.matches?.("select[data-submit]") || event.ctrlKey || event.metaKey || event.altKey || key === " " || isOpen(target)) return;
+  if (key.length > 1 && !/^(Arrow|Page|Home$|End$)/.test(key)) return;
+  try {
+    target.showPicker();
+    event.preventDefault();
+  } catch {
+    // A browser that cannot: its own way with keys.
+  }
+});

@@ -135,20 +135,6 @@ document.addEventListener("change", ({ target }) => {
   if (target.matches?.("[data-submit]")) target.form.requestSubmit();
 });
 
-// Arrows and letters on such a select open its list: else each step on the way to the wanted line would act at once.
-const isOpen = CSS.supports("selector(:open)") ? (field) => field.matches(":open") : () => false;
-document.addEventListener("keydown", (event) => {
-  const { target, key } = event;
-  if (!target.matches?.("select[data-submit]") || event.ctrlKey || event.metaKey || event.altKey || key === " " || isOpen(target)) return;
-  if (key.length > 1 && !/^(Arrow|Page|Home$|End$)/.test(key)) return;
-  try {
-    target.showPicker();
-    event.preventDefault();
-  } catch {
-    // A browser that cannot: its own way with keys.
-  }
-});
-
 // Ctrl or Cmd with Enter sends; while an input method is composing, Enter belongs to it.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
