@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk.__main__ import prepare
+from helpdesk.commands.opening import prepare
 from models import Tag
 from models.database import Database
 from models.looking import Picture, Remembered, ask
