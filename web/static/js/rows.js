@@ -144,29 +144,38 @@ function glide(list, change) {
   const edge = list.getBoundingClientRect().top;
   const rows = [...list.children];
   const first = rows.findIndex((item) => item.getBoundingClientRect().bottom > edge + 1);
-  const shown = rows.slice(Math.max(0, first), Math.max(0, first) + SEEN).map((item) => [item, item.getBoundingClientRect().top]);
+  const seen = rows.slice(Math.max(0, first), Math.max(0, first) + SEEN);
+  for (const item of seen) slides.get(item)?.way?.cancel(); // what is still on its way from an earlier slide has arrived
+  const shown = seen.map((item) => [item, item.getBoundingClientRect().top]);
   const isAtTop = rolling || list.scrollTop < 4;
   change();
   const [stays, stood] = shown.slice(0, 3).find(([item]) => list.contains(item)) ?? [];
   if (!stays) return;
   const moved = stays.getBoundingClientRect().top - stood;
-  if (!moved) return slide(shown, list);
+  if (!moved || list.scrollTop + moved < 0) return slide(shown, list); // a list cannot be scrolled to before its beginning
   if (isAtTop) list.style.paddingBlockEnd = `${list.parentElement.clientHeight}px`; // so that a short list can be scrolled, too
   list.scrollTop += moved;
   if (isAtTop) roll(list);
 }
 
 // Held where they stood for a frame, or a browser takes it for a jump however softly they go on.
+const slides = new WeakMap();
+
 function slide(shown, list) {
   if (still.matches) return;
-  for (const [item, stood] of shown) {
-    const gap = list.contains(item) ? stood - item.getBoundingClientRect().top : 0;
+  const left = shown.filter(([item]) => list.contains(item));
+  for (const [item] of left) item.style.removeProperty("transform");
+  const gaps = left.map(([item, stood]) => [item, stood - item.getBoundingClientRect().top]);
+  for (const [item, gap] of gaps) {
+    const own = {};
+    slides.set(item, own);
     if (!gap) continue;
     const held = `translateY(${gap}px)`;
     item.style.transform = held;
     requestAnimationFrame(() => requestAnimationFrame(() => {
+      if (slides.get(item) !== own) return;
       item.style.removeProperty("transform");
-      item.animate([{ transform: held }, { transform: "none" }], SLIDE);
+      own.way = item.animate([{ transform: held }, { transform: "none" }], SLIDE);
     }));
   }
 }

@@ -22,16 +22,5 @@ function look() {
 
 const near = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
 
-// On paper nothing is folded, also where the style sheet cannot say so.
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details.fold:not([open])")) fold.toggleAttribute("data-opened", (fold.open = true));
-});
-addEventListener("afterprint", () => {
-  for (const fold of document.querySelectorAll("details.fold[data-opened]")) {
-    fold.open = false;
-    fold.removeAttribute("data-opened");
-  }
-});
-
 document.addEventListener("desk:renewed", look);
 look();
