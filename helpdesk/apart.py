@@ -31,15 +31,19 @@ class Ended(Exception):
 
 
 class Reader:
-    """The other process, once. `end` may be called at any time by any thread."""
+    """The other process, once. `end` may be called at any time by any thread. Raises `Ended` where the machine has no
+    room for one."""
 
     def __init__(self) -> None:
         root = str(Path(__file__).parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "helpdesk.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "helpdesk.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+            )  # fmt: skip
+        except OSError as error:
+            raise Ended(error.strerror) from error
 
     def analyse(
         self,
@@ -87,6 +91,7 @@ def serve(asks: IO[bytes], answers: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(POLITENESS)
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(POLITENESS)
     with suppress(BrokenPipeError):  # nobody wants to know any more
         serve(sys.stdin.buffer, sys.stdout.buffer)

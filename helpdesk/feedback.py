@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -39,9 +39,6 @@ from models import (
 )
 from models.database import Database
 from models.looking import columns_of
-
-if TYPE_CHECKING:
-    pass
 
 SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000

@@ -51,7 +51,7 @@ class Matter:
     now: Share
     before: Share
     p: float
-    is_new: bool  # changed notably and by more than chance, all topics considered
+    is_sure: bool  # changed by more than chance, all topics considered
     glad: int
     angry: int
     csat: Share
@@ -59,6 +59,12 @@ class Matter:
     driver_p: float
     drives: bool  # those who write of it are less satisfied, by more than chance
     quotes: tuple[Quote, ...]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it changed by more than chance, and by so much that it matters."""
+        was = self.before.value or 0.0
+        return self.is_sure and abs((self.now.value or 0.0) - was) >= NOTABLE * was
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,20 +204,13 @@ def _matters(
         if len(places) < LEAST:
             continue
         ours, rest, p = drivers[key]
-        share, earlier_share = Share(len(places), len(now)), Share(len(earlier[key]), len(before))
         of = [now[at] for at in places]
         found.append(Matter(
-            key, each.name, share, earlier_share, changes[key],
-            key in sure and _is_notable(share, earlier_share), _felt(of, "positive"), _felt(of, "negative"), ours, rest,
-            p,
+            key, each.name, Share(len(places), len(now)), Share(len(earlier[key]), len(before)), changes[key],
+            key in sure, _felt(of, "positive"), _felt(of, "negative"), ours, rest, p,
             key in lower and (ours.value or 0) < (rest.value or 0), _quotes(of, each.words),
         ))  # fmt: skip
     return sorted(found, key=lambda matter: (-matter.now.held, matter.key))
-
-
-def _is_notable(share: Share, before: Share) -> bool:
-    was = before.value or 0.0
-    return abs((share.value or 0.0) - was) >= NOTABLE * was
 
 
 def _of_word(drifts: Sequence[drift.WordDrift], read: "Sequence[Words]") -> dict[str, list[int]]:

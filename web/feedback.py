@@ -193,7 +193,8 @@ def _behind(request: Request, found: matters.Analysis, asked: Mapping[str, topic
     if topic in asked:
         words_of = topics.because(texts, topic, asked)
     else:
-        words_of = [[key.split("-", 2)[2]] if key.startswith("word-") else []] * len(texts)
+        word = key.removeprefix("word-").partition("-")[2] if key.startswith("word-") else ""
+        words_of = [[word] if word else []] * len(texts)
     sentences = [
         (_parts(feedback.masked(each), loud), each, about)
         for each, loud, about in zip(shown, words_of, topics.about(texts, asked), strict=True)

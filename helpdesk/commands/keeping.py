@@ -1,11 +1,16 @@
 """`helpdesk cases`, `search` and `service`: what is kept beside the work, made anew."""
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from helpdesk.commands.opening import opened, read_settings
+from helpdesk.commands.opening import opened, read_settings, refuse
+
+if TYPE_CHECKING:
+    from models.database import Database
 
 service = typer.Typer(help="The figures of service.", no_args_is_help=True)
 search = typer.Typer(help="What the search finds things by.", no_args_is_help=True)
@@ -22,15 +27,13 @@ def rebuild_cases(
     from helpdesk.desk import now
 
     def say(done: int, number: int, newest: int) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{done} tickets, event {number} of {newest}")
+        _show(f"{done} tickets, event {number} of {newest}")
 
     with opened() as database:
         if not go_on:
             database.write_now(cases.begin_anew, reading.shipped().version)
         done = cases.catch_up(database, now=now, progress=say)
-        if sys.stderr.isatty():
-            sys.stderr.write("\r")
+        _show()
         typer.echo(f"{done} tickets read, {database.read_now(cases.count)} cases kept.")
 
 
@@ -41,17 +44,12 @@ def rebuild_search(
     """Make everything findable anew. The desk may run meanwhile; until the end, what is old is not found yet."""
     from helpdesk.search import keeping
 
-    with opened() as database, database.alone("search") as is_free:
-        if not is_free:
-            typer.echo("Another process is at it; try again when it has caught up.", err=True)
-            raise typer.Exit(1)
+    with _alone("search") as database:
         if not go_on:
             database.write_now(keeping.begin_anew)
         while keeping.catch_up(database, most=20, handful=50):
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{database.read_now(keeping.progress).share:.0%} ")
-        if sys.stderr.isatty():
-            sys.stderr.write("\r")
+            _show(f"{database.read_now(keeping.progress).share:.0%} ")
+        _show()
         typer.echo(f"{database.read_now(keeping.count)} tickets, customers and calls can be found.")
 
 
@@ -66,14 +64,10 @@ def rebuild_service(
     timezone = read_settings().timezone
 
     def say() -> None:
-        if sys.stderr.isatty():
-            told = database.read_now(keeping.progress, timezone=timezone, now=now())
-            sys.stderr.write(f"\r{told.share:.0%}, {told.days_left} days left ")
+        told = database.read_now(keeping.progress, timezone=timezone, now=now())
+        _show(f"{told.share:.0%}, {told.days_left} days left ")
 
-    with opened() as database, database.alone("service") as is_free:
-        if not is_free:
-            typer.echo("Another process is at it; try again when it has caught up.", err=True)
-            raise typer.Exit(1)
+    with _alone("service") as database:
         if not go_on:
             database.write_now(keeping.begin_anew)
         keeping.follow(database, timezone=timezone)
@@ -81,7 +75,21 @@ def rebuild_service(
             say()
         while keeping.count(database, timezone=timezone, now=now(), most=10):
             say()
-        if sys.stderr.isatty():
-            sys.stderr.write("\r")
+        _show()
         tickets, days = database.read_now(keeping.kept)
         typer.echo(f"{tickets} tickets folded, {days} days counted.")
+
+
+@contextmanager
+def _alone(name: str) -> "Iterator[Database]":
+    """The database, while no other process catches up what goes by this name."""
+    with opened() as database, database.alone(name) as is_free:
+        if not is_free:
+            refuse("Another process is at it; try again when it has caught up.")
+        yield database
+
+
+def _show(text: str = "") -> None:
+    """How far it is, on a line of a terminal that is written over; nothing where nobody looks on."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text}")

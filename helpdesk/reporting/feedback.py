@@ -175,7 +175,8 @@ def _topics(found: matters.Analysis) -> Table:
     rows: list[list[Value]] = []
     for each in found.matters:
         rises = (each.now.value or 0) > (each.before.value or 0)
-        change = Word("change", "rising" if rises else "falling") if each.is_new else Word("change", "chance")
+        moved = "rising" if rises else "falling"
+        change = Word("change", moved if each.is_new else "same" if each.is_sure else "chance")
         is_enough = each.csat.of >= matters.LEAST
         csat = (each.csat.value, each.csat.of) if is_enough else (None, None)
         rows.append([each.name, each.now.held, each.now.value, each.before.value, change, each.glad, each.angry, *csat])

@@ -123,7 +123,7 @@ def _book(parts: Sequence[tuple[str, Leaf]]) -> dict[str, bytes]:
     from xlsxwriter import Workbook
 
     made = io.BytesIO()
-    with Workbook(made, {"constant_memory": True}) as book:
+    with Workbook(made, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
         bold = book.add_format({"bold": True})
         formats = [book.add_format({"num_format": shown}) for shown in _FORMATS.values()]
         for name, leaf in parts:

@@ -226,7 +226,8 @@ def test_a_question_the_page_cannot_answer_is_refused_plainly(desk: OpenDesk) ->
     assert browser.get("/reports/feedback?source=dreams").status_code == 404
     assert browser.get("/reports/feedback?queue=999").status_code == 404
     assert browser.get("/reports/feedback.doc").status_code == 404
-    assert browser.get("/reports/feedback?behind=%3Cscript%3E").status_code == 200
+    for behind in ("%3Cscript%3E", "word-", "word-ja", "word-ja-", "word-ja-なし", "every."):
+        assert browser.get(f"/reports/feedback?behind={behind}").status_code == 200
     assert desk.as_(BEN).get("/reports/feedback.xlsx").status_code == 403
 
 
@@ -375,7 +376,22 @@ def test_a_sure_change_that_is_too_small_to_matter_is_no_news() -> None:
     for share, is_news in ((48, False), (44, True)):
         now = [waited if at % 100 < share else other for at in range(12_000)]
         found = {each.key: each for each in matters.analyse(now, before, TOPICS).matters}["speed"]
-        assert found.p < 0.01 and found.is_new is is_news
+        assert found.p < 0.01 and found.is_sure and found.is_new is is_news
+
+
+def test_what_did_not_change_notably_says_whether_chance_or_smallness_is_the_reason(desk: OpenDesk) -> None:
+    give(desk, *[(5, f"電話で待たされました。{n}回目") for n in range(5)], *[(5, "よかった")] * 45, days_ago=8)
+    give(desk, *[(5, f"電話で待たされました。{n}回目") for n in range(8)], *[(5, "よかった")] * 42)
+    assert ("待ち時間", "誤差の範囲") in topic_changes(desk)
+    give(desk, *[(5, f"電話で待たされました。{n}回目") for n in range(100)])
+    assert ("待ち時間", "増加") in topic_changes(desk)
+
+
+def topic_changes(desk: OpenDesk) -> list[tuple[str, str]]:
+    """The topics of this week's comments, and what became of each since the week before."""
+    shown = page(desk, "?period=week&source=comments")
+    rows = re.findall(r'<tr>\s*<th scope="row">([^<]*)</th>(.*?)</tr>', shown, re.DOTALL)
+    return [(name, change) for name, row in rows for change in ("増加", "減少", "横ばい", "誤差の範囲") if change in row]
 
 
 @pytest.fixture

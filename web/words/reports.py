@@ -189,7 +189,8 @@ WORDS: dict[str, dict[str, str]] = {
     "change": {
         "rising": N_("rising"),
         "falling": N_("falling"),
-        "chance": N_("about the same"),
+        "chance": N_("within chance"),
+        "same": N_("about the same"),
     },
     "paper": {
         "made": N_("Made %(at)s"),

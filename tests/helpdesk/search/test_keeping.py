@@ -1,7 +1,9 @@
 """The index follows the desk: what is new at once, in whatever portions, and the past beside it."""
 
 import pytest
+from typer.testing import CliRunner
 
+from helpdesk.__main__ import app
 from helpdesk.search import keeping
 from helpdesk.settings import Settings
 from models.database import Database
@@ -78,3 +80,18 @@ def test_a_ticket_that_was_long_and_is_short_leaves_no_piece_behind(database: Da
         database.write_now(put, {1: said, 2: "電源"})
         counts.append(database.read_now(keeping.count) - 1)
     assert counts == [6, 1, 3, 0]
+
+
+def test_an_operator_has_everything_made_findable_anew(
+    desk: OpenDesk, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.mail(TANAKA, subject="換気扇", body="回りません")
+    monkeypatch.setenv("DESK_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("DESK_DATA", str(settings.data))
+    done = CliRunner().invoke(app, ["search", "rebuild"])
+    assert done.exit_code == 0 and "can be found" in done.output and find(desk, "換気扇").total == 1
+    if not desk.database.is_sqlite:  # which one process owns
+        with desk.database.alone("search"):
+            refused = CliRunner().invoke(app, ["search", "rebuild"])
+        assert refused.exit_code == 1 and "Another process is at it" in refused.output
+        assert find(desk, "換気扇").total == 1
