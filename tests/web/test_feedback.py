@@ -391,7 +391,8 @@ def topic_changes(desk: OpenDesk) -> list[tuple[str, str]]:
     """The topics of this week's comments, and what became of each since the week before."""
     shown = page(desk, "?period=week&source=comments")
     rows = re.findall(r'<tr>\s*<th scope="row">([^<]*)</th>(.*?)</tr>', shown, re.DOTALL)
-    return [(name, change) for name, row in rows for change in ("増加", "減少", "横ばい", "誤差の範囲") if change in row]
+    changes = ("増加", "減少", "横ばい", "誤差の範囲")
+    return [(name, change) for name, row in rows for change in changes if change in row]
 
 
 @pytest.fixture
