@@ -301,6 +301,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.data / 'desk.db').absolute()}"
 
     @property
+    def attachments(self) -> Path:
+        """The folder of attachments."""
+        return self.data / "attachments"
+
+    @property
     def is_secure(self) -> bool:
         """Whether browsers reach the desk by TLS, so that cookies may insist on it."""
         return self.public_url.startswith("https://")

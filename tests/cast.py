@@ -289,7 +289,7 @@ class OpenDesk:
 
     def post(self, message: Message) -> None:
         """Run the due work that sends a message, here and now. Raises what the work engine would be told."""
-        self.app.state.desk.jobs()["send_mail"](message.id)
+        self.app.state.desk.jobs.by_name()["send_mail"](message.id)
 
     def everything_kept(self) -> str:
         """Every value of every table of ours, as one text to search, the bytes that arrived aside."""

@@ -191,7 +191,7 @@ async def _save(request: Request, canned_id: int | None) -> Response:
         too_large = sum(file.size or 0 for file in uploads) > canned.FILES_MAX_BYTES
         files = [] if too_large else [
             attachments.store(
-                desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
+                desk.settings.attachments, name=(file.filename or "file")[:200], content=await file.read(),
                 content_type=file.content_type or "application/octet-stream",
             )
             for file in uploads

@@ -22,7 +22,7 @@ from web.tallies import length, sent
 async def page(request: Request) -> Response:
     """What deciding by itself saved, and what came of what the desk did by itself."""
     desk, query = desk_of(request), request.query_params
-    await desk.follow_service()
+    await desk.keepers.follow_service()
     errors: dict[str, str] = {}
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -46,7 +46,7 @@ async def page(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """Its lines: of routing how many were placed, stayed, were moved and waited; of automation what came of it."""
-    await desk_of(request).follow_service()
+    await desk_of(request).keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> evaluation.Evaluation:
         access.supervisor(agent)

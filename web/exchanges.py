@@ -290,7 +290,7 @@ async def _seen(desk: Any, door: exchanges.Door, said: str, agent: Agent) -> See
     except Rejected as error:
         return exchange_trials.refused(str(error))
     now = desk.clock()
-    seen: Seen = await desk.try_out(
+    seen: Seen = await desk.doors.try_out(
         lambda db, inbound: exchange_trials.seen(
             db, inbound, door, language=agent.language, settings=desk.settings, now=now
         ),

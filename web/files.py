@@ -103,7 +103,7 @@ async def show(request: Request) -> Response:
 
 async def _file(request: Request, _what: str, number: int) -> Response:
     file = await _row(request, Attachment, number)
-    path = attachments.path_of(desk_of(request).attachments, file.sha256)
+    path = attachments.path_of(desk_of(request).settings.attachments, file.sha256)
     if not path.is_file():
         raise NotFound("not_found", attachment_id=number)
     return FileResponse(path, media_type="application/octet-stream", headers=_as_file(file.name))
@@ -127,7 +127,7 @@ async def _page(request: Request, what: str, number: int) -> Response:
     if message is None:
         raise NotFound("not_found", message_id=number)
     with_images = what == "page_with_images"
-    pictures = await asyncio.to_thread(attachments.pictures, desk.attachments, files)
+    pictures = await asyncio.to_thread(attachments.pictures, desk.settings.attachments, files)
     words = mail_html.for_frame(message.html, pictures=pictures, remote=with_images)
     policy = FRAME_CSP.format(desk=desk.settings.public_url if desk.settings.files_url else "'self'")
     if with_images:

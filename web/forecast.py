@@ -25,7 +25,7 @@ from web.tallies import sent
 async def page(request: Request) -> Response:
     """The weeks to come; with `day`, the half hours of one of them."""
     desk, query = desk_of(request), request.query_params
-    await desk.follow_service()
+    await desk.keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
@@ -53,7 +53,7 @@ async def page(request: Request) -> Response:
 async def file(request: Request) -> Response:
     """Every half hour of every queue with its range."""
     desk, kind = desk_of(request), request.url.path.rpartition(".")[2]
-    await desk.follow_service()
+    await desk.keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> tuple[Asked, outlook.Past]:
         access.supervisor(agent)

@@ -84,7 +84,7 @@ async def push(request: Request) -> Response:
     """
     desk = desk_of(request)
     token = request.path_params["token"]
-    door = await desk.door(token.removesuffix(".xml"))
+    door = await desk.doors.door(token.removesuffix(".xml"))
     wants_xml = token.endswith(".xml") or (door is not None and door.kind in exchanges.SPEAKS_XML)
     if door is None:
         return _declined("unknown token", 401, wants_xml=wants_xml)
@@ -106,7 +106,7 @@ async def push(request: Request) -> Response:
 async def phonebridge(request: Request) -> Response:
     """A notification as Zoho's products get it, below the address of the exchange."""
     desk = desk_of(request)
-    door = await desk.door(request.path_params["token"])
+    door = await desk.doors.door(request.path_params["token"])
     if door is None:
         return _declined("unknown token", 401)
     told = await take(desk, door, await _body(request), request.headers.get("content-type", ""), signature=None)
@@ -119,7 +119,7 @@ async def phonebridge(request: Request) -> Response:
 async def report(request: Request) -> Response:
     """3CX tells of a call that has ended."""
     desk = desk_of(request)
-    door = await desk.door(request.path_params["token"])
+    door = await desk.doors.door(request.path_params["token"])
     if door is None or door.kind != ExchangeKind.THREECX:
         return _declined("unknown token", 401)
     body, content_type = await _body(request), request.headers.get("content-type", "")
@@ -140,7 +140,7 @@ async def search(request: Request) -> Response:
 
 async def _asked(request: Request, what: str, typed: str) -> Response:
     desk = desk_of(request)
-    door = await desk.door(request.path_params["token"])
+    door = await desk.doors.door(request.path_params["token"])
     if door is None:
         return _declined("unknown token", 401)
     if not door.is_active:
@@ -168,25 +168,26 @@ async def take(desk: Desk, door: exchanges.Door, body: bytes | None, content_typ
                signature: bool | None) -> Told:  # fmt: skip
     """Keep and read what an exchange said. `signature` says whether its proof holds; None where it needs none."""
     if body is None:
-        await desk.refuse(door, "push", "", status=413, outcome="too_large")
+        await desk.doors.refuse(door, "push", "", status=413, outcome="too_large")
         return Told(413, "too large")
     if signature is False:
-        await desk.refuse(door, "push", "", status=401, outcome="secret_lost" if door.has_lost_secret else "unproven")
+        outcome = "secret_lost" if door.has_lost_secret else "unproven"
+        await desk.doors.refuse(door, "push", "", status=401, outcome=outcome)
         return Told(401, "the signature is missing or wrong")
     said = ""
     try:
         kept, kind = exchanges.discreet(door, body, content_type)
         said = exchanges.said_in(kept, kind)
         if not door.is_active:
-            await desk.refuse(door, "push", said, status=422, outcome="paused")
+            await desk.doors.refuse(door, "push", said, status=422, outcome="paused")
             return Told(422, "this exchange is paused at the desk")
         events = exchanges.events_in(door, kept, kind, settings=desk.settings, now=desk.clock())
     except Rejected as error:
         said = said or exchanges.said_in(body, content_type)
-        await desk.refuse(door, "push", said, status=422, outcome="unreadable", answered=str(error))
+        await desk.doors.refuse(door, "push", said, status=422, outcome="unreadable", answered=str(error))
         return Told(422, str(error))
     try:
-        inbound = await desk.hear(door, _key([event.event_id for event in events], kept), kept, kind)
+        inbound = await desk.doors.hear(door, _key([event.event_id for event in events], kept), kept, kind)
     except Exception:
         logger.exception("a call could not be stored; its exchange was asked to try again")
         return Told(503, "try again")
@@ -236,7 +237,7 @@ async def mail(request: Request) -> Response:
     if len(got.raw) > desk.settings.mail_max_bytes:
         return JSONResponse({"error": "too large"}, 413)
     try:
-        await desk.keep_mail(got.raw, got.envelope, source=source, key=got.key)
+        await desk.doors.keep_mail(got.raw, got.envelope, source=source, key=got.key)
     except Exception:
         logger.exception("a posted mail could not be stored; its sender was asked to try again")
         return JSONResponse({"error": "try again"}, 503, headers={"retry-after": "60"})
@@ -289,7 +290,7 @@ async def _hear_twilio(request: Request) -> dict[str, str] | None:
     form = cti.twilio.form(body)
     events = cti.twilio.read(form, path=path)
     key = _key([f"{path}:{event.event_id}" for event in events], body)
-    await desk.keep_callback(InboundKind.TWILIO, "twilio", key, body, {"path": path})
+    await desk.doors.keep_callback(InboundKind.TWILIO, "twilio", key, body, {"path": path})
     return form
 
 

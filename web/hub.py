@@ -253,7 +253,7 @@ class Hub:
         await asyncio.to_thread(self._renderer.prepare, live.CARD, live.ROW)
         if self._on_ready is not None:
             try:
-                await self._desk.rehearse(self._draw_for_nobody)
+                await self._desk.doors.rehearse(self._draw_for_nobody)
             except Exception:
                 logger.exception("the first call could not be rehearsed; it will take a little longer")
             self._on_ready()

@@ -71,7 +71,7 @@ async def again(request: Request) -> Response:
         inbox.replay(db, parked, by=agent, now=desk.clock())
 
     await act(request, verb)
-    await desk.read_one(inbound_id)
+    await desk.arrivals.read_one(inbound_id)
     return RedirectResponse(f"{HERE}/{inbound_id}?notice=replayed", 303)
 
 
@@ -88,7 +88,7 @@ async def assign(request: Request) -> Response:
         return ledger.detail(db, inbound_id).inbound.raw
 
     _, raw = await see(request, raw_of)
-    read = partial(receive.understand, raw, router=None, folder=desk.attachments)
+    read = partial(receive.understand, raw, router=None, folder=desk.settings.attachments)
     understood = await run_in_threadpool(read)
 
     def verb(db: Session, agent: Agent) -> int:

@@ -198,7 +198,7 @@ async def files_of(request: Request, form: FormData, kept: list[Attachment]) -> 
         raise Invalid("too_large", field="attachments")
     return kept + [
         attachments.store(
-            desk.attachments, name=(file.filename or "file")[:200], content=await file.read(),
+            desk.settings.attachments, name=(file.filename or "file")[:200], content=await file.read(),
             content_type=file.content_type or "application/octet-stream",
         )
         for file in uploads

@@ -21,7 +21,7 @@ from web.edge import act, desk_of, html, look, renderer_of, see
 async def calls(request: Request) -> Response:
     """Figures of a period with their formulas; a count opens the calls behind it."""
     errors: dict[str, str] = {}
-    await desk_of(request).follow_service()
+    await desk_of(request).keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
@@ -49,7 +49,7 @@ async def calls(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """The same figures, exact, as comma-separated values; names of columns in the reader's language."""
-    await desk_of(request).follow_service()
+    await desk_of(request).keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> tuple[reports.Period, reports.Report]:
         access.supervisor(agent)

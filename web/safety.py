@@ -130,7 +130,7 @@ def kept_of(request: Request, form: FormData, agent: Agent, ticket_id: int) -> l
     """The files of a mail that was halted before, as far as they are still ticked."""
     desk = desk_of(request)
     return kept_files.read(
-        [str(token) for token in form.getlist("kept")][:20], folder=desk.attachments, agent_id=agent.id or 0,
+        [str(token) for token in form.getlist("kept")][:20], folder=desk.settings.attachments, agent_id=agent.id or 0,
         ticket_id=ticket_id, settings=desk.settings,
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ async def page(request: Request) -> Response:
 async def file(request: Request) -> Response:
     """Every half hour of every queue."""
     desk, kind = desk_of(request), request.url.path.rpartition(".")[2]
-    await desk.follow_service()
+    await desk.keepers.follow_service()
     what_if = staffing.asked_for(request.query_params)
 
     def verb(db: Session, agent: Agent) -> tuple[Ground, int | None]:
@@ -171,7 +171,7 @@ async def _page(request: Request, *, errors: dict[str, str] | None = None, typed
                 lines: list[shifts.Line] | None = None, line: object = None,
                 status: int = 200) -> Response:  # fmt: skip
     desk, query = desk_of(request), request.query_params
-    await desk.follow_service()
+    await desk.keepers.follow_service()
     errors, what_if = dict(errors or {}), WhatIf()
     try:
         what_if = staffing.asked_for(query)

@@ -47,7 +47,7 @@ GOOD_UP = {"answer_kept", "resolve_kept", "first_contact", "first_contact_resolu
 async def page(request: Request) -> Response:
     """A period beside an earlier one."""
     desk = desk_of(request)
-    await desk.follow_service()
+    await desk.keepers.follow_service()
     errors: dict[str, str] = {}
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
@@ -97,7 +97,7 @@ async def page(request: Request) -> Response:
 async def file(request: Request) -> Response:
     """Every line with every figure, exact, with the number of cases and the spread; names in the reader's language."""
     desk, kind = desk_of(request), request.url.path.rpartition(".")[2]
-    await desk.follow_service()
+    await desk.keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> Service:
         access.supervisor(agent)
@@ -115,7 +115,7 @@ async def behind(request: Request) -> Response:
     """The tickets behind a figure, a page of them."""
     desk, query = desk_of(request), request.query_params
     what = query.get("what", "")
-    await desk.follow_service()
+    await desk.keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
@@ -138,7 +138,7 @@ async def behind(request: Request) -> Response:
 async def behind_file(request: Request) -> Response:
     """All of them, as they are read."""
     desk, what, kind = desk_of(request), request.query_params.get("what", ""), request.url.path.rpartition(".")[2]
-    await desk.follow_service()
+    await desk.keepers.follow_service()
 
     def verb(db: Session, agent: Agent) -> tuple[Asked, reports.Period]:
         access.supervisor(agent)

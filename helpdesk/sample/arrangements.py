@@ -21,7 +21,7 @@ def prepare_words(stage: Stage) -> None:
         form = canned.Form(**{name: row[name] for name in ("title", "title_en", "trigger", "text", "text_en")},
                            queue_id=queue.id if queue else None)  # fmt: skip
         stored = [
-            attachments.store(stage.settings.data / "attachments", name=name, content_type="application/pdf",
+            attachments.store(stage.settings.attachments, name=name, content_type="application/pdf",
                               content=file(name))
             for name in files
         ]  # fmt: skip

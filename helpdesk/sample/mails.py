@@ -56,7 +56,7 @@ def arrive(stage: Stage, raw: bytes, to: str, tag: str, at: datetime) -> int | N
     """A mail comes in by the desk's own door. Returns its ticket's id; None for what cannot be read."""
     envelope = {"recipients": [to], "tag": tag, "peer": ""}
     inbound_id, _ = inbox.keep(stage.db, InboundKind.MAIL, "smtp", inbox.mail_key(raw), raw, envelope=envelope, now=at)
-    folder = stage.settings.data / "attachments"
+    folder = stage.settings.attachments
     mail = receive.understand(raw, router=stage.router, folder=folder, asked=stage.asked)
     return receive.take(stage.db, inbound_id, mail, settings=stage.settings, now=at)
 

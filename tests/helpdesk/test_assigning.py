@@ -180,7 +180,7 @@ def test_what_somebody_hands_back_is_not_given_to_them_again(desk: OpenDesk) -> 
     mails(desk, 1)
     assert assignees(desk) == ["ben"]
     desk.as_(BEN).post("/tickets/1/assign", data={"agent_id": ""})
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
     assert assignees(desk) == ["-"]
     desk.ready(AIKO)
     assert assignees(desk) == ["aik"]
@@ -209,7 +209,7 @@ def test_overdue_work_of_who_is_offline_returns_and_goes_to_somebody_else(desk: 
 
 
 def look_out(desk: OpenDesk) -> None:
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
 
 
 def test_who_is_given_a_ticket_is_told(desk: OpenDesk) -> None:
@@ -325,7 +325,7 @@ def test_what_a_rule_takes_off_and_the_desk_gives_again_comes_to_an_end(desk: Op
     mails(desk, 1)
     assert assignees(desk)[0] != "-"
     assert desk.count(RuleRun) == 2  # each of the two once, and then the desk has its way
-    desk.client.portal.call(desk.app.state.desk.look_out)  # type: ignore[union-attr]
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)  # type: ignore[union-attr]
     assert desk.count(RuleRun) == 2
 
 

@@ -99,7 +99,7 @@ def test_when_no_attempt_is_left_those_who_have_it_count_and_the_others_are_name
     postbox.later = {"full@example.com"}
     with pytest.raises(Unreachable) as error:
         desk.post(message)
-    desk.app.state.desk._gave_up("send_mail", [message.id], error.value)
+    desk.app.state.desk.jobs.gave_up("send_mail", [message.id], error.value)
     told = desk.messages(1)[-1]
     assert told.state == MessageState.SENT and "full@example.com: 4.2.2 Mailbox full, later" in told.error
     assert desk.count(Parked) == 1
@@ -110,7 +110,7 @@ def test_a_replay_reaches_only_those_who_have_not_got_it(desk: OpenDesk, postbox
     postbox.refuses = {"gone@example.com"}
     with pytest.raises(Rejected) as error:
         desk.post(message)
-    desk.app.state.desk._gave_up("send_mail", [message.id], error.value)
+    desk.app.state.desk.jobs.gave_up("send_mail", [message.id], error.value)
     assert states(desk, message) == {"gone@example.com": "refused"}
     postbox.refuses.clear()
     assert desk.as_(SATO).post("/admin/parked/1/replay").status_code == 200
@@ -158,7 +158,7 @@ def test_a_second_attempt_is_the_same_mail_to_the_last_byte_with_the_domains_sig
     claims = {"rests": lambda *_: 0.0, "now": desk.clock()}
     desk.write(lambda db: deliveries.claim(db, message.id or 0, **claims))
     first, second = (
-        desk.read(lambda db: deliveries.prepare(db, message.id, desk.app.state.desk.attachments, desk.settings).raw)
+        desk.read(lambda db: deliveries.prepare(db, message.id, desk.settings.attachments, desk.settings).raw)
         for _ in range(2)
     )
     assert first == second and b"d=desk.example.jp" in first.partition(b"\r\n\r\n")[0]

@@ -86,7 +86,7 @@ def asks(desk: OpenDesk, **how: Any) -> int:
 def train(desk: OpenDesk, training_id: int | None = None) -> Training:
     """Do the due work of a training here and now."""
     asked = training_id or asks(desk)
-    desk.app.state.desk.jobs()["train_router"](asked)
+    desk.app.state.desk.jobs.by_name()["train_router"](asked)
     return desk.read(lambda db: db.get(Training, asked))
 
 
@@ -245,7 +245,7 @@ def test_the_night_asks_once_however_many_processes_say_so(desk: OpenDesk) -> No
     due = desk.app.state.desk.worker.client().list_workflows()
     assert sorted(each.workflow_id for each in due) == ["train:2026-11-16", "train:2026-11-17"]
     for _ in range(2):
-        desk.app.state.desk.jobs()["train_nightly"]()
+        desk.app.state.desk.jobs.by_name()["train_nightly"]()
     assert [each.is_nightly for each in desk.read(learning.trainings)] == [True]
 
 
@@ -355,7 +355,7 @@ def test_a_desk_that_closes_hands_the_training_on(small: OpenDesk) -> None:
     own = small.app.state.desk
     own._closing.set()
     with pytest.raises(Unreachable):
-        own.jobs()["train_router"](asked)
+        own.jobs.by_name()["train_router"](asked)
     waiting = small.read(lambda db: db.get(Training, asked))
     assert waiting.state == TrainingState.WAITING
     own._closing.clear()

@@ -67,7 +67,7 @@ def ticket(desk: OpenDesk, ticket_id: int = 1) -> Ticket:
 def time_passes(desk: OpenDesk, **length: float) -> None:
     desk.clock.advance(**length)
     assert desk.client.portal is not None
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
 
 
 def test_a_mail_that_speaks_of_a_refund_is_moved_and_given_to_ben(desk: OpenDesk) -> None:

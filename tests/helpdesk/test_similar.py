@@ -172,7 +172,7 @@ def test_a_desk_that_opens_keeps_by_itself_what_was_solved_before(settings: Sett
         solve(desk, first := ask(desk, VACUUM))
         assert kept(desk) == []
     with open_desk(settings, clock, works=True) as desk:
-        desk.app.state.desk._case_keeper.submit(lambda: None).result()  # it does one thing after the other
+        desk.app.state.desk.keepers.of_cases.submit(lambda: None).result()  # it does one thing after the other
         assert kept(desk) == [first]
 
 

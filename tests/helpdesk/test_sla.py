@@ -59,7 +59,7 @@ def stated(desk: OpenDesk, *facts: str) -> list[tuple[str, str]]:
 
 
 def look_out(desk: OpenDesk) -> None:
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
 
 
 def do(desk: OpenDesk, verb: Any, ticket_id: int = 1, **told: Any) -> None:
@@ -266,11 +266,11 @@ def test_a_changed_calendar_and_a_changed_policy_move_open_tickets(desk: OpenDes
     said = {"name": "平日", "timezone": "Asia/Tokyo", "holidays": "", "days": "2026-11-17 closed",
             **{day: "9:00-12:00, 13:00-18:00" for day in hours.WEEK[:5]}}  # fmt: skip
     assert desk.as_(SATO).post(f"/admin/calendars/{calendar_id}", data=said).status_code == 200
-    desk.app.state.desk.jobs()["recount_promises"]()
+    desk.app.state.desk.jobs.by_name()["recount_promises"]()
     assert ticket(desk).due_at == MONDAY + timedelta(days=2)
     form = policies.Form(name="標準", calendar_id=calendar_id, first_response_minutes=60)
     desk.write(lambda db: policies.save(db, policies.get(db, policy_id), form, by=None, now=desk.clock()))
-    desk.app.state.desk.jobs()["recount_promises"]()
+    desk.app.state.desk.jobs.by_name()["recount_promises"]()
     assert ticket(desk).due_at == MONDAY + timedelta(hours=1)
 
 

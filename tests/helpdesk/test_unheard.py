@@ -7,7 +7,7 @@ from tests.cast import AIKO, AKIRA, TANAKA, OpenDesk
 
 
 def look_out(desk: OpenDesk) -> None:
-    desk.client.portal.call(desk.app.state.desk.look_out)  # type: ignore[union-attr]
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)  # type: ignore[union-attr]
 
 
 def test_a_waiting_call_of_which_nothing_is_heard_any_more_is_over_and_is_to_be_called_back(desk: OpenDesk) -> None:

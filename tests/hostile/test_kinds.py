@@ -89,7 +89,7 @@ def _stands_there(desk: OpenDesk, one: Kind, inbound: Inbound) -> None:
     if one.files is not None:
         assert [file.name for file in files] == [name for name, _ in one.files], one.name
         for file, (_, content) in zip(files, one.files, strict=True):
-            kept = path_of(desk.app.state.desk.attachments, file.sha256).read_bytes()
+            kept = path_of(desk.app.state.desk.settings.attachments, file.sha256).read_bytes()
             # SMTP ends a mail with a line end, which a file that is the whole body then ends with.
             assert content is None or kept in (content, content + b"\r\n"), one.name
 

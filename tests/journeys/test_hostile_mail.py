@@ -254,7 +254,7 @@ def test_a_mail_that_cannot_be_made_fails_visibly_and_is_sent_by_a_replay(
     monkeypatch.setattr(work, "PAUSES", ())
     with open_desk(settings, clock, works=True) as desk:
         desk.mail(to=RETURNS_ADDRESS)
-        folder = desk.app.state.desk.attachments
+        folder = desk.app.state.desk.settings.attachments
         settings.smtp_url = SecretStr("smtp://127.0.0.1:9")
         desk.reply(BEN, 1, "図です。", files={"attachments": ("a.txt", b"abc", "text/plain")})
         until(lambda: desk.messages(1)[-1].state == MessageState.FAILED)

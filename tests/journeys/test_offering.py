@@ -102,7 +102,7 @@ def passes(desk: OpenDesk, **length: float) -> None:
 def do_due(desk: OpenDesk) -> None:
     """The desk does what is due."""
     assert desk.client.portal
-    desk.client.portal.call(desk.app.state.desk.keep_calls)
+    desk.client.portal.call(desk.app.state.desk.rounds.keep_calls)
 
 
 def rung(desk: OpenDesk) -> list[tuple[str, str, str]]:
@@ -646,7 +646,7 @@ def due_work(desk: OpenDesk) -> list[str]:
 
 def do_work(desk: OpenDesk, name: str, key: str) -> None:
     """Do a piece of due work, as the work engine would."""
-    desk.app.state.desk.jobs()[name](int(key.split(":")[1]))
+    desk.app.state.desk.jobs.by_name()[name](int(key.split(":")[1]))
 
 
 def test_a_waiting_caller_is_put_through_when_an_agent_becomes_free(

@@ -25,7 +25,7 @@ def do(desk: OpenDesk, person: Person, what: str, value: object = "", *, ids: li
 
 def work(desk: OpenDesk, bulk_id: int = 1) -> None:
     """What the work engine does with it."""
-    desk.app.state.desk.jobs()["bulk"](bulk_id)
+    desk.app.state.desk.jobs.by_name()["bulk"](bulk_id)
 
 
 def states(desk: OpenDesk) -> list[str]:

@@ -120,7 +120,7 @@ def test_nothing_is_changed_without_a_sign_in(demo_desk: OpenDesk) -> None:
 
 def test_a_file_of_somebody_who_may_not_reply_is_not_kept(desk: OpenDesk) -> None:
     ticket_id = letter(desk).ticket_id
-    folder = desk.app.state.desk.attachments
+    folder = desk.app.state.desk.settings.attachments
     before = sorted(folder.rglob("*"))
     for client in (browser(desk), desk.as_(AIKO)):
         file = {"attachments": ("x.txt", b"fills the disk", "text/plain")}

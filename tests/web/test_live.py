@@ -85,9 +85,9 @@ def promised(desk: OpenDesk) -> None:
     desk.mail(subject="至急ではありません", to=RETURNS_ADDRESS)
     for _ in range(2):
         desk.clock.advance(minutes=30)
-        desk.client.portal.call(desk.app.state.desk.look_out)
+        desk.client.portal.call(desk.app.state.desk.rounds.look_out)
     assert sato.post("/admin/promises/1", data=said | {"first_response_minutes": "2:00"}).status_code == 200
-    desk.app.state.desk.jobs()["recount_promises"]()
+    desk.app.state.desk.jobs.by_name()["recount_promises"]()
 
 
 def mentioned(db: Session) -> None:
@@ -174,11 +174,11 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.rings("CA-3", caller="+815033334444")
     third = desk.call("CA-3").id
     desk.as_(SATO).post(f"/queues/{returns}/alarms", data={"alarm_waiting": "1"})
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
     desk.as_(SATO).post(f"/calls/{third}/queue", data={"queue_id": returns})
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
     desk.twilio.says("CA-3", "completed", sequence=3, caller="+815033334444")
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
     desk.as_(BEN).post("/callbacks/1/assign", data={"agent_id": "me"})
     desk.as_(SATO).post(f"/agents/{desk.agent(AKIRA).id}/state", data={"to": "away meeting"})
     desk.as_(SATO).post("/queues/walls", data={"name": "入口"})
@@ -440,7 +440,7 @@ def test_a_rehearsed_call_leaves_nothing_behind(desk: OpenDesk) -> None:
     desk.ready(AIKO)
     screen, number = desk.screen_of(AIKO), desk.number()
     drawn: list[Fact] = []
-    desk.client.portal.call(desk.app.state.desk.rehearse, lambda db: drawn.extend(db.info["facts"]))
+    desk.client.portal.call(desk.app.state.desk.doors.rehearse, lambda db: drawn.extend(db.info["facts"]))
     assert any(isinstance(fact, CallRinging) for fact in drawn) and desk.number() == number and screen.pops == []
     assert desk.read(lambda db: [*db.exec(select(Call)), *db.exec(select(Inbound)), *db.exec(select(Ticket))]) == []
 

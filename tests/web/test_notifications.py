@@ -66,7 +66,7 @@ def keys(desk: OpenDesk, kind: str) -> list[str]:
 def mail_agents(desk: OpenDesk) -> None:
     """The minute is over."""
     assert desk.client.portal is not None
-    desk.client.portal.call(desk.app.state.desk.mail_agents)
+    desk.client.portal.call(desk.app.state.desk.rounds.mail_agents)
 
 
 def run_pushes(desk: OpenDesk) -> None:
@@ -74,7 +74,7 @@ def run_pushes(desk: OpenDesk) -> None:
     for key in keys(desk, "push:"):
         _, what, number, subscription = key.split(":")
         lasts = pushes.CALL_LASTS if what == "call" else pushes.NEWS_LASTS
-        desk.app.state.desk.jobs()["send_push"](
+        desk.app.state.desk.jobs.by_name()["send_push"](
             int(subscription), what, int(number), (desk.clock() + lasts).isoformat()
         )
 
@@ -161,7 +161,7 @@ def test_what_was_not_read_is_mailed_once_and_at_most_hourly(desk: OpenDesk, pos
     mail_agents(desk)
     assert keys(desk, "digest:") == [f"digest:{desk.agent(AIKO).id}:1"]
     for _ in range(2):  # a crash would run it again
-        work.jobs()["send_digest"](desk.agent(AIKO).id, 1)
+        work.jobs.by_name()["send_digest"](desk.agent(AIKO).id, 1)
     assert [envelope.rcpt_tos for envelope, _ in postbox.mails] == [[AIKO.email]]
     mail = postbox.last
     text = mail.get_content()
@@ -188,7 +188,7 @@ def test_no_mail_comes_of_what_was_read_meanwhile_is_quiet_or_not_wanted(desk: O
     mail_agents(desk)
     assert len(keys(desk, "digest:")) == 1
     desk.as_(AIKO).post("/notifications/read")
-    work.jobs()["send_digest"](desk.agent(AIKO).id, 1)
+    work.jobs.by_name()["send_digest"](desk.agent(AIKO).id, 1)
     assert postbox.mails == []
 
 
@@ -198,9 +198,9 @@ def test_a_mail_is_in_the_agents_language_and_tried_again_where_the_server_is_bu
     tell(desk, BEN)
     postbox.is_busy = True
     with pytest.raises(Unreachable):
-        desk.app.state.desk.jobs()["send_digest"](desk.agent(BEN).id, 1)
+        desk.app.state.desk.jobs.by_name()["send_digest"](desk.agent(BEN).id, 1)
     postbox.is_busy = False
-    desk.app.state.desk.jobs()["send_digest"](desk.agent(BEN).id, 1)
+    desk.app.state.desk.jobs.by_name()["send_digest"](desk.agent(BEN).id, 1)
     assert "One unread notification" in postbox.last["Subject"] and "Hello Ben Carter" in postbox.last.get_content()
 
 
@@ -273,8 +273,8 @@ def test_a_call_that_is_over_or_news_that_are_read_are_not_pushed(pushbox: Pushb
     desk.twilio.says("CA-1", "completed", sequence=3)
     desk.as_(AIKO).post("/notifications/read")
     run_pushes(desk)
-    desk.app.state.desk.jobs()["send_push"](1, "news", 1, desk.clock().isoformat())  # and nothing that comes too late
-    assert pushbox.got == []
+    desk.app.state.desk.jobs.by_name()["send_push"](1, "news", 1, desk.clock().isoformat())
+    assert pushbox.got == []  # and nothing that comes too late
 
 
 def test_a_browser_that_listens_no_more_is_forgotten_and_a_service_that_is_down_is_tried_again(

@@ -19,7 +19,7 @@ def make(desk: OpenDesk, **more: object) -> None:
 
 
 def look_out(desk: OpenDesk) -> None:
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
 
 
 def test_a_policy_says_in_plain_sentences_what_it_means_and_what_it_would_mean_now(desk: OpenDesk) -> None:

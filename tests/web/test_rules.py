@@ -308,7 +308,7 @@ def test_another_system_is_told_once_signed_and_no_redirect_is_followed(desk: Op
         url = f"http://127.0.0.1:{server.server_port}/hook?x=1"
         number = a_rule(desk, {"do": "post", "value": {"url": url, "fields": ["subject", "customer"]}})
         desk.mail(subject="返品", to=RETURNS_ADDRESS)
-        post = desk.app.state.desk.jobs()["post_to_system"]
+        post = desk.app.state.desk.jobs.by_name()["post_to_system"]
         for Other.answer, error in ((500, Unreachable), (302, Rejected), (200, None)):
             if error:
                 with pytest.raises(error):
@@ -340,12 +340,12 @@ def test_what_another_system_could_not_be_told_is_set_aside_and_told_again(desk:
     Other.heard, Other.answer = [], 403
     server = HTTPServer(("127.0.0.1", 0), Other)
     Thread(target=server.serve_forever, daemon=True).start()
-    jobs, inside = desk.app.state.desk.jobs(), desk.app.state.desk
+    jobs, inside = desk.app.state.desk.jobs.by_name(), desk.app.state.desk
 
     def give_up(post_id: int) -> None:
         with pytest.raises(Rejected) as refused:
             jobs["post_to_system"](post_id)
-        inside._gave_up("post_to_system", [post_id], refused.value)
+        inside.jobs.gave_up("post_to_system", [post_id], refused.value)
 
     try:
         url = f"http://127.0.0.1:{server.server_port}/hook"

@@ -74,12 +74,12 @@ def called(desk: OpenDesk, key: str = "CA-1", *, caller: str = TANAKA.phone, way
     desk.twilio.says(key, "completed", sequence=3, caller=caller, to=RETURNS_NUMBER)
     desk.clock.advance(hours=1)
     asks = desk.read(lambda db: db.exec(select(Ask).order_by(Ask.id)).all())
-    desk.app.state.desk.jobs()["ask_customer"](asks[-1].id)
+    desk.app.state.desk.jobs.by_name()["ask_customer"](asks[-1].id)
     return asks[-1]
 
 
 def send(desk: OpenDesk, ask: Ask) -> None:
-    desk.app.state.desk.jobs()["send_sms"](ask.id)
+    desk.app.state.desk.jobs.by_name()["send_sms"](ask.id)
 
 
 def state(desk: OpenDesk, ask: Ask) -> tuple[str, str, list[str]]:

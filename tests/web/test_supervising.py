@@ -57,7 +57,7 @@ def some_days(desk: OpenDesk) -> None:
     mail(desk)
     assign(desk, BEN, 2, 3)
     desk.clock.advance(minutes=32)
-    desk.client.portal.call(desk.app.state.desk.look_out)  # type: ignore[union-attr]
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)  # type: ignore[union-attr]
     mail(desk)
     assign(desk, BEN, 4)
     desk.ready(AIKO)

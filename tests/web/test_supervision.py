@@ -227,7 +227,7 @@ def test_a_waiting_call_is_taken_and_one_that_is_talked_on_taken_over(desk: Open
 
 
 def look_out(desk: OpenDesk) -> None:
-    desk.client.portal.call(desk.app.state.desk.look_out)
+    desk.client.portal.call(desk.app.state.desk.rounds.look_out)
 
 
 def still_raised(desk: OpenDesk) -> set[str]:

@@ -30,7 +30,7 @@ def put(desk: OpenDesk, typed: str) -> Any:
 
 def work(desk: OpenDesk) -> list[Ask]:
     """What was put in line is done; the asks then."""
-    jobs = desk.app.state.desk.jobs()
+    jobs = desk.app.state.desk.jobs.by_name()
     for ask in desk.read(lambda db: db.exec(select(Ask).order_by(Ask.id)).all()):
         jobs["ask_listed"](ask.id)
         if desk.read(lambda db, id=ask.id: db.get(Ask, id)).state == "sent":
@@ -79,7 +79,7 @@ def test_a_list_with_a_mistake_asks_nobody_and_keeps_what_was_typed(survey: Open
 @SQLITE
 def test_a_server_that_is_busy_is_tried_again_and_a_crash_sends_nothing_twice(survey, postbox: Postbox) -> None:
     put(survey, "yes@example.com")
-    jobs = survey.app.state.desk.jobs()
+    jobs = survey.app.state.desk.jobs.by_name()
     jobs["ask_listed"](1)
     postbox.is_busy = True
     with pytest.raises(Unreachable):

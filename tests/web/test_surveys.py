@@ -42,7 +42,7 @@ def due(desk: OpenDesk) -> list[Ask]:
     """What is due now is done; all asks, as they are then."""
     desk.clock.advance(hours=1)
     for ask in desk.read(lambda db: db.exec(select(Ask)).all()):
-        desk.app.state.desk.jobs()["ask_customer"](ask.id)
+        desk.app.state.desk.jobs.by_name()["ask_customer"](ask.id)
     questions = select(Message).where(Message.kind == MessageKind.SURVEY, Message.state == "queued")
     for message in desk.read(lambda db: db.exec(questions).all()):
         desk.post(message)

@@ -136,7 +136,7 @@ def test_a_pending_ticket_wakes_when_its_time_comes_and_not_before(desk: OpenDes
     does(desk, AIKO, "pend", until="evening")
     until = desk.tickets()[0].pending_until
     assert until is not None and until.isoformat() == "2026-11-16T09:00:00+00:00"  # six in the evening in Tokyo
-    wake = desk.app.state.desk.jobs()["wake_ticket"]
+    wake = desk.app.state.desk.jobs.by_name()["wake_ticket"]
     with pytest.raises(Exception, match="not before"):
         wake(1, until.timestamp())
     assert desk.tickets()[0].state == TicketState.PENDING
@@ -161,7 +161,7 @@ def test_the_work_of_waking_is_due_with_the_fact_and_leaves_alone_what_moved_on(
     does(desk, AIKO, "undo", event=event)
     does(desk, AIKO, "pend", until="three_days")
     desk.clock.now = until
-    desk.app.state.desk.jobs()["wake_ticket"](1, until.timestamp())  # of the rest that was taken back
+    desk.app.state.desk.jobs.by_name()["wake_ticket"](1, until.timestamp())  # of the rest that was taken back
     assert desk.tickets()[0].state == TicketState.PENDING
 
 

@@ -94,7 +94,7 @@ def test_inquiries_are_read_for_products_as_they_come_and_again_when_the_list_gr
         rows = db.exec(select(TicketProduct).order_by(col(TicketProduct.ticket_id)))
         return [(row.ticket_id, db.get_one(Product, row.product_id).name, row.because[0]["words"]) for row in rows]
 
-    keep = desk.app.state.desk.keep_products
+    keep = desk.app.state.desk.keepers.keep_products
     desk.mail(subject="KZ-200の吸込み", body="フィルターの場所は?")
     keep()
     assert desk.read(named) == []
