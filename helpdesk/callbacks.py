@@ -16,6 +16,7 @@ import cti.twilio
 from cti import CallEvent
 from cti.twilio import Target
 from helpdesk import calls, exchange_log, exchanges, inbox, offering
+from helpdesk.calls import hearing
 from helpdesk.errors import Rejected
 from helpdesk.settings import Settings
 from models import (
@@ -118,9 +119,9 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
         refused = exchanges.is_refused(db, event, region=settings.region)
         if refused:  # it is over before it is heard of, so that it rings on no screen
             over = replace(event, kind="hangup", cause="blocked", event_id=f"{event.event_id}:blocked")
-            calls.record(db, over, **known)
+            hearing.record(db, over, **known)
         own = exchange.queue_id if exchange else None
-        call = calls.record(db, event, **known, own_queue_id=own, is_refused=refused, is_timed=is_timed)
+        call = hearing.record(db, event, **known, own_queue_id=own, is_refused=refused, is_timed=is_timed)
         answer = exchanges.answer_to(
             db, event, call, options=exchange.options if exchange else {}, refused=refused, region=settings.region
         )
@@ -139,7 +140,7 @@ def read(db: Session, inbound: Inbound, *, settings: Settings, now: datetime) ->
     if inbound.kind == InboundKind.TWILIO and inbound.envelope.get("path") == cti.twilio.DIALED_PATH:
         form = cti.twilio.form(inbound.raw)
         if cti.twilio.was_unanswered(form) and (call := _call_of(db, form)):
-            calls.unanswered(db, call, now=now)
+            hearing.unanswered(db, call, now=now)
     inbox.done(
         inbound,
         "blocked" if refused else told[0].kind if told else "nothing_said",

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from helpdesk import agents, calls, queues, routing, stays
+from helpdesk.calls import folding, wrapping
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import CallChanged, emit
 from helpdesk.runtime import work
@@ -29,7 +30,7 @@ def force_state(db: Session, agent: Agent, state: str, reason: str, *, by: Agent
         raise Conflict("agent_is_talking", agent_id=agent.id)
     agents.set_state(db, agent.id, Presence(state), reason=reason if state == "away" else "", by_id=by.id, now=now)
     if state == "ready":
-        calls.offer_waiting(db, agent, now=now)
+        wrapping.offer_waiting(db, agent, now=now)
 
 
 def take_over(db: Session, call: Call, by: Agent, *, rings: bool, now: datetime) -> None:
@@ -49,7 +50,7 @@ def take_over(db: Session, call: Call, by: Agent, *, rings: bool, now: datetime)
     assert by.id is not None
     before = call.agent_id
     stays.decide(db, call, stays.TOOK_OVER, agent_id=by.id, by_id=by.id, now=now)
-    calls.refold(db, call)
+    folding.refold(db, call)
     agents.set_state(db, by.id, Presence.BUSY, now=now)
     if not calls.is_busy(db, before):
         agents.set_state(db, before, Presence.READY, by_id=by.id, now=now)

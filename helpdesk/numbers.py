@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from helpdesk import blocked, calls
+from helpdesk import blocked
+from helpdesk.calls import callers
 from helpdesk.customers import choices, company_lines, contact_points, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Agent, Call, ContactPoint, Customer, PointKind, PointSource, RemovedPoint
@@ -83,7 +84,7 @@ def create(
 ) -> Customer:
     """A new record; who calls from one of its numbers just now is known at once. Raises `Invalid`."""
     made = records.create(db, form, region=region, by=by, now=now)
-    calls.relabel(db, _phones(db, made), now=now)
+    callers.relabel(db, _phones(db, made), now=now)
     return made
 
 
@@ -91,7 +92,7 @@ def change(db: Session, customer: Customer, form: records.Form, *, by: Agent, re
     """The whole record rewritten. Raises `Invalid`."""
     before = set(_phones(db, customer))
     records.change(db, customer, form, by=by, region=region, now=now)
-    calls.relabel(db, before ^ set(_phones(db, customer)), now=now)
+    callers.relabel(db, before ^ set(_phones(db, customer)), now=now)
 
 
 def add(db: Session, customer: Customer, typed: str, label: str, *, by: Agent, region: str, now: datetime) -> None:
@@ -160,7 +161,7 @@ def forget(db: Session, customer: Customer, point: ContactPoint, *, by: Agent, n
     key = point.key
     last = choices.last_of(db, call.id) if call else None
     if choice is not None and call is not None and last is not None and last.id == choice.id:
-        calls.undo_choice(db, call, by=by, now=now)
+        callers.undo_choice(db, call, by=by, now=now)
     else:
         point.learned_at = None
         if choice is not None:
@@ -168,7 +169,7 @@ def forget(db: Session, customer: Customer, point: ContactPoint, *, by: Agent, n
         if point.source == PointSource.LEARNED:
             point.source = PointSource.TICKET
         db.flush()
-    calls.relabel(db, [key], now=now)
+    callers.relabel(db, [key], now=now)
     records.say_changed(db, customer, by=by, now=now)
 
 
@@ -178,14 +179,14 @@ def declare_line(db: Session, customer: Customer, point: ContactPoint, *, by: Ag
         raise Invalid("not_a_phone_number")
     key = point.key
     company_lines.declare(db, key, customer.company, now=now)
-    calls.relabel(db, [key], now=now)
+    callers.relabel(db, [key], now=now)
     records.say_changed(db, customer, by=by, now=now)
 
 
 def withdraw_line(db: Session, customer: Customer, e164: str, *, by: Agent, now: datetime) -> None:
     """It is no main line after all."""
     company_lines.withdraw(db, e164)
-    calls.relabel(db, [e164], now=now)
+    callers.relabel(db, [e164], now=now)
     records.say_changed(db, customer, by=by, now=now)
 
 
@@ -204,5 +205,5 @@ def _phones(db: Session, customer: Customer) -> list[str]:
 def _edited(db: Session, customer: Customer, point: ContactPoint, *, by: Agent, now: datetime) -> None:
     db.flush()
     if point.kind == PointKind.PHONE:
-        calls.relabel(db, [point.key], now=now)
+        callers.relabel(db, [point.key], now=now)
     records.say_changed(db, customer, by=by, now=now)

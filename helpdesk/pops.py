@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import blocked, calls, conversations, help_signs, tickets
+from helpdesk.calls import wrapping
 from helpdesk.conversations import CustomerBrief, TicketBrief
 from helpdesk.customers import choices, contact_points, matching
 from helpdesk.settings import Settings
@@ -120,8 +121,8 @@ def card(db: Session, call: Call, *, language: str, settings: Settings, is_hande
         call.ticket_id,
         call.note,
         call.disposition,
-        calls.DISPOSITIONS,
-        call.ended_at + timedelta(seconds=calls.wrap_up_seconds(queue, settings)) if call.ended_at else None,
+        wrapping.DISPOSITIONS,
+        call.ended_at + timedelta(seconds=wrapping.wrap_up_seconds(queue, settings)) if call.ended_at else None,
         queue is None or queue.needs_disposition,
         state == "talking" and help_signs.is_raised(db, call),
         call.cause,

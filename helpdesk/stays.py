@@ -81,7 +81,7 @@ def fold(facts: Iterable[CallFact], *, direction: str, queue_id: int | None) -> 
     hangups = [fact for fact in known if fact.kind == "hangup"]
     ended = max(min(fact.at for fact in hangups), began) if hangups else None
     causes = [fact.cause for fact in hangups if fact.cause]
-    # As in `calls.fold`: refused, or sent to a voice mail, says more than that the line was dropped as well.
+    # As in `folding.fold`: refused, or sent to a voice mail, says more than that the line was dropped as well.
     cause = next((each for each in causes if each in _TELLING), causes[0] if causes else "")
     spans = _spans(known, queue_id, began, ended)
     visits = tuple(_visit(span, cause) for span in spans if span.queue_id is not None and span.queue_id > 0)

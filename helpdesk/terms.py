@@ -14,7 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from helpdesk import hours, queues, return_reasons
-from helpdesk.calls import DISPOSITIONS
+from helpdesk.calls.wrapping import DISPOSITIONS
 from helpdesk.canned import fold
 from helpdesk.errors import Invalid
 from helpdesk.events import Fact, TicketOpened

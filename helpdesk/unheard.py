@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from helpdesk import calls
+from helpdesk.calls import hearing
 from models import Call, CallFact, CallState, QueueVisit
 
 LOST = timedelta(hours=2)
@@ -29,7 +29,7 @@ def end(db: Session, *, now: datetime) -> None:
     """End them, some at a time. Any number of processes may look at once; each call ends once."""
     for silent in (_waiting, _talking):
         for call in db.exec(silent(now).limit(BATCH).with_for_update(of=Call, skip_locked=True)).all():
-            calls.lose(db, call, now=now)
+            hearing.lose(db, call, now=now)
 
 
 def _waiting(now: datetime) -> SelectOfScalar[Call]:

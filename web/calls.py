@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from cti import LONGEST_NAME
 from helpdesk import access, blocked, call_log, calls, help_signs, impressions, measures, preferences, queues
 from helpdesk.asterisk import dialing
+from helpdesk.calls import callers, wrapping
 from helpdesk.customers import records
 from helpdesk.errors import NotFound, Rejected, Unreachable
 from models import Agent, Call, Ticket
@@ -84,7 +85,7 @@ async def customer(request: Request) -> Response:
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
         chosen = access.customer(db, agent, _number(form.get("customer_id", "")))
-        calls.choose_customer(db, call, chosen, by=agent, now=desk_of(request).clock())
+        callers.choose_customer(db, call, chosen, by=agent, now=desk_of(request).clock())
 
     return await _change(request, verb)
 
@@ -92,7 +93,7 @@ async def customer(request: Request) -> Response:
 async def undo_customer(request: Request) -> Response:
     """It was not who somebody said: as before."""
     return await _change(
-        request, lambda db, call, agent, form: calls.undo_choice(db, call, by=agent, now=desk_of(request).clock())
+        request, lambda db, call, agent, form: callers.undo_choice(db, call, by=agent, now=desk_of(request).clock())
     )
 
 
@@ -100,7 +101,7 @@ async def guess(request: Request) -> Response:
     """Say whether it is who a signature made the desk guess."""
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
-        judge = calls.confirm_guess if form.get("is") == "right" else calls.deny_guess
+        judge = callers.confirm_guess if form.get("is") == "right" else callers.deny_guess
         judge(db, call, by=agent, now=desk_of(request).clock())
 
     return await _change(request, verb)
@@ -114,7 +115,7 @@ async def block(request: Request) -> Response:
         access.supervisor(agent)
         blocked.block(db, call.number, reason=form.get("reason", ""), by=agent, region=desk.settings.region,
                       now=desk.clock())  # fmt: skip
-        calls.say_blocked(db, call, by=agent, now=desk.clock())
+        callers.say_blocked(db, call, by=agent, now=desk.clock())
 
     return await _change(request, verb)
 
@@ -127,7 +128,7 @@ async def new_customer(request: Request) -> Response:
         # The number is learned with the choice, and with it taken back.
         typed = records.Form(form.get("name", ""), form.get("reading", ""), form.get("company", ""))
         made = records.create(db, typed, region=desk.settings.region, by=agent, now=desk.clock())
-        calls.choose_customer(db, call, made, by=agent, now=desk.clock())
+        callers.choose_customer(db, call, made, by=agent, now=desk.clock())
 
     return await _change(request, verb)
 
@@ -181,7 +182,7 @@ async def wrap_up(request: Request) -> Response:
     impression = await run_in_threadpool(impressions.of, text.strip(), asked=asked) if asked else None
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
-        calls.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
+        wrapping.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
                       now=desk.clock())  # fmt: skip
         impressions.hear_note(db, call, text, impression, now=desk.clock())
 

@@ -8,7 +8,8 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, board, calls, help_signs, queues, readiness, receipts, views
+from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, views
+from helpdesk.calls import wrapping
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import last_number
@@ -76,7 +77,7 @@ async def state(request: Request) -> Response:
         agents.set_state(db, agent.id, Presence(wanted), reason=reason if wanted == "away" else "", by_id=agent.id,
                          now=now)  # fmt: skip
         if wanted == "ready":
-            calls.offer_waiting(db, agent, now=now)
+            wrapping.offer_waiting(db, agent, now=now)
 
     await act(request, verb)
     return back(request, "/inbox")

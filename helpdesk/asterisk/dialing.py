@@ -13,9 +13,10 @@ from sqlmodel import Session, col, select
 
 from cti import CallEvent
 from cti.asterisk import DESK
-from helpdesk import agents, calls, seals
+from helpdesk import agents, seals
 from helpdesk.asterisk.connection import Access, access_of, connected
 from helpdesk.asterisk.wires import source_of
+from helpdesk.calls import hearing
 from helpdesk.customers import contact_points
 from helpdesk.errors import NotAllowed, NotFound, Rejected
 from helpdesk.events import CallChanged, emit
@@ -68,7 +69,7 @@ def begin(
         source=source_of(exchange), call_id=f"{system}-{key}" if system else key, kind="ring", direction="out",
         event_id=f"{source_of(exchange)}:{key}:dialed", caller=agent.extension, called=e164, at=now,
     )  # fmt: skip
-    call = calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
+    call = hearing.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
     if ticket is not None:
         call.ticket_id, call.queue_id = ticket.id, ticket.queue_id
     assert call.id is not None
@@ -113,7 +114,7 @@ def failed(db: Session, call_id: int, agent: Agent, *, settings: Settings, now: 
         source=call.source, call_id=call.call_key, kind="hangup", direction="out", cause="failed", at=now,
         event_id=f"{call.source}:{call.call_key}:hangup",
     )  # fmt: skip
-    calls.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
+    hearing.record(db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=now)
     call.agent_id, call.wrapped_up_at = agent.id, now
     _say(db, call, agent, "dial_failed", now=now)
 

@@ -11,7 +11,6 @@ from helpdesk import (
     alarms,
     assigning,
     bulk,
-    calls,
     digests,
     drafts,
     exchange_log,
@@ -27,6 +26,7 @@ from helpdesk import (
     sla,
     unheard,
 )
+from helpdesk.calls import wrapping
 from helpdesk.mail import backstops
 from helpdesk.rules import waiting
 from helpdesk.runtime import memory
@@ -96,8 +96,8 @@ class Rounds:
     async def keep_calls(self) -> None:
         """Do what time alone brings about in calls, if anything is due."""
         told: dict[str, Any] = {"settings": self.settings, "since": self.since, "now": self.clock()}
-        if await self.database.read(calls.is_anything_due, **told):
-            await self.database.write(calls.do_due, **told)
+        if await self.database.read(wrapping.is_anything_due, **told):
+            await self.database.write(wrapping.do_due, **told)
 
     async def _keep_calls(self) -> None:
         """Every second: calls nobody answers, callers who wait too long, wrap-ups that are over."""

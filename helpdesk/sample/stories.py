@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from cti import CallEvent, Kind
-from helpdesk import agents, calls, impressions, returns, routing, tickets
+from helpdesk import agents, impressions, returns, routing, tickets
+from helpdesk.calls import hearing, wrapping
 from helpdesk.sample.company import LINES
 from helpdesk.sample.mails import filled, reply, write
 from helpdesk.sample.stage import Act, Stage, span, when
@@ -117,7 +118,7 @@ def _talk(stage: Stage, told: dict[str, Any], call: Call, at: datetime) -> Gener
     yield at
     guess = stage.router.predict(note)
     done = bool(told.get("resolve"))
-    calls.wrap_up(
+    wrapping.wrap_up(
         db, call, note=note, disposition=told["outcome"], by=by, guess=guess, now=at,
     )  # fmt: skip
     impressions.hear_note(db, call, note, impressions.of(note, asked=impressions.OF_NOTES & stage.asked), now=at)
@@ -137,4 +138,4 @@ def _tell(stage: Stage, key: str, kind: Kind, at: datetime, **facts: Any) -> Cal
     """What the telephone system says of a call."""
     event = CallEvent(source="twilio", call_id=key, leg_id=key, kind=kind, event_id=f"{key}:{kind}", at=at, **facts)
     settings = stage.settings
-    return calls.record(stage.db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=at)
+    return hearing.record(stage.db, event, region=settings.region, open_ticket_days=settings.open_ticket_days, now=at)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpdesk.calls import fold
+from helpdesk.calls.folding import fold
 from models import CallFact, CallState, Outcome
 from tests.cast import MONDAY
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from cti import LONGEST_ID, LONGEST_NAME
 from helpdesk import access, calls
+from helpdesk.calls import wrapping
 from helpdesk.errors import DeskError
 from helpdesk.events import CallChanged, CallWrappedUp, emit
 from helpdesk.runtime import log
@@ -174,7 +175,7 @@ def test_two_wrap_ups_pressed_at_once_are_one(desk: OpenDesk) -> None:
     before = desk.number()
 
     def wrap_up(db: Session, call: Call, agent: Agent) -> None:
-        calls.wrap_up(db, call, note="済", disposition="solved", by=agent, guess=None, now=desk.clock())
+        wrapping.wrap_up(db, call, note="済", disposition="solved", by=agent, guess=None, now=desk.clock())
 
     assert at_once(desk, "CA-1", wrap_up, AIKO, AIKO) == ["done", "done"]
     said = [fact for _, fact in desk.read(log.after, before)]

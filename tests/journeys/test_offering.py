@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import Session, col, select
 
 from helpdesk import agents, calls, queues
+from helpdesk.calls import hearing, wrapping
 from helpdesk.offering import Candidate, choose
 from models import (
     Agent,
@@ -366,7 +367,7 @@ def test_two_schedulers_that_look_at_once_do_a_thing_once(desk: OpenDesk) -> Non
     pushed(desk, "c-1")
     for number in range(3):
         desk.clock.advance(seconds=20)
-        at_once(desk, lambda db: calls.do_due(db, settings=desk.settings, since=MONDAY, now=desk.clock()), 4)
+        at_once(desk, lambda db: wrapping.do_due(db, settings=desk.settings, since=MONDAY, now=desk.clock()), 4)
         assert [how for _, _, how in rung(desk)] == ["timed_out"] * (number + 1) + ["open"]
 
 
@@ -380,7 +381,7 @@ def test_calls_that_arrive_at_once_are_offered_to_one_agent_each(desk: OpenDesk)
     events = [push.read(each, source="front")[0] for each in said]
 
     def ring(db: Session) -> None:
-        calls.record(db, events.pop(), region="JP", open_ticket_days=14, now=desk.clock())
+        hearing.record(db, events.pop(), region="JP", open_ticket_days=14, now=desk.clock())
 
     at_once(desk, ring, 6)
     assert sorted(name for _, name, _ in rung(desk)) == sorted([AIKO.name, AKIRA.name])
@@ -453,7 +454,7 @@ def test_who_has_no_page_open_any_more_is_not_there_and_calls_go_on_to_others(de
 def test_after_a_restart_all_are_given_the_time_to_open_their_pages_again(desk: OpenDesk) -> None:
     desk.ready(AIKO)
     desk.clock.advance(hours=1)
-    desk.app.state.desk.opened_at = desk.clock()
+    desk.app.state.desk.rounds.since = desk.clock()
     desk.clock.advance(minutes=1, seconds=59)
     do_due(desk)
     assert state_of(desk, AIKO)[0] == "ready"

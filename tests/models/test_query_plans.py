@@ -42,6 +42,7 @@ from helpdesk import (
     unheard,
     views,
 )
+from helpdesk.calls import callers, wrapping
 from helpdesk.customers import contact_points, guesses, matching, records
 from helpdesk.events import last_number
 from helpdesk.filters import Filter
@@ -201,8 +202,8 @@ def test_a_queue_with_rules_that_asks_one_agent_at_a_time_finds_everything_by_an
 
     def look(db: Session, seconds: int) -> None:
         now = NOW + timedelta(seconds=seconds)
-        assert calls.is_anything_due(db, settings=settings, since=BEFORE, now=now)
-        calls.do_due(db, settings=settings, since=BEFORE, now=now)
+        assert wrapping.is_anything_due(db, settings=settings, since=BEFORE, now=now)
+        wrapping.do_due(db, settings=settings, since=BEFORE, now=now)
 
     database.write_now(rule)
     with _explained(database) as plans:
@@ -243,8 +244,8 @@ def test_whose_number_it_is_is_asked_chosen_taken_back_and_edited_by_an_index(
         assert customer and call
         customer.company = "株式会社ミナト"
         customer.company_key = contact_points.name_key(customer.company)
-        calls.choose_customer(db, call, customer, by=agent, now=NOW)
-        calls.undo_choice(db, call, by=agent, now=NOW)
+        callers.choose_customer(db, call, customer, by=agent, now=NOW)
+        callers.undo_choice(db, call, by=agent, now=NOW)
         numbers.add(db, customer, "03-5555-1234", "", by=agent, region="JP", now=NOW)
         point = records.points_of(db, 1)[-1]
         assert guesses.keep(db, customer, ["+81355551235"], now=NOW)
@@ -294,7 +295,7 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "what came again on a day": lambda db, agent: ledger.rows(
         db, "smtp", NOW.date(), "repeat", settings=Settings(), cursor=f"{NOW.isoformat()}~9"
     ),
-    "what is due in calls": lambda db, agent: calls.is_anything_due(db, settings=Settings(), since=BEFORE, now=NOW),
+    "what is due in calls": lambda db, agent: wrapping.is_anything_due(db, settings=Settings(), since=BEFORE, now=NOW),
     "waiting calls nothing is heard of": lambda db, agent: unheard.is_any(db, now=NOW),
     "raised hands": lambda db, agent: help_signs.all_raised(db, language="ja"),
     "who writes from an address": lambda db, agent: matching.by_address(db, "tanaka@example.com"),
