@@ -181,40 +181,34 @@ def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDAr
 
 
 def terms(reading: Reading) -> list[str]:
-    """Words of Latin letters alone and in pairs, then Japanese words; see `placed_terms`."""
-    return _written(reading.tokens, reading.words)
-
-
-def placed_terms(reading: Reading) -> list[Token]:
     """Words of Latin letters alone, then in pairs divided by a space, then Japanese words, each in order of place.
 
     A Japanese word is the number of its row in the table of vectors after a "#": spellings, endings and words of nearly
     one meaning share a row, and are one term.
     """
-    return _placed(reading.tokens, reading.words)
+    return _written(reading.tokens, reading.words)
 
 
 def asked(reading: Reading) -> list[str]:
-    """The terms of the sentences that ask for something; see `placed_asked`."""
+    """The terms of the sentences that ask for something, sentence by sentence."""
     return [word for sentence in _asking(reading) for word in _written(*sentence)]
-
-
-def placed_asked(reading: Reading) -> list[Token]:
-    """The terms of the sentences that ask for something, sentence by sentence, with their places."""
-    return [term for sentence in _asking(reading) for term in _placed(*sentence)]
 
 
 def counted_terms(reading: Reading) -> Counted:
     """`terms`, each once; worked out once a reading."""
     if reading.worked.terms is None:
-        reading.worked.terms = _counted(terms(reading), lambda: spans(placed_terms(reading)))
+        tokens, words = reading.tokens, reading.words  # not the reading: it holds this
+        reading.worked.terms = _counted(terms(reading), lambda: spans(_placed(tokens, words)))
     return reading.worked.terms
 
 
 def counted_asked(reading: Reading) -> Counted:
     """`asked`, each once; worked out once a reading."""
     if reading.worked.asked is None:
-        reading.worked.asked = _counted(asked(reading), lambda: spans(placed_asked(reading)))
+        sentences = _asking(reading)
+        reading.worked.asked = _counted(
+            asked(reading), lambda: spans([term for sentence in sentences for term in _placed(*sentence)])
+        )
     return reading.worked.asked
 
 
