@@ -18,7 +18,8 @@ from classifiers import features, themes, words
 from classifiers.answers import Reason
 from classifiers.features import Reading
 from classifiers.keywords import Finder, spelled
-from classifiers.router import AT_ONCE, Floats, Refused, Router, Weighed
+from classifiers.router import AT_ONCE, Refused, Router, Weighed
+from classifiers.tables import Floats
 from classifiers.words import Words
 
 HAS_WORD, HAS_NONE = 2.0, -2.5  # log odds of a topic nobody has taught, of a text with one of its words, and of others
