@@ -64,6 +64,17 @@ class Table:
             found.append(met)
         return found
 
+    def sums(self, many: features.Many) -> Floats:
+        """What the grams or terms of many texts add to the score of every label, texts x labels, without keeping what
+        was met: a third of the time that `met` takes. The last digit may be another than there."""
+        places = self.find(many.things)
+        known = np.flatnonzero(places >= 0)
+        text, places, counts = many.text[known], places[known], many.counts[known]
+        rows = self.rows[places]
+        values = (1.0 + np.log(counts)) * rows[:, 0]
+        values /= np.maximum(np.sqrt(np.bincount(text, values * values, many.texts)), 1e-12)[text]
+        return np.column_stack([np.bincount(text, values * column, many.texts) for column in rows[:, 1:].T])
+
 
 @dataclass(frozen=True, slots=True)
 class Met:
