@@ -6,10 +6,11 @@ numpy alone) and explaining. That is why a shipped answer cannot differ from the
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,17 @@ class Counted:
     counts: NDArray[np.intp]
     where: Callable[[], NDArray[np.intp]]
     spans: Callable[[], tuple[NDArray[np.intp], NDArray[np.intp]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """What was found in many texts (`texts` of them), each text's things once: of each of the `things` how often, and
+    in which `text`, in their order."""
+
+    texts: int
+    things: Hashes | list[str]
+    counts: NDArray[np.intp]
+    text: NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -146,18 +158,26 @@ def count(readings: Sequence[Reading]) -> None:
     readings = [each for each in readings if each.worked.grams is None]
     if not readings:
         return
-    every = [gram_hashes(each.normal.text, each.language) for each in readings]
-    ends = list(accumulate(map(len, every)))
-    together = np.concatenate(every)
-    for start, end in zip([0, *ends], ends, strict=False):
-        together[start:end].sort()
-    is_first = np.append(True, together[1:] != together[:-1])
-    is_first[[end for end in ends[:-1] if end < len(together)]] = True
-    firsts = np.flatnonzero(is_first[: len(together)])
-    things, counts = together[firsts], np.diff(firsts, append=len(together))
-    borders = firsts.searchsorted([0, *ends]).tolist()
+    every = _gram_hashes(readings)
+    things, counts, borders = _once(every)
     for reading, hashes, first, last in zip(readings, every, borders, borders[1:], strict=False):
         reading.worked.grams = _counted_grams(reading, hashes, things[first:last], counts[first:last])
+
+
+def many_grams(readings: Sequence[Reading]) -> Many:
+    """`counted_grams` of many readings, side by side."""
+    things, counts, borders = _once(_gram_hashes(readings))
+    return Many(len(readings), things, counts, np.repeat(np.arange(len(readings)), np.diff(borders)))
+
+
+def many_terms(readings: Sequence[Reading]) -> Many:
+    """`counted_terms` of many readings, side by side."""
+    return _many([terms(each) for each in readings])
+
+
+def many_asked(readings: Sequence[Reading]) -> Many:
+    """`counted_asked` of many readings, side by side."""
+    return _many([asked(each) for each in readings])
 
 
 def counted_grams(reading: Reading) -> Counted:
@@ -166,6 +186,29 @@ def counted_grams(reading: Reading) -> Counted:
         count([reading])
     assert reading.worked.grams is not None
     return reading.worked.grams
+
+
+def _gram_hashes(readings: Sequence[Reading]) -> list[Hashes]:
+    return [gram_hashes(each.normal.text, each.language) for each in readings]
+
+
+def _once(every: Sequence[Hashes]) -> tuple[Hashes, NDArray[np.intp], list[int]]:
+    """The hashes of each text once and in order, one text after the other; how often each, and where each begins."""
+    ends = list(accumulate(map(len, every)))
+    together = np.concatenate(every)
+    for start, end in zip([0, *ends], ends, strict=False):
+        together[start:end].sort()
+    is_first = np.append(True, together[1:] != together[:-1])
+    is_first[[end for end in ends[:-1] if end < len(together)]] = True
+    firsts = np.flatnonzero(is_first[: len(together)])
+    return together[firsts], np.diff(firsts, append=len(together)), firsts.searchsorted([0, *ends]).tolist()
+
+
+def _many(found: Sequence[Sequence[str]]) -> Many:
+    once = [Counter(each) for each in found]
+    lengths = [len(each) for each in once]
+    counts = np.fromiter(chain(*(each.values() for each in once)), np.intp, sum(lengths))
+    return Many(len(found), list(chain(*once)), counts, np.repeat(np.arange(len(found)), lengths))
 
 
 def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDArray[np.intp]) -> Counted:
@@ -181,40 +224,34 @@ def _counted_grams(reading: Reading, every: Hashes, things: Hashes, counts: NDAr
 
 
 def terms(reading: Reading) -> list[str]:
-    """Words of Latin letters alone and in pairs, then Japanese words; see `placed_terms`."""
-    return _written(reading.tokens, reading.words)
-
-
-def placed_terms(reading: Reading) -> list[Token]:
     """Words of Latin letters alone, then in pairs divided by a space, then Japanese words, each in order of place.
 
     A Japanese word is the number of its row in the table of vectors after a "#": spellings, endings and words of nearly
     one meaning share a row, and are one term.
     """
-    return _placed(reading.tokens, reading.words)
+    return _written(reading.tokens, reading.words)
 
 
 def asked(reading: Reading) -> list[str]:
-    """The terms of the sentences that ask for something; see `placed_asked`."""
+    """The terms of the sentences that ask for something, sentence by sentence."""
     return [word for sentence in _asking(reading) for word in _written(*sentence)]
-
-
-def placed_asked(reading: Reading) -> list[Token]:
-    """The terms of the sentences that ask for something, sentence by sentence, with their places."""
-    return [term for sentence in _asking(reading) for term in _placed(*sentence)]
 
 
 def counted_terms(reading: Reading) -> Counted:
     """`terms`, each once; worked out once a reading."""
     if reading.worked.terms is None:
-        reading.worked.terms = _counted(terms(reading), lambda: spans(placed_terms(reading)))
+        tokens, words = reading.tokens, reading.words  # not the reading: it holds this
+        reading.worked.terms = _counted(terms(reading), lambda: spans(_placed(tokens, words)))
     return reading.worked.terms
 
 
 def counted_asked(reading: Reading) -> Counted:
     """`asked`, each once; worked out once a reading."""
     if reading.worked.asked is None:
-        reading.worked.asked = _counted(asked(reading), lambda: spans(placed_asked(reading)))
+        sentences = _asking(reading)
+        reading.worked.asked = _counted(
+            asked(reading), lambda: spans([term for sentence in sentences for term in _placed(*sentence)])
+        )
     return reading.worked.asked
 
 
@@ -229,11 +266,26 @@ def latin_words(normal: str) -> list[str]:
 
 
 def meaning(reading: Reading, vectors: Vectors) -> NDArray[np.float64]:
-    """The mean of the word vectors, scaled to length one; all zero when no word is known."""
-    if not reading.words:
-        return np.zeros(vectors.size)
-    mean = word_vectors(reading, vectors).mean(axis=0, dtype=np.float64)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
+    """The mean of the word vectors, scaled to length one, all zero when no word is known; worked out once a reading."""
+    if reading.worked.meaning is None:
+        mean = np.zeros(vectors.size)
+        if reading.words:
+            mean = word_vectors(reading, vectors).mean(axis=0, dtype=np.float64)
+        reading.worked.meaning = np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9))
+    return reading.worked.meaning
+
+
+def meanings(readings: Sequence[Reading], vectors: Vectors) -> NDArray[np.float64]:
+    """`meaning` of many readings, a row each."""
+    found = np.zeros((len(readings), vectors.size))
+    some = [row for row, each in enumerate(readings) if each.words]
+    if some:
+        words = [readings[row].words for row in some]
+        starts = [0, *accumulate(map(len, words))][:-1]
+        every = vectors.of([word.row for each in words for word in each])
+        means = np.add.reduceat(every, starts, axis=0, dtype=np.float64) / np.array([*map(len, words)])[:, None]
+        found[some] = means / np.maximum(np.linalg.norm(means, axis=1), 1e-9)[:, None]
+    return found
 
 
 def word_vectors(reading: Reading, vectors: Vectors) -> NDArray[np.float32]:
@@ -247,6 +299,16 @@ def english_meaning(reading: Reading) -> NDArray[np.float64]:
     """The meaning of an English text by its words, of length one; all zero for a Japanese one."""
     table = english.shipped()
     return table.meaning([token.word for token in reading.tokens] if reading.language == "en" else [])
+
+
+def english_meanings(readings: Sequence[Reading]) -> NDArray[np.float64]:
+    """`english_meaning` of many readings, a row each."""
+    found = np.zeros((len(readings), english.shipped().size))
+    for row, each in enumerate(readings):
+        if each.language == "en" and each.tokens:
+            total, length = english_total(each)
+            found[row] = total / length
+    return found
 
 
 def english_total(reading: Reading) -> tuple[NDArray[np.float64], float]:
@@ -263,9 +325,26 @@ def counts(reading: Reading, queues: Iterable[str]) -> NDArray[np.float64]:
     return np.log1p(np.array([heard.count(queue) for queue in queues], np.float64))
 
 
+def many_counts(readings: Sequence[Reading], queues: Sequence[str]) -> NDArray[np.float64]:
+    """`counts` of many readings, a row each."""
+    number = {queue: place for place, queue in enumerate(queues)}
+    return _times([[number[found.queue] for found in each.keywords] for each in readings], len(queues))
+
+
 def phrases(reading: Reading) -> NDArray[np.float64]:
     """log(1 + how often it is said), for every turn of phrase that has a name."""
     return shipped().counts(reading.said)
+
+
+def many_phrases(readings: Sequence[Reading]) -> NDArray[np.float64]:
+    """`phrases` of many readings, a row each."""
+    return _times([[each.number for each in reading.said] for reading in readings], len(shipped().names))
+
+
+def _times(found: Sequence[Sequence[int]], width: int) -> NDArray[np.float64]:
+    """log(1 + how often each number below `width` is found), a row a text."""
+    cells = np.array([row * width + number for row, every in enumerate(found) for number in every], np.intp)
+    return np.log1p(np.bincount(cells, minlength=len(found) * width).reshape(len(found), width).astype(np.float64))
 
 
 def _counted(found: Sequence[str], spans: Callable[[], tuple[NDArray[np.intp], NDArray[np.intp]]]) -> Counted:

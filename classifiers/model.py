@@ -26,8 +26,9 @@ from classifiers.evaluate import calibration_error
 from classifiers.features import Reading
 from classifiers.keywords import Finder, Lists
 from classifiers.phrases import shipped as shipped_phrases
-from classifiers.router import FORMAT, NEVER, Block, Floats, Router, Weights, pack
+from classifiers.router import FORMAT, NEVER, Router, Weights, pack
 from classifiers.seen import AT_ONCE, COMMON_FROM, TABLES, WEIGHTS, Learned, Seen, sample_weights
+from classifiers.tables import Block, Floats
 from classifiers.vectors import Vectors, japanese
 
 PRECISION = 0.97  # what the thresholds are chosen for, on unseen examples, any acceptable label counting as right

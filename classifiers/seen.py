@@ -21,7 +21,7 @@ from classifiers import features
 from classifiers.answers import Example
 from classifiers.features import Reading
 from classifiers.keywords import Finder
-from classifiers.router import Floats
+from classifiers.tables import Floats
 from classifiers.vectors import Hashes, Vectors
 
 COMMON_FROM = 1_000  # examples; from here on a gram must be met twice to be learned

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from classifiers import model, themes
 from classifiers.answers import Example
 from classifiers.keywords import Finder, spelled
-from classifiers.router import Floats, Router, pack
+from classifiers.router import Router, pack
 from classifiers.seen import Seen
+from classifiers.tables import Floats
 from classifiers.topics import Asked, Reader, Taught
 from classifiers.vectors import japanese
 

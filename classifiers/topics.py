@@ -9,16 +9,19 @@ with what was said: texts alike follow at once, and the shipped model stays as i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers import features, themes, words
 from classifiers.answers import Reason
 from classifiers.features import Reading
 from classifiers.keywords import Finder, spelled
-from classifiers.router import AT_ONCE, Floats, Refused, Router, Weighed
+from classifiers.router import AT_ONCE, Refused, Router
+from classifiers.tables import Floats
 from classifiers.words import Words
 
 HAS_WORD, HAS_NONE = 2.0, -2.5  # log odds of a topic nobody has taught, of a text with one of its words, and of others
@@ -111,13 +114,9 @@ class Reader:
     def _read(self, texts: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
         for start in range(0, len(texts), AT_ONCE):
             some = texts[start : start + AT_ONCE]
-            weighed = self._weigh(some)
-            changes = np.zeros((len(some), len(self.asked)))
-            if self._learned is not None:
-                said, counts = self._learned
-                changes = said.alike(weighed) @ counts
-            for text, each, change in zip(some, weighed, changes.tolist(), strict=True):
-                yield tuple(self.keys[number] for number in self._chosen(text, each, change)), each.reading
+            readings = self._readings(some)
+            for about, reading in zip(self._chosen(some, readings).tolist(), readings, strict=True):
+                yield tuple(compress(self.keys, about)), reading
 
     def because(self, text: str, key: str) -> tuple[Reason, ...]:
         """The words of a text that speak for a topic: those of its list as they stand, then what the model heard
@@ -127,7 +126,7 @@ class Reader:
         places = self._places(topic)
         if not places:
             return tuple(found)
-        weighed = self._weigh([text])[0]
+        weighed = self._taught.router.weigh(self._readings([text]))[0]
         label = self._labels[max(places, key=weighed.scores.__getitem__)]
         told = self._taught.router.because(weighed, label, text)
         return (*found, *(each for each in told if not any(_meet(each, word) for word in found)))
@@ -141,39 +140,49 @@ class Reader:
                 own[label] += [word for typed in each.words if (word := spelled(typed)).rstrip("*")]
         return {label: words or list(came[label]) for label, words in own.items()}
 
-    def _weigh(self, texts: Sequence[str]) -> list[Weighed]:
-        router = self._taught.router
+    def _readings(self, texts: Sequence[str]) -> list[Reading]:
         inquiries = [("", text) for text in texts]
-        return router.weigh(features.read_many(inquiries, vectors=router.vectors, finder=self._finder))
+        return features.read_many(inquiries, vectors=self._taught.router.vectors, finder=self._finder)
 
-    def _chosen(self, text: str, weighed: Weighed, change: Sequence[float]) -> list[int]:
-        """The topics one text is about, by their places: those as likely as is asked, the likeliest learned one from a
-        lower cut on; in any case what was said of this very text. `change` is what else was said did to the odds."""
-        if not text.strip():
-            return []
-        shown = themes.folded(text)
-        odds = [plain + more for plain, more in zip(self._odds(shown, weighed), change, strict=True)]
-        first, others = self._taught.cuts[weighed.reading.language]
+    def _chosen(self, texts: Sequence[str], readings: Sequence[Reading]) -> NDArray[np.bool_]:
+        """Which topics each text is about, texts x topics: those as likely as is asked, the likeliest learned one from
+        a lower cut on; in any case what was said of this very text."""
+        shown = [themes.folded(text) for text in texts] if self._learned or any(self._by_words) else []
+        odds = self._odds(shown, readings)
+        if self._learned is not None:
+            said, counts = self._learned
+            odds += said.alike(readings) @ counts
+        first, others = np.array([self._taught.cuts[each.language] for each in readings]).T
         learned = [number for number, each in enumerate(self.asked) if each.labels]
-        best = max(learned, key=odds.__getitem__, default=-1)
-        least = [
-            (first if number == best else others) if each.labels else 0.0 for number, each in enumerate(self.asked)
-        ]
-        return [number for number, asked in enumerate(least) if self._said[number].get(shown, odds[number] >= asked)]
+        least = np.zeros_like(odds)
+        least[:, learned] = others[:, None]
+        if learned:
+            best = np.array(learned)[odds[:, learned].argmax(axis=1)]
+            least[np.arange(len(texts)), best] = first
+        chosen = odds >= least
+        for number, said_of in enumerate(self._said):
+            for row in [row for row, text in enumerate(shown) if text in said_of] if said_of else ():
+                chosen[row, number] = said_of[shown[row]]
+        chosen[[row for row, text in enumerate(texts) if not text.strip()]] = False
+        return np.asarray(chosen)
 
-    def _odds(self, shown: str, weighed: Weighed) -> list[float]:
-        """The log odds that a text is about each topic before anything was said; `shown` is its folded form."""
-        slope, height = self._taught.odds[weighed.reading.language]
-        has = [self._by_words[number] and themes.has(shown, each.words) for number, each in enumerate(self.asked)]
-        odds = []
+    def _odds(self, shown: Sequence[str], readings: Sequence[Reading]) -> Floats:
+        """The log odds that each text is about each topic before anything was said, texts x topics; `shown` are their
+        folded forms."""
+        scores = self._taught.router.distances(readings)
+        slope, height = np.array([self._taught.odds[each.language] for each in readings]).T
+        has = np.zeros((len(readings), len(self.asked)), bool)
+        for number in np.flatnonzero(self._by_words).tolist():
+            has[:, number] = [themes.has(text, self.asked[number].words) for text in shown]
+        odds = np.empty(has.shape)
         for number, each in enumerate(self.asked):
             places, rivals = self._places(each), self._rivals[number]
             if not places:
-                odds.append(HAS_WORD if has[number] else HAS_NONE)
+                odds[:, number] = np.where(has[:, number], HAS_WORD, HAS_NONE)
                 continue
-            likely = slope * max(float(weighed.scores[place]) for place in places) + height
-            theirs = any(has[other] for other in rivals) or (bool(rivals) and rivals[0] < number)
-            odds.append(min(likely, AWAY) if theirs and not has[number] else likely)
+            likely = slope * scores[:, places].max(axis=1) + height
+            theirs = has[:, rivals].any(axis=1) | (bool(rivals) and rivals[0] < number)
+            odds[:, number] = np.where(theirs & ~has[:, number], np.minimum(likely, AWAY), likely)
         return odds
 
     def _places(self, topic: Asked) -> list[int]:
@@ -182,15 +191,15 @@ class Reader:
     def _learn(self) -> "tuple[_Said, Floats]":
         """The texts something was said of, and how much each counts for each topic: texts x topics."""
         texts = list(dict.fromkeys(text for said in self._said for text in list(said)[-MOST_MARKS:]))
-        found = self._weigh(texts)
+        found = self._readings(texts)
         kept = _Said(found, self._taught.router)
-        alike = kept.alike(found)
+        alike, odds = kept.alike(found), self._odds(texts, found)
         counts = np.zeros((len(texts), len(self.asked)))
         for number, topic in enumerate(self.asked):
             rows = [row for row, text in enumerate(texts) if text in self._said[number]]
             if rows:
-                cuts = [self._taught.cuts[found[row].reading.language][1] if topic.labels else 0.0 for row in rows]
-                before = np.array([self._odds(texts[row], found[row])[number] for row in rows]) - cuts
+                cuts = [self._taught.cuts[found[row].language][1] if topic.labels else 0.0 for row in rows]
+                before = odds[rows, number] - cuts
                 wanted = np.array([1.0 if self._said[number][texts[row]] else -1.0 for row in rows])
                 counts[rows, number] = _least_change(alike[np.ix_(rows, rows)], before, wanted)
         return kept, counts
@@ -201,24 +210,23 @@ class _Said:
     mean. Only what is much alike follows: of a likeness from 0 to 1 the third power counts, for with the plain one
     everything that was ever denied made a topic rarer everywhere."""
 
-    def __init__(self, found: Sequence[Weighed], router: Router) -> None:
-        terms = router.weights.terms
+    def __init__(self, found: Sequence[Reading], router: Router) -> None:
+        self._vectors, terms = router.vectors, router.weights.terms
         self._rarity = dict(zip(terms.vocabulary, terms.idf.tolist(), strict=True))
         self._unheard = max(self._rarity.values(), default=1.0)
         self._rows = self._gists(found)
 
-    def alike(self, found: Sequence[Weighed]) -> Floats:
+    def alike(self, found: Sequence[Reading]) -> Floats:
         """How much each text is alike those, from 0 to 1; texts x those."""
         return np.asarray(np.maximum((self._gists(found) @ self._rows.T).toarray() / 2, 0.0) ** 3)
 
-    def _gists(self, found: Sequence[Weighed]) -> Any:
+    def _gists(self, found: Sequence[Reading]) -> Any:
         """A row a text: its words, each at one of `WIDTH` places, and its meaning, both of length one where there are
         some."""
         from scipy.sparse import csr_matrix, hstack
 
         values, places, ends, meanings = [], [], [0], []
-        for weighed in found:
-            reading = weighed.reading
+        for reading in found:
             counted = features.counted_terms(reading)
             rare = np.array([self._rarity.get(str(word), self._unheard) for word in counted.things], np.float64)
             loud = (1.0 + np.log(counted.counts)) * rare
@@ -226,8 +234,7 @@ class _Said:
             places += [crc32(str(word).encode()) % WIDTH for word in counted.things]
             ends.append(len(places))
             total, length = features.english_total(reading)
-            assert reading.worked.meaning is not None  # it was weighed
-            meanings.append(np.concatenate([reading.worked.meaning, total / length]))
+            meanings.append(np.concatenate([features.meaning(reading, self._vectors), total / length]))
         words = csr_matrix((np.concatenate(values), places, ends), shape=(len(found), WIDTH))
         return hstack([words, csr_matrix(np.array(meanings))]).tocsr()
 

@@ -15,7 +15,7 @@ The table is chiVe (NINJAL and Works Applications, Apache-2.0), see data/chive_N
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,7 @@ LONGEST_BATCH = 50_000  # characters searched together
 _JAPANESE = re.compile(r"[\u3041-\u9fff]")
 
 Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
 
 
 class Word(NamedTuple):
@@ -67,20 +68,20 @@ class Vectors:
 
     def words(self, text: str) -> list[Word]:
         """The words of a normal form from left to right, the longest first, without particles and endings."""
-        return [Word(*each) for each in self._words(text)]
+        return [*map(Word, *(each.tolist() for each in self._words(text)))]
 
-    def _words(self, text: str) -> Iterator[tuple[int, int, int]]:
+    def _words(self, text: str) -> tuple[Places, Places, Places]:
         """Start, end and row of each of `words`."""
         rows, lengths = self._longest(text)
-        at = 0
-        while at < len(text):
-            length = lengths[at]
-            if length == 0 or (rows[at] >= 0 and length <= 2 and _KANA.fullmatch(text, at, at + length)):
-                at += 1
-                continue
-            if rows[at] >= 0:
-                yield at, at + length, rows[at]
-            at += length
+        beginnings = np.flatnonzero(lengths)
+        told, end = [], 0
+        for number, (at, length) in enumerate(zip(beginnings.tolist(), lengths[beginnings].tolist(), strict=True)):
+            if at >= end:
+                told.append(number)
+                end = at + length
+        starts = beginnings[told]
+        starts = starts[rows[starts] >= 0]
+        return starts, starts + lengths[starts], rows[starts]
 
     def words_many(self, texts: Sequence[str]) -> list[list[Word]]:
         """The words of each of many normal forms. They are searched together, divided by line ends no word goes
@@ -100,29 +101,26 @@ class Vectors:
         return found
 
     def _search(self, texts: Sequence[str], batch: list[int], found: list[list[Word]]) -> None:
-        starts, at = [], 0
-        for number in batch:
-            starts.append(at)
-            at += len(texts[number]) + 1
-        starts.append(at)
-        place = 0
-        for start, end, row in self._words("\n".join(texts[number] for number in batch)):
-            while start >= starts[place + 1]:
-                place += 1
-            first = starts[place]
-            found[batch[place]].append(Word(start - first, end - first, row))
+        firsts = np.cumsum([0, *(len(texts[number]) + 1 for number in batch)])
+        starts, ends, rows = self._words("\n".join(texts[number] for number in batch))
+        borders = starts.searchsorted(firsts).tolist()
+        first = np.repeat(firsts[:-1], np.diff(borders))
+        words = [*map(Word, (starts - first).tolist(), (ends - first).tolist(), rows.tolist())]
+        for number, begin, end in zip(batch, borders, borders[1:], strict=False):
+            found[number] = words[begin:end]
 
     def of(self, rows: list[int]) -> NDArray[np.float32]:
         """The vectors of the given rows, one a line, not scaled to length one."""
         return np.asarray(self._table[rows].astype(np.float32) * self._scale[rows, None])
 
-    def _longest(self, text: str) -> tuple[list[int], list[int]]:
-        """At every character, the row and the length of the longest word that begins there; length 0 for none."""
+    def _longest(self, text: str) -> tuple[Places, Places]:
+        """At every character, the row and the length of the longest word that begins there; length 0 for none, and for
+        one or two kana, which alone are particles and endings, the same in every matter."""
         codes = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
         count = len(codes)
         rows, lengths = np.zeros(count, np.int64), np.zeros(count, np.int64)
         if not count:
-            return [], []
+            return rows, lengths
         japanese = (codes >= 0x3041) & (codes <= 0x9FFF)
         kanji = codes >= 0x3400
         katakana = np.append((codes >= 0x30A1) & (codes <= 0x30FC), False)
@@ -153,7 +151,10 @@ class Vectors:
                 # 届け, 食べ: the whole is the stem of a verb in る.
                 stem = np.flatnonzero(kanji[at] & _E_OR_I[np.where(kana[at + length - 1], last - 0x3041, 0)])
                 self._note(hashes[at[stem]] * STEP + _RU, at[stem], length, rows, lengths, again=True)
-        return rows.tolist(), lengths.tolist()
+        little = np.append(kana | (codes == _LONG_VOWEL), False)
+        little = little[:-1] & ((lengths == 1) | (lengths == 2) & little[1:])
+        lengths[little & (rows >= 0)] = 0
+        return rows, lengths
 
     def _note(
         self,
@@ -257,6 +258,3 @@ _PLAIN = _plain_endings()
 _E_OR_I = np.zeros(0x3097 - 0x3041, bool)
 for _row in (*_ROWS, "ざじずぜぞ", "だぢづでど"):
     _E_OR_I[[ord(_row[1]) - 0x3041, ord(_row[3]) - 0x3041]] = True
-
-
-_KANA = re.compile("[ぁ-ゖー]+")  # one or two alone are particles and endings, the same in every matter

@@ -1,5 +1,6 @@
 """What a comment is about: the shipped model beside its card, words of a desk's own, and what people say of texts."""
 
+import gc
 import json
 from dataclasses import replace
 
@@ -38,6 +39,18 @@ def test_a_comment_is_about_none_one_or_more_topics(reader: Reader, text: str, a
 def test_many_are_read_as_one_by_one(reader: Reader) -> None:
     texts = [each.example.text for each in ship.topical("test")[:40]]
     assert reader.about(texts) == [reader.about([text])[0] for text in texts]
+
+
+def test_what_was_read_is_let_go_of_without_being_looked_for(reader: Reader) -> None:
+    texts = ["保留のまま40分待たされた。返金してください", "The manual has no pictures. Please send one."]
+    reader.about(texts)  # what is made once, is
+    gc.collect()
+    gc.disable()
+    try:
+        reader.about(texts)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_the_card_says_what_the_model_does_on_authors_never_met_and_on_the_stranger(reader: Reader) -> None:
