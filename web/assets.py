@@ -6,10 +6,15 @@ returns what it exports, both without comments and indentation; the files themse
 same. A module that is written in another way than ours is an error at start, not a page that does nothing.
 
 What a first view waits for is the least: `desk.css` and `desk.js`, which every page needs. A page with tickets on it
-names `conversation.css` besides, any page that says nothing brings all sheets (the block `sheets` of base.html), and
+names `conversation.css` besides, one that says nothing brings `rooms.css` (the block `sheets` of base.html), and
 `later.js` is what the script itself asks for once the page stands (js/rest.js).
+
+A browser that comes for the first time, or since the desk has changed, gets its page with the sheets within it
+(`Assets.laid_in`): it can paint while a telephone would still be asking for them. Once the page stands js/sheets.js
+fetches them for the next one, and says so by a cookie.
 """
 
+import base64
 import functools
 import gzip
 import hashlib
@@ -17,7 +22,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -44,6 +49,8 @@ ALONE = ("offline",)
 ENTRIES = {"desk.js": "main.js", "later.js": "later.js"}
 """Under which name which module goes out with all it imports, without what an earlier one brought."""
 JOINED = (*SHEETS, *ENTRIES)
+KEPT = "sheets"
+"""The cookie of a browser that has the sheets: of which version."""
 
 _IMPORT = re.compile(r'^import (?:\{ (?P<names>[\w ,]+) \} from )?"\./(?P<file>[a-z]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|const|class) (\w+)", re.MULTILINE)
@@ -52,6 +59,7 @@ _LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$|^(?:[^`\n]*`[^`\n]*`)*[^
 """What no module of ours says: another way to import or to export, or a text of several lines, of which the indentation
 counts."""
 _NAMED = re.compile(rb'<(link rel="stylesheet"|script type="module") (?:href|src)="(/[^"]+)"(?! media)')
+_SHEET = re.compile(rb'<link rel="stylesheet" href="/static/(%b)[^"]*">' % "|".join(SHEETS).encode())
 _REMARK = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
 _STYLE_REMARK = re.compile(r"/\*.*?\*/|^[ \t]+", re.MULTILINE | re.DOTALL)
 
@@ -70,10 +78,12 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         """`folder` has `css/` and `js/`. Raises `ValueError` for a module that cannot be joined."""
-        joined = scripts(folder / "js", version=fingerprint(folder))
+        self._version = fingerprint(folder)
+        joined = scripts(folder / "js", version=self._version)
         self.found = {name: _asset("text/javascript; charset=utf-8", text) for name, text in joined.items()}
         for name, sheets in SHEETS.items():
             self.found[name] = _asset("text/css; charset=utf-8", styles(folder / "css", sheets))
+        self._sources = {name: _source(self.found[name].plain) for name in SHEETS}
 
     async def serve(self, request: Request) -> Response:
         """One of them. An address with a version in it never changes its content."""
@@ -85,6 +95,25 @@ class Assets:
         if "v" in request.query_params:
             headers["cache-control"] = "public, max-age=31536000, immutable"
         return Response(asset.small if takes_small else asset.plain, headers=headers)
+
+    def are_new_to(self, request: HTTPConnection) -> bool:
+        """Whether a page is opened by a browser that has no sheets yet, or those of another version."""
+        opens = request.headers.get("sec-fetch-dest") == "document"  # a part that a script fetches brings no style
+        return opens and request.cookies.get(KEPT) != self._version
+
+    def laid_in(self, page: bytes) -> tuple[bytes, list[str]]:
+        """The page with the sheets it names within it, and the sources its policy has to allow for that (CSP level 2:
+        the hash of each)."""
+        sources: list[str] = []
+
+        def within(found: re.Match[bytes]) -> bytes:
+            name = found[1].decode()
+            told = b"" if sources else f' data-sheets="{self._version} {" ".join(SHEETS)}"'.encode()
+            sources.append(self._sources[name])
+            return b"<style%b>%b</style>" % (told, self.found[name].plain)
+
+        end = page.find(b"</head>")
+        return _SHEET.sub(within, page[:end]) + page[end:], sources
 
 
 class Files(StaticFiles):
@@ -181,6 +210,10 @@ def _bound(found: re.Match[str]) -> str:
         return ""
     names = re.sub(r"(\w+) as (\w+)", r"\1: \2", found["names"])
     return f"const {{ {names} }} = {_const(found['file'])};"
+
+
+def _source(text: bytes) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
 
 
 def _asset(content_type: str, text: str) -> Asset:

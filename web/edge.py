@@ -6,7 +6,7 @@ data are read together (`look`). A change is one transaction with the login chec
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
@@ -127,7 +127,7 @@ async def shown(
 
     text = await desk_of(request).database.read(drawn)
     await _stay(request)
-    return _page(text, answer)
+    return _page(request, text, answer)
 
 
 async def shown_region(
@@ -239,15 +239,20 @@ def desk_facts(request: HTTPConnection) -> dict[str, Any]:
 
 def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /, **context: Any) -> HTMLResponse:
     """A rendered page."""
-    made = _page(renderer_of(request).page(template, lang, **context).encode(), answer)
+    made = _page(request, renderer_of(request).page(template, lang, **context).encode(), answer)
     if errands.NAME in request.query_params and "errand" in context:
         errands.keep(made, context["errand"], is_secure=desk_of(request).settings.is_secure)
     return made
 
 
-def _page(text: bytes, answer: int) -> HTMLResponse:
+def _page(request: HTTPConnection, text: bytes, answer: int) -> HTMLResponse:
     """Pages hold people's data, so no cache keeps them."""
-    return HTMLResponse(text, answer, headers={"cache-control": "no-store", "link": assets.told(text)})
+    headers = {"cache-control": "no-store"}
+    files: assets.Assets = request.app.state.assets
+    if files.are_new_to(request):
+        text, sources = files.laid_in(text)
+        headers["content-security-policy"] = policy(desk_of(request).settings, styles=sources)
+    return HTMLResponse(text, answer, headers=headers | {"link": assets.told(text)})
 
 
 def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:
@@ -459,11 +464,15 @@ def _bounded(receive: Receive, limit: int) -> Receive:
 def protect(answer: MutableHeaders, settings: Settings) -> None:
     """Put the security headers on an answer that does not have stricter ones of its own."""
     for name, value in HEADERS.items():
-        if settings.files_url and name == "content-security-policy":
-            value = value.replace("frame-src 'self'", f"frame-src 'self' {settings.files_url}")
-        answer.setdefault(name, value)
+        answer.setdefault(name, policy(settings) if name == "content-security-policy" else value)
     if settings.is_secure:
         answer.setdefault("strict-transport-security", "max-age=31536000")
+
+
+def policy(settings: Settings, *, styles: Sequence[str] = ()) -> str:
+    """What a page may load: all from here alone, files from their own address, and within the page these `styles`."""
+    told = CSP.replace("style-src 'self'", " ".join(("style-src 'self'", *styles)))
+    return told.replace("frame-src 'self'", f"frame-src 'self' {settings.files_url}".rstrip())
 
 
 def is_ours(headers: Headers, public_url: str) -> bool:

@@ -234,6 +234,22 @@ def test_no_page_brings_more_than_seventy_kilobytes_of_style_and_script(office: 
         page.close()
 
 
+def test_the_first_page_of_a_browser_has_its_styles_within_it_and_the_next_one_asks_for_none(office: Office) -> None:
+    window = office.window(SATO)
+    window.clear_cookies(name="sheets")
+    page = window.new_page()
+    page.goto("/queues")
+    assert page.locator("style").count() == 2
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    until(lambda: any(cookie["name"] == "sheets" for cookie in window.cookies()))
+    rules = "[...document.styleSheets].map(sheet => sheet.cssRules.length)"
+    within = page.evaluate(rules)
+    page.goto("/queues?again")
+    assert page.locator("style").count() == 0 and page.evaluate(rules) == within
+    fetched = "performance.getEntriesByType('resource').filter(one => /desk.css|rooms.css/.test(one.name))"
+    assert page.evaluate(f"{fetched}.map(one => one.transferSize)") == [0, 0], "they are here already"
+
+
 def test_rows_that_arrive_move_nothing_that_is_read_and_the_list_rolls_back_to_its_beginning(office: Office) -> None:
     office.writes("動かない一覧", "使い方を教えてください。")
     sato = office.page(SATO, "/inbox?view=all")

@@ -1,6 +1,6 @@
 // The bell: its sheet is fetched when it is opened; what arrives while the page is in the background is shown by the
 // desktop, where that was allowed and is wanted. The app's icon carries the number of unread ones.
-import { painted } from "./rest.js";
+import { idle } from "./rest.js";
 
 let shown = null;
 
@@ -50,4 +50,4 @@ function badge() {
 }
 
 document.addEventListener("desk:renewed", badge);
-painted.then(badge);
+idle.then(badge);

@@ -1,5 +1,5 @@
 // Marks where we are: the open ticket's row in the list, and the rail's entry for this view after it was fetched anew.
-import { painted } from "./rest.js";
+import { idle } from "./rest.js";
 
 function mark() {
   const id = document.querySelector("#pane .ticket")?.dataset.ticket;
@@ -15,4 +15,4 @@ function mark() {
 }
 
 document.addEventListener("desk:renewed", mark);
-painted.then(mark);
+idle.then(mark);

@@ -17,3 +17,5 @@ import "./palette.js";
 import "./push.js";
 import "./survey.js";
 import "./tiles.js";
+import "./here.js";
+import "./sheets.js";

@@ -19,7 +19,6 @@ import "./keys.js";
 import "./scroll.js";
 import "./notices.js";
 import "./watching.js";
-import "./here.js";
 import "./bell.js";
 
 performance.mark("desk:ready");

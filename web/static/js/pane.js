@@ -13,7 +13,7 @@ let asked = 0;
 const sheet = pane?.dataset.sheet;
 const styled = sheet ? painted.then(() => new Promise((done) => {
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: sheet, onload: done, onerror: done });
-  document.querySelector('link[rel="stylesheet"]').after(link);
+  document.querySelector('style, link[rel="stylesheet"]').after(link);
 })) : null;
 
 export async function open(id, { push = true } = {}) {

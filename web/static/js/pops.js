@@ -1,7 +1,7 @@
 // What a call does beyond its card: the page makes room for the bar, and a tab in the background shows that somebody is
 // calling by its title, its icon and, where the person allowed it, a notification. The focus is never taken.
 import { phrase } from "./phrases.js";
-import { painted } from "./rest.js";
+import { idle } from "./rest.js";
 
 const pops = document.getElementById("pops");
 const announced = new Set();
@@ -90,4 +90,4 @@ document.addEventListener("click", async (event) => {
   offer();
 });
 document.addEventListener("desk:renewed", offer);
-painted.then(offer);
+idle.then(offer);

@@ -1,6 +1,6 @@
 // Tickets opened in this window stay at hand in the rail until they are closed here or resolved.
 import { phrase } from "./phrases.js";
-import { painted } from "./rest.js";
+import { idle } from "./rest.js";
 
 const MOST = 8;
 const KEY = "tabs";
@@ -68,4 +68,4 @@ function item({ id, subject }, isCurrent) {
 }
 
 document.addEventListener("desk:renewed", show);
-painted.then(show);
+idle.then(show);
