@@ -32,12 +32,13 @@ _READY = (
     )
     .order_by(col(AgentState.started_at), col(Agent.id))
 )
-_BY_LOGIN = (
-    col(Login.token_hash) == sa.bindparam("token_hash"),
-    col(Login.expires_at) > sa.bindparam("now"),
-    col(Agent.is_active),
+_BY_LOGIN = (col(Login.token_hash) == sa.bindparam("token_hash"), col(Agent.is_active))
+_UNTIL = sa.select(col(Login.expires_at)).where(col(Login.token_hash) == sa.bindparam("token_hash"))
+_SIGNED_IN = (
+    select(Agent)
+    .join(Login, col(Login.agent_id) == Agent.id)
+    .where(*_BY_LOGIN, col(Login.expires_at) > sa.bindparam("now"))
 )
-_SIGNED_IN = select(Agent).join(Login, col(Login.agent_id) == Agent.id).where(*_BY_LOGIN)
 _SEEN_IN = remembered(Agent, lambda every: every.join(Login, col(Login.agent_id) == Agent.id).where(*_BY_LOGIN))
 _NOW = (col(AgentState.agent_id) == sa.bindparam("agent_id"), col(AgentState.ended_at).is_(None))
 _STATE = select(AgentState).where(*_NOW)
@@ -267,9 +268,11 @@ def signed_in(db: Session, token: str, *, now: datetime) -> Agent | None:
     """The agent a browser's token belongs to, or None when it ended or never was."""
     if not token:
         return None
-    if db.info.get("is_reading"):
-        return next(iter(_SEEN_IN.all(db, token_hash=hash_of(token), now=now)), None)
-    return db.exec(_SIGNED_IN, params={"token_hash": hash_of(token), "now": now}).first()
+    token_hash = hash_of(token)
+    if not db.info.get("is_reading"):
+        return db.exec(_SIGNED_IN, params={"token_hash": token_hash, "now": now}).first()
+    found = _SEEN_IN.whole(db, token_hash=token_hash)  # asked without the time, so that its answer may be kept
+    return found[0] if found and ask(db, _UNTIL, token_hash=token_hash)[0].expires_at > now else None
 
 
 def keep_signed_in(db: Session, token: str, *, hours: int, now: datetime) -> None:

@@ -244,7 +244,7 @@ _STALE_SECONDS = 10
 def _counted(db: Session, agent: Agent, now: datetime) -> _Counted:
     """What the rail counts. Asked again only when the log has grown, the agent serves other queues, or ten seconds have
     passed: what is overdue becomes so without a fact."""
-    kept = _KEPT.setdefault(db.get_bind(), {})
+    kept = _KEPT.setdefault(db.get_bind().engine, {})
     saved = saved_views.of(db, agent)
     moment = (last_number(db), int(now.timestamp()) // _STALE_SECONDS, agent.role, preferences.shown(db, "urgency"),
               tuple(agents.queue_ids(db, agent)), tuple(each.id for each in saved))  # fmt: skip

@@ -11,8 +11,8 @@ import json
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -23,17 +23,6 @@ from sqlmodel import Session, SQLModel
 T = TypeVar("T")
 W = TypeVar("W", bound=Sequence[Any])
 R = TypeVar("R", bound=SQLModel)
-
-
-def picture_of(connection: sa.Connection) -> "Picture":
-    """What this connection to SQLite sees in the transaction that has just begun: the picture it saw before, where
-    nobody else has committed since. SQLite itself says so, of every other connection and process."""
-    driver: Any = connection.connection.dbapi_connection
-    version: int = driver.execute("PRAGMA data_version").fetchone()[0]
-    known: Picture | None = connection.info.get("picture")
-    if known is None or known.version != version:
-        known = connection.info["picture"] = Picture(version)
-    return known
 
 
 def ask(db: Session, statement: sa.Executable, /, **values: Any) -> Sequence[Any]:
@@ -187,21 +176,24 @@ class Picture:
     MOST_ROWS = 10_000
     checks = False
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, driver: Any, version: int) -> None:
+        """`driver` is SQLite's connection; by its `version` of the file SQLite says whether this is still the same."""
         self.version = version
+        self._driver = driver
         self._answers: dict[Any, Sequence[Any]] = {}
         self._row_count = 0
 
-    def answer(
-        self, connection: sa.Connection, look: "_Look", arranged: Any, told: "Callable[[Sequence[Any], _Look], W]"
-    ) -> W:
-        """What `told` makes of the rows of a look with these values, or made before."""
+    def answer(self, look: "_Look", values: Mapping[str, Any], told: "Callable[[Sequence[Any], _Look], W]") -> W:
+        """What `told` makes of the rows of a look with these values, or made before. Raises what the driver does."""
+        arranged = look.arranged(values)
+        if look.is_of_a_moment:  # nobody will ask for it again
+            return told(look.plain(self._driver, arranged), look)
         key = told, look, arranged
         if (known := self._answers.get(key)) is not None:
             if self.checks:
-                assert told(look.plain(connection, arranged), look) == known, "an answer was changed by whoever had it"
+                assert told(look.plain(self._driver, arranged), look) == known, "an answer was changed by whoever had it"
             return cast(W, known)
-        made = told(look.plain(connection, arranged), look)
+        made = told(look.plain(self._driver, arranged), look)
         if self._row_count > self.MOST_ROWS:
             self._answers.clear()
             self._row_count = 0
@@ -219,14 +211,15 @@ class _Look:
         turns = [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
         self.is_fixed = not spelled.post_compile_params
         """Whether it is spelled the same whatever its values: a list has as many places as it is long."""
+        self.is_of_a_moment = any(each.required and _is_moment(each.type) for each in spelled.binds.values())
+        """Whether it is told the time."""
         self._text, self.arranged = written_out(spelled), arranger(spelled, dialect)
         self._turns = [(place, turn) for place, turn in enumerate(turns) if turn is not None]
         named: Any = namedtuple  # its names are known only now
         self._make: Callable[[Sequence[Any]], Any] = named("Row", [each.key for each in columns], rename=True)._make
 
-    def plain(self, connection: sa.Connection, arranged: Any) -> list[Any]:
+    def plain(self, driver: Any, arranged: Any) -> list[Any]:
         """Its rows as the driver has them. Raises what the driver does."""
-        driver: Any = connection.connection.dbapi_connection
         found: list[Any] = driver.execute(self._text, arranged).fetchall()
         return found
 
@@ -249,24 +242,23 @@ def _answers(
 ) -> W:
     """What `told` makes of the rows that the statement answers with: as they are in the file, where SQLite's driver is
     asked itself by a look."""
-    connection: sa.Connection = db.info.get("connection") or db.connection()  # who only reads has one
-    if not db.info.get("is_reading"):
-        db.flush()
-    elif connection.dialect.name == "sqlite" and not connection.dispatch.before_cursor_execute:  # who listens hears all
-        if (look := _LOOKS.get(statement)) is not None and look.is_fixed:
+    info = db.info
+    if (picture := info.get("picture")) is not None:  # SQLite is only read
+        look = _LOOKS.get(statement, _NEW)
+        if look is _NEW or look is None:
+            _LOOKS[statement] = None if look is _NEW else _Look(statement, db.get_bind().dialect)
+        elif look.is_fixed:
             try:
-                picture: Picture | None = db.info.get("picture")
-                if picture is None or any(type(each) is datetime for each in values.values()):  # of this moment alone
-                    return told(look.plain(connection, look.arranged(values)), look)
-                return picture.answer(connection, look, look.arranged(values), told)
+                return cast(W, picture.answer(look, values, told))
             except sqlite3.Error:
                 pass  # said below, in the words that everybody else knows
-        elif look is None:
-            is_new = statement not in _LOOKS
-            _LOOKS[statement] = None if is_new else _Look(statement, connection.dialect)
+    elif not info.get("is_reading"):
+        db.flush()
+    connection: sa.Connection = info.get("connection") or db.connection()  # who only reads has one
     return told(connection.execute(statement, values).all(), None)
 
 
+_NEW: Any = object()
 _LOOKS: WeakKeyDictionary[sa.Executable, _Look | None] = WeakKeyDictionary()
 """By the statements they were spelled out of at the second use; None after the first, which may have been the last."""
 
@@ -275,6 +267,10 @@ _LOOKS: WeakKeyDictionary[sa.Executable, _Look | None] = WeakKeyDictionary()
 def _one_of(kind: type[SQLModel]) -> "sa.Select[Any]":
     table: sa.Table = kind.__table__  # type: ignore[attr-defined]
     return columns_of(kind).where(next(iter(table.primary_key)) == sa.bindparam("number"))
+
+
+def _is_moment(kind: sa.types.TypeEngine[Any]) -> bool:
+    return isinstance(kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind, sa.DateTime)
 
 
 def written_out(spelled: Any) -> str:
@@ -294,11 +290,15 @@ def arranger(spelled: Any, dialect: sa.Dialect) -> Callable[[Mapping[str, Any]],
     own = {name: each.value for name, each in spelled.binds.items() if not each.required}
     named = spelled.positiontup if spelled.positional else turns
     places = [(name, turns[name]) for name in named if name not in literal]
+    names = [name for name, _ in places]
 
     def arranged(values: Mapping[str, Any]) -> list[Any]:
         found = values if not own else {**own, **values}
         return [turn(found[name]) if turn else found[name] for name, turn in places]
 
-    if spelled.positional:
-        return lambda values: tuple(arranged(values))
-    return lambda values: dict(zip([name for name, _ in places], arranged(values), strict=True))
+    if not spelled.positional:
+        return lambda values: dict(zip(names, arranged(values), strict=True))
+    if names and not own and not any(turns[name] for name in names):  # as most that are asked again and again
+        first = names[0]
+        return itemgetter(*names) if len(names) > 1 else lambda values: (values[first],)
+    return lambda values: tuple(arranged(values))
