@@ -298,7 +298,7 @@ def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[
         for each, keys in zip(some, topics.about([one.text for one in some], asked), strict=True):
             score = "" if each.score is None else each.score
             about = ", ".join(asked[key].name for key in keys)
-            yield [each.at.isoformat(), each.source, score, each.sentiment, each.language, about,
+            yield [each.at, each.source, score, each.sentiment, each.language, about,
                    themes.masked(each.text, [each.name]), each.ticket_id or ""]  # fmt: skip
 
 

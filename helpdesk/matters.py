@@ -118,10 +118,10 @@ class Analysis:
         elif key == "none":
             covered = {at for held in self.of_topic.values() for at in held}
             places = (at for at in range(len(self.said)) if at not in covered)
-        elif key in self.of_topic:
-            places = self.of_topic[key]
-        else:
+        elif key == "every":
             places = range(len(self.said))
+        else:
+            places = self.of_topic.get(key, ())
         return [self.said[at] for at in places]
 
 

@@ -57,6 +57,12 @@ class Outlook:
         return [told for (queue, how), told in self.told.items()
                 if told is not None and queue_id in (None, queue) and way in (None, how)]  # fmt: skip
 
+    def short(self, queue_id: int | None = None) -> list[tuple[str, str]]:
+        """Where nothing is foreseen: the queue's name, and the way, "" for all of its ways."""
+        gaps = [key for key, told in self.told.items() if told is None and queue_id in (None, key[0])]
+        found = [(self.past.names[queue], how if self.of(queue) else "") for queue, how in gaps]
+        return list(dict.fromkeys(found))
+
 
 def read(db: Session, weeks: int, *, language: str, timezone: str, now: datetime) -> Past:
     """The past, and what kind of day each was and will be."""

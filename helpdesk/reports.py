@@ -98,6 +98,12 @@ def period(name: str, first: str, last: str, *, now: datetime, timezone: str) ->
     return Period(name, days[0], days[1])
 
 
+def before(asked: Period) -> Period:
+    """As many days right before it."""
+    length = asked.last - asked.first + timedelta(days=1)
+    return Period("days", asked.first - length, asked.first - timedelta(days=1))
+
+
 def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language: str, timezone: str,
           now: datetime) -> Report:  # fmt: skip
     """The report; lines in which nothing happened are left out. With `queue_id` of one queue only, where the figures

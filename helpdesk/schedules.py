@@ -26,7 +26,7 @@ from helpdesk.events import ReportMailed, ScheduleChanged, emit
 from helpdesk.mail import dkim
 from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked
-from helpdesk.reporting.values import Voice, said
+from helpdesk.reporting.values import Voice, days, said
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import Agent, Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
@@ -294,9 +294,9 @@ def deliver_now(database: Database, postman: "Postman", schedule_id: int, agent_
 
 def compose(parcel: Parcel, voice: Voice, *, settings: Settings, now: datetime) -> bytes:
     """The mail: the findings in its words, the whole report attached. The same period is the same Message-ID."""
-    sheet, schedule, period = parcel.gather(), parcel.schedule, parcel.asked.period
-    first, last = f"{period.first:%Y/%m/%d}", f"{period.last:%Y/%m/%d}"
-    facts = {"name": schedule.name, "first": first, "last": last, "desk": settings.name}
+    sheet, schedule = parcel.gather(), parcel.schedule
+    first, last = days(sheet.interval, parcel.asked.timezone)  # a forecast tells of days to come
+    facts = {"name": schedule.name, "first": f"{first:%Y/%m/%d}", "last": f"{last:%Y/%m/%d}", "desk": settings.name}
     base = settings.public_url.rstrip("/")
 
     def say(code: str, **more: object) -> str:
@@ -321,7 +321,7 @@ def compose(parcel: Parcel, voice: Voice, *, settings: Settings, now: datetime) 
         mail["List-Unsubscribe"] = f"<{base}/hooks/report/{parcel.stop}/stop>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content("\n".join(lines) + "\n", cte="base64")
-    stem = f"{schedule.report}-{period.first.isoformat()}-{period.last.isoformat()}"
+    stem = f"{schedule.report}-{first.isoformat()}-{last.isoformat()}"
     if "pdf" in schedule.formats:
         cover = paper.Cover(settings.name, schedule.name, parcel.chosen, parcel.asked.now)
         title = voice.say("report_title", schedule.report, None)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 import cti.twilio
+from helpdesk import survey_rests
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, Rejected, Unreachable
 from helpdesk.runtime.work import NotYet
@@ -158,7 +159,7 @@ def _claim(db: Session, ask_id: int, words: Callable[[Session, Ask], str], *, se
         return None
     if ask.state != AskState.SENT:
         return None
-    reason = "opted_out" if db.get(OptOut, ask.key) else why_not(db, ask.key, settings, now=now)
+    reason = "opted_out" if survey_rests.has_opted_out(db, ask) else why_not(db, ask.key, settings, now=now)
     if reason:
         _not_asked(db, ask_id, reason)
         return None

@@ -137,7 +137,7 @@ class Week:
     monday: date
     names: Mapping[int, str]
     needs: Mapping[int, Need]
-    short: Sequence[str]
+    short: Sequence[tuple[str, str]]  # see outlook.Outlook
 
     @property
     def days(self) -> list[date]:
@@ -192,8 +192,7 @@ def work_out(ground: Ground, what_if: WhatIf | None = None, *, queue_id: int | N
             needs[each] = need
     planned = share_out(ground.planned, ground.monday, {each: need.wanted for each, need in needs.items()})
     needs = {each: _with_plan(need, planned[each]) for each, need in needs.items()}
-    short = [ground.past.names[each] for each in dict.fromkeys(key[0] for key, one in told.told.items() if one is None)]
-    return Week(ground.monday, ground.past.names, needs, short)
+    return Week(ground.monday, ground.past.names, needs, told.short())
 
 
 def asked_for(query: Mapping[str, str]) -> WhatIf:

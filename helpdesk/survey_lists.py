@@ -5,7 +5,7 @@ the desk's own; it is claimed before it is handed over, and what was claimed is 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, sms, survey_words, unreachable
+from helpdesk import outgoing, sms, survey_rests, survey_words, unreachable
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Invalid
 from helpdesk.mail import dkim
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
-from models import Ask, AskedAfter, AskState, Customer, OptOut, Queue, Survey
+from models import Ask, AskedAfter, AskState, Customer, Queue, Survey
 from models.database import hold_still
 
 MOST: Final = 5_000
@@ -66,7 +66,7 @@ def mail(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> tupl
     hold_still(db, row)
     if row.state != AskState.SENT or row.sent_at is not None:
         return None
-    if db.get(OptOut, row.key) is not None:
+    if survey_rests.has_opted_out(db, row):
         row.state, row.reason = AskState.LEFT_OUT, "opted_out"
         return None
     row.sent_at = now
@@ -112,10 +112,9 @@ def ask(db: Session, ask_id: int, *, settings: Settings, now: datetime) -> None:
             else "unreachable" if unreachable.of(db, [row.key])
             else "" if outgoing.can_send(db, settings, address=settings.mail_from) else "no_server"
         )  # fmt: skip
-    if not reason and db.get(OptOut, row.key) is not None:
+    if not reason and survey_rests.has_opted_out(db, row):
         reason = "opted_out"
-    since = now - timedelta(days=survey.rest_days)
-    if not reason and db.exec(select(Ask.id).where(Ask.key == row.key, col(Ask.sent_at) > since).limit(1)).first():
+    if not reason and survey_rests.was_asked_lately(db, row, days=survey.rest_days, now=now):
         reason = "asked_lately"
     row.state, row.reason = (AskState.LEFT_OUT, reason) if reason else (AskState.SENT, "")
     if not reason:

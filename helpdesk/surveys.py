@@ -13,7 +13,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, sms, survey_questions, survey_words, unreachable
+from helpdesk import outgoing, sms, survey_questions, survey_rests, survey_words, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import CallEnded, SurveyChanged, TicketResolved, emit
@@ -32,7 +32,6 @@ from models import (
     Message,
     MessageKind,
     MessageState,
-    OptOut,
     Outcome,
     PointKind,
     Queue,
@@ -288,13 +287,11 @@ def _why_not(
         return "machine"
     if number is not None and (reason := sms.why_not(db, number, settings, now=now)):
         return reason
-    if db.get(OptOut, row.key) is not None:
+    if survey_rests.has_opted_out(db, row):
         return "opted_out"
     if number is None and unreachable.of(db, [to]):
         return "unreachable"
-    since = now - timedelta(days=survey.rest_days)
-    lately = select(Ask.id).where(Ask.key == row.key, col(Ask.sent_at) > since).limit(1)
-    if db.exec(lately).first() is not None:
+    if survey_rests.was_asked_lately(db, row, days=survey.rest_days, now=now):
         return "asked_lately"
     if number is not None:
         return ""

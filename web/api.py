@@ -198,7 +198,9 @@ _PERIODS = ("today", "yesterday", "week", "month", "last_week", "last_month", "d
 def _plain(key: str, sheet: Sheet, voice: Voice) -> dict[str, Any]:
     return {
         "report": key, "title": voice.say("report_title", key, None), "begin": sheet.interval.begin.isoformat(),
-        "end": sheet.interval.end.isoformat(), "findings": [said(each, voice) for each in sheet.findings],
+        "end": sheet.interval.end.isoformat(),
+        "before": [sheet.before.begin.isoformat(), sheet.before.end.isoformat()] if sheet.before else None,
+        "findings": [said(each, voice) for each in sheet.findings],
         "figures": [_figure(each, voice) for each in sheet.figures],
         "charts": [_chart(each, voice) for each in sheet.charts],
         "tables": [_table(each, voice) for each in sheet.tables], "notes": [said(each, voice) for each in sheet.notes],

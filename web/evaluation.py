@@ -11,7 +11,8 @@ from helpdesk import access, audit, reports
 from helpdesk.errors import Invalid
 from helpdesk.reporting import catalog, files, paper
 from helpdesk.reporting import evaluation as sheets
-from helpdesk.tallies import evaluation
+from helpdesk.reporting.values import running
+from helpdesk.tallies import evaluation, figures
 from models import Agent
 from web import words
 from web.addresses import get
@@ -28,7 +29,11 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         try:
-            return {"report": _report(request, db, agent)}
+            report, timezone = _report(request, db, agent), desk.settings.timezone
+            interval = report.period.interval(timezone)
+            earlier = figures.earlier(report.period, "before") if report.before else None
+            return {"report": report, "interval": interval, "running": running(interval, desk.clock(), timezone),
+                    "before": earlier.interval(timezone) if earlier else None}  # fmt: skip
         except Invalid as error:
             errors[str(error.facts.get("field", ""))] = error.code
             return {"report": None}
@@ -36,7 +41,7 @@ async def page(request: Request) -> Response:
     frame, told = await look(request, verb)
     language = frame["me"]["language"]
     gettext = renderer_of(request).gettext(language)
-    chosen = {"period": query.get("period", "month"), "from": query.get("from", ""), "to": query.get("to", ""),
+    chosen = {"period": query.get("period") or "month", "from": query.get("from", ""), "to": query.get("to", ""),
               "seconds": query.get("seconds", str(evaluation.SECONDS))}  # fmt: skip
     frame |= told | {"view": "service", "chosen": chosen, "errors": errors, "query": request.url.query,
                      "triage": evaluation.TRIAGE,
@@ -59,9 +64,13 @@ async def file(request: Request) -> Response:
     kind = request.url.path.rpartition(".")[2]
     if kind == "pdf":
         return await _document(request, told, agent)
-    lines = ([words.sentence(gettext, "automation", str(part)), *rest] for part, *rest in evaluation.table(told))
+    lines = (
+        [words.sentence(gettext, "automation", str(part)), name,
+         words.sentence(gettext, "language", str(of)) if of else "", *rest]
+        for part, name, of, *rest in evaluation.table(told)
+    )  # fmt: skip
     name = f"routing-{told.period.first.isoformat()}-{told.period.last.isoformat()}.{kind}"
-    return sent(kind, name, heads, lines)
+    return sent(kind, name, heads, lines, title=words.sentence(gettext, "report_title", "routing"))
 
 
 async def _document(request: Request, told: evaluation.Evaluation, agent: Agent) -> Response:
@@ -79,7 +88,7 @@ async def _document(request: Request, told: evaluation.Evaluation, agent: Agent)
 def _report(request: Request, db: Session, agent: Agent) -> evaluation.Evaluation:
     query, desk = request.query_params, desk_of(request)
     now, timezone = desk.clock(), desk.settings.timezone
-    asked = reports.period(query.get("period", "month"), query.get("from", ""), query.get("to", ""), now=now,
+    asked = reports.period(query.get("period") or "month", query.get("from", ""), query.get("to", ""), now=now,
                            timezone=timezone)  # fmt: skip
     typed = query.get("seconds", "") or str(evaluation.SECONDS)
     seconds = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 6 else 0

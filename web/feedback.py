@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -75,7 +76,7 @@ async def page(request: Request) -> Response:
         told["topic_charts"] = feedback_sheets.topic_charts(told["found"])
         told |= await run_in_threadpool(_behind, request, told["found"], told["topics"], told["behind_key"])
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue", "product")}
-    chosen |= {"period": query.get("period", "month"), "source": query.get("source", "all")}
+    chosen |= {"period": query.get("period") or "month", "source": query.get("source", "all")}
     kept = urlencode({name: value for name, value in chosen.items() if value})
     brought = [query.get(name, "") for name in ("new", "known")]
     frame |= {"brought": brought if all(part.isdecimal() for part in brought) else None,
@@ -104,7 +105,13 @@ async def file(request: Request) -> Response:
     heads = [words.sentence(gettext, "feedback_column", name) for name in words.codes("feedback_column")]
     name = f"feedback-{asked.first.isoformat()}-{asked.last.isoformat()}.{kind}"
     said = feedback.every(desk_of(request).database, now, sources=sources, part=part)
-    rows = feedback.lines(said, looked)
+    zone = ZoneInfo(desk_of(request).settings.timezone)
+    rows = (
+        [at.astimezone(zone), words.sentence(gettext, "feedback_source", source), score,
+         words.sentence(gettext, "sentiment", feeling) if feeling else "",
+         words.sentence(gettext, "language", language) if language else "", *rest]
+        for at, source, score, feeling, language, *rest in feedback.lines(said, looked)
+    )  # fmt: skip
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
         return StreamingResponse(files.csv_lines(heads, rows), media_type=files.CSV, headers=kept)
@@ -149,7 +156,7 @@ async def bring(request: Request) -> Response:
 
 def _period(request: Request) -> reports.Period:
     query, desk = request.query_params, desk_of(request)
-    asked = reports.period(query.get("period", "month"), query.get("from", ""), query.get("to", ""), now=desk.clock(),
+    asked = reports.period(query.get("period") or "month", query.get("from", ""), query.get("to", ""), now=desk.clock(),
                            timezone=desk.settings.timezone)  # fmt: skip
     if (asked.last - asked.first).days >= 400:
         raise Invalid("too_many_days", field="to")
@@ -162,7 +169,7 @@ def _asked(
     """The period and the one of equal length before it, the queue and the product, and what is read."""
     query, timezone = request.query_params, desk_of(request).settings.timezone
     now = asked.interval(timezone)
-    before = Interval(now.begin - (now.end - now.begin), now.begin)
+    before = reports.before(asked).interval(timezone)
     numbers = {}
     for name in ("queue", "product"):
         typed = query.get(name, "")

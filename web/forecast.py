@@ -68,7 +68,8 @@ async def file(request: Request) -> Response:
     heads = [voice.say("forecast_column", code, None) for code in words.codes("forecast_column")]
     lines = ([line[0], voice.say("forecast_way", line[1].code, None), *line[2:]]  # type: ignore[attr-defined]
              for line in sheets.halves(told, asked.queue_id))  # fmt: skip
-    return sent(kind, f"forecast-{told.first.isoformat()}.{kind}", heads, lines)
+    return sent(kind, f"forecast-{told.first.isoformat()}.{kind}", heads, lines,
+                title=voice.say("report_title", "forecast", None))  # fmt: skip
 
 
 def _asked(request: Request, db: Session, agent: Agent) -> Asked:

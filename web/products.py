@@ -16,6 +16,7 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.products import catalogue, figures, rising
 from helpdesk.reporting import catalog, files
 from helpdesk.reporting import products as sheets
+from helpdesk.reporting.values import running
 from models import Agent
 from web import settings_history, words
 from web.addresses import get, post
@@ -52,6 +53,7 @@ async def page(request: Request) -> Response:
     chosen = {"period": query.get("period", "month")} | {name: query.get(name, "") for name in ("from", "to", "queue")}
     if asked := told["asked"]:
         warned = [each for each in told["warnings"] if asked.interval.begin <= each.found_at < asked.interval.end]
+        told["running"] = running(asked.interval, asked.now, asked.timezone)
         told["sheet"] = sheets.sheet_of(asked, told["told"], told["before"], warned)
     frame |= told | {
         "view": "product_report", "chosen": chosen, "errors": errors, "warning_of": sheets.warning,
@@ -91,6 +93,7 @@ async def rows_file(request: Request) -> Response:
     await act(request, lambda db, by: audit.exported(db, KEY, by=by, now=desk.clock()))
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "return_row", code) for code in words.codes("return_row")]
+    zone = ZoneInfo(desk.settings.timezone)
 
     def lines() -> Iterator[list[Any]]:
         cursor = ""
@@ -100,9 +103,9 @@ async def rows_file(request: Request) -> Response:
             for each in found:
                 state = words.sentence(gettext, "return_state", each.state) if each.state else ""
                 yield [each.ticket_id, each.subject, each.queue, each.product, each.lot, each.reason,
-                       each.quantity or "", state, each.order_number, each.inquired_at.isoformat(),
-                       each.at.isoformat(), *(at.isoformat() if at else "" for at in (each.received_at,
-                                                                                      each.ended_at))]  # fmt: skip
+                       each.quantity or "", state, each.order_number,
+                       *(at.astimezone(zone) if at else "" for at in (each.inquired_at, each.at, each.received_at,
+                                                                      each.ended_at))]  # fmt: skip
             if not cursor:
                 return
 

@@ -25,7 +25,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from helpdesk.reporting import drawing, paper
-from helpdesk.reporting.values import Voice, percent, said, seconds, written
+from helpdesk.reporting.values import Voice, from_to, percent, said, seconds, written
 from web import folding, words
 from web.folding import FoldingEnvironment
 from web.keeping import Keeping
@@ -136,6 +136,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
     environment.globals["colours"] = drawing.classes
     environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
+    environment.globals["from_to"] = functools.partial(from_to, voice=voice)
     environment.filters["said"] = lambda text: said(text, voice)
     environment.filters["written"] = lambda value, kind: written(kind, value, voice)
     environment.globals["ticket_rows"] = _Rows(environment, zone)

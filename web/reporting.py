@@ -15,7 +15,7 @@ from helpdesk import access, audit, queues
 from helpdesk.errors import NotFound
 from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked
-from helpdesk.reporting.values import Sheet
+from helpdesk.reporting.values import Sheet, days
 from models import Agent
 from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
@@ -47,7 +47,7 @@ async def file(request: Request) -> Response:
     await act(request, lambda db, by: audit.exported(db, key, by=by, now=desk.clock()))
     sheet: Sheet = await run_in_threadpool(work)
     voice = renderer_of(request).voice(agent.language)
-    first, last = asked.period.first.isoformat(), asked.period.last.isoformat()
+    first, last = (day.isoformat() for day in days(sheet.interval, desk.settings.timezone))
     headers = {"content-disposition": f'attachment; filename="{key}-{first}-{last}.{kind}"',
                "cache-control": "no-store"}  # fmt: skip
     if kind == "pdf":

@@ -1,18 +1,19 @@
 """The report of calls, for supervisors: on a page, and as a file."""
 
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from helpdesk import access, audit, queues, reports
 from helpdesk.errors import Invalid
 from helpdesk.reporting import calls as call_sheets
 from helpdesk.reporting import catalog, files
 from helpdesk.reporting.values import Sheet
-from models import Agent
+from models import Agent, Role
 from web import words
 from web.addresses import get
 from web.edge import act, desk_of, html, look, renderer_of, see
@@ -41,8 +42,9 @@ async def calls(request: Request) -> Response:
     frame, told = await look(request, verb)
     query = request.query_params
     chosen = {name: query.get(name, "") for name in ("from", "to", "queue")} | {
-        "period": query.get("period", "today"), "by": query.get("by", "queue")}  # fmt: skip
-    frame |= told | {"view": "reports", "chosen": chosen, "errors": errors, "query": request.url.query,
+        "period": query.get("period") or "today", "by": query.get("by") or "queue"}  # fmt: skip
+    kept = urlencode({name: value for name, value in chosen.items() if value})
+    frame |= told | {"view": "reports", "chosen": chosen, "errors": errors, "query": kept,
                      "zone": ZoneInfo(desk_of(request).settings.timezone)}  # fmt: skip
     return html(request, "reports/calls.html", frame["me"]["language"], 422 if errors else 200, **frame)
 
@@ -74,7 +76,14 @@ def _asked(request: Request, db: Session, agent: Agent) -> catalog.Asked:
                          timezone=desk.settings.timezone, now=desk.clock())  # fmt: skip
 
 
+async def start(request: Request) -> Response:
+    """Where reports begin: for supervisors with the report of service, for others with what is shared with them."""
+    agent, _ = await see(request, lambda db, agent: None)
+    return RedirectResponse("/reports/service" if agent.role == Role.SUPERVISOR else "/reports/boards", 303)
+
+
 ROUTES = (
+    get("/reports", start),
     get("/reports/calls", calls),
     get("/reports/calls.csv", file),
 )

@@ -50,7 +50,8 @@ async def file(request: Request) -> Response:
     told = await run_in_threadpool(staffing.work_out, ground, what_if, queue_id=queue_id)
     voice = renderer_of(request).voice(agent.language)
     heads = [voice.say("staffing_column", code, None) for code in words.codes("staffing_column")]
-    return sent(kind, f"staffing-{told.monday.isoformat()}.{kind}", heads, sheets.halves(told, queue_id))
+    return sent(kind, f"staffing-{told.monday.isoformat()}.{kind}", heads, sheets.halves(told, queue_id),
+                title=voice.say("report_title", "staffing", None))  # fmt: skip
 
 
 async def plan(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """The report of service: a page with its findings, charts and tables, the tickets behind each figure, and files."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,7 +15,8 @@ from helpdesk.accuracy import FEW
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import SECOND
 from helpdesk.reporting import files
-from helpdesk.reporting.values import percent
+from helpdesk.reporting import tallies as sheets
+from helpdesk.reporting.values import percent, running
 from helpdesk.tallies import figures, findings, rows
 from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
@@ -64,11 +66,12 @@ async def page(request: Request) -> Response:
             return told
         timezone, now = desk.settings.timezone, desk.clock()
         told["findings"] = findings.of(db, report, language=agent.language, timezone=timezone, now=now)
+        told["running"] = running(report.period.interval(timezone), now, timezone)
         return told | {"report": report, "language": agent.language}
 
     frame, told = await look(request, verb)
     query = request.query_params
-    chosen = {"period": query.get("period", "month"), "against": query.get("against", "before"),
+    chosen = {"period": query.get("period") or "month", "against": query.get("against") or "before",
               "from": query.get("from", ""), "to": query.get("to", ""), **told.pop("filters")}  # fmt: skip
     kept = urlencode({name: value for name, value in chosen.items() if value})
     language = frame["me"]["language"]
@@ -84,10 +87,13 @@ async def page(request: Request) -> Response:
                                                            for day in words.codes("weekday_short")],
                                         label=words.sentence(gettext, "service", "week")),
             "interval": report.period.interval(desk.settings.timezone), "zone": zone,
+            "before": report.before.interval(desk.settings.timezone) if report.before else None,
+            "titles": {chart.key: chart.title for chart in sheets.charts(report)},
             "said": [_sentence(gettext, each) for each in told["findings"]],
         }  # fmt: skip
     frame |= told | {"view": "service", "chosen": chosen, "errors": errors, "kept": kept, "head": HEAD, "table": TABLE,
-                     "behind": BEHIND, "calls_behind": CALLS_BEHIND, "show": _shower(gettext), "step": _step,
+                     "behind": BEHIND, "calls_behind": CALLS_BEHIND, "show": _shower(gettext),
+                     "step": _stepper(told["report"], bool(told.get("running"))),
                      "range_of": _ranger(gettext), "formulas": tuple(figures.FIGURES), "second": SECOND,
                      "channels": [each.value for each in Channel], "priorities": [int(each) for each in Priority],
                      "against": AGAINST, "length": lambda seconds: length(gettext, seconds)}  # fmt: skip
@@ -108,7 +114,7 @@ async def file(request: Request) -> Response:
     gettext = renderer_of(request).gettext(agent.language)
     heads = [words.sentence(gettext, "service_column", code) for code in words.codes("service_column")]
     name = f"service-{report.period.first.isoformat()}-{report.period.last.isoformat()}.{kind}"
-    return sent(kind, name, heads, table(report, gettext))
+    return sent(kind, name, heads, table(report, gettext), title=words.sentence(gettext, "report_title", "service"))
 
 
 async def behind(request: Request) -> Response:
@@ -148,17 +154,18 @@ async def behind_file(request: Request) -> Response:
 
     agent, (asked, period) = await see(request, verb)
     await act(request, lambda db, by: audit.exported(db, "service", by=by, now=desk.clock()))
-    gettext = renderer_of(request).gettext(agent.language)
+    gettext, zone = renderer_of(request).gettext(agent.language), ZoneInfo(desk.settings.timezone)
     heads = [words.sentence(gettext, "service_row", code) for code in words.codes("service_row")]
     found = rows.every(desk.database, what, period.interval(desk.settings.timezone), asked, language=agent.language)
     lines = (
         [each.ticket_id, each.subject, each.queue, words.sentence(gettext, "channel", each.channel), each.agent,
-         each.opened_at.isoformat(), _iso(each.answered_at), _blank(each.answer_open_seconds), _blank(each.answer_kept),
-         _iso(each.ended_at), _blank(each.resolve_open_seconds), _blank(each.resolve_kept), int(each.is_reopened),
-         each.transfers]
+         each.opened_at.astimezone(zone), _local(each.answered_at, zone), _blank(each.answer_open_seconds),
+         _blank(each.answer_kept), _local(each.ended_at, zone), _blank(each.resolve_open_seconds),
+         _blank(each.resolve_kept), int(each.is_reopened), each.transfers]
         for each in found
     )  # fmt: skip
-    return sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines)
+    return sent(kind, f"{what}-{period.first.isoformat()}-{period.last.isoformat()}.{kind}", heads, lines,
+                title=words.sentence(gettext, "service_behind", what))  # fmt: skip
 
 
 def table(report: Service, gettext: Callable[[str], str]) -> Iterator[list[Any]]:
@@ -230,8 +237,19 @@ def _ranger(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
     return range_of
 
 
+def _stepper(report: Service | None, is_running: bool) -> Callable[[str, Figure, Figure | None], dict[str, str] | None]:
+    """How a figure moved. Of a single day that is not over nothing counted has a step: the other day is a whole one."""
+    is_part = report is not None and is_running and report.period.first == report.period.last
+
+    def step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | None:
+        return None if is_part and now.kind == "count" else _step(code, now, before)
+
+    return step
+
+
 def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | None:
-    """How a figure moved: {"way", "text", "is_good"}; None where nothing can be said."""
+    """How a figure moved: {"way", "text", "tone"}; None where nothing can be said. It has a colour only where the value
+    before lies outside of the interval of a share, or of the middle half of lengths."""
     if before is None or now.value is None or not before.value:
         return None
     if now.kind != "count" and min(now.cases, before.cases) < FEW:
@@ -244,8 +262,7 @@ def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | Non
         text = f"{moved:+.0f} %"
     if abs(moved) < 0.5:
         return {"way": "same", "text": "±0", "tone": ""}
-    is_sure = now.kind == "seconds" or (now.low is not None and now.high is not None
-                                        and not now.low <= before.value <= now.high)  # fmt: skip
+    is_sure = now.low is not None and now.high is not None and not now.low <= before.value <= now.high
     is_neutral = now.kind in ("count", "ratio") or not is_sure
     tone = "" if is_neutral else "good" if (moved > 0) == (code in GOOD_UP) else "bad"
     return {"way": "up" if moved > 0 else "down", "text": text, "tone": tone}
@@ -273,14 +290,14 @@ def _sentence(gettext: Callable[[str], str], found: findings.Finding) -> dict[st
 def _report(request: Request, db: Session, agent: Agent, asked: Asked) -> Service:
     desk = desk_of(request)
     return figures.report(
-        db, _period(request), asked, against=request.query_params.get("against", "before"), language=agent.language,
+        db, _period(request), asked, against=request.query_params.get("against") or "before", language=agent.language,
         timezone=desk.settings.timezone, now=desk.clock(),
     )  # fmt: skip
 
 
 def _period(request: Request) -> reports.Period:
     query, desk = request.query_params, desk_of(request)
-    return reports.period(query.get("period", "month"), query.get("from", ""), query.get("to", ""), now=desk.clock(),
+    return reports.period(query.get("period") or "month", query.get("from", ""), query.get("to", ""), now=desk.clock(),
                           timezone=desk.settings.timezone)  # fmt: skip
 
 
@@ -304,17 +321,17 @@ def _filters(request: Request, db: Session) -> tuple[Asked, dict[str, str]]:
     return Asked(numbers["queue"], typed["channel"] or None, numbers["priority"], numbers["agent"]), typed
 
 
-def sent(kind: str, name: str, heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> Response:
-    """A table as a file, "csv" or "xlsx", written while it is read."""
+def sent(kind: str, name: str, heads: Sequence[str], lines: Iterable[Sequence[Any]], *, title: str) -> Response:
+    """A table as a file, "csv" or "xlsx", written while it is read; the sheet of the latter is called `title`."""
     kept = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     if kind == "csv":
         return StreamingResponse(files.csv_lines(heads, lines), media_type=files.CSV, headers=kept)
-    pieces = files.spreadsheet_pieces([files.Leaf(name.partition("-")[0], heads, lines)])
+    pieces = files.spreadsheet_pieces([files.Leaf(title, heads, lines)])
     return StreamingResponse(pieces, media_type=files.XLSX, headers=kept)
 
 
-def _iso(at: Any) -> str:
-    return at.isoformat() if at else ""
+def _local(at: datetime | None, zone: ZoneInfo) -> datetime | str:
+    return at.astimezone(zone) if at else ""
 
 
 def _blank(value: float | bool | None) -> float | int | str:

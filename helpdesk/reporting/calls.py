@@ -7,9 +7,23 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from helpdesk import measures, queues, reports
-from helpdesk.accuracy import Share
+from helpdesk.accuracy import FEW, Share
 from helpdesk.measures import Calls
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import (
+    Chart,
+    Column,
+    Fact,
+    Figure,
+    Kind,
+    Series,
+    Sheet,
+    Table,
+    Text,
+    Value,
+    Word,
+    leading,
+    running,
+)
 from helpdesk.tallies import called
 
 if TYPE_CHECKING:
@@ -52,6 +66,7 @@ def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
     return Sheet(
         asked.interval, _findings(total, before), _figures(total, before),
         [chart for chart in charts if not chart.is_empty], [_lines(report, asked.choices["by"], zone)],
+        running(asked.interval, asked.now, asked.timezone), before=asked.before,
     )  # fmt: skip
 
 
@@ -96,8 +111,9 @@ _PARTS = {
 
 def _volume(places: list[str], daily: list[Calls]) -> Chart:
     counts = [each.offered for each in daily]
-    most = max(range(len(counts)), key=counts.__getitem__)
-    title = Word("report_finding", "busiest", {"day": places[most], "count": Fact("count", counts[most])})
+    title = Word("report_part", "volume")
+    if len(counts) > 1 and (most := leading(counts)) is not None:
+        title = Word("report_finding", "busiest", {"day": places[most], "count": Fact("count", counts[most])})
     parts = (("answered", "good"), ("abandoned", "bad"), ("passed_on", "quiet"), ("waiting", ""))
     series = tuple(
         Series(Word("measure", name), values, tone=tone)  # type: ignore[arg-type]
@@ -117,7 +133,10 @@ def _level(places: list[str], daily: list[Calls]) -> Chart:
         return Chart("level", "line", "", places, ())
     if many:
         low, where = min(many)
-        title = Word("report_finding", "lowest", {"day": places[where], "share": Fact("share", low)})
+        others = [share.value for place, share in enumerate(shares) if place != where and share.of]
+        is_lowest = all(other is not None and other > low for other in others)
+        title = Word("report_finding", "lowest" if is_lowest else "lowest_of_many", {
+            "day": places[where], "share": Fact("share", low), "least": str(FEW)})  # fmt: skip
     else:  # no day has calls enough to be called the worst
         title = Word("report_finding", "level_few", {"now": Fact("share", total[0] / total[1])})
     series = Series(
@@ -134,9 +153,10 @@ def _week(db: Session, asked: "Asked", ids: list[int]) -> Chart:
     field = [[told[day, hour] for hour in range(24)] for day in range(7)]
     busy = [hour for hour in range(24) if any(row[hour] for row in field)]
     hours = range(min(busy), max(busy) + 1) if busy else range(0)
-    most = max(((field[day][hour], day, hour) for day in range(7) for hour in hours), default=(0, 0, 0))
-    title = Word("report_finding", "hour", {"weekday": Word("weekday", _WEEK[most[1]]), "hour": str(most[2]),
-                                     "count": Fact("count", most[0])})  # fmt: skip
+    title = Word("report_part", "week")
+    if (most := leading([count for row in field for count in row])) is not None:
+        title = Word("report_finding", "hour", {"weekday": Word("weekday", _WEEK[most // 24]), "hour": str(most % 24),
+                                                "count": Fact("count", field[most // 24][most % 24])})  # fmt: skip
     series = tuple(
         Series(Word("weekday", _WEEK[day]), [field[day][hour] for hour in hours])
         for day in range(7)

@@ -6,7 +6,7 @@ schedule; they are read and checked once, for all of them. A new report is a fun
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -41,8 +41,7 @@ class Asked:
     @property
     def before(self) -> Interval:
         """As many days right before it."""
-        first, days = self.period.first, self.period.last - self.period.first + timedelta(days=1)
-        return reports.Period("days", first - days, first - timedelta(days=1)).interval(self.timezone)
+        return reports.before(self.period).interval(self.timezone)
 
 
 @dataclass(frozen=True, slots=True)

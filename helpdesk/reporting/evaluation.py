@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlmodel import Session
 
 from helpdesk.accuracy import Share
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word, running
 from helpdesk.tallies import evaluation
 from helpdesk.tallies.automation import Came
 from helpdesk.tallies.evaluation import Evaluation, RoutingLine
@@ -35,7 +35,8 @@ def sheet_of(asked: "Asked", told: Evaluation) -> Sheet:
     notes: list[Text] = [Word("evaluation_formula", code) for code in ("right", "saved", "came")]
     if told.left_out:
         notes.insert(0, Word("service", "left_out", {"count": Fact("count", told.left_out)}))
-    return Sheet(asked.interval, _findings(told), _figures(told), [] if chart.is_empty else [chart], tables, notes)
+    return Sheet(asked.interval, _findings(told), _figures(told), [] if chart.is_empty else [chart], tables,
+                 [*running(asked.interval, asked.now, asked.timezone), *notes], before=asked.before)  # fmt: skip
 
 
 def _findings(told: Evaluation) -> list[Text]:
@@ -86,7 +87,7 @@ def _right(told: Evaluation) -> Chart:
                     low=[share.interval[0] for share in shares], high=[share.interval[1] for share in shares],
                     of=[share.of for share in shares])  # fmt: skip
     return Chart("routing_right", "intervals", title, [_name(line) for line in lines], (series,) if lines else (),
-                 "share", Word("evaluation_column", "name"))  # fmt: skip
+                 "share", Word("service_row", "queue"))  # fmt: skip
 
 
 def _name(line: RoutingLine) -> Text:
@@ -97,7 +98,7 @@ def _name(line: RoutingLine) -> Text:
 
 def _queues(told: Evaluation) -> Table:
     columns = (
-        Column(Word("evaluation_column", "name"), "text"), Column(Word("evaluation_name", "placed")),
+        Column(Word("service_row", "queue"), "text"), Column(Word("evaluation_name", "placed")),
         Column(Word("evaluation_name", "right"), "share", Word("evaluation_formula", "right")),
         Column(Word("evaluation_finding", "moved")), Column(Word("evaluation_finding", "in_triage")),
         Column(Word("evaluation_name", "triage"), "share", Word("evaluation_formula", "triage")),
@@ -115,7 +116,7 @@ def _queues(told: Evaluation) -> Table:
 
 def _reasons(told: Evaluation) -> Table:
     columns = (
-        Column(Word("evaluation_finding", "reason"), "text"), Column(Word("evaluation_column", "count")),
+        Column(Word("evaluation_finding", "reason"), "text"), Column(Word("evaluation_finding", "tickets")),
         Column(Word("evaluation_name", "right"), "share"), Column(Word("evaluation_finding", "moved")),
     )  # fmt: skip
     rows: list[list[Value]] = []

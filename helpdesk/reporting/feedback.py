@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from helpdesk import feedback, matters, readings
 from helpdesk.accuracy import Share
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word, leading
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -35,7 +35,7 @@ def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     charts = [chart for chart in (trend(slots, title), _scores(now)) if not chart.is_empty]
     sheet = Sheet(
         asked.interval, [title if now.csat.of else Word("report_finding", "no_answers")],
-        _figures(now, before, response), charts, [_scores(now).table()] if now.csat.of else [],
+        _figures(now, before, response), charts, [_scores(now).table()] if now.csat.of else [], before=asked.before,
     )  # fmt: skip
     return lambda: sheet
 
@@ -105,6 +105,7 @@ def sheet_of(asked: "Asked", found: matters.Analysis) -> Sheet:
          *([_quotes(found)] if shown else [])],
         [Word("report_finding", "topics_sample", {"count": Fact("count", len(found.said)),
                                                   "of": Fact("count", found.of)})] if found.is_sample else [],
+        asked.before,
     )  # fmt: skip
 
 
@@ -115,13 +116,15 @@ def topic_charts(found: matters.Analysis) -> list[Chart]:
         return []
     names = [each.name for each in shown]
     first = shown[0]
-    title = Word("report_finding", "most_about", {"topic": first.name, "share": Fact("share", first.now.value)})
+    title = Word("report_part", "topics")
+    if leading([each.now.held for each in shown]) is not None:
+        title = Word("report_finding", "most_about", {"topic": first.name, "share": Fact("share", first.now.value)})
 
     def of(name: Word, shares: list[Share], tone: str) -> Series:
         return Series(name, [share.value for share in shares],
                       low=[share.interval[0] if share.of else None for share in shares],
                       high=[share.interval[1] if share.of else None for share in shares],
-                      of=[share.held for share in shares], tone=tone)  # type: ignore[arg-type]  # fmt: skip
+                      of=[share.of for share in shares], tone=tone)  # type: ignore[arg-type]  # fmt: skip
 
     compared = Chart(
         "topics", "intervals", title, names,
@@ -129,8 +132,10 @@ def topic_charts(found: matters.Analysis) -> list[Chart]:
          of(Word("chart", "before"), [each.before for each in shown], "quiet")),
         "share", Word("chart", "topic"),
     )  # fmt: skip
-    angriest = max(shown, key=lambda each: each.angry)
-    most = Word("report_finding", "most_angry", {"topic": angriest.name, "count": str(angriest.angry)})
+    most = Word("report_part", "feelings")
+    if (angriest := leading([each.angry for each in shown])) is not None:
+        facts = {"topic": shown[angriest].name, "count": Fact("count", shown[angriest].angry)}
+        most = Word("report_finding", "most_angry", facts)
     felt = Chart(
         "feelings", "bars", most, names,
         (Series(Word("sentiment", "negative"), [each.angry for each in shown], tone="bad"),
@@ -158,8 +163,9 @@ def _figures(now: feedback.Marks, before: feedback.Marks, response: Share) -> li
 
 def _scores(now: feedback.Marks) -> Chart:
     stars = [now.stars.get(score, 0) for score in (5, 4, 3, 2, 1)]
-    most = (5, 4, 3, 2, 1)[max(range(5), key=stars.__getitem__)]
-    title = Word("report_finding", "most_stars", {"score": str(most), "count": Fact("count", max(stars))})
+    title = Word("report_part", "scores")
+    if (most := leading(stars)) is not None:
+        title = Word("report_finding", "most_stars", {"score": str(5 - most), "count": Fact("count", stars[most])})
     series = Series(Word("chart", "answers"), stars)
     return Chart("scores", "bars", title, [f"★{score}" for score in (5, 4, 3, 2, 1)], (series,), "count",
                  Word("chart", "score"))  # fmt: skip

@@ -9,13 +9,15 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Final
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
+
+from helpdesk.reporting.values import Fact
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Tells spreadsheets that a file is UTF-8."""
@@ -33,13 +35,17 @@ _SHEETS: Final = "xl/worksheets/sheet"
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML has no room for."""
 _FORMATS: Final = {
-    "share": "0.0%", "number": "#,##0.00", "points": "+0;-0;0", "count": "#,##0", "seconds": "#,##0",
+    "share": "0.0%", "ratio": "0%", "number": "#,##0.00", "tenths": "#,##0.0", "points": "+0;-0;0", "count": "#,##0",
+    "seconds": "#,##0", "day": "yyyy/mm/dd", "moment": "yyyy/mm/dd hh:mm",
 }  # fmt: skip
+_DAY_0: Final = datetime(1899, 12, 30)
+"""From which a spreadsheet counts its days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One table of a spreadsheet. `kinds` of the columns as in values.py, "" where the value shows itself."""
+    """One table of a spreadsheet. `kinds` of the columns as in values.py, "" where the value shows itself; a cell that
+    is a `Fact` has a kind of its own, and a day or moment shows itself, a moment on the clock of its time zone."""
 
     name: str
     heads: Sequence[str]
@@ -72,12 +78,13 @@ def spreadsheet_pieces(leaves: Iterable[Leaf]) -> Iterator[bytes]:
             row = next(rows, None)
             while True:
                 parts.append((_name(leaf.name, names), leaf))
-                top, bottom, styles = _around(leaf, is_first=len(parts) == 1)
+                top, bottom, looks = _around(leaf, is_first=len(parts) == 1)
+                styles = [looks.get(kind, "") for kind in leaf.kinds]
                 with archive.open(f"{_SHEETS}{len(parts)}.xml", "w") as sheet:
                     number, size = 1, sheet.write(top)
                     while row is not None and number < ROWS_MAX and size < BYTES_MAX:
                         number += 1
-                        size += sheet.write(_row(number, row, styles))
+                        size += sheet.write(_row(number, row, styles, looks))
                         if len(outbox) > PIECE:
                             yield outbox.take()
                         row = next(rows, None)
@@ -138,25 +145,29 @@ def _book(parts: Sequence[tuple[str, Leaf]]) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _around(leaf: Leaf, *, is_first: bool) -> tuple[bytes, bytes, list[str]]:
-    """What stands above and below the rows of a sheet, and for each column what its cells say of their format."""
+def _around(leaf: Leaf, *, is_first: bool) -> tuple[bytes, bytes, dict[str, str]]:
+    """What stands above and below the rows of a sheet, and for each kind what a cell says of its format."""
     whole = _book([("1", leaf)])[f"{_SHEETS}1.xml"].decode()
     top, _, rest = whole.partition('<row r="2"')
     numbers = dict(zip(_FORMATS, re.findall(r' s="(\d+)"', rest), strict=True))
     top = re.sub(r"<dimension [^>]*/>", "", top)  # said before the rows, which nobody has counted
     if not is_first:
         top = top.replace(' tabSelected="1"', "")
-    styles = [f' s="{numbers[kind]}"' if kind in numbers else "" for kind in leaf.kinds]
-    return top.encode(), rest[rest.index("</sheetData>") :].encode(), styles
+    looks = {kind: f' s="{number}"' for kind, number in numbers.items()}
+    return top.encode(), rest[rest.index("</sheetData>") :].encode(), looks
 
 
-def _row(number: int, row: Sequence[Any], styles: Sequence[str]) -> bytes:
+def _row(number: int, row: Sequence[Any], styles: Sequence[str], looks: Mapping[str, str]) -> bytes:
     cells = []
     for column, given in enumerate(row):
-        value = _plain(given)
+        style, value = styles[column] if column < len(styles) else "", given
+        if isinstance(value, Fact):
+            style, value = looks.get(value.kind, ""), value.value
+        if isinstance(value, date):
+            style, value = looks["moment" if isinstance(value, datetime) else "day"], _serial(value)
         if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
             continue
-        place = f'<c r="{_letters(column)}{number}"{styles[column] if column < len(styles) else ""}'
+        place = f'<c r="{_letters(column)}{number}"{style}'
         if isinstance(value, bool):
             cells.append(f'{place} t="b"><v>{value:d}</v></c>')
         elif isinstance(value, int | float):
@@ -185,8 +196,16 @@ def _name(asked: str, names: set[str]) -> str:
     return name
 
 
+def _serial(at: date) -> float:
+    """A day, or a moment on the clock it is told by, as a spreadsheet keeps it: days since the end of 1899."""
+    if not isinstance(at, datetime):
+        return float((datetime(at.year, at.month, at.day) - _DAY_0).days)
+    return round((at.replace(tzinfo=None) - _DAY_0).total_seconds() / 86_400, 9)
+
+
 def _plain(value: Any) -> Any:
     """Times as ISO 8601, which every program reads the same."""
+    value = value.value if isinstance(value, Fact) else value
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 

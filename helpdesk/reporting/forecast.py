@@ -37,12 +37,11 @@ def sheet_of(told: Outlook, queue_id: int | None, *, timezone: str) -> Sheet:
     days = told.days
     interval = Interval(measures.day(days[0], timezone).begin, measures.day(days[-1], timezone).end)
     known = told.of(queue_id)
-    short = [(key, each) for key, each in told.told.items() if each is None and queue_id in (None, key[0])]
+    short = told.short(queue_id)
     notes: list[Text] = [Word("forecast", "method"), Word("forecast", "range")]
     if short:
-        names = dict.fromkeys(told.past.names[each] for (each, _), _ in short)
-        notes.insert(0, Word("forecast", "some_short", {
-            "names": Names([*names]), "days": str(forecast.FEWEST_DAYS)}))  # fmt: skip
+        facts = {"names": unforeseen(short), "days": str(forecast.FEWEST_DAYS)}
+        notes.insert(0, Word("forecast", "some_short", facts))
     if told.past.volumes.left_out:
         notes.insert(0, Word("forecast", "left_out", {"count": Fact("count", told.past.volumes.left_out)}))
     if not known:
@@ -55,6 +54,14 @@ def sheet_of(told: Outlook, queue_id: int | None, *, timezone: str) -> Sheet:
                              _errors(told, queue_id)) if not chart.is_empty],
         [_queues(told, queue_id), _days(told, queue_id, expected, low, high)], notes,
     )  # fmt: skip
+
+
+def unforeseen(short: Sequence[tuple[str, str]]) -> Names:
+    """The queues of which nothing is foreseen, with the way where it is one of several."""
+    return Names([
+        Word("forecast", "of_way", {"name": name, "way": Word("forecast_way", way)}) if way else name
+        for name, way in short
+    ])  # fmt: skip
 
 
 def too_short(told: Outlook) -> Text:
@@ -100,7 +107,7 @@ def halves(told: Outlook, queue_id: int | None) -> Iterator[list[object]]:
                 value = float(foreseen.expected[place, half])
                 if value >= 0.005:
                     edges = int(foreseen.low[place, half]), int(foreseen.high[place, half])
-                    yield [told.past.names[each], Word("forecast_way", way), day.isoformat(), _clock(half),
+                    yield [told.past.names[each], Word("forecast_way", way), day, _clock(half),
                            round(value, 3), *edges]  # fmt: skip
 
 
@@ -114,7 +121,7 @@ def _findings(told: Outlook, expected: Numbers, low: Numbers, high: Numbers, wap
         "high": Fact("count", int(high[most])),
     })]  # fmt: skip
     if wape is not None and naive is not None:
-        code = "better" if wape < naive else "worse"
+        code = "worse" if round(wape, 2) > round(naive, 2) else "better"
         said.append(Word("forecast", code, {"missed": Fact("ratio", wape), "naive": Fact("ratio", naive)}))
     else:
         said.append(Word("forecast", "untested"))
@@ -178,8 +185,9 @@ def _errors(told: Outlook, queue_id: int | None) -> Chart:
             names.append(name)
             missed.append(round(wape, 3))
             naive.append(None if plain is None else round(plain, 3))
-    better = sum(1 for one, other in zip(missed, naive, strict=True) if other is not None and one < other)
-    title = Word("forecast", "errors", {"better": str(better), "count": str(len(names))})
+    tried = [(one, other) for one, other in zip(missed, naive, strict=True) if other is not None]
+    better = sum(1 for one, other in tried if one < other)
+    title = Word("forecast", "errors", {"better": str(better), "count": str(len(tried))})
     return Chart("errors", "bars", title, names,
                  (Series(Word("report_part", "missed"), missed),
                   Series(Word("report_part", "naive"), naive, tone="quiet")),

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from helpdesk.errors import Conflict
 from helpdesk.reporting import drawing
-from helpdesk.reporting.values import Figure, Sheet, Table, Voice, said, written
+from helpdesk.reporting.values import Figure, Sheet, Table, Voice, from_to, said, written
 
 TEMPLATE: Final = Path(__file__).with_name("paper.typ")
 PRESS: Final = Path(__file__).with_name("press.py")
@@ -60,12 +60,14 @@ def pdf(sheets: Sequence[tuple[str, Sheet]], cover: Cover, voice: Voice) -> byte
 def _document(sheets: Sequence[tuple[str, Sheet]], cover: Cover, voice: Voice) -> dict[str, Any]:
     say = voice.say
     first = sheets[0][1].interval
-    period = f"{written('moment', first.begin, voice)} – {written('moment', first.end, voice)}"
+    facts = [from_to(first, voice)]
+    if before := sheets[0][1].before:
+        facts.append(say("report", "held_against", {"days": from_to(before, voice)}))
     return {
         "language": voice.language,
         "desk": cover.desk,
         "title": cover.title,
-        "facts": [period, *cover.chosen],
+        "facts": [*facts, *cover.chosen],
         "made": say("paper", "made", {"at": written("moment", cover.made_at, voice)}),
         "page": say("paper", "page", {"number": "{n}", "of": "{m}"}),
         "words": {name: say("paper", name, None) for name in ("findings", "figures", "formulas")},

@@ -11,7 +11,20 @@ from sqlmodel import Session
 
 from helpdesk.products import figures, rising
 from helpdesk.products.figures import Length, Line, Told
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import (
+    Chart,
+    Column,
+    Fact,
+    Figure,
+    Series,
+    Sheet,
+    Table,
+    Text,
+    Value,
+    Word,
+    leading,
+    running,
+)
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -41,7 +54,8 @@ def sheet_of(asked: "Asked", told: Told, before: Told, warned: list[rising.Shown
     return Sheet(
         asked.interval, _findings(told, warned), _figures(told, before),
         [chart for chart in charts if chart.series and not chart.is_empty],
-        [_products(told), _lots(told), _reasons(told), _times(told)], [Word("return_finding", "method")],
+        [_products(told), _lots(told), _reasons(told), _times(told)],
+        [*running(asked.interval, asked.now, asked.timezone), Word("return_finding", "method")], before=asked.before,
     )  # fmt: skip
 
 
@@ -58,9 +72,10 @@ def _findings(told: Told, warned: list[rising.Shown]) -> list[Text]:
     said: list[Text] = [warning(each) for each in warned]
     if not told.returns:
         return [*said, Word("return_finding", "none")]
-    top = told.reasons[0]
-    said.append(Word("return_finding", "reason", {"name": top.name, "share": Fact("share", top.returns / told.returns),
-                                                  "count": Fact("count", top.returns)}))  # fmt: skip
+    if (most := leading([line.returns for line in told.reasons])) is not None:
+        top = told.reasons[most]
+        facts = {"share": Fact("share", top.returns / told.returns), "count": Fact("count", top.returns)}
+        said.append(Word("return_finding", "reason", {"name": top.name, **facts}))
     end = told.spans["to_end"]
     if end.median is not None:
         said.append(Word("return_finding", "time", {"days": f"{end.median:.1f}", "of": Fact("count", end.of)}))
@@ -103,9 +118,10 @@ def _weeks(told: Told, timezone: str) -> Chart:
     total = Counter[date]()
     for (monday, _), count in counts.items():
         total[monday] += count
-    most = max(weeks, key=lambda week: total[week]) if weeks else None
-    title = Word("return_finding", "busiest", {"day": f"{most.month}/{most.day}" if most else "",
-                                               "count": Fact("count", total[most] if most else 0)})  # fmt: skip
+    title = Word("report_part", "return_weeks")
+    if len(weeks) > 1 and (most := leading([total[week] for week in weeks])) is not None:
+        day, count = f"{weeks[most].month}/{weeks[most].day}", total[weeks[most]]
+        title = Word("return_finding", "busiest", {"day": day, "count": Fact("count", count)})
     return Chart("return_weeks", "stacked", title, [f"{week.month}/{week.day}" for week in weeks], tuple(series),
                  along=Word("return_figure", "week"))  # fmt: skip
 
@@ -124,8 +140,8 @@ def _rates(told: Told) -> Chart:
     """Rates with their intervals, the highest first, of products of which enough were sold."""
     lines = [(line, rate) for line in told.products if (rate := line.rate) is not None]
     lines = sorted(lines, key=lambda pair: -(pair[1].value or 0))[:PLACES]
-    title: Text = ""
-    if lines:
+    title = Word("report_part", "return_rates")
+    if leading([rate.value for _, rate in lines]) is not None:
         line, rate = lines[0]
         title = Word("return_finding", "highest", {"name": line.name, "share": Fact("share", rate.value),
                                                    "low": Fact("share", rate.interval[0]),
@@ -145,9 +161,9 @@ def _field(told: Told) -> Chart:
     reasons = [line for line in told.reasons if line.returns]
     cells = [(told.crossed.get((line.product_id or 0, each.reason_id or 0), 0), line, each) for line in lines
              for each in reasons]  # fmt: skip
-    title: Text = ""
-    if cells:
-        count, line, reason = max(cells, key=lambda cell: cell[0])
+    title = Word("report_part", "return_field")
+    if (most := leading([count for count, _, _ in cells])) is not None:
+        count, line, reason = cells[most]
         title = Word("return_finding", "most_of", {"name": line.name, "reason": reason.name,
                                                    "count": Fact("count", count)})  # fmt: skip
     series = tuple(

@@ -10,7 +10,8 @@ from sqlmodel import Session
 from helpdesk import measures, staffing
 from helpdesk.forecast import HALVES
 from helpdesk.measures import Interval
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Names, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.forecast import unforeseen
+from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 from helpdesk.staffing import Week
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def sheet_of(told: Week, queue_id: int | None, *, timezone: str, day: date | Non
     interval = Interval(measures.day(told.days[0], timezone).begin, measures.day(told.days[-1], timezone).end)
     notes: list[Text] = [Word("staffing", "method"), Word("staffing", "writing"), Word("staffing", "sharing")]
     if told.short:
-        notes.insert(0, Word("staffing", "short", {"names": Names(told.short)}))
+        notes.insert(0, Word("staffing", "short", {"names": unforeseen(told.short)}))
     if not told.sums(queue_id, "wanted").any() and not told.sums(queue_id, "planned").any():
         return Sheet(interval, [Word("staffing", "nothing")], notes=notes)
     worst = worst_of(told, queue_id)
@@ -77,7 +78,7 @@ def halves(told: Week, queue_id: int | None) -> Iterator[list[object]]:
             if need.wanted[at] > 0 or need.planned[at] > 0:
                 row = (need.calls, need.on_calls, need.written, need.wanted, need.planned, need.missing)
                 level = round(float(need.level_planned[at]), 3) if need.calls[at] >= staffing.CALLS_LEAST else ""
-                yield [told.names[each], told.days[place].isoformat(), clock(half),
+                yield [told.names[each], told.days[place], clock(half),
                        *(round(float(value[at]), 3) for value in row), level]  # fmt: skip
 
 

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Word
+from helpdesk.reporting.values import (
+    Chart,
+    Column,
+    Fact,
+    Figure,
+    Kind,
+    Series,
+    Sheet,
+    Table,
+    Text,
+    Word,
+    leading,
+    running,
+)
 from helpdesk.tallies import figures, findings, totals
 from helpdesk.tallies.figures import Line, Service
 
@@ -35,10 +48,17 @@ def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
     return lambda: Sheet(
         asked.interval, [_said(each) for each in found if each.kind != "agent"],
         [_figure(told.total, key) for key in FIGURES],
-        [chart for chart in (_days(told), _backlog(told), _hours(told)) if not chart.is_empty],
+        [chart for chart in charts(told) if not chart.is_empty],
         [_lines("queues", "queue", told.queues), _lines("channels", "channel", told.channels), _agents(told)],
-        [Word("service", "left_out", {"count": Fact("count", told.left_out)})] if told.left_out else (),
+        [*running(asked.interval, asked.now, asked.timezone),
+         *([Word("service", "left_out", {"count": Fact("count", told.left_out)})] if told.left_out else [])],
+        before=told.before.interval(asked.timezone) if told.before else None,
     )  # fmt: skip
+
+
+def charts(told: Service) -> tuple[Chart, ...]:
+    """What came and was done by day, what was left, and the hours of the week."""
+    return _days(told), _backlog(told), _hours(told)
 
 
 def _said(found: findings.Finding) -> Text:
@@ -76,8 +96,9 @@ def _days(told: Service) -> Chart:
 def _backlog(told: Service) -> Chart:
     left = [day.backlog for day in told.days]
     known = [count for count in left if count is not None]
-    title = Word("service_chart", "backlog", {"now": Fact("count", known[-1] if known else None),
-                                              "most": Fact("count", max(known, default=None))})  # fmt: skip
+    title = Word("service", "backlog")
+    if known:
+        title = Word("service_chart", "backlog", {"now": Fact("count", known[-1]), "most": Fact("count", max(known))})
     return Chart("backlog", "line", title, _places(told), (Series(Word("service", "backlog"), left),),
                  along=Word("report_by", "day"))  # fmt: skip
 
@@ -85,9 +106,11 @@ def _backlog(told: Service) -> Chart:
 def _hours(told: Service) -> Chart:
     busy = [hour for hour in range(24) if any(row[hour] for row in told.week)]
     hours = range(min(busy), max(busy) + 1) if busy else range(0)
-    most = max(((told.week[day][hour], day, hour) for day in range(7) for hour in hours), default=(0, 0, 0))
-    title = Word("service_chart", "hours", {"weekday": Word("weekday", _WEEK[most[1]]), "hour": str(most[2]),
-                                            "count": Fact("count", most[0])})  # fmt: skip
+    title = Word("service", "week")
+    if (most := leading([count for row in told.week for count in row])) is not None:
+        day, hour = divmod(most, 24)
+        title = Word("service_chart", "hours", {"weekday": Word("weekday", _WEEK[day]), "hour": str(hour),
+                                                "count": Fact("count", told.week[day][hour])})  # fmt: skip
     series = tuple(Series(Word("weekday", _WEEK[day]), [told.week[day][hour] for hour in hours]) for day in range(7))
     return Chart("hours", "heat", title, [str(hour) for hour in hours], series, along=Word("chart", "hour"))
 

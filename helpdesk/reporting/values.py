@@ -6,8 +6,8 @@ language. What must be said is a `Word`, a code of the desk's sentences with its
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ class Word(NamedTuple):
 class Names(NamedTuple):
     """Names one after the other inside a sentence, with the comma of the language."""
 
-    names: Sequence[str]
+    names: "Sequence[Text]"
 
 
 class Fact(NamedTuple):
@@ -163,13 +163,41 @@ class Sheet:
     tables: Sequence[Table] = ()
     notes: Sequence[Text] = field(default_factory=tuple)
     """How it was counted, and what it cannot say."""
+    before: Interval | None = None
+    """The earlier days that figures are held against."""
 
     def without_people(self) -> "Sheet":
         """The same without names and quotes."""
-        return Sheet(
-            self.interval, self.findings, self.figures, [each for each in self.charts if not each.is_personal],
-            [each for each in self.tables if not each.is_personal], self.notes,
+        return replace(
+            self, charts=[each for each in self.charts if not each.is_personal],
+            tables=[each for each in self.tables if not each.is_personal],
         )  # fmt: skip
+
+
+def days(interval: Interval, timezone: str) -> tuple[date, date]:
+    """The first and the last day of an interval, on the desk's calendar."""
+    zone = ZoneInfo(timezone)
+    return interval.begin.astimezone(zone).date(), (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
+
+
+def from_to(interval: Interval, voice: Voice) -> str:
+    """The days of an interval as people read them."""
+    return " – ".join(dict.fromkeys(written("day", day, voice) for day in days(interval, voice.timezone)))
+
+
+def running(interval: Interval, now: datetime, timezone: str) -> list[Text]:
+    """What has to be said where the last day is not over: fewer so far than the day before is no fall."""
+    if not interval.begin <= now < interval.end:
+        return []
+    local = now.astimezone(ZoneInfo(timezone))
+    return [Word("report", "running", {"day": Fact("day", local.date()), "time": f"{local:%H:%M}"})]
+
+
+def leading(values: Sequence[float | None]) -> int | None:
+    """The place of the largest value, for a sentence that names it; None where there is none, or several share it."""
+    most = max((value for value in values if value), default=None)
+    places = [place for place, value in enumerate(values) if value and value == most]
+    return places[0] if len(places) == 1 else None
 
 
 def said(text: object, voice: Voice) -> str:
@@ -181,7 +209,7 @@ def said(text: object, voice: Voice) -> str:
         }
         return voice.say(text.group, text.code, facts)
     if isinstance(text, Names):
-        return ("、" if voice.language == "ja" else ", ").join(text.names)
+        return ("、" if voice.language == "ja" else ", ").join(said(each, voice) for each in text.names)
     return str(text)
 
 
@@ -230,6 +258,6 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "seconds": seconds,
     "ratio": lambda value: f"{value * 100:,.0f} %",
     "number": lambda value: f"{value:,.2f}",
-    "tenths": lambda value: f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}",
+    "tenths": lambda value: f"{value:,.1f}".removesuffix(".0"),
     "points": lambda value: f"{value:+.0f}",
 }

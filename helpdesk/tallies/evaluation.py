@@ -186,11 +186,12 @@ def _named(db: Session, done: Mapping[tuple[str, int], Came], lines: Mapping[int
 
 
 def table(told: Evaluation) -> Iterable[Sequence[object]]:
-    """For a file: part, what, language, count, and then the part's own numbers in their order."""
+    """For a file: part, what, language, count; of routing how many stayed, were moved and waited; of automation of how
+    many is known what came of it, and what did."""
     for line in [told.total, *told.languages, *told.queues]:
         yield ("routing", line.name, line.language, line.placed.count, line.placed.stayed, line.placed.corrected,
-               line.triage.count, "", "", "")  # fmt: skip
+               line.triage.count, "", "", "", "", "", "")  # fmt: skip
     for each in told.automation:
         came = each.came
-        yield (each.kind, each.name, "", came.count, came.settled, came.wrote, came.resolved, came.reopened,
-               came.answered, came.undone)  # fmt: skip
+        yield (each.kind, each.name, "", came.count, "", "", "", came.settled, came.wrote, came.resolved,
+               came.reopened, came.answered, came.undone)  # fmt: skip

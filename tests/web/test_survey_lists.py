@@ -66,6 +66,20 @@ def test_who_must_not_be_asked_is_counted_with_the_reason(survey: OpenDesk, post
 
 
 @SQLITE
+def test_two_surveys_at_once_ask_one_person_once(survey: OpenDesk, postbox: Postbox) -> None:
+    assert survey.as_(SATO).post("/admin/surveys/new", data=NPS | {"name": "もう一つ"}).status_code == 200
+    for number in (1, 2):
+        survey.as_(SATO).post(f"/admin/surveys/{number}/send", data={"to": "new@example.com"})
+    jobs = survey.app.state.desk.jobs()
+    for job in ("ask_listed", "mail_survey"):
+        for number in (1, 2):
+            jobs[job](number)
+    asks = survey.read(lambda db: db.exec(select(Ask).order_by(Ask.id)).all())
+    assert [(ask.state, ask.reason) for ask in asks] == [("sent", ""), ("left_out", "asked_lately")]
+    assert len(postbox.mails) == 1
+
+
+@SQLITE
 def test_a_list_with_a_mistake_asks_nobody_and_keeps_what_was_typed(survey: OpenDesk) -> None:
     for wrong in ("x", "a@b@c", "03-1234-5678", ""):
         answer = put(survey, f"yes@example.com\n{wrong}" if wrong else "")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import update
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from models import Answer, Ask, Message, MessageKind, OptOut
+from models import Answer, Ask, ContactPoint, Message, MessageKind, OptOut, PointKind
 from tests.cast import AIKO, BEN, PUBLIC_URL, RETURNS_ADDRESS, SATO, STRANGER, TANAKA, OpenDesk
 from tests.postbox import Postbox
 
@@ -128,6 +129,25 @@ def test_somebody_who_was_asked_lately_is_left_alone(desk, postbox, asks) -> Non
     desk.write(lambda db: db.execute(update(Ask).values(sent_at=desk.clock() - timedelta(days=31))))
     solved(desk, 3)
     assert [ask.state for ask in due(desk)][2] == "sent"
+
+
+def test_one_person_is_left_alone_at_all_their_addresses(desk, postbox, asks) -> None:
+    asks()
+    solved(desk)
+    due(desk)
+    where = address(postbox)
+    other = "hanako@work.example.com"
+    points = {"kind": PointKind.EMAIL, "key": other, "value": other, "created_at": desk.clock()}
+    tanaka = desk.customer(TANAKA).id
+    desk.write(lambda db: db.add(ContactPoint(customer_id=tanaka, **points)))
+    at_work = replace(TANAKA, email=other)
+    solved(desk, 2, sender=at_work)
+    assert due(desk)[1].reason == "asked_lately"
+    customer(desk).post(f"{where}/stop")
+    desk.write(lambda db: db.execute(update(Ask).values(sent_at=desk.clock() - timedelta(days=31))))
+    solved(desk, 3, sender=at_work)
+    assert due(desk)[2].reason == "opted_out"
+    assert [mail["To"] for _, mail in postbox.mails if "アンケート" in str(mail["Subject"])] == [TANAKA.email]
 
 
 def test_a_survey_of_one_queue_asks_nobody_of_another(desk, postbox, asks) -> None:

@@ -174,8 +174,11 @@ def test_a_desk_on_which_nothing_happened_says_so(desk: OpenDesk) -> None:
 
 def test_what_routing_saved_is_told_with_how_often_it_was_right(desk: OpenDesk) -> None:
     first, second, _ = a_morning(desk)  # all three placed by their address; one settled there, one moved by Ben
-    rows = list(csv.reader(io.StringIO(desk.as_(SATO).get("/reports/routing.csv?period=today").text.lstrip("\ufeff"))))
-    assert [int(value) for value in rows[1][3:7]] == [3, 1, 1, 0]
+    lines = io.StringIO(desk.as_(SATO).get("/reports/routing.csv?period=today").text.lstrip("\ufeff"))
+    whole = next(csv.DictReader(lines))
+    told = ["回数", "振り分け先のまま解決した件数", "オペレーターが移動", "振り分け待ちに入った件数",
+            "3日以内にお客様から返信"]  # fmt: skip
+    assert [whole[head] for head in told] == ["3", "1", "1", "0", ""]
     shown = text_of(desk.as_(SATO).get("/reports/routing?period=today&seconds=90").text)
     assert "振り分け先のまま解決 50 %" in shown
     assert "（そのまま解決 1件 − 移動 1件）× 90秒" in shown
@@ -205,8 +208,9 @@ def test_what_came_of_a_receipt_is_known_after_a_week(desk: OpenDesk) -> None:
     day = "period=days&from=2026-11-16&to=2026-11-16"
 
     def receipts() -> list[str]:
-        rows = csv.reader(io.StringIO(desk.as_(SATO).get(f"/reports/routing.csv?{day}").text.lstrip("\ufeff")))
-        return next(row for row in rows if row[0] == "受付の自動返信")[3:6]
+        rows = csv.DictReader(io.StringIO(desk.as_(SATO).get(f"/reports/routing.csv?{day}").text.lstrip("\ufeff")))
+        row = next(row for row in rows if row["内容"] == "受付の自動返信")
+        return [row[head] for head in ("回数", "7日以上前に行い、結果が分かっている件数", "3日以内にお客様から返信")]
 
     assert receipts() == ["2", "0", "0"]
     desk._clients.clear()  # sessions end within a day

@@ -41,9 +41,10 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "worse": N_(
             "Tried on past weeks, a day's number was off by %(missed)s, more than the %(naive)s of “as on the "
-            "same day last week”: these weeks hardly have a rhythm."
+            "same day last week”. Look at last week's numbers, too."
         ),
         "untested": N_("The past is too short to say how far off this may be: five weeks are needed for a first test."),
+        "of_way": N_("%(name)s: %(way)s"),
         "holiday": N_("%(day)s is a holiday (%(name)s): %(count)s are expected."),
         "busiest": N_("Most come on %(day)s: %(count)s"),
         "busiest_hour": N_("The busiest hour of the next seven days is %(weekday)s at %(hour)s: %(count)s"),

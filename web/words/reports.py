@@ -14,6 +14,9 @@ WORDS: dict[str, dict[str, str]] = {
         "begin": N_("Begin"),
         "end": N_("End"),
         "total": N_("Total"),
+        "in_seconds": N_("%(name)s, seconds"),
+        "held_against": N_("compared with %(days)s"),
+        "running": N_("%(day)s is not over: its numbers run until %(time)s, those of earlier days are whole."),
     },
     "report_title": {
         "calls": N_("Call report"),
@@ -152,6 +155,9 @@ WORDS: dict[str, dict[str, str]] = {
         "level_few": N_("%(now)s were answered in time over all days; each alone has few calls"),
         "busiest": N_("The busiest day was %(day)s with %(count)s calls"),
         "lowest": N_("The service level was lowest on %(day)s: %(share)s"),
+        "lowest_of_many": N_(
+            "Of days with %(least)s calls or more, the service level was lowest on %(day)s: %(share)s"
+        ),
         "hour": N_("Most calls come on %(weekday)s from %(hour)s o'clock (%(count)s)"),
         "no_answers": N_("Nobody has answered in this period."),
         "csat": N_("%(now)s are satisfied"),
@@ -173,7 +179,7 @@ WORDS: dict[str, dict[str, str]] = {
         "before": N_("The period before"),
         "low": N_("Range from"),
         "high": N_("Range to"),
-        "of": N_("Number"),
+        "of": N_("Of how many"),
         "hour": N_("Hour"),
         "topic": N_("Topic"),
         "texts": N_("Texts counted"),

@@ -166,7 +166,7 @@ WORDS: dict[str, dict[str, str]] = {
         "4": N_("Top"),
     },
     "posted_field": {
-        "ticket": N_("Number"),
+        "ticket": N_("Ticket number"),
         "subject": N_("Subject"),
         "state": N_("State"),
         "queue": N_("Queue"),
