@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, queues, seals
+from helpdesk import dates, outgoing, queues, seals
 from helpdesk.errors import Invalid, NotFound, Rejected, Unreachable
 from helpdesk.events import ReportMailed, ScheduleChanged, emit
 from helpdesk.mail import dkim
@@ -295,7 +295,7 @@ def deliver_now(database: Database, postman: "Postman", schedule_id: int, agent_
 def compose(parcel: Parcel, voice: Voice, *, settings: Settings, now: datetime) -> bytes:
     """The mail: the findings in its words, the whole report attached. The same period is the same Message-ID."""
     sheet, schedule, period = parcel.gather(), parcel.schedule, parcel.asked.period
-    first, last = f"{period.first:%Y/%m/%d}", f"{period.last:%Y/%m/%d}"
+    first, last = (dates.whole(day, voice.language) for day in (period.first, period.last))
     facts = {"name": schedule.name, "first": first, "last": last, "desk": settings.name}
     base = settings.public_url.rstrip("/")
 

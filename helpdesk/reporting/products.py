@@ -104,9 +104,9 @@ def _weeks(told: Told, timezone: str) -> Chart:
     for (monday, _), count in counts.items():
         total[monday] += count
     most = max(weeks, key=lambda week: total[week]) if weeks else None
-    title = Word("return_finding", "busiest", {"day": f"{most.month}/{most.day}" if most else "",
+    title = Word("return_finding", "busiest", {"day": most or "",
                                                "count": Fact("count", total[most] if most else 0)})  # fmt: skip
-    return Chart("return_weeks", "stacked", title, [f"{week.month}/{week.day}" for week in weeks], tuple(series),
+    return Chart("return_weeks", "stacked", title, weeks, tuple(series),
                  along=Word("return_figure", "week"))  # fmt: skip
 
 
