@@ -24,7 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from helpdesk import dates
+from helpdesk import dates, romaji
 from helpdesk.reporting import drawing, paper
 from helpdesk.reporting.values import Voice, percent, said, seconds, written
 from web import folding, words
@@ -129,6 +129,12 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         marked=marked,
         initials=initials,
         chosen=chosen,
+    )
+    environment.filters.update(
+        called=lambda name, reading: romaji.spoken(name, reading, lang),
+        listed=lambda name, reading: romaji.listed(name, reading, lang),
+        latin=romaji.latin,
+        reading=lambda customer: _reading(customer.name, customer.reading, lang),
     )
     voice = _voice(lang, str(zone))
     environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
@@ -331,6 +337,14 @@ def yen(amount: int | None) -> str:
     if amount is None:
         return ""
     return f"-¥{-amount:,}" if amount < 0 else f"¥{amount:,}"
+
+
+def _reading(name: str, reading: str, lang: str) -> Markup:
+    """How a customer's name is spoken, for who reads this language: kana beside a Japanese page, Latin letters beside
+    an English one, where the name is not written in them already."""
+    said = romaji.latin(name, reading) if lang == "en" else reading
+    kind = "ja-Latn" if lang == "en" else "ja"
+    return Markup('<span class="reading" lang="{}">{}</span>').format(kind, said) if said else Markup("")
 
 
 def initials(name: str) -> str:
