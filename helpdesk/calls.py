@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from cti import CallEvent
-from helpdesk import agents, fields, help_signs, intake, offering, queues, recalls, routing, stays, tickets
+from helpdesk import agents, dispositions, help_signs, intake, offering, queues, recalls, routing, stays, tickets
 from helpdesk.customers import choices, contact_points, matching, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CallChanged, CallEnded, CallWrappedUp, Fact, emit
@@ -46,7 +46,6 @@ from models.database import hold_still
 from models.looking import ask
 
 MOST_OWN = 20  # calls of an agent's own that are shown at once
-DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 OPEN_AT_MOST = timedelta(days=1)
 LATEST_REPORT = timedelta(minutes=2)
 """A call whose agent is told so long after its end, and not before, needs no wrap-up, unless its queue says another
@@ -382,7 +381,7 @@ def wrap_up(
     is solved is resolved with it; one that came by mail stays with its agent.
     """
     _hold_still(db, call)
-    if disposition not in DISPOSITIONS and (disposition or _needs_disposition(db, call)):
+    if disposition not in dispositions.CODES and (disposition or _needs_disposition(db, call)):
         raise Invalid("disposition_missing", field="disposition")
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
@@ -397,10 +396,10 @@ def wrap_up(
     if ticket:
         if call.note and ticket.subject == subject_of(call):
             ticket.subject = call.note.splitlines()[0][: tickets.SUBJECT_MAX].strip()
-        tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
+        tickets.touch(ticket, call.note, awaits_us=disposition in dispositions.AWAITS_US, now=now)
         if guess is not None and call.note:
             routing.hear_notes(db, ticket, guess, note=call.note, now=now)
-        if disposition == "solved" and ticket.channel == Channel.PHONE and not fields.missing(db, ticket):
+        if dispositions.effect(db, ticket, disposition) == "resolves":
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None
     _say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)
