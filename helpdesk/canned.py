@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, kept, names, subjects
+from helpdesk import agents, dates, kept, names, subjects
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
@@ -46,8 +46,6 @@ FILES_MAX_BYTES = 20_000_000
 
 _NAMED = re.compile(r"[{｛]([^{}｛｝\n]{0,60})[}｝]")
 _MEANT = {name: name for name in VARIABLES} | {japanese: name for name, (japanese, _) in VARIABLES.items()}
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-           "December")  # fmt: skip
 _TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 
 
@@ -312,8 +310,7 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
         "queue": queue.called(language) if queue else "",
         "order": latest.order_number if latest else "",
         "product": latest.product if latest else "",
-        "date": f"{today.day} {_MONTHS[today.month - 1]} {today.year}" if in_english
-                else f"{today.year}年{today.month}月{today.day}日",
+        "date": dates.letter(today, language),
         "desk": settings.name,
     }  # fmt: skip
 

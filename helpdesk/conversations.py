@@ -432,7 +432,7 @@ def show(
     assert ticket.id is not None
     every_queue = queues.everyone(db)
     queue_names = {queue.id or 0: queue.called(language) for queue in every_queue}
-    staff = looks.staff(db)
+    staff = looks.staff(db, language)
     decisions = looks.decisions(db, ticket.id)
     here = next(queue for queue in every_queue if queue.id == ticket.queue_id)
     messages = looks.messages(db, ticket.id, agent_id=agent.id or 0)
@@ -496,7 +496,7 @@ def done_elsewhere(db: Session, ticket_id: int, *, agent: Agent, language: str, 
     row = changes.latest(db, ticket_id, viewer_id=agent.id or 0, now=now)
     names = Names(
         {queue.id or 0: queue.called(language) for queue in queues.everyone(db)},
-        {each.id or 0: each for each in db.exec(select(Agent))},
+        looks.staff(db, language),
         {},
     )
     return _done(row, names) if row is not None else None
@@ -855,7 +855,7 @@ def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]
     """What facts of any tickets say, each as its ticket's own history tells it."""
     if not rows:
         return []
-    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    staff = looks.staff(db, language)
     called = asides.names(db, None, {each for row in rows for each in _spoken_of(recall(row))}, language=language)
     names = Names({each.id or 0: each.called(language) for each in queues.everyone(db)}, staff, called)
     acted = ran.named(db, rows, language=language)

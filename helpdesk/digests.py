@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import notifications, outgoing, ways
+from helpdesk import dates, notifications, outgoing, ways
 from helpdesk.mail import dkim
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
@@ -85,8 +85,8 @@ def compose(
     lines = [words["lead"].format(name=agent.name), ""]
     for each in told:
         about = " ".join(filter(None, (f"#{each.ticket_id}" if each.ticket_id else "", each.subject)))
-        lines += [f"■ {each.words}（{each.at.astimezone(zone):%m/%d %H:%M}）" if lang == "ja"
-                  else f"* {each.words} ({each.at.astimezone(zone):%Y-%m-%d %H:%M})",
+        at = dates.moment(each.at.astimezone(zone), lang)
+        lines += [f"■ {each.words}（{at}）" if lang == "ja" else f"* {each.words} ({at})",
                   *([f"  {about}"] if about else []), f"  {base}{each.path}", ""]  # fmt: skip
     lines += [words["all"].format(url=f"{base}/notifications"), words["why"].format(url=f"{base}/account")]
     subject = _ONE_UNREAD if lang == "en" and len(told) == 1 else words["subject"].format(count=len(told))

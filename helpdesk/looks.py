@@ -6,14 +6,14 @@ is one statement, however long the conversation, and reads what was merged into 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import approvals
+from helpdesk import approvals, romaji
 from helpdesk.mail.html import REMOTE_MARK
 from helpdesk.tickets import FAMILY
 from models import (
@@ -154,14 +154,16 @@ def told(names: set[str]) -> "sa.Select[Any]":
     )
 
 
-def staff(db: Session) -> Mapping[int, Agent]:
-    """The id, name and reading of everybody who works or worked here, by id. Nothing else of them is there."""
-    return _by_id(_STAFF.whole(db))
+def staff(db: Session, language: str) -> Mapping[int, Agent]:
+    """The id, name and reading of everybody who works or worked here, by id, as they are called in this language.
+    Nothing else of them is there."""
+    return _by_id(_STAFF.whole(db), language)
 
 
 @lru_cache(maxsize=8)
-def _by_id(everybody: Once[Named]) -> Mapping[int, Agent]:
-    return {each.id: cast(Agent, each) for each in everybody}
+def _by_id(everybody: Once[Named], language: str) -> Mapping[int, Agent]:
+    called = [replace(each, name=romaji.spoken(each.name, each.reading, language)) for each in everybody]
+    return {each.id: cast(Agent, each) for each in called}
 
 
 def assignable(db: Session, queue_id: int) -> Once[Assignable]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from helpdesk import agents, notifications, watchers
+from helpdesk import agents, notifications, romaji, watchers
 from models import Agent, Note, NotificationKind, Ticket
 
 SHORTEST = 2  # letters of a name that is taken for one
@@ -63,7 +63,8 @@ def _names(staff: Iterable[Agent]) -> Sequence[tuple[str, int]]:
     people = list(staff)
     ways: dict[str, set[int]] = {}
     for agent in people:
-        for name in (agent.name, *agent.name.split()[:1], agent.reading):
+        latin = romaji.latin(agent.name, agent.reading)
+        for name in (agent.name, *agent.name.split()[:1], agent.reading, latin, *latin.split()[:1]):
             if len(folded := _folded(name)) >= SHORTEST:
                 ways.setdefault(folded, set()).add(agent.id or 0)
     return [(name, next(iter(ids))) for name, ids in ways.items() if len(ids) == 1]

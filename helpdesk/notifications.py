@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from helpdesk import access, ways
+from helpdesk import access, romaji, ways
 from helpdesk.events import AgentNotified, NotificationsRead, emit
 from models import Agent, Notification, NotificationKind, Product, ProductWarning, Ticket
 from models.base import called
@@ -167,12 +167,13 @@ def in_words(rows: Any, language: str) -> list[Told]:
     for row in rows:
         code = "assigned_by_desk" if row.kind == NotificationKind.ASSIGNED and not row.name else str(row.kind)
         code += f"_{row.what}" if row.product else ""
-        words = SAID[lang][code].format(who=row.name or _SOMEBODY[lang], product=row.product)
+        who = romaji.spoken(row.name or "", row.reading or "", lang)
+        words = SAID[lang][code].format(who=who or _SOMEBODY[lang], product=row.product)
         path = f"/tickets/{row.ticket_id}" if row.ticket_id else "/notifications"
         path = "/reviews/mine" if row.kind == NotificationKind.REVIEWED else path
         path = f"/reports/products#warning-{row.warning_id}" if row.warning_id else path
         path += f"#note-entry-{row.note_id}" if row.ticket_id and row.note_id else ""
-        said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", row.name or "", row.at,
+        said.append(Told(row.id, str(row.kind), words, row.ticket_id, row.subject or "", who, row.at,
                          row.read_at is not None, path))  # fmt: skip
     return said
 
@@ -191,6 +192,7 @@ def _rows(db: Session, agent: Agent) -> sa.Select[Any]:
             col(Ticket.id).label("ticket_id"),
             col(Ticket.subject),
             by.name,
+            by.reading,
             called(Product, agent.language).label("product"),
             col(ProductWarning.what),
         )

@@ -1,13 +1,13 @@
 """The incoming-call card: who calls, how we know, and what whoever picks up must see at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import blocked, calls, conversations, help_signs, tickets
+from helpdesk import blocked, calls, conversations, dispositions, help_signs, tickets
 from helpdesk.calls import wrapping
 from helpdesk.conversations import CustomerBrief, TicketBrief
 from helpdesk.customers import choices, contact_points, matching
@@ -63,7 +63,7 @@ class Card:
     ticket_id: int | None
     note: str
     disposition: str
-    dispositions: Sequence[str]
+    outcomes: Mapping[str, Sequence[str]]  # by what they do to the ticket, see helpdesk/dispositions.py
     wrap_up_until: datetime | None
     needs_disposition: bool = True  # wrap-up goes on past its time until the outcome is given
     wants_help: bool = False  # its agent has raised a hand
@@ -85,6 +85,17 @@ def shown_to(db: Session, call: Call) -> frozenset[int]:
     """The agents on whose screens the call is now."""
     own = frozenset({call.agent_id} if call.agent_id is not None and call.wrapped_up_at is None else ())
     return own if call.state == CallState.ENDED else own | frozenset(calls.showing(db, call.id))
+
+
+def wrapped_up_beside(db: Session, ticket_ids: set[int]) -> Sequence[tuple[int, int]]:
+    """Calls in wrap-up, each with its agent, whose card says what an outcome would do to one of these tickets."""
+    if not ticket_ids:
+        return ()
+    mine = sa.select(col(Call.id), col(Call.agent_id)).where(
+        col(Call.ticket_id).in_(ticket_ids), col(Call.state) == CallState.ENDED, col(Call.wrapped_up_at).is_(None),
+        col(Call.agent_id).is_not(None),
+    )  # fmt: skip
+    return [(call_id, agent_id) for call_id, agent_id in db.execute(mine)]
 
 
 def card(db: Session, call: Call, *, language: str, settings: Settings, is_handed: bool = False) -> Card:
@@ -121,7 +132,7 @@ def card(db: Session, call: Call, *, language: str, settings: Settings, is_hande
         call.ticket_id,
         call.note,
         call.disposition,
-        wrapping.DISPOSITIONS,
+        dispositions.by_effect(db, db.get(Ticket, call.ticket_id or 0)) if state == "wrap_up" else {},
         call.ended_at + timedelta(seconds=wrapping.wrap_up_seconds(queue, settings)) if call.ended_at else None,
         queue is None or queue.needs_disposition,
         state == "talking" and help_signs.is_raised(db, call),

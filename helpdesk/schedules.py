@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import outgoing, queues, seals
+from helpdesk import dates, outgoing, queues, seals
 from helpdesk.errors import Invalid, NotFound, Rejected, Unreachable
 from helpdesk.events import ReportMailed, ScheduleChanged, emit
 from helpdesk.mail import dkim
@@ -296,7 +296,8 @@ def compose(parcel: Parcel, voice: Voice, *, settings: Settings, now: datetime) 
     """The mail: the findings in its words, the whole report attached. The same period is the same Message-ID."""
     sheet, schedule = parcel.gather(), parcel.schedule
     first, last = days(sheet.interval, parcel.asked.timezone)  # a forecast tells of days to come
-    facts = {"name": schedule.name, "first": f"{first:%Y/%m/%d}", "last": f"{last:%Y/%m/%d}", "desk": settings.name}
+    facts = {"name": schedule.name, "first": dates.whole(first, voice.language),
+             "last": dates.whole(last, voice.language), "desk": settings.name}  # fmt: skip
     base = settings.public_url.rstrip("/")
 
     def say(code: str, **more: object) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from helpdesk import hours, queues, return_reasons
-from helpdesk.calls.wrapping import DISPOSITIONS
 from helpdesk.canned import fold
+from helpdesk.dispositions import CODES
 from helpdesk.errors import Invalid
 from helpdesk.events import Fact, TicketOpened
 from models import (
@@ -354,7 +354,7 @@ def choices(db: Session, *, language: str) -> dict[str, list[tuple[str, str]]]:
         "label": [(queue.slug, queue.called(language)) for queue in every],
         "sentiment": [(each, "") for each in ("positive", "neutral", "negative")],
         "call_outcome": [(each.value, "") for each in Outcome if each != Outcome.OPEN],
-        "call_disposition": [(each, "") for each in DISPOSITIONS],
+        "call_disposition": [(each, "") for each in CODES],
         "return_state": [(each.value, "") for each in ReturnState if each != ReturnState.WITHDRAWN],
         "return_reason": [(str(each.id), each.called(language)) for each in return_reasons.everything(db)],
     }

@@ -7,7 +7,7 @@ the first does. What the rail counts is counted once for every number of the log
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -27,6 +27,7 @@ from helpdesk import (
     preferences,
     queues,
     recalls,
+    romaji,
     saved_views,
     ways,
 )
@@ -314,9 +315,10 @@ def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[i
 
 
 def _row(*found: Any) -> Row:
-    *values, tags, has_draft = found
+    *values, tags, has_draft, reading = found
     values += [tuple(sorted(tags.split(_BETWEEN))) if tags else (), bool(has_draft)]
-    return Row(*values)
+    row = Row(*values)
+    return row if reading is None else replace(row, assignee_name=romaji.spoken(row.assignee_name, reading, "en"))
 
 
 @lru_cache
@@ -357,6 +359,7 @@ def _rows(language: str, shows_urgency: bool) -> sa.Select[Any]:
             col(Ticket.due_kind),
             _TAGS,
             _DRAFT,
+            sa.func.coalesce(Agent.reading, "") if language == "en" else sa.null(),
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)

@@ -74,6 +74,7 @@ class Line:
     since: float = field(default_factory=time.monotonic)
     held: list[str | int] | None = None  # what comes while the line still catches up
     name: str = ""
+    reading: str = ""
     key: str = field(default_factory=lambda: secrets.token_hex(6))
     at: int = 0  # the ticket it has open, which its agent may see; 0: none
     checked: float = 0.0  # when that was last looked up (monotonic)
@@ -225,7 +226,7 @@ class Hub:
         if agent is None or agent.id is None:
             raise _Refused
         seen = int(after) if after.isdecimal() and len(after) < 19 else last_number(db)
-        return Line(agent.id, token, agent.language, topics_of(db, agent), seen, name=agent.name)
+        return Line(agent.id, token, agent.language, topics_of(db, agent), seen, name=agent.name, reading=agent.reading)
 
     async def _catch_up(self, line: Line) -> str | None:
         """The frame with all the line has missed; None when that is nothing."""
@@ -464,7 +465,7 @@ class Hub:
         is_new = line.at != ticket_id
         line.at = ticket_id
         self._show_here(
-            self._presence.look(line.key, ticket_id, line.agent_id, line.name, writes, now=now)
+            self._presence.look(line.key, ticket_id, line.agent_id, line.name, writes, reading=line.reading, now=now)
             | ({ticket_id} if is_new and ticket_id else set()),
             line,
         )

@@ -441,6 +441,8 @@ def show(db: Session, told: Iterable[Fact], *, audience: Audience, renderer: Ren
         touched.stale.setdefault(f"ticket-{ticket_id}", set()).update(topics | seeing.get(ticket_id, frozenset()))
         while (ticket_id := onward.get(ticket_id, 0)) in seeing:  # where it was merged, its words are shown as well
             touched.stale.setdefault(f"ticket-{ticket_id}", set()).update(seeing[ticket_id])
+    for call_id, agent_id in pops.wrapped_up_beside(db, set(touched.tickets) - {0}):
+        touched.cards.setdefault(call_id, set()).add(agent_id)
     return [
         *_cards(db, touched.cards, audience, renderer, settings, now),
         *_rows(db, touched.rows, seeing, audience, renderer, now),

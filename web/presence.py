@@ -7,7 +7,7 @@ nothing. Nothing is written down: what was not seen while it lasted cannot be re
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 OPEN_SECONDS, WRITING_SECONDS = 70.0, 6.0
 """A page says every twenty seconds that it is open, and every few that somebody types."""
@@ -24,6 +24,7 @@ class Looker:
 
     agent_id: int
     name: str
+    reading: str
     writes: str  # "reply", "note" or "": only looks
 
 
@@ -42,8 +43,8 @@ class Presence:
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
 
-    def look(self, key: str, ticket_id: int, agent_id: int, name: str, writes: str, *, now: float,
-             is_far: bool = False) -> set[int]:  # fmt: skip
+    def look(self, key: str, ticket_id: int, agent_id: int, name: str, writes: str, *, reading: str = "",
+             now: float, is_far: bool = False) -> set[int]:  # fmt: skip
         """The socket `key` has the ticket open, 0 for none. Returns the tickets before which somebody else stands now.
 
         Whoever begins to look does not take back that they write: that ends by itself, or by `stop`.
@@ -52,7 +53,7 @@ class Presence:
         if ticket_id == 0:
             return self.leave(key)
         entry = _Entry(
-            ticket_id, Looker(agent_id, name, writes), now + (FAR_SECONDS if is_far else OPEN_SECONDS),
+            ticket_id, Looker(agent_id, name, reading, writes), now + (FAR_SECONDS if is_far else OPEN_SECONDS),
             now + WRITING_SECONDS if writes else 0.0, is_far,
         )  # fmt: skip
         self._entries[key] = entry
@@ -74,7 +75,7 @@ class Presence:
             if entry.until <= now:
                 changed |= self.leave(key)
             elif entry.looker.writes and not entry.is_far and entry.writes_until <= now:
-                entry.looker = Looker(entry.looker.agent_id, entry.looker.name, "")
+                entry.looker = replace(entry.looker, writes="")
                 changed.add(entry.ticket_id)
         return changed
 
@@ -100,8 +101,9 @@ class Presence:
             entry = self._entries.get(key)
             if entry is not None and entry.is_far:
                 continue
-            row = ([key, entry.ticket_id, entry.looker.agent_id, entry.looker.name, entry.looker.writes] if entry
-                   else [key, 0, 0, "", ""])  # fmt: skip
+            of = entry.looker if entry else None
+            row = ([key, entry.ticket_id, of.agent_id, of.name, of.writes, of.reading] if entry and of
+                   else [key, 0, 0, "", "", ""])  # fmt: skip
             more = len(json.dumps(row)) + 2
             if rows and size + more > _ROOM:
                 yield json.dumps({"from": process, "at": rows})
@@ -117,6 +119,7 @@ class Presence:
         if told["from"] == process:
             return set()
         changed: set[int] = set()
-        for key, ticket_id, agent_id, name, writes in told["at"]:
-            changed |= self.look(f"{told['from']}/{key}", ticket_id, agent_id, name, writes, now=now, is_far=True)
+        for key, ticket_id, agent_id, name, writes, reading in told["at"]:
+            key = f"{told['from']}/{key}"
+            changed |= self.look(key, ticket_id, agent_id, name, writes, reading=reading, now=now, is_far=True)
         return changed

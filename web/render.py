@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from helpdesk import dates, romaji
 from helpdesk.reporting import drawing, paper
 from helpdesk.reporting.values import Voice, from_to, percent, said, seconds, written
 from web import folding, words
@@ -37,9 +38,6 @@ LANGUAGES = ("ja", "en")
 LAID = f"<{secrets.token_hex(16)}>"
 """Stands in a page where something is laid that is kept as it is sent; by this name the page is told what. Nobody can
 know it to write it."""
-
-WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Renderer:
@@ -112,11 +110,11 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     environment.globals.update(
         environment.settled, lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
     )
-    dates = _Dates(lang, zone, gettext)
+    wall = _Dates(lang, zone, gettext)
     environment.filters.update(
-        moment=dates.moment,
-        day=dates.day,
-        clock=pass_context(lambda context, at: dates.clock(at, context["now"])),
+        moment=wall.moment,
+        day=wall.day,
+        clock=pass_context(lambda context, at: wall.clock(at, context["now"])),
         since=pass_context(lambda context, at: seconds((context["now"] - at).total_seconds())),
         left=pass_context(lambda context, at: left(at, context["now"])),
         until=pass_context(lambda context, at: seconds((at - context["now"]).total_seconds())),
@@ -131,6 +129,12 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         marked=marked,
         initials=initials,
         chosen=chosen,
+    )
+    environment.filters.update(
+        called=lambda name, reading: romaji.spoken(name, reading, lang),
+        listed=lambda name, reading: romaji.listed(name, reading, lang),
+        latin=romaji.latin,
+        reading=lambda customer: _reading(customer.name, customer.reading, lang),
     )
     voice = _voice(lang, str(zone))
     environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
@@ -268,27 +272,17 @@ class _Dates:
             text = f"{local:%H:%M}"
         elif day == today - timedelta(days=1):
             text = self.gettext("Yesterday")
-        elif day.year == today.year:
-            text = f"{day.month}/{day.day}" if self.lang == "ja" else f"{day.day} {MONTHS[day.month - 1]}"
-        elif self.lang == "ja":
-            text = f"{day.year}/{day.month}/{day.day}"
         else:
-            text = f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+            text = (dates.short if day.year == today.year else dates.whole)(day, self.lang)
         return _time(at, text, title=self._full(at))
 
     def day(self, day: date) -> Markup:
         """A day of the desk's own calendar: 11/21(土), or Sat 21 Nov."""
-        weekday = WEEKDAYS[self.lang][day.weekday()]
-        ja, en = f"{day.month}/{day.day}({weekday})", f"{weekday} {day.day} {MONTHS[day.month - 1]}"
-        text = ja if self.lang == "ja" else en
+        text = dates.short_with_weekday(day, self.lang)
         return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), text)
 
     def _full(self, at: datetime) -> str:
-        local = at.astimezone(self.zone)
-        weekday = WEEKDAYS[self.lang][local.weekday()]
-        if self.lang == "ja":
-            return f"{local:%Y/%m/%d}({weekday}) {local:%H:%M}"
-        return f"{weekday} {local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+        return dates.moment(at.astimezone(self.zone), self.lang)
 
 
 def _time(at: datetime, text: str, title: str = "") -> Markup:
@@ -344,6 +338,14 @@ def yen(amount: int | None) -> str:
     if amount is None:
         return ""
     return f"-¥{-amount:,}" if amount < 0 else f"¥{amount:,}"
+
+
+def _reading(name: str, reading: str, lang: str) -> Markup:
+    """How a customer's name is spoken, for who reads this language: kana beside a Japanese page, Latin letters beside
+    an English one, where the name is not written in them already."""
+    said = romaji.latin(name, reading) if lang == "en" else reading
+    kind = "ja-Latn" if lang == "en" else "ja"
+    return Markup('<span class="reading" lang="{}">{}</span>').format(kind, said) if said else Markup("")
 
 
 def initials(name: str) -> str:

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, approvals, kept_files, reply_locks, safety
+from helpdesk import access, approvals, kept_files, reply_locks, romaji, safety
 from helpdesk.errors import Invalid
 from models import Agent, Attachment, Queue, ReplyLock, Ticket
 from web.addresses import both, get, post
@@ -175,7 +175,8 @@ def lock_of(db: Session, ticket: Ticket, agent: Agent, *, now: Any) -> LockView:
     if found.agent_id == agent.id:
         return LockView("mine", ends=found.until)
     writer = db.get(Agent, found.agent_id)
-    return LockView("other", writer.name if writer else "", found.since, found.until, found.taken_from_id == agent.id)
+    name = romaji.spoken(writer.name, writer.reading, agent.language) if writer else ""
+    return LockView("other", name, found.since, found.until, found.taken_from_id == agent.id)
 
 
 def switches(form: FormData) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from helpdesk import access, agents, audit, queues, reports
+from helpdesk import access, agents, audit, dates, queues, reports
 from helpdesk.accuracy import FEW
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import SECOND
@@ -81,15 +81,16 @@ async def page(request: Request) -> Response:
         told |= {
             "trend": tally_charts.days(report.days, opened=words.sentence(gettext, "service", "opened"),
                                          resolved=words.sentence(gettext, "service", "resolved"),
-                                         label=words.sentence(gettext, "service", "days")),
-            "left": tally_charts.backlog(report.days, label=words.sentence(gettext, "service", "backlog")),
+                                       label=words.sentence(gettext, "service", "days"), language=language),
+            "left": tally_charts.backlog(report.days, label=words.sentence(gettext, "service", "backlog"),
+                                         language=language),
             "heat": tally_charts.heat(report.week, days=[words.sentence(gettext, "weekday_short", day)
                                                            for day in words.codes("weekday_short")],
                                         label=words.sentence(gettext, "service", "week")),
             "interval": report.period.interval(desk.settings.timezone), "zone": zone,
             "before": report.before.interval(desk.settings.timezone) if report.before else None,
             "titles": {chart.key: chart.title for chart in sheets.charts(report)},
-            "said": [_sentence(gettext, each) for each in told["findings"]],
+            "said": [_sentence(gettext, each, language) for each in told["findings"]],
         }  # fmt: skip
     frame |= told | {"view": "service", "chosen": chosen, "errors": errors, "kept": kept, "head": HEAD, "table": TABLE,
                      "behind": BEHIND, "calls_behind": CALLS_BEHIND, "show": _shower(gettext),
@@ -268,7 +269,7 @@ def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | Non
     return {"way": "up" if moved > 0 else "down", "text": text, "tone": tone}
 
 
-def _sentence(gettext: Callable[[str], str], found: findings.Finding) -> dict[str, Any]:
+def _sentence(gettext: Callable[[str], str], found: findings.Finding, language: str) -> dict[str, Any]:
     """One finding in words, and what it opens."""
     share = found.code.endswith(("_better", "_worse"))
     facts: dict[str, object] = {
@@ -276,7 +277,8 @@ def _sentence(gettext: Callable[[str], str], found: findings.Finding) -> dict[st
         "now": percent(found.now) if share else f"{round(found.now):,}",
         "before": percent(found.before) if share else f"{round(found.before):,}",
         "times": f"{found.ratio:.1f}", "change": f"{abs(found.ratio - 1) * 100:.0f}",
-        "week": found.at.isocalendar().week if found.at else "", "day": f"{found.at:%Y/%m/%d}" if found.at else "",
+        "week": found.at.isocalendar().week if found.at else "",
+        "day": dates.whole_with_weekday(found.at, language) if found.at else "",
     }  # fmt: skip
     if found.kind == "agent":
         facts |= {"now": length(gettext, found.now), "before": length(gettext, found.before)}

@@ -6,17 +6,15 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from classifiers import Prediction
-from helpdesk import agents, fields, offering, routing, stays, tickets
+from helpdesk import agents, dispositions, offering, routing, stays, tickets
 from helpdesk.calls import is_busy, lower_hand, offered_to, say, subject_of, take_ticket_along, ticket_of
 from helpdesk.calls.folding import refold
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import CallWrappedUp
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
-from models import Agent, Call, CallFact, CallState, Channel, Presence, Queue, Ringing
+from models import Agent, Call, CallFact, CallState, Presence, Queue, Ringing
 from models.database import hold_still
-
-DISPOSITIONS = ("solved", "follow_up", "call_back", "transferred", "wrong_number", "no_answer", "other")
 
 
 def wrap_up(
@@ -35,7 +33,7 @@ def wrap_up(
     is solved is resolved with it; one that came by mail stays with its agent.
     """
     hold_still(db, call)
-    if disposition not in DISPOSITIONS and (disposition or _needs_disposition(db, call)):
+    if disposition not in dispositions.CODES and (disposition or _needs_disposition(db, call)):
         raise Invalid("disposition_missing", field="disposition")
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
@@ -50,10 +48,10 @@ def wrap_up(
     if ticket:
         if call.note and ticket.subject == subject_of(call):
             ticket.subject = call.note.splitlines()[0][: tickets.SUBJECT_MAX].strip()
-        tickets.touch(ticket, call.note, awaits_us=disposition in {"follow_up", "call_back"}, now=now)
+        tickets.touch(ticket, call.note, awaits_us=disposition in dispositions.AWAITS_US, now=now)
         if guess is not None and call.note:
             routing.hear_notes(db, ticket, guess, note=call.note, now=now)
-        if disposition == "solved" and ticket.channel == Channel.PHONE and not fields.missing(db, ticket):
+        if dispositions.effect(db, ticket, disposition) == "resolves":
             tickets.resolve(db, ticket, by=by, now=now)
     assert by.id is not None
     say(db, call, CallWrappedUp, disposition=disposition, now=now, by_id=by.id)

@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from helpdesk import dates
 from helpdesk.mail import threads
 from helpdesk.mail.files import safe_name
 from models import Attachment, Message, MessageKind, Ticket
@@ -102,20 +103,21 @@ def body(text: str, signature: str, below: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def quote(quoted: Message | None, timezone: str) -> str:
-    """The mail that is answered, each line after "> "; "" where there is nothing to quote."""
+def quote(quoted: Message | None, *, language: str, timezone: str) -> str:
+    """The mail that is answered, each line after "> "; "" where there is nothing to quote. `language` is that of the
+    answer."""
     words = (quoted.reply_text or quoted.text).strip()[:QUOTE_MAX] if quoted else ""
     if quoted is None or not words:
         return ""
     lines = "\n".join(f"> {line}".rstrip() for line in words.splitlines())
-    return f"{_time(quoted, timezone)} {quoted.sender_name or ''} <{quoted.sender_address}>:\n{lines}"
+    return f"{_time(quoted, language, timezone)} {quoted.sender_name or ''} <{quoted.sender_address}>:\n{lines}"
 
 
 def forwarded_head(message: Message, *, language: str, timezone: str) -> str:
     """Who wrote the forwarded mail, when, about what, to whom."""
     rule, sender, at, subject, to, cc = _FORWARDED["en" if language == "en" else "ja"]
     name = f"{message.sender_name} " if message.sender_name else ""
-    lines = [rule, f"{sender}: {name}<{message.sender_address}>", f"{at}: {_time(message, timezone)}",
+    lines = [rule, f"{sender}: {name}<{message.sender_address}>", f"{at}: {_time(message, language, timezone)}",
              f"{subject}: {message.subject}", f"{to}: {', '.join(message.to)}"]  # fmt: skip
     if message.cc:
         lines.append(f"{cc}: {', '.join(message.cc)}")
@@ -160,7 +162,7 @@ def _fill(
     """The words twice, as text and as HTML with the pictures that belong into it, and the other files."""
     is_forward = message.kind == MessageKind.FORWARD
     words = message.reply_text if is_forward else message.text
-    below = message.quoted_text if is_forward else quote(quoted, timezone)
+    below = message.quoted_text if is_forward else quote(quoted, language=ticket.language, timezone=timezone)
     if choices:
         below = "\n".join(f"{label}\n  {address}" for label, address in choices)
     last = f"\n{way_out[0]}\n  {way_out[1]}\n" if way_out else ""
@@ -237,8 +239,9 @@ def _spaced(text: str) -> str:
     return re.sub(r"^ +| {2,}", lambda blanks: "&nbsp;" * len(blanks[0]), html.escape(text))
 
 
-def _time(message: Message, timezone: str) -> str:
-    return message.created_at.astimezone(ZoneInfo(timezone)).strftime("%Y/%m/%d %H:%M")
+def _time(message: Message, language: str, timezone: str) -> str:
+    at = message.created_at.astimezone(ZoneInfo(timezone))
+    return f"{dates.whole(at, 'en' if language == 'en' else 'ja')} {at:%H:%M}"
 
 
 def _media_type(told: str) -> str:

@@ -1,6 +1,7 @@
 """The report of calls as a sheet: the figures of `helpdesk/measures.py`, drawn by day, queue and hour of the week."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -61,7 +62,7 @@ def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
     before = measures.total(earlier.values())
     daily = [measures.total(told for _, told in measures.each(of_days, slot)) for slot in range(len(days))]
     zone = ZoneInfo(asked.timezone)
-    places = [f"{(day := cut.begin.astimezone(zone).date()).month}/{day.day}" for cut in days]
+    places = [cut.begin.astimezone(zone).date() for cut in days]
     charts = [_volume(places, daily), _level(places, daily), _week(db, asked, ids)]
     return Sheet(
         asked.interval, _findings(total, before), _figures(total, before),
@@ -109,7 +110,7 @@ _PARTS = {
 }
 
 
-def _volume(places: list[str], daily: list[Calls]) -> Chart:
+def _volume(places: list[date], daily: list[Calls]) -> Chart:
     counts = [each.offered for each in daily]
     title = Word("report_part", "volume")
     if len(counts) > 1 and (most := leading(counts)) is not None:
@@ -123,7 +124,7 @@ def _volume(places: list[str], daily: list[Calls]) -> Chart:
     return Chart("volume", "stacked", title, places, series, along=Word("report_by", "day"))
 
 
-def _level(places: list[str], daily: list[Calls]) -> Chart:
+def _level(places: list[date], daily: list[Calls]) -> Chart:
     levels = [each.service_level for each in daily]
     shares = [Share(each.answered_in_time, each.answered + each.abandoned - each.short_abandoned + each.passed_on_late)
               for each in daily]  # fmt: skip

@@ -81,7 +81,7 @@ def trend(slots: Sequence[feedback.Slot], title: Text) -> Chart:
         low=[share.interval[0] if share.of else None for share in shares],
         high=[share.interval[1] if share.of else None for share in shares], of=[share.of for share in shares],
     )  # fmt: skip
-    places = [f"{slot.first.month}/{slot.first.day}" for slot in slots]
+    places = [slot.first for slot in slots]
     return Chart("csat", "line", title, places, (series,), "share", Word("report_by", "day"))
 
 

@@ -155,7 +155,7 @@ def _coming(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers
         "busiest",
         {"day": Fact("day", told.days[most]), "count": Fact("count", round(float(expected[most])))},
     )
-    return Chart("coming", "line", title, [f"{day.month}/{day.day}" for day in days], (came, comes), "tenths",
+    return Chart("coming", "line", title, days, (came, comes), "tenths",
                  Word("report_by", "day"))  # fmt: skip
 
 

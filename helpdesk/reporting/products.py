@@ -120,9 +120,9 @@ def _weeks(told: Told, timezone: str) -> Chart:
         total[monday] += count
     title = Word("report_part", "return_weeks")
     if len(weeks) > 1 and (most := leading([total[week] for week in weeks])) is not None:
-        day, count = f"{weeks[most].month}/{weeks[most].day}", total[weeks[most]]
-        title = Word("return_finding", "busiest", {"day": day, "count": Fact("count", count)})
-    return Chart("return_weeks", "stacked", title, [f"{week.month}/{week.day}" for week in weeks], tuple(series),
+        facts = {"day": weeks[most], "count": Fact("count", total[weeks[most]])}
+        title = Word("return_finding", "busiest", facts)
+    return Chart("return_weeks", "stacked", title, weeks, tuple(series),
                  along=Word("return_figure", "week"))  # fmt: skip
 
 

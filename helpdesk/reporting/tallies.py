@@ -1,6 +1,7 @@
 """The report of service as a sheet: the figures of `helpdesk/tallies/figures.py`, what stands out, and drawings."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sqlmodel import Session
@@ -67,7 +68,7 @@ def _said(found: findings.Finding) -> Text:
     return Word("service_finding", found.code, {
         "name": found.name, "now": Fact(kind, now), "before": Fact(kind, before), "times": f"{found.ratio:.1f}",
         "change": f"{abs(found.ratio - 1) * 100:.0f}", "week": str(found.at.isocalendar().week) if found.at else "",
-        "day": f"{found.at:%Y/%m/%d}" if found.at else "",
+        "day": Fact("day", found.at),
     })  # fmt: skip
 
 
@@ -115,8 +116,8 @@ def _hours(told: Service) -> Chart:
     return Chart("hours", "heat", title, [str(hour) for hour in hours], series, along=Word("chart", "hour"))
 
 
-def _places(told: Service) -> list[str]:
-    return [f"{each.day.month}/{each.day.day}" for each in told.days]
+def _places(told: Service) -> list[date]:
+    return [each.day for each in told.days]
 
 
 def _lines(key: str, of: str, lines: list[Line]) -> Table:

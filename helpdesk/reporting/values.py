@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from helpdesk import dates
 from helpdesk.measures import Interval
 
 Kind = Literal["count", "share", "ratio", "seconds", "number", "tenths", "points", "text", "day", "moment"]
@@ -18,10 +19,6 @@ Kind = Literal["count", "share", "ratio", "seconds", "number", "tenths", "points
 Drawn = Literal["line", "bars", "stacked", "heat", "intervals"]
 Say = Callable[[str, str, Mapping[str, object] | None], str]
 """A sentence of a group by its code, with facts, in one reader's language."""
-
-_WEEKDAYS = "月火水木金土日"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Word(NamedTuple):
@@ -121,7 +118,7 @@ class Chart:
     key: str
     drawn: Drawn
     title: Text
-    places: Sequence[Text]
+    places: Sequence[Text | date]
     series: tuple[Series, ...]
     kind: Kind = "count"
     along: Text = ""  # what the places are
@@ -201,13 +198,15 @@ def leading(values: Sequence[float | None]) -> int | None:
 
 
 def said(text: object, voice: Voice) -> str:
-    """A text in the reader's language."""
+    """A text in the reader's language; a day without its year, as it stands along a drawing."""
     if isinstance(text, Word):
         facts = {
             name: written(*fact, voice) if isinstance(fact, Fact) else said(fact, voice)
             for name, fact in text.facts.items()
         }
         return voice.say(text.group, text.code, facts)
+    if isinstance(text, date):
+        return dates.short(text, voice.language)
     if isinstance(text, Names):
         return ("、" if voice.language == "ja" else ", ").join(said(each, voice) for each in text.names)
     return str(text)
@@ -220,10 +219,9 @@ def written(kind: Kind, value: object, voice: Voice) -> str:
     if isinstance(value, Word):
         return said(value, voice)
     if isinstance(value, datetime):
-        local = value.astimezone(ZoneInfo(voice.timezone))
-        return f"{_day(local.date(), voice.language)} {local:%H:%M}"
+        return dates.moment(value.astimezone(ZoneInfo(voice.timezone)), voice.language)
     if isinstance(value, date):
-        return _day(value, voice.language)
+        return dates.whole_with_weekday(value, voice.language)
     if isinstance(value, int | float):
         return _NUMBERS.get(kind, _count)(value)
     return str(value)
@@ -241,12 +239,6 @@ def seconds(count: float | None) -> str:
     whole = max(0, int(count or 0))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def _day(day: date, language: str) -> str:
-    if language == "ja":
-        return f"{day.year}/{day.month:02}/{day.day:02}({_WEEKDAYS[day.weekday()]})"
-    return f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def _count(value: float) -> str:

@@ -1,12 +1,24 @@
 """A call, from the telephone system's callback to the wrapped-up ticket."""
 
+import re
 from itertools import permutations
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from models import Agent, AgentState, CallFact, ContactPoint, Outcome, PointSource, Presence, Routing, Ticket
+from models import (
+    Agent,
+    AgentState,
+    CallFact,
+    ContactPoint,
+    Outcome,
+    PointSource,
+    Presence,
+    Routing,
+    Ticket,
+    TicketState,
+)
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -374,6 +386,49 @@ def test_a_wrap_up_without_a_known_disposition_is_refused(desk: OpenDesk, dispos
     talked(desk)
     assert does(desk, AIKO, "CA-1", "wrap-up", note="x", disposition=disposition).status_code == 422
     assert state_of(desk, AIKO) == Presence.WRAP_UP
+
+
+def outcomes(desk: OpenDesk) -> dict[str, str]:
+    """What the card says each outcome does to the ticket, by the outcome's words."""
+    card = part(desk.as_(AIKO).get("/inbox").text, f"call-{desk.call('CA-1').id}")
+    said = dict(re.findall(r'<small id="([^"]+)">([^<]+)</small>', card))
+    described = re.findall(r'<input [^>]*aria-describedby="([^"]+)"[^>]*><span>([^<]+)</span>', card)
+    return {words: said[name] for name, words in described}
+
+
+def test_the_card_says_before_it_is_chosen_what_an_outcome_does_to_the_ticket_and_that_happens(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    talked(desk)
+    said = outcomes(desk)
+    assert said["解決"].startswith("問い合わせも解決済みになります") and "要返信" in said["折り返し"]
+    assert said["その他"] == "問い合わせは対応中のまま残ります" and len(said) == 7
+    does(desk, AIKO, "CA-1", "wrap-up", note="電源の入れ方を説明した", disposition="solved")
+    page = desk.as_(AIKO).get(f"/tickets/{desk.call('CA-1').ticket_id}").text
+    assert desk.tickets()[0].state == TicketState.RESOLVED and "data-undo" in part(page, "done-1"), (
+        "and taken back there"
+    )
+
+
+def test_a_solved_call_about_a_mail_or_with_a_field_to_fill_in_leaves_the_ticket_open_as_the_card_says(
+    desk: OpenDesk,
+) -> None:
+    desk.mail()
+    desk.ready(AIKO)
+    talked(desk)
+    does(desk, AIKO, "CA-1", "ticket", ticket_id="1")
+    assert "メールで届いた" in outcomes(desk)["解決"]
+    does(desk, AIKO, "CA-1", "ticket", ticket_id="")
+    field = {"name": "型番", "key": "kataban", "kind": "text", "is_required": "on"}
+    desk.as_(SATO).post("/admin/fields/new", data=field)
+    aiko = desk.screen_of(AIKO)
+    assert "未入力の項目" in outcomes(desk)["解決"]
+    ticket_id = desk.call("CA-1").ticket_id
+    desk.as_(AIKO).post(f"/tickets/{ticket_id}/fields", data={"was-kataban": "", "field-kataban": "KZ-2"})
+    assert "問い合わせも解決済みになります" in aiko.card("CA-1"), "as soon as it is filled in"
+    aiko.check()
+    desk.as_(AIKO).post(f"/tickets/{ticket_id}/fields", data={"was-kataban": "KZ-2", "field-kataban": ""})
+    does(desk, AIKO, "CA-1", "wrap-up", note="", disposition="solved")
+    assert {ticket.state for ticket in desk.tickets()} == {TicketState.OPEN}
 
 
 def test_only_whoever_took_the_call_may_wrap_it_up_or_note_it(desk: OpenDesk) -> None:

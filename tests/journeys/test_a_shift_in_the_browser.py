@@ -85,6 +85,32 @@ def test_a_call_is_taken_noted_and_wrapped_up_with_the_keyboard_alone(office: Of
     finish(aiko)
 
 
+def test_in_a_ticket_of_a_call_the_box_is_one_line_until_it_is_pressed_or_its_key_is(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    call = office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    aiko.keyboard.press("c")
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    card(aiko).locator(".pop-foot a[href^='/tickets/']").click()
+    expect(aiko.locator(".compose-switch")).to_be_visible()
+    expect(aiko.locator(".compose-form")).to_have_count(2)
+    for form in aiko.locator(".compose-form").all():
+        expect(form).not_to_be_visible()
+    aiko.keyboard.press("n")
+    expect(aiko.locator("[data-key-note]")).to_be_focused()
+    aiko.locator("[data-key-note]").blur()
+    aiko.keyboard.press("r")
+    expect(aiko.locator("[data-key-reply]")).to_be_focused()
+    expect(aiko.locator("[data-key-note]")).not_to_be_visible()
+    aiko.reload()
+    aiko.locator(".compose-switch label", has_text="メモ").click()
+    expect(aiko.locator("[data-key-note]")).to_be_focused()
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    finish(aiko)
+
+
 def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
     office.writes("一日目の返信", "使い方を教えてください。")
     aiko = office.page(AIKO)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from helpdesk import romaji
 from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, OpenDesk, part, text_of
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -81,3 +82,48 @@ def test_a_name_that_is_too_long_is_refused_beside_its_field_and_never_cut(
         answer = desk.as_(SATO).post(path, data=told | {field: "a" * (longest + 1)})
         assert answer.status_code == 422 and f'id="f-{field}-error"' in answer.text
     assert desk.as_(SATO).post(path, data=told | {f"{name}_en": "a" * longest}).status_code == 200
+
+
+def test_an_english_page_calls_colleagues_and_customers_in_latin_letters_and_a_japanese_one_as_they_are_written(
+    desk: OpenDesk,
+) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    ben, sato = desk.as_(BEN), desk.as_(SATO)
+    assert ben.get("/tickets/1").status_code == 200
+    sato.post("/tickets/1/note", data={"body": "確認しました。"})
+    sato.post("/tickets/1/assign", data={"agent_id": str(desk.agent(SATO).id)})
+    english = ben.get("/tickets/1").text
+    assert ">Sato Ken (佐藤 健)" in part(english, "assign-1"), "found by its beginning, and as colleagues write it"
+    assert 'data-name="佐藤 健"' in part(english, "assign-1"), "a note calls it as it is written"
+    assert "Sato Ken" in text_of(part(english, "note-entry-1")) and "佐藤" not in text_of(part(english, "note-entry-1"))
+    assert "Sato Ken" in text_of(part(ben.get("/inbox?view=all").text, "row-1"))
+    assert '<span class="reading" lang="ja-Latn">Tanaka Misaki</span>' in part(english, "side-1")
+    assert "Ben Carter (" not in english
+    japanese = sato.get("/tickets/1").text
+    assert "佐藤 健" in text_of(part(japanese, "note-entry-1")) and "Sato Ken (" not in japanese
+    assert '<span class="reading" lang="ja">たなか みさき</span>' in part(japanese, "side-1")
+
+
+def test_a_colleague_is_called_in_a_note_by_the_latin_letters_of_the_reading_and_told_who_did(desk: OpenDesk) -> None:
+    desk.mail(to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/note", data={"body": "@Sato please look at this."})
+    assert "Ben Carterさん" in text_of(part(desk.as_(SATO).get("/notifications").text, "notifications"))
+    desk.as_(SATO).post("/tickets/1/note", data={"body": "@Ben Carter 返送先をお伝えください。"})
+    assert "Sato Ken mentioned you in a note" in text_of(
+        part(desk.as_(BEN).get("/notifications").text, "notifications")
+    )
+
+
+@pytest.mark.parametrize(
+    ("reading", "latin"),
+    [
+        ("サトウ ケン", "Sato Ken"), ("おおの ゆうこ", "Ono Yuko"), ("イノウエ　コウジ", "Inoue Koji"),
+        ("ほんだ じゅんいち", "Honda Junichi"), ("なんば", "Namba"), ("はった", "Hatta"), ("ほっち", "Hotchi"),
+        ("まつうら りゅうた", "Matsuura Ryuta"), ("おおうち", "Ouchi"), ("せのお", "Senoo"), ("にいがた", "Niigata"),
+        ("ｵｶﾞﾜ ｼｮｳ", "Ogawa Sho"), ("ティファニー", "Tifani"), ("メアリー・ジェーン", "Meari Jen"),
+        ("Satoh Ken", "Satoh Ken"), ("", ""), ("カ)アオバ", ""),
+    ],
+)  # fmt: skip
+def test_a_reading_is_spelled_as_japanese_passports_do(reading: str, latin: str) -> None:
+    assert romaji.latin("佐藤 健", reading) == latin
+    assert romaji.latin("Ben Carter", reading) == "", "what is in Latin letters stays as it is"

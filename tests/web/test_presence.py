@@ -54,7 +54,7 @@ def test_nobody_is_shown_before_a_ticket_they_may_not_see_nor_sees_who_is_there(
     until(lambda: BEN.name in here(ben))
     says(aiko, at=1, writes="reply")
     says(sato, at=1)
-    until(lambda: SATO.name in here(ben))
+    until(lambda: "Sato Ken is looking at this" in names(ben))
     assert AIKO.name not in here(ben) and here(aiko) == ""
 
 

@@ -64,6 +64,15 @@ def test_every_drawing_says_its_numbers_escapes_its_words_and_keeps_in_its_frame
     assert all(end <= width for end in ends)
 
 
+@pytest.mark.parametrize(("language", "day"), [("ja", "11/16"), ("en", "16 Nov")])
+def test_a_day_along_a_drawing_is_as_the_reader_writes_it_and_whole_in_the_table_below(language, day) -> None:
+    reader = Renderer(timezone="Asia/Tokyo", desk_name="あおば電機").voice(language)
+    lines = chart("line", places=[MONDAY.date(), MONDAY.date()])
+    svg = str(drawing.draw(lines, reader))
+    assert f">{day}</text>" in svg and f"{day}, 応答: 3" in svg
+    assert written("text", lines.table().rows[0][0], reader) in ("2026/11/16(月)", "Mon 16 Nov 2026")
+
+
 @pytest.mark.parametrize(
     "places", [["不良・故障", "違う商品が届いた", "Damaged on delivery", "その他"], [f"{h}:00" for h in range(24)]]
 )

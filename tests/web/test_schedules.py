@@ -55,7 +55,7 @@ def test_each_reader_gets_it_once_in_their_language_with_findings_and_files(desk
     english, japanese = (each for _, each in postbox.mails)
     assert japanese["Subject"] == "[窓口] 週報（2026/11/16から2026/11/22まで）"
     assert japanese["To"].endswith(f"<{SATO.email}>")
-    assert english["Subject"] == "[窓口] 週報, 2026/11/16 to 2026/11/22"
+    assert english["Subject"] == "[窓口] 週報, 16 Nov 2026 to 22 Nov 2026"
     assert "着信は2件、うち1件が待っている間に切れました。" in japanese.get_body(("plain",)).get_content()
     assert "2 calls, of which 1 gave up while waiting." in english.get_body(("plain",)).get_content()
     files = [(each.get_filename(), each.get_content()[:4]) for each in japanese.iter_attachments()]

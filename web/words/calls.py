@@ -28,6 +28,13 @@ WORDS: dict[str, dict[str, str]] = {
         "no_answer": N_("No answer"),
         "other": N_("Other"),
     },
+    "disposition_effect": {
+        "resolves": N_("Resolves the ticket as well; it can be taken back there"),
+        "stays_mail": N_("The ticket came by mail and stays open"),
+        "stays_fields": N_("The ticket stays open: something is to be filled in there first"),
+        "awaits": N_("The ticket stays open and waits for our answer"),
+        "stays": N_("The ticket stays open"),
+    },
     "call_state": {
         "ringing": N_("Ringing"),
         "talking": N_("Talking"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpdesk.mail import compose
+from helpdesk.mail import compose, replies
 from models import Attachment, Direction, Message, MessageKind, MessageState, Ticket
 
 NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
@@ -143,8 +143,20 @@ def test_blind_copies_are_named_nowhere_and_the_oldest_reference_comes_first() -
     assert mail["Reply-To"].addresses[0].addr_spec == f"support+t42.{'0' * 20}@desk.example.jp"
 
 
-@pytest.mark.parametrize(("language", "rule"), [("ja", "転送メッセージ"), ("en", "Forwarded message")])
-def test_a_forwarded_mail_has_its_head_its_words_and_its_pictures(language: str, rule: str) -> None:
+@pytest.mark.parametrize(("language", "at"), [("ja", "2026/11/16 10:00"), ("en", "16 Nov 2026 10:00")])
+def test_the_quoted_mail_is_dated_as_its_reader_writes_and_found_again_in_an_answer(language: str, at: str) -> None:
+    heard = message(text="It is broken.", sender_name="T. Tanaka", sender_address="tanaka@example.com")
+    head, line = compose.quote(heard, language=language, timezone="Asia/Tokyo").splitlines()
+    assert head == f"{at} T. Tanaka <tanaka@example.com>:" and line == "> It is broken."
+    answer = replies.split(f"Thank you.\n\n{head}\n{line}\n", is_reply=True, is_forward=False)
+    assert answer.reply == "Thank you."
+
+
+@pytest.mark.parametrize(
+    ("language", "rule", "at"),
+    [("ja", "転送メッセージ", "2026/11/16 10:00"), ("en", "Forwarded message", "16 Nov 2026 10:00")],
+)
+def test_a_forwarded_mail_has_its_head_its_words_and_its_pictures(language: str, rule: str, at: str) -> None:
     heard = Message(ticket_id=42, direction=Direction.IN, state=MessageState.RECEIVED, sender_name="田中 美咲",
                     sender_address="tanaka@example.com", to=["support@desk.example.jp"], cc=["b@example.com"],
                     subject="電源", text="電源が入りません。", created_at=NOW)  # fmt: skip
@@ -156,7 +168,7 @@ def test_a_forwarded_mail_has_its_head_its_words_and_its_pictures(language: str,
     mail = composed(told, files=[(picture, b"png")])
     plain = mail.get_body(("plain",))
     assert plain is not None
-    for words in (rule, "田中 美咲 <tanaka@example.com>", "2026/11/16 10:00", "電源", "b@example.com"):
+    for words in (rule, "田中 美咲 <tanaka@example.com>", at, "電源", "b@example.com"):
         assert words in plain.get_content() and words.replace("<", "&lt;").replace(">", "&gt;") in page(mail), words
     assert "お願いします。" in page(mail) and "<b>入りません</b>" in page(mail) and 'src="cid:old@x"' in page(mail)
     assert any(part["Content-ID"] == "<old@x>" for part in mail.walk())

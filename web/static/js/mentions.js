@@ -1,4 +1,4 @@
-// Colleagues called by name in a note: typing @ and the beginning of a name or of its reading offers those who see the
+// Colleagues called by name in a note: typing @ and the beginning of a name or of its reading, in kana or Latin letters, offers those who see the
 // ticket. While an input method is composing, and until one tick after, no key is ours.
 let composing = false;
 document.addEventListener("compositionstart", () => (composing = true));
@@ -17,8 +17,8 @@ const staff = () => [...document.querySelectorAll("[data-assign] option[data-nam
 
 function matches(typed) {
   const begun = fold(typed);
-  return staff().filter(({ dataset: { name, reading } }) =>
-    [name, ...name.split(/\s+/), reading, ...reading.split(/\s+/)].some((way) => way && fold(way).startsWith(begun)));
+  return staff().filter(({ dataset: { name, reading, latin } }) =>
+    [name, reading, latin].flatMap((all) => [all, ...all.split(/\s+/)]).some((way) => way && fold(way).startsWith(begun)));
 }
 
 function close() {
@@ -43,7 +43,9 @@ function show(field, found) {
     item.setAttribute("role", "option");
     item.dataset.name = dataset.name;
     item.append(Object.assign(document.createElement("b"), { textContent: dataset.name, lang: "ja" }));
-    if (dataset.reading) item.append(" ", Object.assign(document.createElement("span"), { textContent: dataset.reading, lang: "ja" }));
+    const lang = dataset.latin && document.documentElement.lang === "en" ? "ja-Latn" : "ja";
+    const said = lang === "ja" ? dataset.reading : dataset.latin;
+    if (said) item.append(" ", Object.assign(document.createElement("span"), { textContent: said, lang }));
     list.append(item);
   });
   field.closest(".compose").append(list); // the form itself is clipped to its round corners
