@@ -178,7 +178,7 @@ def _told(db: Session, rows: Sequence[Event], language: str) -> list[Line]:
     people = {row.data.get("customer_id") for row in rows} - {None}
     named = dict(db.execute(sa.select(col(Customer.id), col(Customer.name)).where(col(Customer.id).in_(people))).all())
     of_tickets = [row for row in rows if row.fact in KINDS[OF_TICKETS]]
-    entries = {each.id: each for each in conversations.told_of(db, of_tickets, language=language)}
+    entries = {each.id: each for each in conversations.histories.told_of(db, of_tickets, language=language)}
     lines = []
     for row in rows:
         kind = next(name for name, facts in KINDS.items() if row.fact in facts)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import blocked, calls, conversations, dispositions, help_signs, tickets
 from helpdesk.calls import wrapping
-from helpdesk.conversations import CustomerBrief, TicketBrief
+from helpdesk.conversations.customers import CustomerBrief, TicketBrief
 from helpdesk.customers import choices, contact_points, matching
 from helpdesk.settings import Settings
 from models import Agent, Call, CallState, Purchase, Queue, Ticket
@@ -104,7 +104,7 @@ def card(db: Session, call: Call, *, language: str, settings: Settings, is_hande
     # Whom else the number may mean is asked only while nobody has said who calls.
     meant = matching.by_phone(db, call.number) if call.number and call.customer_id is None else matching.NOBODY
     ids = list(dict.fromkeys([*([call.customer_id] if call.customer_id else []), *meant.candidates]))
-    briefs = {brief.id: brief for brief in conversations.briefs(db, ids)}
+    briefs = {brief.id: brief for brief in conversations.customers.briefs(db, ids)}
     customer = briefs.get(call.customer_id or 0)
     taker = db.get(Agent, call.agent_id) if call.agent_id else None
     if call.state == CallState.ENDED:
@@ -147,7 +147,7 @@ def _open_tickets(db: Session, call: Call, language: str) -> list[TicketBrief]:
     """The customer's open matters, the one the call joined first, without a ticket this very call opened."""
     if call.customer_id is None:
         return []
-    own = conversations.tickets_of(db, call.customer_id, language=language, limit=20)
+    own = conversations.customers.tickets_of(db, call.customer_id, language=language, limit=20)
     joined = db.get(Ticket, call.ticket_id) if call.ticket_id else None
     fresh = joined.id if joined and joined.created_at >= call.started_at else None
     open_ones = [brief for brief in own if brief.state != "resolved" and brief.id != fresh]

@@ -28,7 +28,8 @@ async def page(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> list[dict[str, Any]]:
         found = records.search(db, typed, region=region)
         points = records.points_of_many(db, [customer.id or 0 for customer in found])
-        briefs = {brief.id: brief for brief in conversations.briefs(db, [customer.id or 0 for customer in found])}
+        told = conversations.customers.briefs(db, [customer.id or 0 for customer in found])
+        briefs = {brief.id: brief for brief in told}
         rows = []
         for customer in found:
             brief, own = briefs[customer.id or 0], points.get(customer.id or 0, [])
@@ -57,8 +58,8 @@ async def _show(request: Request, error: str = "", typed: str = "", status: int 
         return {
             "numbers": numbers.lines(db, access.customer(db, agent, customer_id), now=now),
             "number_error": error, "number_typed": typed,
-            "customer": conversations.panel(db, customer_id, language=agent.language),
-            "timeline": list(reversed(conversations.timeline(
+            "customer": conversations.customers.panel(db, customer_id, language=agent.language),
+            "timeline": list(reversed(conversations.customers.timeline(
                 db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent),
                 language=agent.language))),
         }  # fmt: skip

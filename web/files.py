@@ -121,7 +121,7 @@ async def _page(request: Request, what: str, number: int) -> Response:
 
     def verb(db: Session) -> tuple[Message | None, dict[str, Attachment]]:
         message = db.get(Message, number)
-        return message, conversations.pictures(db, message) if message is not None else {}
+        return message, conversations.entries.pictures(db, message) if message is not None else {}
 
     message, files = await desk.database.read(verb)
     if message is None:

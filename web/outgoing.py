@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, agents, conversations, drafts, merging, outgoing, queues, reply_locks, safety, subjects
-from helpdesk.conversations import Asked
+from helpdesk.conversations.replying import Asked
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.mail import attachments
@@ -52,7 +52,7 @@ async def reply(request: Request) -> Response:
 
     def write(db: Session, agent: Agent) -> None:
         found = access.ticket(db, agent, ticket_id)
-        view = conversations.reply_form(db, found, agent=agent, settings=desk.settings)
+        view = conversations.replying.reply_form(db, found, agent=agent, settings=desk.settings)
         if not view.can:
             raise Invalid(view.why_not)
         nonlocal every
@@ -160,13 +160,13 @@ def typed_again(
     mode = typed.get("mode") if typed.get("mode") in MODES else shown.reply.mode
     about, taken_back = (int(value) if (value := typed.get(name, "")).isdecimal() else 0 for name in ("about", "again"))
     asked = Asked(forward=about) if mode == "forward" else Asked(reply=about)
-    box = conversations.reply_form(db, found, agent=agent, settings=desk_of(request).settings, asked=asked)
+    box = conversations.replying.reply_form(db, found, agent=agent, settings=desk_of(request).settings, asked=asked)
     lines = {name: typed[name] for name in BOX if name in typed}
     return replace(shown, reply=replace(box, **lines, mode=mode, again=taken_back, text=typed.get("body", "")))  # type: ignore[arg-type]
 
 
 def _draft(
-    db: Session, agent: Agent, ticket: Ticket, typed: dict[str, str], view: conversations.ReplyForm,
+    db: Session, agent: Agent, ticket: Ticket, typed: dict[str, str], view: conversations.replying.ReplyForm,
     files: list[Attachment], leaves_at: datetime | None,
 ) -> Draft:  # fmt: skip
     """What was typed in the fields of the chosen mode; where those of a reply are empty, whom it is for anyway."""

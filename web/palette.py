@@ -114,7 +114,7 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
             groups.append({"title": words("Ticket"), "items": [item]})
     ids = [customer.id or 0 for customer in records.search(db, typed, region=region)[:FOUND]]
     if ids:
-        found = {brief.id: brief for brief in conversations.briefs(db, ids)}
+        found = {brief.id: brief for brief in conversations.customers.briefs(db, ids)}
         items = [_item(f"/customers/{each}", found[each].name,
                        " ".join(filter(None, (found[each].reading, found[each].company)))) for each in ids]  # fmt: skip
         groups.append({"title": words("Customers"), "items": items})

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 import cti.push
 from cti import Rejected
 from helpdesk import agents, conversations, exchange_log
-from helpdesk.conversations import CustomerBrief
+from helpdesk.conversations.customers import CustomerBrief
 from helpdesk.customers import contact_points, matching
 from models import Agent, Exchange
 from web.addresses import get
@@ -68,7 +68,7 @@ async def choose(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> list[CustomerBrief]:
         found = matching.by_phone(db, number.e164).candidates if number.e164 else ()
-        briefs = conversations.briefs(db, list(found))
+        briefs = conversations.customers.briefs(db, list(found))
         return sorted(briefs, key=lambda one: (one.open_count > 0, one.last_contact_at is not None,
                                                one.last_contact_at), reverse=True)  # fmt: skip
 

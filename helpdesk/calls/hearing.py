@@ -27,19 +27,7 @@ from helpdesk.calls.folding import refold
 from helpdesk.calls.wrapping import wrapped
 from helpdesk.customers import choices, contact_points, matching
 from helpdesk.events import CallChanged, CallEnded
-from models import (
-    Agent,
-    Call,
-    CallFact,
-    CallOffer,
-    CallState,
-    Channel,
-    Customer,
-    OfferEnd,
-    Presence,
-    Queue,
-    Ringing,
-)
+from models import Agent, Call, CallFact, CallOffer, CallState, Channel, Customer, OfferEnd, Presence, Queue, Ringing
 from models.database import hold_still
 
 LATEST_REPORT = timedelta(minutes=2)
