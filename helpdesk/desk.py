@@ -189,6 +189,7 @@ class Desk:
         self.wires = Wires(self.database, settings, clock=clock, keep=self.keep_heard)
         self.postman = deliveries.Postman(self.database, settings, self.attachments, clock=clock)
         self._reading = asyncio.Lock()
+        self._silent_services: set[str] = set()  # push services that did not answer when last asked
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._tasks: list[asyncio.Task[None]] = []
         self._in_hand: dict[int, asyncio.Task[None]] = {}
@@ -959,10 +960,20 @@ class Desk:
         """Knock at one browser, while it is worth it; see helpdesk/pushes.py."""
         end, at = datetime.fromisoformat(until), self.clock()
         if at >= end:
+            if self._silent_services:
+                self.database.write_now(pushes.given_up, subscription_id, silent=self._silent_services, now=at)
             return
         knock = self.database.read_now(pushes.prepare, subscription_id, what, number, settings=self.settings)
-        if knock is not None and not pushes.send(knock, until=end, settings=self.settings, now=at):
-            self.database.write_now(pushes.ended, subscription_id)
+        if knock is None:
+            return
+        try:
+            listens = pushes.send(knock, until=end, settings=self.settings, now=at)
+        except Unreachable:
+            self._silent_services.add(knock.service)
+            raise
+        self._silent_services.discard(knock.service)
+        if not listens:
+            self.database.write_now(pushes.ended, subscription_id, now=at)
 
     def _send_digest(self, agent_id: int, first_id: int) -> None:
         """Mail an agent what is unread; see helpdesk/digests.py."""
