@@ -577,7 +577,7 @@ ACTS: dict[str, Act] = {
 
 def choices(db: Session, *, language: str, user: str) -> dict[str, list[tuple[str, str]]]:
     """What may be chosen for acts of the kind "choice": pairs of value and name. `user` as in `checked`."""
-    staff = [(str(each.id), each.name) for each in agents.everyone(db) if each.is_active]
+    staff = [(str(each_id), name) for each_id, name in agents.to_choose_from(db, language=language)]
     special = [(NOBODY, ""), (DESK, "")] + ([(ME, "")] if user == "macro" else [])
     words = list(db.exec(select(Tag).order_by(col(Tag.name))))
     lists = db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))

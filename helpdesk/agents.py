@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, col, select
 
-from helpdesk import queues
+from helpdesk import queues, romaji
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from helpdesk.tokens import hash_of
@@ -188,6 +188,11 @@ def serve(db: Session, queue: Queue, agent_ids: Iterable[int], *, by: Agent | No
 def everyone(db: Session) -> list[Agent]:
     """All agents, those who may no longer sign in included, in the order of their accounts."""
     return list(db.exec(select(Agent).order_by(col(Agent.id))))
+
+
+def to_choose_from(db: Session, *, language: str) -> list[tuple[int, str]]:
+    """Who works here, as a list in this language names them: pairs of id and name, in the order of their accounts."""
+    return [(each.id or 0, romaji.listed(each.name, each.reading, language)) for each in everyone(db) if each.is_active]
 
 
 def levels_of(db: Session, agent: Agent) -> dict[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import alarms, measures, preferences, queues
+from helpdesk import alarms, measures, preferences, queues, romaji
 from helpdesk.measures import Calls
 from models import (
     Agent,
@@ -161,7 +161,8 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
     signs = {sign.agent_id: sign.raised_at for sign in db.exec(select(HelpSign))}
     people = [
         AgentRow(
-            agent.id or 0, agent.name, state.state.value, state.reason, state.started_at,
+            agent.id or 0, romaji.spoken(agent.name, agent.reading, language), state.state.value, state.reason,
+            state.started_at,
             [names[m.queue_id] for m in members if m.agent_id == agent.id and m.queue_id in names],
             talks.get(agent.id or 0), busy_with.get(agent.id or 0, 0), signs.get(agent.id or 0),
         )

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import dates, notifications, outgoing, ways
+from helpdesk import dates, notifications, outgoing, romaji, ways
 from helpdesk.mail import dkim
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
@@ -82,13 +82,13 @@ def compose(
     lang = "ja" if agent.language == "ja" else "en"
     words, base = _WORDS[lang], settings.public_url.rstrip("/")
     zone = ZoneInfo(settings.timezone)
-    lines = [words["lead"].format(name=agent.name), ""]
+    lines = [words["lead"].format(name=romaji.spoken(agent.name, agent.reading, lang)), ""]
     for each in told:
         about = " ".join(filter(None, (f"#{each.ticket_id}" if each.ticket_id else "", each.subject)))
         at = dates.moment(each.at.astimezone(zone), lang)
         lines += [f"■ {each.words}（{at}）" if lang == "ja" else f"* {each.words} ({at})",
                   *([f"  {about}"] if about else []), f"  {base}{each.path}", ""]  # fmt: skip
-    lines += [words["all"].format(url=f"{base}/notifications"), words["why"].format(url=f"{base}/account")]
+    lines += [words["all"].format(url=f"{base}/notifications"), words["why"].format(url=f"{base}/account#telling")]
     subject = _ONE_UNREAD if lang == "en" and len(told) == 1 else words["subject"].format(count=len(told))
     mail = EmailMessage(policy=SMTP.clone(max_line_length=78))
     mail["From"] = Address(settings.name, addr_spec=settings.mail_from)

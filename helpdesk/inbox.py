@@ -264,11 +264,12 @@ def failed(db: Session, inbound_id: int, error: Exception, *, now: datetime) -> 
 
 
 def park_work(db: Session, work: str, error: Exception, *, message_id: int | None = None, post_id: int | None = None,
-              now: datetime) -> None:  # fmt: skip
-    """Due work was given up; where it is to send a message, or a post to another system, that can be done again."""
+              source: str = "", now: datetime) -> None:  # fmt: skip
+    """Due work was given up; where it is to send a message, or a post to another system, that can be done again.
+    `source` is whom it could not be done with, the work's own name where that is nobody in particular."""
     parked = Parked(
         kind=ParkedKind.WORK,
-        source=work,
+        source=source or work,
         error=getattr(error, "code", str(error))[:200] or work,
         detail=place_of(error),
         message_id=message_id,

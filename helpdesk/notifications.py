@@ -108,9 +108,9 @@ def has_unread(db: Session, agent: Agent, ticket_id: int) -> bool:
     return db.scalar(found.limit(1)) is not None
 
 
-def listed(db: Session, agent: Agent, *, limit: int = LISTED) -> list[Told]:
-    """The newest, in the agent's language: those that are shown on the page."""
-    query = _rows(db, agent).where(col(Notification.kind).in_(ways.kinds_by(agent, "page")))
+def listed(db: Session, agent: Agent, *, way: str = "page", limit: int = LISTED) -> list[Told]:
+    """The newest, in the agent's language: those that reach them by this way."""
+    query = _rows(db, agent).where(col(Notification.kind).in_(ways.kinds_by(agent, way)))
     return in_words(db.execute(query.order_by(col(Notification.id).desc()).limit(limit)), agent.language)
 
 

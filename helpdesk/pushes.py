@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import notifications, seals, ways
+from helpdesk import inbox, notifications, seals, ways
 from helpdesk.errors import Invalid, Unreachable
 from helpdesk.events import AgentNotified, CallRinging, Fact
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
-from models import Agent, Call, CallState, Customer, Login, PushKey, PushSubscription, Queue
+from models import Agent, Call, CallState, Customer, Login, Parked, PushKey, PushSubscription, Queue
 
 CALL_LASTS, NEWS_LASTS = timedelta(seconds=40), timedelta(hours=2)
 """For how long it is worth arriving."""
@@ -33,10 +33,14 @@ OPEN_WITHIN = timedelta(seconds=45)
 MOST = 20
 """Browsers of one agent."""
 TIMEOUT_SECONDS = 10
+WORK = "send_push"
+_LOST = "lost_at"
 
 _WORDS = {
-    "ja": {"call": "着信があります", "news": "あなた宛てのお知らせがあります", "ticket": "問い合わせ #{number}"},
-    "en": {"call": "Incoming call", "news": "There is news for you", "ticket": "Ticket #{number}"},
+    "ja": {"call": "着信があります", "called": "着信がありました", "news": "あなた宛てのお知らせがあります",
+           "ticket": "問い合わせ #{number}"},
+    "en": {"call": "Incoming call", "called": "There was a call", "news": "There is news for you",
+           "ticket": "Ticket #{number}"},
 }
 logger = logging.getLogger(__name__)
 
@@ -49,8 +53,13 @@ class Knock:
     p256dh: str
     auth: str
     private_key: str
-    said: dict[str, str]  # title, body, path, tag, lang
+    said: dict[str, Any]  # title, body, path, tag, lang; of a call `over`, what is said when it rings no more
     is_urgent: bool
+
+    @property
+    def service(self) -> str:
+        """Whom it is handed to."""
+        return service_of(self.endpoint)
 
 
 def public_key(db: Session, *, settings: Settings, now: datetime) -> str:
@@ -83,6 +92,7 @@ def subscribe(
     db.flush()
     for old in of_agent(db, agent)[MOST:]:
         db.delete(old)
+    agent.telling = {name: value for name, value in agent.telling.items() if name != _LOST}
     return row
 
 
@@ -132,6 +142,11 @@ def is_service(endpoint: str, settings: Settings) -> bool:
     return False
 
 
+def service_of(endpoint: str) -> str:
+    """The host of a push service, which is the browser maker's."""
+    return urlsplit(endpoint).netloc
+
+
 def wanted(facts: Iterable[Fact]) -> list[Fact]:
     """Those of the facts that may be pushed."""
     return [fact for fact in facts if isinstance(fact, CallRinging | AgentNotified)]
@@ -171,7 +186,7 @@ def enqueue(db: Session, due: Iterable[tuple[int, str, int]], *, now: datetime) 
     """Make them due work. The same twice is one push."""
     for subscription_id, what, number in due:
         lasts = CALL_LASTS if what == "call" else NEWS_LASTS
-        work.enqueue(db, "send_push", subscription_id, what, number, (now + lasts).isoformat(),
+        work.enqueue(db, WORK, subscription_id, what, number, (now + lasts).isoformat(),
                      key=f"push:{what}:{number}:{subscription_id}")  # fmt: skip
 
 
@@ -221,12 +236,35 @@ def send(knock: Knock, *, until: datetime, settings: Settings, now: datetime) ->
     return True
 
 
-def ended(db: Session, subscription_id: int) -> None:
-    """The browser no longer listens."""
-    db.execute(sa.delete(PushSubscription).where(col(PushSubscription.id) == subscription_id))
+def ended(db: Session, subscription_id: int, *, now: datetime) -> None:
+    """The browser no longer listens: it is forgotten, and its agent finds that said beside their devices."""
+    row = db.get(PushSubscription, subscription_id)
+    agent = db.get(Agent, row.agent_id) if row else None
+    if row is None or agent is None:
+        return
+    agent.telling = agent.telling | {_LOST: now.isoformat()}
+    db.delete(row)
 
 
-def _of_call(db: Session, agent: Agent, call_id: int, settings: Settings) -> dict[str, str] | None:
+def lost_at(agent: Agent) -> datetime | None:
+    """When a browser of theirs was last found to listen no more; None once they switched one on, or chose anew."""
+    told = agent.telling.get(_LOST)
+    return datetime.fromisoformat(told) if told else None
+
+
+def given_up(db: Session, subscription_id: int, *, silent: Collection[str], now: datetime) -> None:
+    """A push came too late. Where its service is one of those that are `silent`, supervisors see that, in one line for
+    each service until somebody settled it."""
+    row = db.get(PushSubscription, subscription_id)
+    service = service_of(row.endpoint) if row else ""
+    if service not in silent:
+        return
+    waiting = select(Parked.id).where(Parked.work == WORK, Parked.source == service, col(Parked.settled_at).is_(None))
+    if db.exec(waiting.limit(1)).first() is None:
+        inbox.park_work(db, WORK, Unreachable("push_unreachable"), source=service, now=now)
+
+
+def _of_call(db: Session, agent: Agent, call_id: int, settings: Settings) -> dict[str, Any] | None:
     call = db.get(Call, call_id)
     if call is None or call.state != CallState.RINGING:
         return None
@@ -234,7 +272,8 @@ def _of_call(db: Session, agent: Agent, call_id: int, settings: Settings) -> dic
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
     customer = db.get(Customer, call.customer_id) if call.customer_id and ways.says_names(agent) else None
     body = " · ".join(filter(None, (customer.name if customer else "", queue.called(agent.language) if queue else "")))
-    return {"title": words["call"], "body": body or settings.name, "path": "/inbox", "tag": f"call-{call_id}"}
+    return {"title": words["call"], "body": body or settings.name, "path": "/inbox", "tag": f"call-{call_id}",
+            "over": {"title": words["called"], "path": "/calls", "seconds": int(CALL_LASTS.total_seconds())}}
 
 
 def _of_news(db: Session, agent: Agent, notification_id: int, settings: Settings) -> dict[str, str] | None:

@@ -13,13 +13,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import hours, queues, return_reasons
+from helpdesk import agents, hours, queues, return_reasons
 from helpdesk.canned import fold
 from helpdesk.dispositions import CODES
 from helpdesk.errors import Invalid
 from helpdesk.events import Fact, TicketOpened
 from models import (
-    Agent,
     Calendar,
     Call,
     Channel,
@@ -342,7 +341,7 @@ def choices(db: Session, *, language: str) -> dict[str, list[tuple[str, str]]]:
     """What terms of the kind "choice" may be compared with: pairs of value and name. Where the name is "", the value is
     a code that the page has words for."""
     every = queues.everyone(db)
-    staff = [(str(each.id), each.name) for each in db.exec(select(Agent).order_by(col(Agent.id))) if each.is_active]
+    staff = [(str(each_id), name) for each_id, name in agents.to_choose_from(db, language=language)]
     found = {
         "queue": [(str(queue.id), queue.called(language)) for queue in every],
         "channel": [(each.value, "") for each in Channel],

@@ -214,7 +214,8 @@ async def _account_page(request: Request, errors: dict[str, str], status: int = 
     frame, told = await look(request, lambda db, agent: {
         "kinds": [(kind, ways.offered(kind), ways.of(agent, kind)) for kind in ways.KINDS],
         "every_way": ways.WAYS, "names": ways.says_names(agent), "quiet": ways.quiet_hours(agent),
-        "devices": len(pushes.of_agent(db, agent)), "can_push": bool(desk_of(request).settings.push_services),
+        "devices": len(pushes.of_agent(db, agent)), "lost_at": pushes.lost_at(agent),
+        "can_push": bool(desk_of(request).settings.push_services),
     })  # fmt: skip
     frame |= {"view": "account", "errors": errors, "values": values or {}} | told
     return html(request, "account.html", frame["me"]["language"], status, **frame)

@@ -6,7 +6,7 @@ above the list (static/js/bulk.js).
 
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -98,11 +98,11 @@ def _chosen(given: QueryParams | FormData) -> list[int]:
 
 
 def _offers(db: Session, agent: Agent) -> dict[str, Any]:
-    people = db.exec(select(Agent).where(col(Agent.is_active)).order_by(col(Agent.id)))
     served = set(agents.queue_ids(db, agent))
     every = [(queue.id, queue.called(agent.language), queue.id in served) for queue in queues.everyone(db)]
     return {
-        "agents": [(each.id, each.name) for each in people if each.id != agent.id],
+        "agents": [(each, name) for each, name in agents.to_choose_from(db, language=agent.language)
+                   if each != agent.id],
         "me": agent.id,
         "queues": [(queue_id, name) for queue_id, name, _ in every],
         "tags": [(each.id, each.name) for each in filters.tags(db)],

@@ -43,8 +43,8 @@ async def newest(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         if ways.quiet_until(agent, timezone=desk.settings.timezone, now=desk.clock()) is not None:
             return {}
-        for told in notifications.listed(db, agent, limit=1):
-            if not told.is_read and "desktop" in ways.of(agent, told.kind):
+        for told in notifications.listed(db, agent, way="desktop", limit=1):
+            if not told.is_read:
                 about = f"#{told.ticket_id} {told.subject}" if told.ticket_id else ""
                 return {"id": told.id, "title": told.words, "body": about, "path": f"/notifications/{told.id}"}
         return {}

@@ -38,7 +38,8 @@ async def rows(request: Request) -> Response:
         access.supervisor(agent)
         whose = agents.get(db, asked.agent_id).name if asked.agent_id else ""
         queue = queues.get(db, asked.queue_id).called(agent.language) if asked.queue_id else ""
-        return {"rows": supervising.rows(db, agent, asked, now=now), "whose": whose, "queue": queue} | _people(db)
+        rows = supervising.rows(db, agent, asked, now=now)
+        return {"rows": rows, "whose": whose, "queue": queue} | _people(db, agent)
 
     frame, told = await look(request, verb)
     frame |= told | {"view": "queues", "asked": asked, "most": supervising.LISTED, "query": request.url.query}
@@ -84,8 +85,8 @@ async def share(request: Request) -> Response:
     return html(request, "supervising/share.html", frame["me"]["language"], **(frame | told | {"view": "queues"}))
 
 
-def _people(db: Session) -> dict[str, Any]:
-    return {"people": [(each.id, each.name) for each in agents.everyone(db) if each.is_active]}
+def _people(db: Session, agent: Agent) -> dict[str, Any]:
+    return {"people": agents.to_choose_from(db, language=agent.language)}
 
 
 def _ticked(form: FormData) -> list[int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -186,11 +186,11 @@ def _choices(db: Session, agent: Agent) -> dict[str, Any]:
          "values": _of_field(each.kind, each.choices, agent.language)}
         for each in filters.own_fields(db)
     ]  # fmt: skip
-    people = db.exec(select(Agent).where(col(Agent.is_active)).order_by(col(Agent.id)))
     return {
         "queues": [(str(each.id), each.called(agent.language)) for each in queues.everyone(db) if each.id in served],
         "tags": [(str(each.id), each.name) for each in filters.tags(db)],
-        "agents": [(str(each.id), each.name) for each in people if each.id != agent.id],
+        "agents": [(str(each), name) for each, name in agents.to_choose_from(db, language=agent.language)
+                   if each != agent.id],
         "fields": own,
     }  # fmt: skip
 

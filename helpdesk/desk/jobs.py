@@ -57,6 +57,7 @@ class Jobs:
         self.speak = speak
         self._closing = closing
         self._means_to_train = means_to_train
+        self._silent_services: set[str] = set()  # push services that did not answer when last asked
 
     def by_name(self) -> dict[str, Callable[..., None]]:
         """What does each."""
@@ -173,10 +174,20 @@ class Jobs:
         """Knock at one browser, while it is worth it; see helpdesk/pushes.py."""
         end, at = datetime.fromisoformat(until), self.clock()
         if at >= end:
+            if self._silent_services:
+                self.database.write_now(pushes.given_up, subscription_id, silent=self._silent_services, now=at)
             return
         knock = self.database.read_now(pushes.prepare, subscription_id, what, number, settings=self.settings)
-        if knock is not None and not pushes.send(knock, until=end, settings=self.settings, now=at):
-            self.database.write_now(pushes.ended, subscription_id)
+        if knock is None:
+            return
+        try:
+            listens = pushes.send(knock, until=end, settings=self.settings, now=at)
+        except Unreachable:
+            self._silent_services.add(knock.service)
+            raise
+        self._silent_services.discard(knock.service)
+        if not listens:
+            self.database.write_now(pushes.ended, subscription_id, now=at)
 
     def _send_digest(self, agent_id: int, first_id: int) -> None:
         """Mail an agent what is unread; see helpdesk/digests.py."""

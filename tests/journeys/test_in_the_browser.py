@@ -6,7 +6,8 @@ nobody on the telephone. What the browsers' consoles complain about fails the te
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -29,7 +30,7 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from cti import replay
 from models import Queue
@@ -128,6 +129,14 @@ class Office:
         self.desk.takes(mail.as_bytes(), to=to, sender=sender.email)
         return str(mail["Message-ID"])
 
+    def in_its_rows(self, verb: Callable[[Session], Any]) -> Any:
+        """Read or change what the desk has kept, behind its back."""
+        database = Database(f"sqlite:///{self.desk.folder / 'data' / 'desk.db'}")
+        try:
+            return database.write_now(verb)
+        finally:
+            database.close()
+
     def _hear(self, said: ConsoleMessage) -> None:
         if said.type == "error":
             self.complaints.append(f"{said.text} {said.location}")
@@ -153,10 +162,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, browser: Browser) -> Iterator[Office]:
-    """The desk with the cast, and the mail server it sends by."""
-    folder = tmp_path_factory.mktemp("office")
+@contextmanager
+def open_desk(folder: Path, sqlite_template: Path, browser: Browser, **settings: str) -> Iterator[Office]:
+    """A desk with the cast, and the mail server it sends by."""
     (folder / "data").mkdir()
     shutil.copy(sqlite_template, folder / "data" / "desk.db")
     database = Database(f"sqlite:///{folder / 'data' / 'desk.db'}")
@@ -164,9 +172,16 @@ def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
     database.write_now(lambda db: db.execute(tech.values(address=TECH_ADDRESS)))
     database.close()
     with Postbox() as postbox:
-        more = {"smtp_url": postbox.url, "undo_seconds": "0", "mail_tickets_per_hour": "1000"}
+        more = {"smtp_url": postbox.url, "undo_seconds": "0", "mail_tickets_per_hour": "1000"} | settings
         with running(folder, **more) as desk:
             yield Office(browser, desk, postbox)
+
+
+@pytest.fixture(scope="module")
+def whole_office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, browser: Browser) -> Iterator[Office]:
+    """The desk that the tests of a file share."""
+    with open_desk(tmp_path_factory.mktemp("office"), sqlite_template, browser) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -98,7 +98,10 @@ def test_an_english_page_calls_colleagues_and_customers_in_latin_letters_and_a_j
     assert "Sato Ken" in text_of(part(english, "note-entry-1")) and "佐藤" not in text_of(part(english, "note-entry-1"))
     assert "Sato Ken" in text_of(part(ben.get("/inbox?view=all").text, "row-1"))
     assert '<span class="reading" lang="ja-Latn">Tanaka Misaki</span>' in part(english, "side-1")
+    assert "Tanaka Misaki" in ben.get("/customers").text
     assert "Ben Carter (" not in english
+    for path in ("/views/new", "/bulk?view=all"):
+        assert "Sato Ken (佐藤 健)" in ben.get(path).text, path
     japanese = sato.get("/tickets/1").text
     assert "佐藤 健" in text_of(part(japanese, "note-entry-1")) and "Sato Ken (" not in japanese
     assert '<span class="reading" lang="ja">たなか みさき</span>' in part(japanese, "side-1")

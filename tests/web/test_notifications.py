@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlmodel import Session, col, select
@@ -11,7 +12,7 @@ from sqlmodel import Session, col, select
 from helpdesk import notifications, pushes
 from helpdesk.errors import Unreachable
 from helpdesk.settings import Settings
-from models import Login, Notification, NotificationKind, PushKey, PushSubscription
+from models import Login, Notification, NotificationKind, Parked, PushKey, PushSubscription
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -140,6 +141,8 @@ def test_the_desktop_is_told_the_newest_unless_it_is_switched_off_or_the_hours_a
     desk.mail(subject="電源")
     tell(desk, AIKO, ticket_id=1)
     assert desk.as_(AIKO).get("/notifications/newest").json()["body"] == "#1 電源"
+    desk.as_(AIKO).post("/account/telling", data={"ways_mentioned": ["desktop"]})
+    assert desk.as_(AIKO).get("/notifications/newest").json()["body"] == "#1 電源", "on the desktop alone, too"
     desk.as_(AIKO).post("/account/telling", data={"ways_mentioned": ["page"]})
     assert desk.as_(AIKO).get("/notifications/newest").json() == {}
     quiet = {"ways_mentioned": ["page", "desktop"], "quiet_from": "09:00", "quiet_until": "18:00"}
@@ -218,6 +221,7 @@ def test_a_ringing_call_is_pushed_encrypted_and_without_names_where_no_page_is_o
     run_pushes(desk)
     [said] = pushbox.read()
     assert said["title"] == "着信があります" and "技術サポート" in said["body"] and said["path"] == "/inbox"
+    assert said["over"] == {"title": "着信がありました", "path": "/calls", "seconds": 40}
     assert TANAKA.name not in json.dumps(said, ensure_ascii=False) and TANAKA.phone not in json.dumps(said)
     _, headers, body = pushbox.got[0]
     assert headers["authorization"].startswith("vapid t=") and headers["urgency"] == "high"
@@ -291,6 +295,37 @@ def test_a_browser_that_listens_no_more_is_forgotten_and_a_service_that_is_down_
     pushbox.answers = 410
     run_pushes(desk)
     assert desk.count(PushSubscription) == 0
+    said = "端末を一つ解除しました"
+    assert said in text_of(desk.as_(AIKO).get("/account").text) and said not in desk.as_(AKIRA).get("/account").text
+    subscribe(desk, AIKO, pushbox.browser())
+    assert said not in desk.as_(AIKO).get("/account").text
+
+
+def test_supervisors_see_that_a_push_service_cannot_be_reached_once_and_not_what_merely_came_late(
+    pushbox: Pushbox, desk: OpenDesk
+) -> None:
+    def comes_late(number: int) -> None:
+        desk.app.state.desk.jobs()["send_push"](1, "news", number, desk.clock().isoformat())
+
+    subscribe(desk, AIKO, pushbox.browser())
+    leave(desk)
+    tell(desk, AIKO)
+    until(lambda: keys(desk, "push:news:"))
+    comes_late(1)
+    assert desk.count(Parked) == 0
+    pushbox.answers = 503
+    with pytest.raises(Unreachable):
+        run_pushes(desk)
+    assert desk.count(Parked) == 0, "it is tried again"
+    comes_late(1)
+    comes_late(2)
+    shown = text_of(desk.as_(SATO).get("/admin/parked").text)
+    assert shown.count("プッシュ通知のサービスに接続できない") == 1 and urlsplit(pushbox.origin).netloc in shown
+    desk.as_(SATO).post("/admin/parked/1/dismiss")
+    pushbox.answers = 201
+    run_pushes(desk)
+    comes_late(1)
+    assert desk.count(Parked) == 1
 
 
 def test_a_broken_push_keeps_no_call_from_its_agent(

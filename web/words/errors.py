@@ -205,6 +205,10 @@ WORDS: dict[str, dict[str, str]] = {
         "already_leaving": N_("This message is already on its way."),
         "not_a_time_of_day": N_("Please enter both times, such as 20:00 and 08:00."),
         "not_a_subscription": N_("This browser did not say how it can be reached."),
+        "push_unreachable": N_(
+            "A push service cannot be reached, so devices are not told of calls and mentions. "
+            "The desk must be let out to it by HTTPS."
+        ),
         "unknown_push_service": N_("The desk does not send to this browser's push service."),
         "not_a_time": N_("This is not a date and time."),
         "not_in_the_future": N_("This time is over. Please choose a later one."),

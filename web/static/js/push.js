@@ -1,9 +1,8 @@
 // Push to this device. The service worker is registered on every page, so that the desk can be installed and says so
 // when it cannot be reached; whether this browser is pushed to is chosen on one's settings. A browser somebody else was
 // pushed on stops when another agent signs in there.
-import { phrase } from "./phrases.js";
-
 const KEY = "desk-push-said";
+const ANSWER = 20000;
 const place = document.querySelector("[data-push]");
 const send = async (told) => {
   const answer = await fetch("/account/push", {
@@ -29,6 +28,16 @@ async function begin() {
 
 const ready = begin().catch(() => null);
 
+// What stood on the screen of a telephone meanwhile and is here now, or over.
+async function tidy() {
+  const worker = await ready;
+  for (const note of (await worker?.getNotifications?.()) ?? []) {
+    if (note.tag.startsWith("call-") || note.data?.path === location.pathname + location.hash) note.close();
+  }
+}
+document.addEventListener("visibilitychange", () => document.hidden || tidy().catch(() => {}));
+tidy().catch(() => {});
+
 function state(name) {
   for (const one of place.querySelectorAll("[data-push-state]")) one.hidden = one.dataset.pushState !== name;
   place.querySelector("[data-push-start]").hidden = name !== "off";
@@ -48,7 +57,9 @@ async function start() {
   const answer = await fetch("/account/push/key", { method: "POST", headers: { Accept: "application/json" } });
   const { key } = await answer.json();
   const wait = await navigator.serviceWorker.ready;
-  const subscription = await (wait ?? worker).pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const asked = (wait ?? worker).pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const late = new Promise((_, reject) => setTimeout(reject, ANSWER, new Error("late")));
+  const subscription = await Promise.race([asked, late]); // a browser whose push service is shut off asks for ever
   try {
     await send({ what: "start", subscription: subscription.toJSON() });
   } catch (error) {
@@ -73,7 +84,7 @@ if (place) {
     place.querySelector(selector).addEventListener("click", async ({ currentTarget: button }) => {
       button.setAttribute("aria-busy", "true");
       said.textContent = "";
-      await work().catch(() => (said.textContent = phrase("failed")));
+      await work().catch(() => (said.textContent = said.dataset.failed));
       button.removeAttribute("aria-busy");
     });
   }
