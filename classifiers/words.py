@@ -7,6 +7,7 @@ Latin one by its normal form. Particles, endings, numbers, greetings, quotes and
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from classifiers import text as texts
 from classifiers.features import Reading
@@ -40,10 +41,10 @@ def of(reading: Reading) -> Words:
 
 
 def _written(normal: str, japanese: Sequence[Word]) -> dict[str, str]:
-    written: dict[str, str] = {}
+    written: dict[str, str] = {}  # of a word that many texts have there is one string
     for word in japanese:
-        written.setdefault(f"#{word.row}", normal[word.start : word.end])
-    for each in _LATIN.findall(normal):
+        written.setdefault(intern(f"#{word.row}"), intern(normal[word.start : word.end]))
+    for each in map(intern, _LATIN.findall(normal)):
         if len(each) >= SHORTEST and each not in _OWN_MASKS:
             written.setdefault(each, each)
     return written

@@ -44,7 +44,8 @@ SOURCES: Final = ("comments", "mails", "notes")
 MOST: Final = 5_000
 """Texts of a period and source that are read; of more, about so many, spread evenly over it."""
 COMMENTS_MOST: Final = 100_000
-"""So many where comments alone are asked for: they are short, and somebody asked for each of them."""
+"""So many where comments alone are asked for: they are short, and somebody asked for each of them. They are read by a
+process of its own, so there are twenty times as many."""
 _STEPS: Final = 10_007
 _SPREAD: Final = 7_919
 """Numbers times one prime, less all of the other, come in no order that anything else would have: what lies below a
@@ -234,20 +235,21 @@ def collect(db: Session, interval: Interval, *, sources: Sequence[str] = SOURCES
     return together(parts)
 
 
-def all_comments(
+def many_comments(
     database: Database, interval: Interval, *, part: Part = EVERYTHING, heed: Callable[[int], None]
 ) -> Texts | None:
-    """All comments of a period where they are more than a sample and still no more than can be read; else None. `heed`
-    is called between two handfuls; what it raises ends this."""
+    """The comments of a period where they are more than `MOST`: all of them, or, of more than `COMMENTS_MOST`, about so
+    many, from all of the period; else None. `heed` is called between two handfuls; what it raises ends this."""
     there = database.read_now(lambda db: db.connection().execute(_counted("comments", interval, part)).one()[0])
-    if not MOST < there <= COMMENTS_MOST:
+    if there <= MOST:
         return None
+    share = _share(there, COMMENTS_MOST) if there > COMMENTS_MOST else None
     said: list[Said] = []
-    for each in every(database, interval, sources=("comments",), part=part):
+    for each in every(database, interval, sources=("comments",), part=part, share=share):
         if len(said) % MOST == 0:
             heed(0)
         said.append(each)
-    return Texts(said, len(said))
+    return Texts(said, len(said) if share is None else max(there, len(said)))
 
 
 def together(parts: Sequence[Texts]) -> Texts:
@@ -277,18 +279,22 @@ def are_few(
 
 
 def every(
-    database: Database, interval: Interval, *, sources: Sequence[str] = SOURCES, part: Part = EVERYTHING
+    database: Database,
+    interval: Interval,
+    *,
+    sources: Sequence[str] = SOURCES,
+    part: Part = EVERYTHING,
+    share: int | None = None,
 ) -> Iterator[Said]:
-    """All texts of a period without a limit, source by source, the newest first. They are read some thousands at a
-    time, each time anew, so that neither the memory nor a reader of the database is held for long."""
+    """All texts of a period without a limit, or `share` of every `_STEPS` of them, source by source, the newest first.
+    They are read some thousands at a time, each time anew, so that neither the memory nor a reader of the database is
+    held for long."""
     for source in sources:
-        below: Place | None = None
-        while True:
-            found = database.read_now(lambda db: list(_COLLECT[source](db, interval, part, below)))  # noqa: B023
+        here, below = interval, None
+        while found := database.read_now(lambda db: list(_COLLECT[source](db, here, part, below, share))):  # noqa: B023
             yield from (each for each in found if each.text.strip())
-            if not found:
-                break
             below = found[-1].at, found[-1].number
+            here = Interval(interval.begin, below[0] + timedelta(microseconds=1))  # an index begins there
 
 
 def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
@@ -386,22 +392,27 @@ def _notes(
 
 
 def _below(at: Any, number: Any, below: Place | None) -> list[sa.ColumnElement[bool]]:
-    """What comes after a place, the newest first."""
+    """What comes after a place, the newest first, of what is not newer."""
     if below is None:
         return []
-    return [sa.or_(col(at) < below[0], sa.and_(col(at) == below[0], col(number) < below[1]))]
+    return [sa.or_(col(at) < below[0], col(number) < below[1])]
 
 
 def _sample(count: int, first: int, last: int) -> Sample:
     """Of `count` rows numbered from `first` to `last` about `MOST`. Their numbers can be told beforehand, so of two
     million rows none but these are looked at; where most of those numbers are other rows', all are asked instead."""
-    share = max(1, _STEPS * MOST // count)
+    share = _share(count, MOST)
     if (last - first) * share // _STEPS > 3 * MOST:
         return share
     back = pow(_SPREAD, -1, _STEPS)
     steps = sorted(place * back % _STEPS for place in range(share))
     begin = first - first % _STEPS
     return [number for at in range(begin, last + 1, _STEPS) for step in steps if first <= (number := at + step) <= last]
+
+
+def _share(count: int, most: int) -> int:
+    """How many of every `_STEPS` rows make `most` of `count`."""
+    return max(1, _STEPS * most // count)
 
 
 def _sampled(number: Any, some: Sample | None) -> list[sa.ColumnElement[bool]]:

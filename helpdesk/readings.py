@@ -216,7 +216,7 @@ class Shelf:
     def _texts(self, interval: Interval, question: Question, heed: Callable[[int], None]) -> feedback.Texts:
         every = None
         if question.sources == ("comments",):
-            every = feedback.all_comments(self.database, interval, part=question.part, heed=heed)
+            every = feedback.many_comments(self.database, interval, part=question.part, heed=heed)
         return every or self._some(interval, question, heed)
 
     def _some(self, interval: Interval, question: Question, heed: Callable[[int], None]) -> feedback.Texts:

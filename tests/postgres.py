@@ -96,7 +96,8 @@ class Programs:
 
 @dataclass
 class Server:
-    """A running server. `start` makes one; `stop`, or leaving the `with` block, ends it and removes its files."""
+    """A running server. `start` makes one; `stop`, or leaving the `with` block, ends it and removes its files, unless
+    they are kept."""
 
     folder: Path
     programs: Programs
@@ -104,11 +105,14 @@ class Server:
     _sockets: Path
     _temporary: list[Path] = field(default_factory=list)
     in_memory: bool = False
+    is_kept: bool = False
     _line: psycopg.Connection | None = None
 
     @classmethod
-    def start(cls, folder: Path | str | None = None, *, in_memory: bool = False) -> Server:
+    def start(cls, folder: Path | str | None = None, *, in_memory: bool = False, keep: bool = False) -> Server:
         """A new, empty cluster in `folder`/postgres, or in a temporary folder, answering when this returns (~1 s).
+
+        With `keep` the files stay there in the end, and a cluster that is there already is used.
 
         As `nobody` it is always a temporary folder, since `folder` may be out of that user's reach. `in_memory` is a
         wish: where less than MEMORY_BYTES are free there, as in many containers, the temporary folder is on the disk.
@@ -133,9 +137,11 @@ class Server:
                 folder = None
             data = Path(folder or scratch("data", MEMORY if in_memory else disk)).absolute() / "postgres"
             sockets = scratch("sockets")
-            _initialize(programs, data)
+            is_kept = keep and folder is not None
+            if not (is_kept and (data / "PG_VERSION").exists()):
+                _initialize(programs, data)
             process = _launch(programs, data, sockets, forget=data.parent if in_memory else None)
-            server = cls(data, programs, process, sockets, temporary, in_memory)
+            server = cls(data, programs, process, sockets, temporary, in_memory, is_kept)
         except BaseException:
             _remove(temporary)
             raise
@@ -175,7 +181,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(STOP_SECONDS)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.is_kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
         _remove(self._temporary)
 
     def __enter__(self) -> Server:

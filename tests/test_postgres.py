@@ -71,6 +71,16 @@ def test_a_stopped_server_leaves_no_process_and_no_file(in_memory):
     assert not sockets.exists() and not server.folder.parent.exists()
 
 
+def test_what_is_to_be_kept_is_there_the_next_time(tmp_path):
+    with Server.start(tmp_path, keep=True) as first:
+        if not first.is_kept:
+            pytest.skip("PostgreSQL runs as a user who has no folder to keep")
+        first.create_database("year")
+        ask(first, "year", "create table ticket as select 7 as number")
+    with Server.start(tmp_path, keep=True) as again:
+        assert ask(again, "year", "select number from ticket") == [(7,)]
+
+
 def test_a_server_stops_when_whoever_started_it_is_killed_and_leaves_nothing_in_memory():
     script = """if True:
         import sys

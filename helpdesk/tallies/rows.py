@@ -94,12 +94,16 @@ def page(db: Session, what: str, interval: Interval, asked: Asked, *, language: 
         .order_by(col(at), col(Stretch.ticket_id), col(Stretch.number))
         .limit(limit + 1)
     )  # fmt: skip
-    if what not in TIMELESS:
-        query = query.where(col(at) >= interval.begin, col(at) < interval.end)
+    since = None if what in TIMELESS else interval.begin
+    if since is not None:
+        query = query.where(col(at) < interval.end)
     if cursor:
         moment, ticket_id, number = _read(cursor)
         beyond = sa.tuple_(col(Stretch.ticket_id), col(Stretch.number)) > (ticket_id, number)
-        query = query.where(sa.or_(col(at) > moment, sa.and_(col(at) == moment, beyond)))
+        query = query.where(sa.or_(col(at) > moment, beyond))
+        since = max(moment, since or moment)
+    if since is not None:  # by one bound, where an index begins: else all that came before is walked through
+        query = query.where(col(at) >= since)
     rows = [Row(*row) for row in db.execute(query)]
     last = rows[limit - 1] if len(rows) > limit else None
     return rows[:limit], f"{last.at.isoformat()}_{last.ticket_id}_{last.number}" if last else ""

@@ -50,6 +50,8 @@ from helpdesk.mail import receive
 from helpdesk.products import figures, rising
 from helpdesk.runtime import log
 from helpdesk.settings import Settings
+from helpdesk.tallies import rows
+from helpdesk.tallies.totals import Asked
 from models import (
     Agent,
     Calendar,
@@ -400,6 +402,26 @@ def test_what_came_back_and_what_rises_is_read_of_the_days_asked_for_alone(datab
     told = {plan.split("   <-")[0] for plan in plans}
     for table, at in (("productreturn", "asked_at"), ("ticketproduct", "at"), ("purchase", "ordered_at")):
         assert any(re.search(rf"{table} .*\({at}>\? AND {at}<\?", plan) for plan in told), told
+
+
+def test_each_piece_of_a_file_begins_where_the_one_before_ended(database: Database) -> None:
+    """A file of two million tickets is read in a thousand pieces; the last one must cost what the first does."""
+    days, later = measures.Interval(BEFORE, NOW), NOW - timedelta(minutes=1)
+
+    def look(db: Session) -> None:
+        cursor = f"{later.isoformat()}_7_1"
+        for what in rows.BEHIND:
+            rows.page(db, what, days, Asked(), language="ja", cursor=cursor)
+
+    pieces: list[tuple[Any, ...]] = []
+    sa.event.listen(database.reading_engine, "before_cursor_execute", lambda *told: pieces.append(told[3]))
+    with _explained(database) as plans:
+        database.read_now(look)
+    told = {plan.split("   <-")[0] for plan in plans if "stretch" in plan}
+    ranges = {name for each in told for name in re.findall(r"stretch USING INDEX (\w+) \([^)]*>\?", each)}
+    assert {"ix_stretch_began", "ix_stretch_answered", "ix_stretch_ended"} <= ranges, told
+    shown = [" ".join(map(str, each)) for each in pieces]
+    assert all(f"{later:%Y-%m-%d %H:%M}" in each and f"{BEFORE:%Y-%m-%d %H:%M}" not in each for each in shown)
 
 
 def test_similar_tickets_are_found_and_kept_by_key_and_never_by_walking_through_what_is_resolved(

@@ -262,6 +262,27 @@ def test_of_many_texts_an_even_sample_is_read_and_the_page_says_of_how_many(
     assert few.of == 100 and 45 <= len(few.said) <= 75 and len({each.at.date() for each in few.said}) == 20
 
 
+@SQLITE
+@pytest.mark.usefixtures("many")
+def test_of_more_comments_than_can_all_be_read_an_even_sample_of_as_many_is(
+    desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "MOST", 20)
+    for days_ago in range(20):
+        give(desk, *((5, f"配送が早かった {days_ago}-{number}") for number in range(20)), days_ago=days_ago)
+    for most, told in ((500, ""), (200, "全430件から期間全体で均等に抽出")):
+        monkeypatch.setattr(feedback, "COMMENTS_MOST", most)
+        desk.app.state.desk.readings._kept.clear()
+        shown = until(lambda: "お客様の声を" not in (one := page(desk, "?period=month&source=comments")) and one)
+        read = len(desk.as_(SATO).get("/reports/feedback.csv?period=month&source=comments").text.splitlines()) - 1
+        assert read == 430, "a file holds all of them"
+        assert bool(told) == ("均等に抽出" in text_of(shown)) and told in text_of(shown)
+        interval = Period("month", (MONDAY - timedelta(days=29)).date(), MONDAY.date()).interval("Asia/Tokyo")
+        texts = feedback.many_comments(desk.database, interval, heed=lambda _: None)
+        assert texts is not None and texts.of == 430 and len({each.at.date() for each in texts.said}) == 20
+        assert len(texts.said) == 430 if most == 500 else 170 <= len(texts.said) <= 230
+
+
 @contextmanager
 def busy(desk: OpenDesk) -> Iterator[None]:
     """Whoever reads many texts has something else to do until the end."""
