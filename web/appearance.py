@@ -12,6 +12,7 @@ from helpdesk import access, appearance, settings_history
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.settings_history import Rehearsed
 from models import Agent
+from web import assets
 from web.addresses import both, get, post
 from web.edge import desk_of, html, look, see
 from web.settings_history import change, saved
@@ -81,16 +82,8 @@ async def style(request: Request) -> Response:
     accent = f"#{tried}" if tried else desk_of(request).look.accent
     if not re.fullmatch(r"#[0-9a-f]{6}", accent):
         raise NotFound("not_found")
-    names = ("accent", "accent-hover", "accent-text", "accent-ground", "accent-line")
-    both = zip(names, *_shades(accent), strict=True)
-    rules = "".join(f"--color-{name}:light-dark({day},{night});" for name, day, night in both)
-    return Response(f"{'.look-panel' if tried else ':root'}{{{rules}}}", media_type="text/css",
+    return Response(assets.accented(accent, ".look-panel" if tried else ":root"), media_type="text/css",
                     headers={"cache-control": FOREVER if "v" in request.query_params else "no-store"})  # fmt: skip
-
-
-def _shades(accent: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    made = appearance.shades(accent)
-    return made.day, made.night
 
 
 async def _form(request: Request, values: dict[str, str] | None, errors: dict[str, str], status: int = 200,

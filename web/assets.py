@@ -27,6 +27,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from helpdesk import appearance
 from web.addresses import get
 
 SHEETS: dict[str, tuple[str, ...]] = {
@@ -59,7 +60,7 @@ _LEFT = re.compile(r"^\s*(?:import\b(?!\()|export\b).*$|^(?:[^`\n]*`[^`\n]*`)*[^
 """What no module of ours says: another way to import or to export, or a text of several lines, of which the indentation
 counts."""
 _NAMED = re.compile(rb'<(link rel="stylesheet"|script type="module") (?:href|src)="(/[^"]+)"(?! media)')
-_SHEET = re.compile(rb'<link rel="stylesheet" href="/static/(%b)[^"]*">' % "|".join(SHEETS).encode())
+_SHEET = re.compile(rb'<link rel="stylesheet" href="(/[^"]+)">')
 _REMARK = re.compile(r"^[ \t]*//.*\n|^[ \t]+|^\n", re.MULTILINE)
 _STYLE_REMARK = re.compile(r"/\*.*?\*/|^[ \t]+", re.MULTILINE | re.DOTALL)
 
@@ -83,7 +84,6 @@ class Assets:
         self.found = {name: _asset("text/javascript; charset=utf-8", text) for name, text in joined.items()}
         for name, sheets in SHEETS.items():
             self.found[name] = _asset("text/css; charset=utf-8", styles(folder / "css", sheets))
-        self._sources = {name: _source(self.found[name].plain) for name in SHEETS}
 
     async def serve(self, request: Request) -> Response:
         """One of them. An address with a version in it never changes its content."""
@@ -101,16 +101,23 @@ class Assets:
         opens = request.headers.get("sec-fetch-dest") == "document"  # a part that a script fetches brings no style
         return opens and request.cookies.get(KEPT) != self._version
 
-    def laid_in(self, page: bytes) -> tuple[bytes, list[str]]:
-        """The page with the sheets it names within it, and the sources its policy has to allow for that (CSP level 2:
-        the hash of each)."""
+    def laid_in(self, page: bytes, *, accent: str = "") -> tuple[bytes, list[str]]:
+        """The page with the sheets it names within it, that of the desk's own colour among them, and the sources its
+        policy has to allow for that (CSP level 2: the hash of each)."""
         sources: list[str] = []
 
         def within(found: re.Match[bytes]) -> bytes:
-            name = found[1].decode()
+            address = found[1].decode()
+            name = address.partition("?")[0].removeprefix("/static/")
+            if name in SHEETS:
+                text = self.found[name].plain
+            elif accent and address == address_of(accent):
+                text = accented(accent).encode()
+            else:
+                return found[0]
             told = b"" if sources else f' data-sheets="{self._version} {" ".join(SHEETS)}"'.encode()
-            sources.append(self._sources[name])
-            return b"<style%b>%b</style>" % (told, self.found[name].plain)
+            sources.append(_source(text))
+            return b"<style%b>%b</style>" % (told, text)
 
         end = page.find(b"</head>")
         return _SHEET.sub(within, page[:end]) + page[end:], sources
@@ -140,6 +147,25 @@ def told(page: bytes) -> str:
         f"<{address.decode()}>; rel=" + ("preload; as=style" if kind.startswith(b"link") else "modulepreload")
         for kind, address in named
     )
+
+
+def pressed(page: bytes) -> bytes:
+    """A page with its sheets in it as it is sent: 3 ms of ours more than at the usual level, 5 kB less on the way."""
+    return gzip.compress(page, 6)
+
+
+def address_of(accent: str) -> str:
+    """Where the sheet of a colour is, such as "#336699"."""
+    return f"/appearance.css?v={accent[1:]}"
+
+
+@functools.lru_cache(maxsize=32)
+def accented(accent: str, where: str = ":root") -> str:
+    """The sheet of a colour: its shades by day and by night."""
+    made = appearance.shades(accent)
+    names = ("accent", "accent-hover", "accent-text", "accent-ground", "accent-line")
+    both = zip(names, made.day, made.night, strict=True)
+    return f"{where}{{{''.join(f'--color-{name}:light-dark({day},{night});' for name, day, night in both)}}}"
 
 
 @functools.cache
@@ -212,6 +238,7 @@ def _bound(found: re.Match[str]) -> str:
     return f"const {{ {names} }} = {_const(found['file'])};"
 
 
+@functools.lru_cache(maxsize=32)
 def _source(text: bytes) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
 

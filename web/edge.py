@@ -232,7 +232,7 @@ def desk_facts(request: HTTPConnection) -> dict[str, Any]:
     """The desk's name, kind and looks; `picture` and `style` are addresses, "" where it looks as it came."""
     desk = desk_of(request)
     picture = f"/logo/{desk.look.logo_id}" if desk.look.logo_id else ""
-    style = f"/appearance.css?v={desk.look.accent[1:]}" if desk.look.accent else ""
+    style = assets.address_of(desk.look.accent) if desk.look.accent else ""
     return {"name": desk.settings.name, "is_demo": desk.settings.demo, "version": request.app.state.version,
             "picture": picture, "style": style}  # fmt: skip
 
@@ -247,12 +247,16 @@ def html(request: HTTPConnection, template: str, lang: str, answer: int = 200, /
 
 def _page(request: HTTPConnection, text: bytes, answer: int) -> HTMLResponse:
     """Pages hold people's data, so no cache keeps them."""
-    headers = {"cache-control": "no-store"}
+    desk, headers = desk_of(request), {"cache-control": "no-store"}
     files: assets.Assets = request.app.state.assets
-    if files.are_new_to(request):
-        text, sources = files.laid_in(text)
-        headers["content-security-policy"] = policy(desk_of(request).settings, styles=sources)
-    return HTMLResponse(text, answer, headers=headers | {"link": assets.told(text)})
+    if is_first := files.are_new_to(request):
+        text, sources = files.laid_in(text, accent=desk.look.accent)
+        headers["content-security-policy"] = policy(desk.settings, styles=sources)
+    headers["link"] = assets.told(text)
+    if is_first and "gzip" in request.headers.get("accept-encoding", ""):
+        text = assets.pressed(text)
+        headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+    return HTMLResponse(text, answer, headers=headers)
 
 
 def fragment(request: HTTPConnection, template: str, lang: str, **context: Any) -> HTMLResponse:

@@ -312,6 +312,29 @@ def test_nothing_moves_where_a_colleague_looks_writes_and_resolves(viewport: dic
     assert shifts(rows) == [] and shifts(read) == []
 
 
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+def test_nothing_moves_below_a_call_that_rings_and_ends(viewport: dict[str, int], office: Office) -> None:
+    for _ in range(2):  # what is moved by a new line stands below others
+        office.hangs_up(office.rings(caller=SUZUKI.phone))
+    sato = office.window(SATO, viewport=viewport)
+    pages = []
+    for path in ("/calls", "/callbacks", "/queues"):
+        page = sato.new_page()
+        page.goto(path)
+        expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+        pages.append(page)
+        watch(page)
+    lines = pages[0].locator("tbody tr")
+    before = lines.count()
+    call = office.rings(caller=TANAKA.phone)
+    expect(lines).to_have_count(before + 1)
+    expect(lines.first.locator(".chip")).to_have_attribute("data-state", "ringing")
+    office.hangs_up(call)
+    expect(lines.first).to_have_attribute("data-outcome", "abandoned")
+    expect(pages[1].locator("#main")).to_contain_text(TANAKA.name)
+    assert [shifts(page) for page in pages] == [[], [], []]
+
+
 def watch(page: Page) -> None:
     """From now on what moves by itself is added up, and said from where to where it went."""
     page.evaluate(

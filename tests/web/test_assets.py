@@ -131,9 +131,24 @@ def test_whoever_comes_for_the_first_time_gets_the_sheets_within_the_page_and_th
         hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in laid]
         assert policy["style-src"] == " ".join(["'self'", *(f"'sha256-{each}'" for each in hashes)])
         assert policy["script-src"] == "'self'"
+        assert page.headers["content-encoding"] == "gzip"
         assert ".css" not in page.headers["link"] and "/static/desk.js" in page.headers["link"]
         assert re.findall(r'<link rel="stylesheet" href="/static/(\w+)', page.text) == ["forced"]
         assert page.text.partition("</head>")[2] == desk.as_(SATO).get(path).text.partition("</head>")[2]
+
+
+@SQLITE
+def test_the_desks_own_colour_is_within_the_first_page_too(desk: OpenDesk) -> None:
+    desk.as_(SATO).post("/admin/appearance", data={"name": "", "accent": "#2b7a4b"})
+    linked = desk.as_(SATO).get("/inbox").text
+    address = re.search(r'<link rel="stylesheet" href="(/appearance[^"]+)">', linked)
+    assert address
+    page = desk.as_(SATO).get("/inbox", headers=OPENING)
+    laid = re.findall(r"<style[^>]*>(.*?)</style>", page.text, re.DOTALL)
+    assert laid[1:] == [desk.client.get(address[1]).text] and "--color-accent:" in laid[1]
+    assert "/appearance" not in page.text.partition("</head>")[0]
+    digest = base64.b64encode(hashlib.sha256(laid[1].encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
 
 
 @SQLITE

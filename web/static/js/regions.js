@@ -5,6 +5,7 @@
 // put in (`catchUp`).
 import { morph } from "./morph.js";
 import { renewed } from "./place.js";
+import { places, slide } from "./slide.js";
 
 const PAUSE = 1000;
 const KEPT = 60000; // no answer is on its way for longer
@@ -57,9 +58,17 @@ function replace(id, html, asked) {
   const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(id);
   const present = document.getElementById(id);
   if (!fresh || !present) return;
+  const shown = places(present.closest("main")?.scrollTop ? [] : seen(present));
   morph(present, fresh);
+  slide(shown, present);
   renewed(present);
   catchUp(present, asked);
+}
+
+// Lines of a list that are on the screen. Where somebody has scrolled on, the browser itself keeps them where they are.
+function seen(region) {
+  const lines = [...region.querySelectorAll("[data-slide] > *")];
+  return lines.filter((line) => line.getBoundingClientRect().top < innerHeight);
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -2,6 +2,7 @@
 // hand that is about to click: while the pointer moves on the list, and a moment after, what would move its rows waits.
 import { morph } from "./morph.js";
 import { element, renewed } from "./place.js";
+import { places, slide, still } from "./slide.js";
 
 const AIMING = 1500;
 let waiting = [];
@@ -136,8 +137,6 @@ function gently(list, change) {
 // Rows that somebody reads do not jump: what comes above them scrolls them out of its way, and a list that stood at its
 // beginning rolls back to it. Where one leaves, those below it slide up.
 const SEEN = 24;
-const SLIDE = { duration: 160, easing: "ease-out" };
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 let rolling = false;
 
 function glide(list, change) {
@@ -145,8 +144,7 @@ function glide(list, change) {
   const rows = [...list.children];
   const first = rows.findIndex((item) => item.getBoundingClientRect().bottom > edge + 1);
   const seen = rows.slice(Math.max(0, first), Math.max(0, first) + SEEN);
-  for (const item of seen) slides.get(item)?.way?.cancel(); // what is still on its way from an earlier slide has arrived
-  const shown = seen.map((item) => [item, item.getBoundingClientRect().top]);
+  const shown = places(seen);
   const isAtTop = rolling || list.scrollTop < 4;
   change();
   const [stays, stood] = shown.slice(0, 3).find(([item]) => list.contains(item)) ?? [];
@@ -156,28 +154,6 @@ function glide(list, change) {
   if (isAtTop) list.style.paddingBlockEnd = `${list.parentElement.clientHeight}px`; // so that a short list can be scrolled, too
   list.scrollTop += moved;
   if (isAtTop) roll(list);
-}
-
-// Held where they stood for a frame, or a browser takes it for a jump however softly they go on.
-const slides = new WeakMap();
-
-function slide(shown, list) {
-  if (still.matches) return;
-  const left = shown.filter(([item]) => list.contains(item));
-  for (const [item] of left) item.style.removeProperty("transform");
-  const gaps = left.map(([item, stood]) => [item, stood - item.getBoundingClientRect().top]);
-  for (const [item, gap] of gaps) {
-    const own = {};
-    slides.set(item, own);
-    if (!gap) continue;
-    const held = `translateY(${gap}px)`;
-    item.style.transform = held;
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      if (slides.get(item) !== own) return;
-      item.style.removeProperty("transform");
-      own.way = item.animate([{ transform: held }, { transform: "none" }], SLIDE);
-    }));
-  }
 }
 
 function roll(list) {
