@@ -191,7 +191,9 @@ class Picture:
         key = told, look, arranged
         if (known := self._answers.get(key)) is not None:
             if self.checks:
-                assert told(look.plain(self._driver, arranged), look) == known, "an answer was changed by whoever had it"
+                assert told(look.plain(self._driver, arranged), look) == known, (
+                    "an answer was changed by whoever had it"
+                )
             return cast(W, known)
         made = told(look.plain(self._driver, arranged), look)
         if self._row_count > self.MOST_ROWS:
