@@ -36,7 +36,8 @@ def whole_with_weekday(day: date, language: str) -> str:
 
 def moment(at: datetime, language: str) -> str:
     """2026/11/23(月) 14:05, or Mon 23 Nov 2026, 14:05."""
-    return f"{whole_with_weekday(at, language)}{'' if language == 'ja' else ','} {at:%H:%M}"
+    hours = f"{at.hour:02}:{at.minute:02}"  # spelled so because strftime takes four times as long
+    return f"{whole_with_weekday(at, language)}{'' if language == 'ja' else ','} {hours}"
 
 
 def letter(day: date, language: str) -> str:

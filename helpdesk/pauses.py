@@ -4,7 +4,9 @@ Times are the desk's own wall clock: "tomorrow morning" is nine o'clock there, w
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from helpdesk.errors import Invalid
@@ -17,14 +19,18 @@ UNTIL_THEY_WRITE = "customer"
 def choices(now: datetime, zone: str) -> Mapping[str, datetime]:
     """What is offered now, soonest first: code and time."""
     local = now.astimezone(ZoneInfo(zone))
-    today = local.date()
-    offered = {"evening": datetime.combine(today, EVENING)} if local.time() < LAST_EVENING else {}
+    return _choices(local.date(), local.time() < LAST_EVENING, zone)
+
+
+@lru_cache(maxsize=8)  # every page of a ticket offers them, and they are others twice a day
+def _choices(today: date, has_evening: bool, zone: str) -> Mapping[str, datetime]:
+    offered = {"evening": datetime.combine(today, EVENING)} if has_evening else {}
     offered["tomorrow"] = datetime.combine(today + timedelta(days=1), MORNING)
     if today.weekday() != 6:  # on a Sunday that is tomorrow
         offered["monday"] = datetime.combine(today + timedelta(days=7 - today.weekday()), MORNING)
     offered["three_days"] = datetime.combine(today + timedelta(days=3), MORNING)
     moments = {code: at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for code, at in offered.items()}
-    return dict(sorted(moments.items(), key=lambda pair: pair[1]))
+    return MappingProxyType(dict(sorted(moments.items(), key=lambda pair: pair[1])))
 
 
 def read(code: str, typed: str, now: datetime, zone: str) -> datetime | None:

@@ -8,8 +8,9 @@ around it: what is left to do for a page is what depends on somebody's data.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from jinja2 import Environment, Template, nodes
+from jinja2 import Environment, Template, nodes, pass_context
 from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
@@ -17,39 +18,53 @@ MADE = "made_for_this_page"
 """Under this name a page is handed an empty dictionary, for the macros made for it."""
 
 
-class SharedTemplate(Template):
-    """A file of macros that depend on nothing but their arguments and the page's own values is made once for a page,
-    however many of the files the page is put together from import it."""
-
-    def make_module(
-        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
-    ) -> TemplateModule:
-        made: dict[str | None, TemplateModule] | None = (vars or {}).get(MADE)
-        if made is None or self.name not in self.environment.once:  # type: ignore[attr-defined]
-            return super().make_module(vars, shared, locals)
-        if self.name not in made:
-            made[self.name] = super().make_module(vars, shared)
-        return made[self.name]
-
-
 class FoldingEnvironment(Environment):
     """An environment whose `settled` are functions that answer the same whenever they are asked the same. `once` are
-    the files that `SharedTemplate` speaks of."""
+    files of macros that depend on nothing but their arguments and the page's own values: such a file is made once for a
+    page, however many of the files the page is put together from import it."""
 
     settled: Mapping[str, Callable[..., Any]] = {}
     once: Collection[str] = ()
-    template_class = SharedTemplate
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loaded: dict[str, Template] = {}
+        self.filters["made_once"] = _made_once
+
+    def _load_template(self, name: str, globals: Any) -> Template:
+        """A page names some thirty files. Jinja would look each up under a lock, and move it to the youngest."""
+        if globals is not None:
+            return super()._load_template(name, globals)
+        known = self._loaded.get(name)
+        if known is None:
+            known = self._loaded[name] = super()._load_template(name, None)
+        return known
 
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
-        folded: nodes.Template = _Folding(self.settled).visit(source)
+        folded: nodes.Template = _Folding(self.settled, self.once).visit(source)
         return super()._generate(folded, name, filename, defer_init)
 
 
 class _Folding(NodeTransformer):
-    def __init__(self, settled: Mapping[str, Callable[..., Any]]) -> None:
-        self._settled = settled
+    def __init__(self, settled: Mapping[str, Callable[..., Any]], once: Collection[str]) -> None:
+        self._settled, self._once = settled, once
+
+    def visit_FromImport(self, node: nodes.FromImport) -> nodes.Node | list[nodes.Node]:
+        """Names out of a file that is made once: taken from what was made, without telling it all the page knows."""
+        if not (isinstance(node.template, nodes.Const) and node.template.value in self._once and node.with_context):
+            return node
+        made = nodes.Filter(node.template, "made_once", [], [], None, None, lineno=node.lineno)
+        pairs = [(name, name) if isinstance(name, str) else name for name in node.names]
+        return [
+            nodes.Assign(
+                nodes.Name(own, "store", lineno=node.lineno),
+                nodes.Getattr(made, name, "load", lineno=node.lineno),
+                lineno=node.lineno,
+            )
+            for name, own in pairs
+        ]
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         self.generic_visit(node)
@@ -58,6 +73,18 @@ class _Folding(NodeTransformer):
         if made is None or not is_plain or not all(isinstance(each, nodes.Const) for each in node.args):
             return node
         return nodes.Const(made(*(each.value for each in node.args)), lineno=node.lineno)  # type: ignore[attr-defined]
+
+
+@pass_context
+def _made_once(context: Context, name: str) -> TemplateModule:
+    """The macros of this file for this page."""
+    made: Any = context.get(MADE)
+    if made is None:
+        return context.environment.get_template(name).make_module(context.get_all(), True)
+    known: TemplateModule | None = made.get(name)
+    if known is None:
+        known = made[name] = context.environment.get_template(name).make_module(context.get_all(), True)
+    return known
 
 
 def words(gettext: Callable[[str], str]) -> Callable[..., Markup]:

@@ -19,13 +19,14 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, nodes
+from jinja2 import Environment, nodes, pass_context
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.runtime import Context
@@ -50,52 +51,91 @@ class Keeping(Extension):
         self._drawn: dict[Any, str] = {}
         self._letters = 0
         self._forgetting = threading.Lock()
+        self._today: tuple[Any, date | None] = (None, None)
+        environment.filters |= {"kept": self._kept, "with_stand_in": _with_stand_in, "keeping": self._keeping}
+        environment.tests["missing"] = lambda found: type(found) is _Missing
 
-    def parse(self, parser: Parser) -> nodes.Node:
-        """`{% keep VALUE, ... [numbering NAME] %}` up to `{% endkeep %}`."""
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """`{% keep VALUE, ... [numbering NAME] %}` up to `{% endkeep %}`. What is kept is asked for by a filter, and
+        only where it is missing the part is drawn: to make a macro of it each time costs more than a small one."""
         line = next(parser.stream).lineno
         values = parser.parse_tuple()
         numbered = parser.stream.skip_if("name:numbering") and parser.parse_assign_target(name_only=True)
         body = parser.parse_statements(("name:endkeep",), drop_needle=True)
-        told: list[nodes.Expr] = [nodes.ContextReference(), nodes.Const(f"{parser.name}:{line}"), values]
-        if not numbered:
-            return nodes.CallBlock(self.call_method("_kept", told), [], [], body).set_lineno(line)
-        told.append(nodes.Name(numbered.name, "load"))
-        drawn_of = [nodes.Name(numbered.name, "param")]
-        return nodes.CallBlock(self.call_method("_kept_for_all", told), drawn_of, [], body).set_lineno(line)
+        found, text = parser.free_identifier(line), parser.free_identifier(line)
 
-    def _kept_for_all(
-        self, context: Context, place: str, values: Any, numbered: Any, caller: Callable[[Any], str]
-    ) -> str:
+        def filtered(value: nodes.Expr, name: str, *told: nodes.Expr) -> nodes.Filter:
+            return nodes.Filter(value, name, list(told), [], None, None, lineno=line)
+
+        own: list[nodes.Expr] = []
+        if numbered:
+            own = [nodes.Name(numbered.name, "load", lineno=line)]
+            stand_in, here = filtered(own[0], "with_stand_in", found), nodes.Name(numbered.name, "param", lineno=line)
+            body = [nodes.With([here], [stand_in], body, lineno=line)]
+        place = nodes.Const(f"{parser.name}:{line}")
+        draw: list[nodes.Node] = [
+            nodes.AssignBlock(text, None, body, lineno=line),
+            nodes.Assign(found, filtered(text, "keeping", found, *own), lineno=line),
+        ]
+        is_missing = nodes.Test(found, "missing", [], [], None, None)
+        return [
+            nodes.Assign(found, filtered(values, "kept", place, *own), lineno=line),
+            nodes.If(is_missing, draw, [], [], lineno=line),
+            nodes.Output([found], lineno=line),
+        ]
+
+    @pass_context
+    def _kept(self, context: Context, values: Any, place: str, numbered: Any = None) -> "str | _Missing":
+        """As it was drawn before, or what is to be drawn."""
         if values is None:
-            return caller(numbered)
-        found = self._found(context, place, values, lambda: caller(replace(numbered, id=STAND_IN)))
-        found = Markup(found.replace(_STAND_IN, str(numbered.id)))
-        if self.checks:
-            assert caller(numbered) == found, f"{place} depends on more than its values"
-        return found
-
-    def _kept(self, context: Context, place: str, values: Any, caller: Callable[[], str]) -> str:
-        if values is None:
-            return caller()
-        found = self._found(context, place, values, caller)
-        if self.checks:
-            assert caller() == found, f"{place} depends on more than its values"
-        return found
-
-    def _found(self, context: Context, place: str, values: Any, draw: Callable[[], str]) -> str:
-        """As it was drawn before, or is drawn now."""
-        now = context.get("now")
-        key = place, now.astimezone(self.zone).date() if isinstance(now, datetime) else None, frozen(values)
+            return _Missing(None)
+        key = place, self._day(context.get("now")), frozen(values)
         found = self._drawn.get(key)
         if found is None:
-            found = draw()
-            with self._forgetting:
-                self._letters += len(found) - len(self._drawn.get(key, ""))
-                self._drawn[key] = found
-                while self._letters > MOST_LETTERS:
-                    self._letters -= len(self._drawn.pop(next(iter(self._drawn))))
-        return found
+            return _Missing(key)
+        if numbered is not None:
+            found = _numbered(found, numbered)
+        return _Missing(key, found) if self.checks else found
+
+    def _keeping(self, drawn: str, missing: "_Missing", numbered: Any = None) -> str:
+        """What was drawn, kept from now on."""
+        key, known = missing.key, missing.known
+        if key is None:
+            return drawn
+        if known is not None:
+            assert drawn == known, f"{key[0]} depends on more than its values"
+            return known
+        with self._forgetting:
+            self._letters += len(drawn) - len(self._drawn.get(key, ""))
+            self._drawn[key] = drawn
+            while self._letters > MOST_LETTERS:
+                self._letters -= len(self._drawn.pop(next(iter(self._drawn))))
+        return drawn if numbered is None else _numbered(drawn, numbered)
+
+    def _day(self, now: Any) -> date | None:
+        """The desk's day, worked out once for a page."""
+        known, day = self._today
+        if known is not now or now is None:
+            day = now.astimezone(self.zone).date() if isinstance(now, datetime) else None
+            self._today = now, day
+        return day
+
+
+class _Missing:
+    """A part to be drawn: to be kept under `key`, if any; `known` is what it must look like."""
+
+    __slots__ = ("key", "known")
+
+    def __init__(self, key: Any, known: str | None = None) -> None:
+        self.key, self.known = key, known
+
+
+def _with_stand_in(numbered: Any, missing: _Missing) -> Any:
+    return replace(numbered, id=STAND_IN) if missing.key is not None and missing.known is None else numbered
+
+
+def _numbered(drawn: str, numbered: Any) -> Markup:
+    return Markup(drawn.replace(_STAND_IN, str(numbered.id)))
 
 
 def frozen(value: Any) -> Any:
@@ -105,7 +145,7 @@ def frozen(value: Any) -> Any:
         return value
     if kind is list or kind is tuple:
         return tuple([frozen(each) for each in value])
-    if kind is dict:
+    if kind is dict or kind is MappingProxyType:
         return tuple([(name, frozen(each)) for name, each in value.items()])
     parts = _parts(kind)
     if parts is None:

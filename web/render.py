@@ -11,8 +11,10 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib import resources
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,13 +60,13 @@ class Renderer:
 
     def sent(self, template: str, lang: str, **context: Any) -> bytes:
         """The same as it is sent, UTF-8."""
-        laid: list[bytes] = []
+        laid: list[Sequence[bytes | memoryview]] = []
         drawn = self._environments[lang].get_template(template)
         text = drawn.render(context, **{folding.MADE: {}, LAID: laid})
         if not laid:
             return text.encode()
         *before, rest = text.split(LAID)
-        pieces = [piece for words, each in zip(before, laid, strict=True) for piece in (words.encode(), each)]
+        pieces = [piece for words, each in zip(before, laid, strict=True) for piece in (words.encode(), *each)]
         return b"".join([*pieces, rest.encode()])
 
     def fragment(self, template: str, lang: str, **context: Any) -> str:
@@ -100,7 +102,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         extensions=[Keeping],
     )
     environment.extensions[Keeping.identifier].zone = zone  # type: ignore[attr-defined]
-    environment.once = {"components.html"}
+    environment.once = {"components.html", "drafts/_form.html", "tickets/_due.html"}
     environment.settled = {
         "_": folding.words(gettext),
         "icon": icon,
@@ -147,6 +149,19 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     return environment
 
 
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """Rows as they are sent, `whole`; where in them the row of each ticket begins, by `places` and `starts`."""
+
+    rows: Sequence[Any]
+    whole: bytes
+    places: Mapping[int, int]
+    starts: Sequence[int]
+
+
 class _Rows:
     """Rows of the list, one below the other, as they were drawn before. A row is drawn from its values alone, so equal
     values look alike: it is the same for everyone, on every page and in every frame, until a value or the words for its
@@ -161,26 +176,40 @@ class _Rows:
     def __init__(self, environment: Environment, zone: ZoneInfo) -> None:
         self._environment, self._zone = environment, zone
         self._drawn: dict[Any, str] = {}
-        self._lists: dict[Any, tuple[Sequence[Any], bytes]] = {}
+        self._lists: dict[Any, _List] = {}
+        self._dues: dict[Any, tuple[tuple[Any, ...], datetime, datetime]] = {}
         self._forgetting = threading.Lock()
 
     @pass_context
     def __call__(self, context: Context, rows: Sequence[Any], now: datetime, current_id: int | None = None) -> Markup:
         today = now.astimezone(self._zone).date()
-        dues = [row.due_at and tuple(left(row.due_at, now).values()) for row in rows]
         # Rows of the same values are the same ones from look to look, and those of a list that is kept are not let go.
-        key = tuple(map(id, rows)), tuple(dues), today
+        which = tuple(map(id, rows))
+        dues = self._left(which, rows, now)
+        key = which, dues, today
         if (known := self._lists.get(key)) is None:
-            parts = [self._row(row, now, today, due, False) for row, due in zip(rows, dues, strict=True)]
-            known = rows, "".join(parts).encode()
+            parts = [self._row(row, now, today, due, False).encode() for row, due in zip(rows, dues, strict=True)]
+            known = _List(
+                rows, b"".join(parts), {row.id: n for n, row in enumerate(rows)}, [0, *accumulate(map(len, parts))]
+            )
             self._keep(self._lists, key, known, self.MOST_LISTS)
-        whole = known[1]
-        for row, due in zip(rows, dues, strict=True):
-            if row.id == current_id:
-                other, own = (self._row(row, now, today, due, is_current) for is_current in (False, True))
-                whole = whole.replace(other.encode(), own.encode(), 1)
-        context[LAID].append(whole)
+        place = known.places.get(current_id) if current_id is not None else None
+        if place is None:
+            context[LAID].append((known.whole,))
+        else:
+            own = self._row(rows[place], now, today, dues[place], True).encode()
+            whole, starts = memoryview(known.whole), known.starts
+            context[LAID].append((whole[: starts[place]], own, whole[starts[place + 1] :]))
         return Markup(LAID)
+
+    def _left(self, which: Any, rows: Sequence[Any], now: datetime) -> tuple[Any, ...]:
+        """How each row says when it is due, if it is; for each page of a second the same."""
+        if (known := self._dues.get(which)) and known[1] <= now < known[2]:
+            return known[0]
+        dues = tuple([tuple(left(row.due_at, now).values()) if row.due_at else None for row in rows])
+        whole = [(row.due_at - now) % _MINUTE for row in rows if row.due_at]  # then one of them says less
+        self._keep(self._dues, which, (dues, now, now + min(whole, default=_MINUTE)), self.MOST_LISTS)
+        return dues
 
     def _row(self, row: Any, now: datetime, today: date, due: Any, is_current: bool) -> str:
         key = row, today, due, is_current
@@ -269,7 +298,7 @@ class _Dates:
         local, today = at.astimezone(self.zone), now.astimezone(self.zone).date()
         day = local.date()
         if day == today:
-            text = f"{local:%H:%M}"
+            text = f"{local.hour:02}:{local.minute:02}"
         elif day == today - timedelta(days=1):
             text = self.gettext("Yesterday")
         else:
