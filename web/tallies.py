@@ -127,8 +127,8 @@ async def behind(request: Request) -> Response:
         access.supervisor(agent)
         asked, filters = _filters(request, db)
         period = _period(request)
-        found, cursor = rows.page(db, what, period.interval(desk.settings.timezone), asked, language=agent.language,
-                                  cursor=query.get("cursor", ""))  # fmt: skip
+        interval = rows.within(what, period, timezone=desk.settings.timezone, now=desk.clock())
+        found, cursor = rows.page(db, what, interval, asked, language=agent.language, cursor=query.get("cursor", ""))
         return {"rows": found, "cursor": cursor, "period": period, "filters": filters}
 
     frame, told = await look(request, verb)
@@ -156,7 +156,8 @@ async def behind_file(request: Request) -> Response:
     await act(request, lambda db, by: audit.exported(db, "service", by=by, now=desk.clock()))
     gettext, zone = renderer_of(request).gettext(agent.language), ZoneInfo(desk.settings.timezone)
     heads = [words.sentence(gettext, "service_row", code) for code in words.codes("service_row")]
-    found = rows.every(desk.database, what, period.interval(desk.settings.timezone), asked, language=agent.language)
+    interval = rows.within(what, period, timezone=desk.settings.timezone, now=desk.clock())
+    found = rows.every(desk.database, what, interval, asked, language=agent.language)
     lines = (
         [each.ticket_id, each.subject, each.queue, words.sentence(gettext, "channel", each.channel), each.agent,
          each.opened_at.astimezone(zone), _local(each.answered_at, zone), _blank(each.answer_open_seconds),

@@ -190,6 +190,10 @@ WORDS: dict[str, dict[str, str]] = {
         "placed": N_("The desk placed %(count)s tickets by itself and left %(triage)s to people."),
         "right": N_("Of %(of)s that are settled or were moved, %(share)s stayed where they were put."),
         "saved": N_("About %(length)s of placing by hand were saved: (%(stayed)s − %(moved)s) × %(seconds)s seconds."),
+        "lost": N_(
+            "About %(length)s were lost by placing wrongly: (%(stayed)s − %(moved)s) × %(seconds)s seconds is less "
+            "than 0."
+        ),
         "lowest": N_("Least often right: %(name)s, %(share)s"),
         "line": N_("%(name)s · %(language)s"),
         "moved": N_("Moved by an agent"),
