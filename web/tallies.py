@@ -17,7 +17,7 @@ from helpdesk.measures import SECOND
 from helpdesk.reporting import files
 from helpdesk.reporting import tallies as sheets
 from helpdesk.reporting.values import percent, running
-from helpdesk.tallies import figures, findings, rows
+from helpdesk.tallies import figures, findings, rows, spread
 from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
 from models import Agent, Channel, Priority
@@ -88,6 +88,7 @@ async def page(request: Request) -> Response:
                                         label=words.sentence(gettext, "service", "week")),
             "interval": report.period.interval(desk.settings.timezone), "zone": zone,
             "before": report.before.interval(desk.settings.timezone) if report.before else None,
+            "today": desk.clock().astimezone(zone).date(),
             "titles": {chart.key: chart.title for chart in sheets.charts(report)},
             "said": [_sentence(gettext, each) for each in told["findings"]],
         }  # fmt: skip
@@ -212,6 +213,13 @@ def length(gettext: Callable[[str], str], seconds: float | None) -> str:
     return words.sentence(gettext, "service_length", "days" if hours else "full_days", {"days": days, "hours": hours})
 
 
+def _length_of(gettext: Callable[[str], str], figure: Figure, seconds: float) -> str:
+    """A length of a figure. Where it is read from steps, the first holds all that is shorter than fifteen seconds."""
+    if seconds == 0 and figure.code not in figures.OF_CALLS:
+        return words.sentence(gettext, "service_length", "under", {"seconds": round(spread.SHORTEST)})
+    return length(gettext, seconds)
+
+
 def _shower(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
     def show(figure: Figure) -> str:
         if figure.value is None:
@@ -219,7 +227,7 @@ def _shower(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
         if figure.kind == "share":
             return percent(figure.value)
         if figure.kind == "seconds":
-            return length(gettext, figure.value)
+            return _length_of(gettext, figure, figure.value)
         return f"{figure.value:.2f}" if figure.kind == "ratio" else f"{int(figure.value):,}"
 
     return show
@@ -233,7 +241,7 @@ def _ranger(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
             return ""
         if figure.kind == "share":
             return f"{percent(figure.low)} – {percent(figure.high)}"
-        return f"{length(gettext, figure.low)} – {length(gettext, figure.high)}"
+        return " – ".join(_length_of(gettext, figure, each) for each in (figure.low, figure.high))
 
     return range_of
 

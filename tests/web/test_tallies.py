@@ -65,6 +65,14 @@ def test_a_morning_is_told_in_figures_by_queue_and_agent(desk: OpenDesk) -> None
     assert [int(row[0]) for row in list(csv.reader(io.StringIO(rows)))[1:]] == [second, third]
 
 
+def test_an_answer_within_seconds_is_not_told_more_exactly_than_it_is_known(desk: OpenDesk) -> None:
+    desk.mail(TANAKA, to=RETURNS_ADDRESS)
+    desk.clock.advance(seconds=4)
+    desk.reply(BEN, desk.tickets()[0].id or 0, "はい。")
+    assert file_of(desk)["全体", "初回返信まで（中央値）"][:2] == ["0.0", "1"]
+    assert "初回返信まで（中央値） 15秒未満" in text_of(page(desk))
+
+
 def test_who_came_back_is_listed_once_the_figure_counts_the_day(desk: OpenDesk) -> None:
     a_morning(desk)
     desk.clock.advance(minutes=5)
