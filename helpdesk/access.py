@@ -12,7 +12,21 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, changes, merging
 from helpdesk.errors import NotAllowed, NotFound
-from models import Agent, Attachment, Call, Callback, CallOffer, Customer, Event, Inbound, Message, Parked, Role, Ticket
+from models import (
+    Agent,
+    Answer,
+    Attachment,
+    Call,
+    Callback,
+    CallOffer,
+    Customer,
+    Event,
+    Inbound,
+    Message,
+    Parked,
+    Role,
+    Ticket,
+)
 from models.looking import peek
 
 
@@ -150,6 +164,16 @@ def seen_tickets(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
     if agent.role == Role.SUPERVISOR:
         return sa.true()
     return sa.or_(col(Ticket.queue_id).in_(agents.queue_ids(db, agent)), col(Ticket.assignee_id) == agent.id)
+
+
+def seen_answers(db: Session, agent: Agent) -> sa.ColumnElement[bool]:
+    """A condition on Answer: those about tickets the agent may see, and those about none that a queue of theirs asked
+    for."""
+    if agent.role == Role.SUPERVISOR:
+        return sa.true()
+    about = sa.select(col(Ticket.id)).where(seen_tickets(db, agent))
+    listed = sa.and_(col(Answer.ticket_id).is_(None), col(Answer.queue_id).in_(agents.queue_ids(db, agent)))
+    return sa.or_(col(Answer.ticket_id).in_(about), listed)
 
 
 def seen_among(db: Session, agent: Agent, found: Sequence[P]) -> list[P]:

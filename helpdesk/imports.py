@@ -16,6 +16,7 @@ from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from helpdesk import workbooks
 from helpdesk.errors import Invalid
 
 BETWEEN: Final = (",", "\t", ";")
@@ -65,11 +66,14 @@ def rows_of(raw: bytes, wanted: Wanted) -> list[Row]:
 
 
 def text_of(raw: bytes, wanted: Wanted) -> str:
-    """A file's text: UTF-8 or UTF-16 with its mark or without, or the Japanese code page. Raises `Invalid` as above."""
+    """A file's text: UTF-8 or UTF-16 with its mark or without, or the Japanese code page; the first sheet of an Excel
+    workbook. Raises `Invalid` as above, and as `workbooks.text_of` does."""
     if not raw.strip():
         raise Invalid("import_empty", field="file")
     if len(raw) > wanted.bytes_max:
         raise Invalid("import_too_large", field="file")
+    if workbooks.is_one(raw):
+        return workbooks.text_of(raw, letters_max=wanted.bytes_max)
     for charset in _charsets(raw):
         try:
             return raw.decode(charset)

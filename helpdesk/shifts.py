@@ -157,18 +157,18 @@ def copy_week(db: Session, source: date, target: date, *, by: Agent, now: dateti
     return (_done(db, act, "copied", by=by, now=now), count) if count else ("", 0)
 
 
-def read(db: Session, raw: bytes) -> list[Line]:
-    """What the lines of a file say. Raises `Invalid` as `imports.rows_of` does."""
+def read(db: Session, rows: Sequence[imports.Row]) -> list[Line]:
+    """What the rows of a file say."""
     staff = {key: each for each in agents.everyone(db) if each.is_active for key in (each.email, plain(each.name))}
     known = {plain(name): queue.id or 0 for queue in queues.everyone(db)
              for name in (queue.slug, queue.name, queue.name_en)}  # fmt: skip
     planned: dict[int, list[tuple[int, int]]] = {}
-    return [_line(db, row.number, row.cells, staff, known, planned) for row in imports.rows_of(raw, WANTED)]
+    return [_line(db, row.number, row.cells, staff, known, planned) for row in rows]
 
 
-def take_in(db: Session, raw: bytes, *, by: Agent, now: datetime) -> tuple[str, int, list[Line]]:
+def take_in(db: Session, rows: Sequence[imports.Row], *, by: Agent, now: datetime) -> tuple[str, int, list[Line]]:
     """Plan all that a file says, or, where one line cannot be, nothing: the act, how many shifts, and the lines."""
-    lines = read(db, raw)
+    lines = read(db, rows)
     if any(line.errors for line in lines):
         return "", 0, lines
     act, count = _act(), 0

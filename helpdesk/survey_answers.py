@@ -142,6 +142,13 @@ def of_tickets(db: Session, ids: sa.Select[tuple[int]]) -> Sequence[Answer]:
     ).all()
 
 
+def of_customer(db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], limit: int) -> Sequence[Answer]:
+    """What a customer said when asked, about tickets and on lists, of the answers in `seen`; the newest first."""
+    is_said = sa.or_(col(Answer.score).is_not(None), col(Answer.comment) != "")
+    theirs = select(Answer).where(Answer.customer_id == customer_id, seen, is_said)
+    return db.exec(theirs.order_by(col(Answer.at).desc(), col(Answer.id).desc()).limit(limit)).all()
+
+
 def questions_of(db: Session, answers: Sequence[Answer]) -> dict[int, str]:
     """The further question that each answers, by its id; those to the first one are not among them."""
     further = [each for each in answers if survey_questions.place_of(each)]

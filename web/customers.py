@@ -61,7 +61,7 @@ async def _show(request: Request, error: str = "", typed: str = "", status: int 
             "customer": conversations.customers.panel(db, customer_id, language=agent.language),
             "timeline": list(reversed(conversations.customers.timeline(
                 db, customer_id, seen=access.seen_tickets(db, agent), heard=access.heard_calls(db, agent),
-                language=agent.language))),
+                felt=access.seen_answers(db, agent), language=agent.language))),
         }  # fmt: skip
 
     frame, told = await look(request, verb)

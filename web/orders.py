@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
@@ -41,7 +42,7 @@ async def page(request: Request) -> Response:
     try:
         if takes:
             return RedirectResponse(f"{HERE}?done={await act(request, take)}", 303)
-        text = imports.text_of(raw, orders.WANTED)
+        text = await run_in_threadpool(imports.text_of, raw, orders.WANTED)
         _, lines = await see(request, show)
     except Invalid as error:
         return await _page(request, problem=error.code, line=error.facts.get("line"), status=422)

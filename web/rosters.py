@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -39,7 +40,7 @@ async def page(request: Request) -> Response:
         return rosters.take_in(db, text, by=access.supervisor(agent), now=desk.clock())[1]
 
     try:
-        text = text if takes else imports.text_of(raw, rosters.WANTED)
+        text = text if takes else await run_in_threadpool(imports.text_of, raw, rosters.WANTED)
         if takes:
             invited, change_id = await change(request, take)
             return await _page(request, invited=invited, change_id=change_id)

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, agents, audit, queues, shifts, staffing
+from helpdesk import access, agents, audit, imports, queues, shifts, staffing
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.reporting import files
 from helpdesk.reporting import staffing as sheets
@@ -126,9 +126,10 @@ async def bring(request: Request) -> Response:
     now = desk_of(request).clock()
 
     def verb(db: Session, agent: Agent) -> tuple[str, int, list[shifts.Line]]:
-        return shifts.take_in(db, raw, by=access.supervisor(agent), now=now)
+        return shifts.take_in(db, rows, by=access.supervisor(agent), now=now)
 
     try:
+        rows = await run_in_threadpool(imports.rows_of, raw, shifts.WANTED)
         token, count, lines = await act(request, verb)
     except Invalid as error:
         return await _page(request, errors={"file": error.code}, line=error.facts.get("line"), status=422)

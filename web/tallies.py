@@ -17,7 +17,7 @@ from helpdesk.measures import SECOND
 from helpdesk.reporting import files
 from helpdesk.reporting import tallies as sheets
 from helpdesk.reporting.values import percent, running
-from helpdesk.tallies import figures, findings, rows
+from helpdesk.tallies import figures, findings, rows, spread
 from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
 from models import Agent, Channel, Priority
@@ -89,6 +89,7 @@ async def page(request: Request) -> Response:
                                         label=words.sentence(gettext, "service", "week")),
             "interval": report.period.interval(desk.settings.timezone), "zone": zone,
             "before": report.before.interval(desk.settings.timezone) if report.before else None,
+            "today": desk.clock().astimezone(zone).date(),
             "titles": {chart.key: chart.title for chart in sheets.charts(report)},
             "said": [_sentence(gettext, each, language) for each in told["findings"]],
         }  # fmt: skip
@@ -128,8 +129,8 @@ async def behind(request: Request) -> Response:
         access.supervisor(agent)
         asked, filters = _filters(request, db)
         period = _period(request)
-        found, cursor = rows.page(db, what, period.interval(desk.settings.timezone), asked, language=agent.language,
-                                  cursor=query.get("cursor", ""))  # fmt: skip
+        interval = rows.within(what, period, timezone=desk.settings.timezone, now=desk.clock())
+        found, cursor = rows.page(db, what, interval, asked, language=agent.language, cursor=query.get("cursor", ""))
         return {"rows": found, "cursor": cursor, "period": period, "filters": filters}
 
     frame, told = await look(request, verb)
@@ -157,7 +158,8 @@ async def behind_file(request: Request) -> Response:
     await act(request, lambda db, by: audit.exported(db, "service", by=by, now=desk.clock()))
     gettext, zone = renderer_of(request).gettext(agent.language), ZoneInfo(desk.settings.timezone)
     heads = [words.sentence(gettext, "service_row", code) for code in words.codes("service_row")]
-    found = rows.every(desk.database, what, period.interval(desk.settings.timezone), asked, language=agent.language)
+    interval = rows.within(what, period, timezone=desk.settings.timezone, now=desk.clock())
+    found = rows.every(desk.database, what, interval, asked, language=agent.language)
     lines = (
         [each.ticket_id, each.subject, each.queue, words.sentence(gettext, "channel", each.channel), each.agent,
          each.opened_at.astimezone(zone), _local(each.answered_at, zone), _blank(each.answer_open_seconds),
@@ -212,6 +214,13 @@ def length(gettext: Callable[[str], str], seconds: float | None) -> str:
     return words.sentence(gettext, "service_length", "days" if hours else "full_days", {"days": days, "hours": hours})
 
 
+def _length_of(gettext: Callable[[str], str], figure: Figure, seconds: float) -> str:
+    """A length of a figure. Where it is read from steps, the first holds all that is shorter than fifteen seconds."""
+    if seconds == 0 and figure.code not in figures.OF_CALLS:
+        return words.sentence(gettext, "service_length", "under", {"seconds": round(spread.SHORTEST)})
+    return length(gettext, seconds)
+
+
 def _shower(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
     def show(figure: Figure) -> str:
         if figure.value is None:
@@ -219,7 +228,7 @@ def _shower(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
         if figure.kind == "share":
             return percent(figure.value)
         if figure.kind == "seconds":
-            return length(gettext, figure.value)
+            return _length_of(gettext, figure, figure.value)
         return f"{figure.value:.2f}" if figure.kind == "ratio" else f"{int(figure.value):,}"
 
     return show
@@ -233,7 +242,7 @@ def _ranger(gettext: Callable[[str], str]) -> Callable[[Figure], str]:
             return ""
         if figure.kind == "share":
             return f"{percent(figure.low)} – {percent(figure.high)}"
-        return f"{length(gettext, figure.low)} – {length(gettext, figure.high)}"
+        return " – ".join(_length_of(gettext, figure, each) for each in (figure.low, figure.high))
 
     return range_of
 

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import asides, preferences, unreachable
-from helpdesk.conversations.entries import Entry, of_call, of_message
+from helpdesk import asides, looks, preferences, survey_answers, unreachable
+from helpdesk.conversations.entries import Entry, of_answer, of_call, of_message
 from helpdesk.conversations.histories import Names, of_return
 from helpdesk.mail import bounces
 from models import (
-    Agent,
     Call,
     Customer,
     Message,
@@ -157,13 +156,13 @@ def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> l
 
 
 def timeline(
-    db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], heard: sa.ColumnElement[bool], language: str,
-    limit: int = 50,
+    db: Session, customer_id: int, *, seen: sa.ColumnElement[bool], heard: sa.ColumnElement[bool],
+    felt: sa.ColumnElement[bool], language: str, limit: int = 50,
 ) -> list[Entry]:  # fmt: skip
-    """What a customer and the desk said to each other and what came back, over the tickets in `seen` and the calls in
-    `heard`, newest first. What other queues wrote and heard is theirs; that there are such tickets, the customer's
-    panel tells all."""
-    staff = {each.id or 0: each for each in db.exec(select(Agent))}
+    """What a customer and the desk said to each other, what came back and what the customer answered when asked, over
+    the tickets in `seen`, the calls in `heard` and the answers in `felt`, newest first. What other queues wrote and
+    heard is theirs; that there are such tickets, the customer's panel tells all."""
+    staff = looks.staff(db, language)
     messages = db.exec(
         select(Message)
         .join(Ticket, col(Ticket.id) == Message.ticket_id)
@@ -184,6 +183,9 @@ def timeline(
     if back:
         called_so = asides.names(db, None, {("return", each.id or 0) for each in back}, language=language)
         entries += [entry for each in back for entry in of_return(each, Names({}, staff, called_so))]
+    answers = survey_answers.of_customer(db, customer_id, seen=felt, limit=limit)
+    further = survey_answers.questions_of(db, answers)
+    entries += [of_answer(answer, further.get(answer.id or 0, "")) for answer in answers]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 

@@ -6,9 +6,10 @@ schedule; they are read and checked once, for all of them. A new report is a fun
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -37,6 +38,11 @@ class Asked:
     def interval(self) -> Interval:
         """The period's."""
         return self.period.interval(self.timezone)
+
+    @property
+    def today(self) -> date:
+        """The day that runs, on the desk's calendar."""
+        return self.now.astimezone(ZoneInfo(self.timezone)).date()
 
     @property
     def before(self) -> Interval:

@@ -49,8 +49,8 @@ def _findings(told: Evaluation) -> list[Text]:
         right = total.placed.right
         said.append(Word("evaluation_finding", "right", {"share": Fact("share", right.value),
                                                          "of": Fact("count", right.of)}))  # fmt: skip
-    said.append(Word("evaluation_finding", "saved", {
-        "length": Fact("seconds", max(0, told.saved_seconds)), "stayed": Fact("count", total.placed.stayed),
+    said.append(Word("evaluation_finding", "saved" if told.saved_seconds >= 0 else "lost", {
+        "length": Fact("seconds", abs(told.saved_seconds)), "stayed": Fact("count", total.placed.stayed),
         "moved": Fact("count", total.placed.corrected), "seconds": Fact("count", told.seconds)}))  # fmt: skip
     return said
 

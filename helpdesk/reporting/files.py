@@ -200,7 +200,7 @@ def _serial(at: date) -> float:
     """A day, or a moment on the clock it is told by, as a spreadsheet keeps it: days since the end of 1899."""
     if not isinstance(at, datetime):
         return float((datetime(at.year, at.month, at.day) - _DAY_0).days)
-    return round((at.replace(tzinfo=None) - _DAY_0).total_seconds() / 86_400, 9)
+    return (at.replace(tzinfo=None) - _DAY_0).total_seconds() / 86_400
 
 
 def _plain(value: Any) -> Any:

@@ -46,14 +46,17 @@ def gather(db: Session, asked: "Asked") -> Callable[[], Sheet]:
         language=asked.language, timezone=asked.timezone, now=asked.now,
     )  # fmt: skip
     found = findings.of(db, told, language=asked.language, timezone=asked.timezone, now=asked.now)
+    notes = running(asked.interval, asked.now, asked.timezone)
+    if notes and found:
+        notes.append(Word("service", "without_today", {"day": Fact("day", asked.today)}))
+    if told.left_out:
+        notes.append(Word("service", "left_out", {"count": Fact("count", told.left_out)}))
     return lambda: Sheet(
         asked.interval, [_said(each) for each in found if each.kind != "agent"],
         [_figure(told.total, key) for key in FIGURES],
         [chart for chart in charts(told) if not chart.is_empty],
         [_lines("queues", "queue", told.queues), _lines("channels", "channel", told.channels), _agents(told)],
-        [*running(asked.interval, asked.now, asked.timezone),
-         *([Word("service", "left_out", {"count": Fact("count", told.left_out)})] if told.left_out else [])],
-        before=told.before.interval(asked.timezone) if told.before else None,
+        notes, before=told.before.interval(asked.timezone) if told.before else None,
     )  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from helpdesk import measures
 from helpdesk.errors import NotFound
 from helpdesk.measures import Interval
+from helpdesk.reports import Period
 from helpdesk.tallies import totals
 from helpdesk.tallies.totals import Asked
 from models import Agent, Queue, Stretch, Ticket
@@ -46,6 +48,16 @@ BEHIND: Final[Mapping[str, tuple[Any, Any, Any]]] = {
 }  # fmt: skip
 TIMELESS: Final = ("backlog", "unanswered")
 """What is now, whenever it came."""
+
+
+def within(what: str, period: Period, *, timezone: str, now: datetime) -> Interval:
+    """The time whose rows are behind a figure of a period: who came back is counted of days whose seven days are over,
+    as the figure is."""
+    interval = period.interval(timezone)
+    if what != "came_back":
+        return interval
+    settled = measures.settled_day(now, timezone).end
+    return Interval(interval.begin, max(interval.begin, min(interval.end, settled)))
 
 
 @dataclass(frozen=True, slots=True)

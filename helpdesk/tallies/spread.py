@@ -54,7 +54,8 @@ def halves(counts: Counts) -> Counts:
 
 
 def percentile(counts: Counts, kind: str, share: float) -> float | None:
-    """The length that so many (0.5: half) do not exceed, in seconds, to 3 %; None of nothing."""
+    """The length that so many (0.5: half) do not exceed, in seconds, to 3 %; 0 for one below `SHORTEST`, None of
+    nothing."""
     begin = KINDS.index(kind) * STEPS
     own = counts[begin : begin + STEPS]
     total = int(own.sum())
@@ -63,7 +64,7 @@ def percentile(counts: Counts, kind: str, share: float) -> float | None:
     reached = np.cumsum(own)
     step = int(np.searchsorted(reached, max(1, math.ceil(share * total))))
     if step == 0:
-        return SHORTEST / 2
+        return 0.0
     return float(SHORTEST * RATIO ** (step - 0.5))
 
 

@@ -372,4 +372,4 @@ def test_who_neither_calls_nor_writes_again_within_a_week_was_helped_at_the_firs
     assert counted() == (3, 1), "after the week it is another matter"
     asked = f"period=days&from={first_day.end:%Y-%m-%d}&to={first_day.end:%Y-%m-%d}&by=queue"
     page = text_of(desk.as_(SATO).get(f"/reports/calls?{asked}").text)
-    assert "初回解決率" in page and "33 %" in page.replace("33%", "33 %")
+    assert "一次解決率" in page and "33 %" in page.replace("33%", "33 %")

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
 import pytest
+from xlsxwriter import Workbook
 
 from helpdesk.measures import Interval
 from helpdesk.reporting import drawing
@@ -46,7 +47,7 @@ def book(desk: OpenDesk, path: str) -> dict[str, list[dict[str, tuple[str, str]]
 
 def moment(serial: str) -> datetime:
     """What a spreadsheet shows of a number that is a date."""
-    return datetime(1899, 12, 30) + timedelta(days=float(serial))
+    return datetime(1899, 12, 30) + timedelta(seconds=round(float(serial) * 86_400))
 
 
 @SQLITE
@@ -174,3 +175,20 @@ def test_an_interval_is_told_by_its_days(language: str, one: str, two: str) -> N
     assert from_to(Interval(midnight, midnight + timedelta(days=2)), voice) == two
     assert [said(each, voice) for each in running(day, day.end, "Asia/Tokyo")] == []
     assert len(running(day, day.begin, "Asia/Tokyo")) == 1
+
+
+@SQLITE
+def test_comments_come_in_from_a_workbook(desk: OpenDesk) -> None:
+    made = io.BytesIO()
+    with Workbook(made) as told:
+        sheet = told.add_worksheet("回答")
+        sheet.write_row(0, 0, ["タイムスタンプ", "評価", "ご意見・ご感想"])
+        sheet.write_datetime(1, 0, datetime(2026, 11, 16, 9, 30), told.add_format({"num_format": "yyyy/mm/dd h:mm"}))
+        sheet.write_row(1, 1, [5, "梱包が丁寧でした。"])
+    for words in ("新しいコメント 1件、取り込み済み 0件", "新しいコメント 0件、取り込み済み 1件"):
+        given = {"file": ("回答.xlsx", made.getvalue())}
+        assert words in desk.as_(SATO).post("/reports/feedback/import", files=given).text
+    rows = book(desk, "/reports/feedback.xlsx?source=comments&period=today")["お客様の声"]
+    assert moment(rows[1]["A"][0]) == datetime(2026, 11, 16, 9, 30) and rows[1]["C"][0] == "5"
+    old = desk.as_(SATO).post("/reports/feedback/import", files={"file": ("a.xls", b"\xd0\xcf\x11\xe0...")})
+    assert "このExcelファイルは読み取れません" in old.text

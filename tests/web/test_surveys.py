@@ -250,6 +250,19 @@ def test_the_ticket_shows_the_answer_without_a_reload(desk, postbox, asks) -> No
     assert "早くて助かりました" in shown and "5/5" in shown
 
 
+def test_the_customer_s_page_tells_what_they_answered_to_who_may_read_it(desk, postbox, asks) -> None:
+    asks()
+    solved(desk)
+    due(desk)
+    customer(desk).post(address(postbox), data={"score": "2", "comment": "返金が遅いです"})
+    path = f"/customers/{desk.customer(TANAKA).id}"
+    assert "返金が遅いです" in desk.as_(BEN).get(path).text and "返金が遅いです" in desk.as_(SATO).get(path).text
+    assert "返金が遅いです" not in desk.as_(AIKO).get(path).text  # of another queue
+    desk.write(lambda db: db.execute(update(Answer).values(ticket_id=None)))  # as if a list had asked
+    assert "返金が遅いです" in desk.as_(BEN).get(path).text
+    assert "返金が遅いです" not in desk.as_(AIKO).get(path).text
+
+
 def test_a_call_is_asked_about_where_its_customer_has_an_address(desk, postbox, asks) -> None:
     asks(after="call", delay_minutes="0")
     desk.ready(AIKO)

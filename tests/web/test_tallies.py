@@ -65,6 +65,30 @@ def test_a_morning_is_told_in_figures_by_queue_and_agent(desk: OpenDesk) -> None
     assert [int(row[0]) for row in list(csv.reader(io.StringIO(rows)))[1:]] == [second, third]
 
 
+def test_an_answer_within_seconds_is_not_told_more_exactly_than_it_is_known(desk: OpenDesk) -> None:
+    desk.mail(TANAKA, to=RETURNS_ADDRESS)
+    desk.clock.advance(seconds=4)
+    desk.reply(BEN, desk.tickets()[0].id or 0, "はい。")
+    assert file_of(desk)["全体", "初回返信まで（中央値）"][:2] == ["0.0", "1"]
+    assert "初回返信まで（中央値） 15秒未満" in text_of(page(desk))
+
+
+def test_who_came_back_is_listed_once_the_figure_counts_the_day(desk: OpenDesk) -> None:
+    a_morning(desk)
+    desk.clock.advance(minutes=5)
+    desk.mail(TANAKA, subject="Re: 返品1", to=RETURNS_ADDRESS, headers={"In-Reply-To": desk.messages(1)[0].internet_id})
+    day = "period=days&from=2026-11-16&to=2026-11-16"
+
+    def told() -> tuple[int, list[str]]:
+        lines = desk.as_(SATO).get(f"/reports/service/rows.csv?what=came_back&{day}").text.splitlines()
+        return len(lines) - 1, file_of(desk, f"?{day}")["全体", "一次解決率（問い合わせ）"][:2]
+
+    assert told() == (0, ["", "0"])
+    desk._clients.clear()  # sessions end within a day
+    desk.clock.advance(days=9)
+    assert told() == (1, ["0.5", "2"])
+
+
 def test_what_is_unresolved_is_what_the_live_view_shows(desk: OpenDesk) -> None:
     a_morning(desk)
     shown = text_of(page(desk))

@@ -131,6 +131,10 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "out_of_range": N_("This number is too small or too large."),
         "import_empty": N_("The file is empty."),
+        "import_workbook": N_(
+            "This Excel file cannot be read: it is damaged, has a password or is of an old kind (.xls). Save it as "
+            ".xlsx or CSV and choose it again."
+        ),
         "import_charset": N_("The file is in none of UTF-8, Shift_JIS and UTF-16."),
         "import_too_large": N_(
             "The file is too large: %(megabytes)s MB and %(rows)s rows at most. Nothing was imported."

@@ -12,6 +12,7 @@ WORDS: dict[str, dict[str, str]] = {
         "week": N_("New tickets and calls by weekday and hour"),
         "left_out": N_("%(count)s days are still being counted and are missing."),
         "why": N_("n = %(cases)s, %(p)s"),
+        "without_today": N_("What stands out is counted without %(day)s, which is not over."),
     },
     "service_against": {
         "before": N_("The days before"),
@@ -19,6 +20,7 @@ WORDS: dict[str, dict[str, str]] = {
         "nothing": N_("Nothing"),
     },
     "service_length": {
+        "under": N_("under %(seconds)s s"),
         "seconds": N_("%(seconds)s s"),
         "minutes": N_("%(minutes)s min"),
         "hours": N_("%(hours)s h %(minutes)s min"),
@@ -58,7 +60,7 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "answer_median": N_(
             "From the opening of the ticket to its first answer, in the business hours by which its promises "
-            "count, or else of its queue. Half of them took no longer. To 3 per cent."
+            "count, or else of its queue. Half of them took no longer. To 3 per cent; less than 15 seconds is 0."
         ),
         "answer_p90": N_("The same; nine of ten took no longer."),
         "answer_wall_median": N_("The same by the clock on the wall, nights and holidays included."),
@@ -66,7 +68,7 @@ WORDS: dict[str, dict[str, str]] = {
         "resolved": N_("How often tickets were resolved on these days."),
         "resolve_median": N_(
             "From the opening of the ticket to the resolving after which it was not opened again, in business "
-            "hours. To 3 per cent."
+            "hours. To 3 per cent; less than 15 seconds is 0."
         ),
         "resolve_p90": N_("The same; nine of ten took no longer."),
         "resolve_wall_median": N_("The same by the clock on the wall, nights and holidays included."),
@@ -190,6 +192,10 @@ WORDS: dict[str, dict[str, str]] = {
         "placed": N_("The desk placed %(count)s tickets by itself and left %(triage)s to people."),
         "right": N_("Of %(of)s that are settled or were moved, %(share)s stayed where they were put."),
         "saved": N_("About %(length)s of placing by hand were saved: (%(stayed)s − %(moved)s) × %(seconds)s seconds."),
+        "lost": N_(
+            "About %(length)s were lost by placing wrongly: (%(stayed)s − %(moved)s) × %(seconds)s seconds is less "
+            "than 0."
+        ),
         "lowest": N_("Least often right: %(name)s, %(share)s"),
         "line": N_("%(name)s · %(language)s"),
         "moved": N_("Moved by an agent"),
