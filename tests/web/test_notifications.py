@@ -305,7 +305,7 @@ def test_supervisors_see_that_a_push_service_cannot_be_reached_once_and_not_what
     pushbox: Pushbox, desk: OpenDesk
 ) -> None:
     def comes_late(number: int) -> None:
-        desk.app.state.desk.jobs()["send_push"](1, "news", number, desk.clock().isoformat())
+        desk.app.state.desk.jobs.by_name()["send_push"](1, "news", number, desk.clock().isoformat())
 
     subscribe(desk, AIKO, pushbox.browser())
     leave(desk)

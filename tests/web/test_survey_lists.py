@@ -70,7 +70,7 @@ def test_two_surveys_at_once_ask_one_person_once(survey: OpenDesk, postbox: Post
     assert survey.as_(SATO).post("/admin/surveys/new", data=NPS | {"name": "もう一つ"}).status_code == 200
     for number in (1, 2):
         survey.as_(SATO).post(f"/admin/surveys/{number}/send", data={"to": "new@example.com"})
-    jobs = survey.app.state.desk.jobs()
+    jobs = survey.app.state.desk.jobs.by_name()
     for job in ("ask_listed", "mail_survey"):
         for number in (1, 2):
             jobs[job](number)
