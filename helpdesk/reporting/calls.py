@@ -1,6 +1,6 @@
 """The report of calls as a sheet: the figures of `helpdesk/measures.py`, drawn by day, queue and hour of the week."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -90,11 +90,9 @@ def _figures(now: Calls, before: Calls) -> list[Figure]:
     for key in FIGURES:
         kind = kind_of(key)
         part: dict[str, object] = {}
-        if key in _PARTS:
-            held, of = (getattr(now, name) if name else 0 for name in _PARTS[key])
-            if key == "service_level":
-                of = now.answered + now.abandoned - now.short_abandoned + now.passed_on_late
-            part = {"of": of, "interval": Share(held, of).interval if of else None}
+        if key in _SHARES:
+            share = _SHARES[key](now)
+            part = {"of": share.of, "interval": share.interval if share.of else None}
         elif kind == "seconds":
             part = {"of": now.answered if key == "answer_seconds" else now.handled}
         found.append(
@@ -104,10 +102,18 @@ def _figures(now: Calls, before: Calls) -> list[Figure]:
     return found
 
 
-_PARTS = {
-    "service_level": ("answered_in_time", ""),
-    "first_contact_resolution": ("first_resolved", "first_contacts"),
-}
+def _level_of(calls: Calls) -> Share:
+    """How many were answered in time, of those whom the service level counts."""
+    return Share(calls.answered_in_time,
+                 calls.answered + calls.abandoned - calls.short_abandoned + calls.passed_on_late)  # fmt: skip
+
+
+_SHARES: Mapping[str, Callable[[Calls], Share]] = {
+    "service_level": _level_of,
+    "abandonment": lambda calls: Share(calls.abandoned - calls.short_abandoned,
+                                       max(0, calls.offered - calls.short_abandoned - calls.waiting)),
+    "first_contact_resolution": lambda calls: Share(calls.first_resolved, calls.first_contacts),
+}  # fmt: skip
 
 
 def _volume(places: list[date], daily: list[Calls]) -> Chart:
@@ -126,8 +132,7 @@ def _volume(places: list[date], daily: list[Calls]) -> Chart:
 
 def _level(places: list[date], daily: list[Calls]) -> Chart:
     levels = [each.service_level for each in daily]
-    shares = [Share(each.answered_in_time, each.answered + each.abandoned - each.short_abandoned + each.passed_on_late)
-              for each in daily]  # fmt: skip
+    shares = [_level_of(each) for each in daily]
     many = [(share.value or 0.0, place) for place, share in enumerate(shares) if not share.is_few]
     total = sum((share.held for share in shares), 0), sum((share.of for share in shares), 0)
     if not total[1]:

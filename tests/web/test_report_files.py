@@ -79,6 +79,8 @@ def test_sheets_are_called_what_they_hold_and_every_number_is_shown_by_its_kind(
     found = book(desk, "/reports/calls.xlsx?period=week&by=day")
     assert list(found) == ["指標", "通話レポート", "日別の着信数", "日別のサービスレベル", "曜日・時間帯別の着信数"]
     figures = {row["A"][0]: row.get("B", ("", "")) for row in found["指標"]}
+    cases = {row["A"][0]: row.get("C", ("", ""))[0] for row in found["指標"]}
+    assert cases["サービスレベル"] == "2" and cases["放棄率"] == "2"
     assert figures["サービスレベル"][1] == "0.0%" and "平均応答時間（ASA）（秒）" in figures
     assert found["通話レポート"][1]["A"][1] == "yyyy/mm/dd"
     assert moment(found["通話レポート"][1]["A"][0]).date() == HERE.date()
