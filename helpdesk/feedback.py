@@ -299,9 +299,9 @@ def every(
 
 def lines(said: Iterable[Said], asked: Mapping[str, topics.Sought]) -> Iterator[list[Any]]:
     """For a file: one line a text, the words masked, with the topics it is about."""
-    rest = iter(said)
+    rest, ready = iter(said), topics.Ready(asked)
     while some := list(islice(rest, 500)):
-        for each, keys in zip(some, topics.about([one.text for one in some], asked), strict=True):
+        for each, keys in zip(some, topics.about([one.text for one in some], ready), strict=True):
             score = "" if each.score is None else each.score
             about = ", ".join(asked[key].name for key in keys)
             yield [each.at, each.source, score, each.sentiment, each.language, about,

@@ -144,8 +144,9 @@ def analyse(
 
     vectors = japanese()
     heed = heed or (lambda _: None)
-    of_topic, heard = _by_topic(now, asked, heed)
-    earlier, heard_before = _by_topic(before, asked, heed)
+    ready = topics.Ready(asked)
+    of_topic, heard = _by_topic(now, ready, heed)
+    earlier, heard_before = _by_topic(before, ready, heed)
     read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard, heed=heed)
     read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before, heed=heed)
     found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
@@ -166,11 +167,11 @@ def analyse(
 
 
 def _by_topic(
-    said: Sequence[Said], asked: Mapping[str, topics.Sought], heed: Callable[[int], None]
+    said: Sequence[Said], ready: topics.Ready, heed: Callable[[int], None]
 ) -> "tuple[dict[str, list[int]], list[Words | None]]":
     """The places of each topic's texts, and the words of those texts that had to be read for it."""
-    places: dict[str, list[int]] = {key: [] for key in asked}
-    about, heard = topics.read([each.text for each in said], asked, words=True, heed=heed)
+    places: dict[str, list[int]] = {key: [] for key in ready.asked}
+    about, heard = topics.read([each.text for each in said], ready, words=True, heed=heed)
     for at, keys in enumerate(about):
         for key in keys:
             places[key].append(at)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -86,26 +87,47 @@ def looked_for(db: Session, *, language: str) -> dict[str, Sought]:
     }
 
 
-def about(texts: Sequence[str], asked: Mapping[str, Sought]) -> list[tuple[str, ...]]:
-    """The keys of the topics each text is about, in order. Texts read lately are remembered; half a millisecond each
-    for others. Where the model is damaged, words alone decide."""
-    return read(texts, asked)[0]
+@dataclass(frozen=True)
+class Ready:
+    """Topics made ready for many handfuls of texts: what was said of texts is learned once, when the first is read."""
+
+    asked: Mapping[str, Sought]
+
+    @cached_property
+    def reader(self) -> "topics.Reader | None":
+        """None where the model is damaged, which was said in the log when the desk started."""
+        from classifiers import Refused, topics
+
+        try:
+            return topics.Reader(_asked(self.asked))
+        except Refused:
+            return None
+
+    @cached_property
+    def seal(self) -> bytes:
+        """`sign` of them."""
+        return sign(self.asked)
+
+
+def about(texts: Sequence[str], ready: Ready) -> list[tuple[str, ...]]:
+    """The keys of the topics each text is about, in order. Texts read lately are remembered; a third of a millisecond
+    each for others. Where the model is damaged, words alone decide."""
+    return read(texts, ready)[0]
 
 
 def read(
-    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool = False, heed: Callable[[int], None] | None = None
+    texts: Sequence[str], ready: Ready, *, words: bool = False, heed: Callable[[int], None] | None = None
 ) -> tuple[list[tuple[str, ...]], "list[Words | None]"]:
     """`about`; and, where `words` are wanted too, those of each text that had to be read anyway, None of others.
     `heed` is called now and then with how many texts are done since the last time; what it raises ends the reading."""
-    seal = sign(asked)
-    keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=seal, digest_size=16).digest() for text in texts]
+    keys = [hashlib.blake2b(text.encode("utf-8", "replace"), key=ready.seal, digest_size=16).digest() for text in texts]
     known = {key: about for key in keys if (about := _known.get(key)) is not None}  # another thread may clear it
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     heard: dict[bytes, Words] = {}
     heed = heed or (lambda _: None)
     heed(len(texts) - len(new))
     if new:
-        found = _read(list(new.values()), asked, words=words, heed=heed)
+        found = _read(list(new.values()), ready, words=words, heed=heed)
         known |= {key: about for key, (about, _) in zip(new, found, strict=True)}
         heard = {key: told for key, (_, told) in zip(new, found, strict=True) if told is not None}
         if len(_known) + len(new) > REMEMBERED:
@@ -114,16 +136,13 @@ def read(
     return [known[key] for key in keys], [heard.get(key) for key in keys]
 
 
-def because(texts: Sequence[str], key: str, asked: Mapping[str, Sought]) -> list[list[str]]:
+def because(texts: Sequence[str], key: str, ready: Ready) -> list[list[str]]:
     """For each text the words, as written, by which it was found to be about a topic, the loudest first; none where
     only what somebody said of it decides."""
-    from classifiers import Refused, topics
-
-    try:
-        reader = topics.Reader(_asked(asked))
-        return [[each.words for each in reader.because(text, key)] for text in texts]
-    except Refused:
-        return [[text[start:end] for start, end in themes.places(text, asked[key].words)] for text in texts]
+    reader = ready.reader
+    if reader is None:
+        return [[text[start:end] for start, end in themes.places(text, ready.asked[key].words)] for text in texts]
+    return [[each.words for each in reader.because(text, key)] for text in texts]
 
 
 def key_now(db: Session, key: str) -> str:
@@ -230,15 +249,14 @@ _known: dict[bytes, tuple[str, ...]] = {}
 
 
 def _read(
-    texts: Sequence[str], asked: Mapping[str, Sought], *, words: bool, heed: Callable[[int], None]
+    texts: Sequence[str], ready: Ready, *, words: bool, heed: Callable[[int], None]
 ) -> "Sequence[tuple[tuple[str, ...], Words | None]]":
-    from classifiers import Refused, topics
-
-    try:
-        reader = topics.Reader(_asked(asked))
-    except Refused:  # said in the log when the desk started
+    reader = ready.reader
+    if reader is None:
         shown = [themes.folded(text) for text in texts]
-        return [(tuple(key for key, each in asked.items() if themes.has(text, each.words)), None) for text in shown]
+        return [
+            (tuple(key for key, each in ready.asked.items() if themes.has(text, each.words)), None) for text in shown
+        ]
     found: list[tuple[tuple[str, ...], Words | None]] = []
     for start in range(0, len(texts), AT_ONCE):
         some = texts[start : start + AT_ONCE]

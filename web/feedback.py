@@ -196,15 +196,15 @@ def _behind(request: Request, found: matters.Analysis, asked: Mapping[str, topic
     place = int(typed) if typed.isdecimal() and len(typed) < 6 else 0
     shown = said[place * PAGE : (place + 1) * PAGE]
     texts = [each.text for each in shown]
-    topic = key.partition(".")[0]
+    topic, ready = key.partition(".")[0], topics.Ready(asked)
     if topic in asked:
-        words_of = topics.because(texts, topic, asked)
+        words_of = topics.because(texts, topic, ready)
     else:
         word = key.removeprefix("word-").partition("-")[2] if key.startswith("word-") else ""
         words_of = [[word] if word else []] * len(texts)
     sentences = [
         (_parts(feedback.masked(each), loud), each, about)
-        for each, loud, about in zip(shown, words_of, topics.about(texts, asked), strict=True)
+        for each, loud, about in zip(shown, words_of, topics.about(texts, ready), strict=True)
     ]
     return {"behind_key": key, "sentences": sentences, "sentence_count": len(said), "page": place,
             "more": place + 1 if len(said) > (place + 1) * PAGE else 0}  # fmt: skip

@@ -10,7 +10,9 @@ PostgreSQL, measured before and after.
 import http.client
 import json
 import os
+import resource
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +20,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import agents
+from helpdesk import agents, feedback, readings
 from helpdesk.commands.opening import prepare
+from helpdesk.measures import Interval
 from models import Agent, Product, Role
 from models.database import Database
 from tests import postgres
@@ -28,6 +31,8 @@ from tests.bench.figures import say, tell
 
 TICKETS, COPIES, COMMENTS = 2_000_000, 40, 100_000
 BAR_SECONDS = 3.0
+COMMENTS_SECONDS = 60.0
+"""Of one core, for 100,000 comments."""
 FILES = ("rows_csv", "rows_xlsx", "returns_csv", "comments_csv")
 """Every row behind a figure: millions of lines, sent as they are read. What counts of them is the memory."""
 
@@ -51,7 +56,34 @@ def measure(folder: Path, *, quick: bool, customers: int) -> None:
         if kept["asked"] != tickets:
             raise SystemExit(f"{folder} keeps a year of {kept['asked']:,} tickets, not of {tickets:,}: name another.")
         say(f"{kept['tickets']:,} tickets and {kept['messages']:,} messages")
+        read_comments(url)
         ask(url, folder / "data", lambda: _children_seconds(server.process.pid))
+
+
+def read_comments(url: str) -> None:
+    """What all comments of the year say: processor of whoever asks and of the process that reads them. The floor counts
+    each text's letter pairs."""
+    database = Database(url)
+    shelf = readings.Shelf(database)
+    length = timedelta(days=year.DAYS)
+    now, before = (Interval(end - length, end) for end in (year.NOW, year.NOW - length))
+    question = readings.Question(now, before, ("comments",), feedback.EVERYTHING, "ja")
+    began, worked = time.monotonic(), _worked()
+    found = database.read_now(lambda db: shelf.of(db, question, now=year.NOW)).result()
+    seconds, processor = time.monotonic() - began, _worked() - worked
+    worked = _worked()
+    for each in found.said:
+        Counter(zip(each.text, each.text[1:], strict=False))
+    tell("comments_read", processor, "s", floor=_worked() - worked, bar=f"value <= {COMMENTS_SECONDS:g}",
+         seconds=seconds, texts=len(found.said),
+         memory_mb=resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)  # fmt: skip
+    shelf.close()
+    database.close()
+
+
+def _worked() -> float:
+    """Processor time of this process, and of those it started that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def ask(url: str, data: Path, of_database: Callable[[], float], only: str = "") -> None:
