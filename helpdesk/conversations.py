@@ -55,7 +55,7 @@ from helpdesk.events import (
     TicketWatched,
     recall,
 )
-from helpdesk.mail import bounces
+from helpdesk.mail import bounces, compose
 from helpdesk.mail.files import is_encrypted
 from helpdesk.mail.html import has_remote_images
 from helpdesk.rules import history as ran
@@ -74,6 +74,7 @@ from models import (
     MessageKind,
     MessageState,
     Note,
+    Outcome,
     ProductReturn,
     Purchase,
     Queue,
@@ -404,6 +405,16 @@ class TicketView:
     def parts(self) -> list[Entry | Fold]:
         """The conversation as the page shows it: long runs of facts folded, but for the first and last of each."""
         return folded(self.entries)
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether the customer and we last spoke by telephone, now perhaps, and no mail has followed."""
+        for entry in reversed(self.entries):
+            if entry.call is not None:
+                return entry.call.outcome in (Outcome.OPEN, Outcome.ANSWERED)
+            if entry.kind == "message" and entry.message_kind not in compose.AUTOMATIC:
+                return False
+        return False
 
 
 def folded(entries: Sequence[Entry]) -> list[Entry | Fold]:
