@@ -211,7 +211,7 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     return {
         "id": agent.id, "name": agent.name, "reading": agent.reading, "role": agent.role.value,
         "language": agent.language, "theme": agent.theme, "shortcuts": agent.shortcuts,
-        "desktop": [kind for kind in ways.KINDS if "desktop" in ways.of(agent, kind)],
+        "desktop": [kind for kind in ways.KINDS if "desktop" in ways.of(agent, kind)], "quiet": ways.quiet_hours(agent),
         "state": (state.state if state else Presence.OFFLINE).value, "state_reason": state.reason if state else "",
         "state_since": state.started_at if state else agent.created_at,
     }  # fmt: skip

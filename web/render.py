@@ -110,7 +110,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         "word": functools.partial(words.sentence, gettext),
     }
     environment.globals.update(
-        environment.settled, lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
+        environment.settled, desk_zone=str(zone), lang=lang, desk_name=desk_name, codes=words.codes, shortcuts=SHORTCUTS
     )
     wall = _Dates(lang, zone, gettext)
     environment.filters.update(

@@ -28,9 +28,10 @@ from helpdesk.conversations.histories import ANSWERED, TOLD, Names, acted, belon
 from helpdesk.conversations.replying import NOTHING, Asked, ReplyForm, reply_form
 from helpdesk.customers import contact_points, matching
 from helpdesk.events import recall
+from helpdesk.mail import compose
 from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
-from models import Agent, Call, Direction, Event, Impression, Message, Queue, Routing, Ticket, TicketState
+from models import Agent, Call, Direction, Event, Impression, Message, Outcome, Queue, Routing, Ticket, TicketState
 
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
 _TOLD = looks.told(TOLD)
@@ -131,6 +132,16 @@ class TicketView:
     def parts(self) -> list[Entry | Fold]:
         """The conversation as the page shows it: long runs of facts folded, but for the first and last of each."""
         return folded(self.entries)
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether the customer and we last spoke by telephone, now perhaps, and no mail has followed."""
+        for entry in reversed(self.entries):
+            if entry.call is not None:
+                return entry.call.outcome in (Outcome.OPEN, Outcome.ANSWERED)
+            if entry.kind == "message" and entry.message_kind not in compose.AUTOMATIC:
+                return False
+        return False
 
 
 def show(

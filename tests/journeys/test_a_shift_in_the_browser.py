@@ -111,6 +111,32 @@ def test_in_a_ticket_of_a_call_the_box_is_one_line_until_it_is_pressed_or_its_ke
     finish(aiko)
 
 
+def test_a_call_that_joins_a_ticket_folds_the_box_but_not_the_one_that_is_written_in(office: Office) -> None:
+    office.writes("電話もある件", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    open_ticket(office, aiko, "電話もある件")
+    aiko.keyboard.press("r")
+    expect(aiko.locator("[data-key-reply]")).to_be_focused()
+    call = office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    expect(aiko.locator(".entry[data-kind=call]")).to_have_count(1)
+    expect(aiko.locator(".compose[data-mode='']")).to_have_count(1)
+    expect(aiko.locator("[data-key-reply]")).to_be_focused()
+    aiko.keyboard.type("お電話で")
+    expect(aiko.locator("[data-key-reply]")).to_have_value("お電話で")
+    aiko.locator("[data-key-reply]").fill("")
+    expect(aiko.locator("[data-draft-said]")).to_have_text("")
+    aiko.reload()
+    expect(aiko.locator(".compose-switch")).to_be_visible()
+    expect(aiko.locator("[data-key-reply]")).not_to_be_visible()
+    card(aiko).locator("[data-accept]").click()
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    finish(aiko)
+
+
 def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
     office.writes("一日目の返信", "使い方を教えてください。")
     aiko = office.page(AIKO)

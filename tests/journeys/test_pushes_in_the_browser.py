@@ -5,9 +5,10 @@ nowhere. What arrives there is handed to the very service worker of the desk, by
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ PRESS = """async () => {
   self.clients.openWindow = async (path) => { self.opened = path; }; // a window opens for a person's press alone
   self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
 }"""
+
+
+HIDDEN = """
+Object.defineProperty(document, "hidden", { get: () => true });
+window.told = [];
+window.Notification = class extends EventTarget {
+  static permission = "granted";
+  constructor(title, { body }) { super(); window.told.push(`${title}: ${body}`); }
+};
+"""
+"""A tab behind others, on a desktop that lets the desk show notifications."""
 
 
 class Pocket:
@@ -164,3 +176,29 @@ def test_who_wants_no_push_gets_none_and_a_device_that_listens_no_more_is_forgot
     assert len(pushbox.got) == 1
     pocket.page.goto("/account")
     expect(pocket.page.locator("#device")).to_contain_text("端末を一つ解除しました")
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(("", ""), 1), (("09:00", "18:00"), 0), (("22:00", "13:00"), 0)])
+def test_a_tab_behind_others_shows_a_call_by_its_title_and_icon_and_on_the_desktop_but_in_quiet_hours(
+    quiet: tuple[str, str], told: int, office: Office
+) -> None:
+    window = office.window(AIKO)
+    page = window.new_page()
+    page.goto("/account")
+    page.locator("[name=quiet_from]").fill(quiet[0])
+    page.locator("[name=quiet_until]").fill(quiet[1])
+    page.locator("#telling button").click()
+    page.wait_for_url("**/account?*")
+    page.add_init_script(HIDDEN)
+    page.clock.set_fixed_time(datetime(2026, 11, 16, 3, 0, tzinfo=UTC))  # noon at the desk
+    page.goto("/inbox")
+    expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
+    office.is_ready(page)
+    call = office.rings()
+    expect(card(page)).to_have_attribute("data-state", "ringing")
+    page.wait_for_function("(name) => document.title === `☎ ${name}`", arg=TANAKA.name)
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-ringing"))
+    assert page.evaluate("window.told") == [f"{TANAKA.name}: 着信 · 技術サポート"] * told
+    office.hangs_up(call)
+    expect(card(page)).to_have_count(0)
+    expect(page).not_to_have_title(re.compile("☎"))

@@ -204,7 +204,9 @@ def test_a_mail_is_in_the_agents_language_and_tried_again_where_the_server_is_bu
         desk.app.state.desk.jobs.by_name()["send_digest"](desk.agent(BEN).id, 1)
     postbox.is_busy = False
     desk.app.state.desk.jobs.by_name()["send_digest"](desk.agent(BEN).id, 1)
-    assert "One unread notification" in postbox.last["Subject"] and "Hello Ben Carter" in postbox.last.get_content()
+    text = postbox.last.get_content()
+    assert "One unread notification" in postbox.last["Subject"] and "Hello Ben Carter" in text
+    assert "(Mon 16 Nov 2026, 10:00)" in text and f"{PUBLIC_URL}/account#telling" in text
 
 
 # --- by push

@@ -31,7 +31,7 @@ function look() {
 function announce(card) {
   announced.add(card.id);
   if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
-  if (!document.body.dataset.desktop.split(" ").includes("call")) return;
+  if (!document.body.dataset.desktop.split(" ").includes("call") || isQuiet()) return;
   const note = new Notification(card.dataset.name, {
     body: `${phrase("incoming")} · ${card.dataset.queue}`,
     tag: card.id,
@@ -41,6 +41,14 @@ function announce(card) {
     window.focus();
     note.close();
   });
+}
+
+// Whether it is one of the agent's quiet hours by the desk's clock.
+function isQuiet() {
+  const [from, until, timeZone] = document.body.dataset.quiet?.split(" ") ?? [];
+  if (!from) return false;
+  const now = new Date().toLocaleTimeString("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+  return from <= until ? from <= now && now < until : now >= from || now < until;
 }
 
 function blink() {
