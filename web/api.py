@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from helpdesk import access, api_tokens, returns
 from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
 from helpdesk.reporting import books, catalog, files
-from helpdesk.reporting.values import Chart, Figure, Sheet, Table, Voice, Word, said
+from helpdesk.reporting.values import Chart, Day, Figure, Sheet, Table, Voice, Word, said
 from models import Agent, ApiToken
 from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look, own_address, renderer_of
@@ -220,7 +220,7 @@ def _table(table: Table, voice: Voice) -> dict[str, Any]:
 
 
 def _cell(cell: object, voice: Voice) -> object:
-    if isinstance(cell, Word):
+    if isinstance(cell, Word | Day):
         return said(cell, voice)
     return cell.isoformat() if isinstance(cell, datetime | date) else cell
 

@@ -78,8 +78,9 @@ async def page(request: Request) -> Response:
         told |= {
             "trend": tally_charts.days(report.days, opened=words.sentence(gettext, "service", "opened"),
                                          resolved=words.sentence(gettext, "service", "resolved"),
-                                         label=words.sentence(gettext, "service", "days")),
-            "left": tally_charts.backlog(report.days, label=words.sentence(gettext, "service", "backlog")),
+                                         label=words.sentence(gettext, "service", "days"), language=language),
+            "left": tally_charts.backlog(report.days, label=words.sentence(gettext, "service", "backlog"),
+                                         language=language),
             "heat": tally_charts.heat(report.week, days=[words.sentence(gettext, "weekday_short", day)
                                                            for day in words.codes("weekday_short")],
                                         label=words.sentence(gettext, "service", "week")),

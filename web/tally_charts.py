@@ -9,6 +9,7 @@ from datetime import date
 
 from markupsafe import Markup
 
+from helpdesk.reporting.values import short_day
 from helpdesk.tallies.figures import DayLine
 
 WIDTH, HEIGHT = 720, 230
@@ -18,7 +19,7 @@ MOST_BARS = 62
 LEVELS = 6
 
 
-def days(lines: Sequence[DayLine], *, opened: str, resolved: str, label: str) -> Markup:
+def days(lines: Sequence[DayLine], *, opened: str, resolved: str, label: str, language: str) -> Markup:
     """What came as bars, what was resolved as a line."""
     slots = _slots([(each.day, each.opened, each.resolved) for each in lines])
     most = _round_up(max([max(came, done) for _, came, done in slots], default=1))
@@ -31,10 +32,10 @@ def days(lines: Sequence[DayLine], *, opened: str, resolved: str, label: str) ->
     points = " ".join(f"{round(LEFT + (place + 0.5) * wide, 1)},{_y(done, most)}"
                       for place, (_, _, done) in enumerate(slots))  # fmt: skip
     parts.append(Markup('<polyline class="chart-curve" points="{}"/>').format(points))
-    return _drawn(parts, most, [first for first, _, _ in slots], label)
+    return _drawn(parts, most, [short_day(first, language) for first, _, _ in slots], label)
 
 
-def backlog(lines: Sequence[DayLine], *, label: str) -> Markup:
+def backlog(lines: Sequence[DayLine], *, label: str, language: str) -> Markup:
     """What was left at the end of each day, as an area."""
     told = [(each.day, each.backlog) for each in lines if each.backlog is not None]
     if len(told) < 2:
@@ -48,7 +49,7 @@ def backlog(lines: Sequence[DayLine], *, label: str) -> Markup:
             LEFT, foot, " ".join(points), WIDTH - RIGHT, foot),
         Markup('<polyline class="chart-curve" points="{}"/>').format(" ".join(points)),
     ]  # fmt: skip
-    return _drawn(parts, most, [day for day, _ in told], label)
+    return _drawn(parts, most, [short_day(day, language) for day, _ in told], label)
 
 
 def heat(week: Sequence[Sequence[int]], *, days: Sequence[str], label: str) -> Markup:
@@ -79,7 +80,7 @@ def _slots(lines: Sequence[tuple[date, int, int]]) -> list[tuple[date, int, int]
              sum(done for _, _, done in lines[begin : begin + 7])) for begin in range(0, len(lines), 7)]  # fmt: skip
 
 
-def _drawn(parts: Sequence[Markup], most: int, firsts: Sequence[date], label: str) -> Markup:
+def _drawn(parts: Sequence[Markup], most: int, firsts: Sequence[str], label: str) -> Markup:
     grid = []
     for step in range(5):
         count = most * step / 4
@@ -91,7 +92,7 @@ def _drawn(parts: Sequence[Markup], most: int, firsts: Sequence[date], label: st
     for place in sorted({0, len(firsts) // 4, len(firsts) // 2, 3 * len(firsts) // 4} if firsts else ()):
         x = LEFT + (place + 0.5) * (WIDTH - LEFT - RIGHT) / len(firsts)
         grid.append(Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            round(x, 1), HEIGHT - 8, f"{firsts[place].month}/{firsts[place].day}"))  # fmt: skip
+            round(x, 1), HEIGHT - 8, firsts[place]))  # fmt: skip
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         WIDTH, HEIGHT, label, Markup("").join(grid), Markup("").join(parts))  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from helpdesk.reporting.files import Leaf
-from helpdesk.reporting.values import Sheet, Table, Voice, Word, said
+from helpdesk.reporting.values import Day, Sheet, Table, Voice, Word, said
 
 _FIGURES = ("figures", "value", "number", "low", "high", "earlier")
 
@@ -37,4 +37,4 @@ def _leaf(table: Table, voice: Voice) -> Leaf:
 
 def _rows(table: Table, voice: Voice) -> Iterator[list[Any]]:
     for row in (*table.rows, *([table.total] if table.total is not None else [])):
-        yield [said(cell, voice) if isinstance(cell, Word) else cell for cell in row]
+        yield [said(cell, voice) if isinstance(cell, Word | Day) else cell for cell in row]

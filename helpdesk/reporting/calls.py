@@ -9,7 +9,7 @@ from sqlmodel import Session
 from helpdesk import measures, queues, reports
 from helpdesk.accuracy import Share
 from helpdesk.measures import Calls
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Kind, Series, Sheet, Table, Text, Value, Word
 from helpdesk.tallies import called
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def sheet_of(db: Session, asked: "Asked", report: reports.Report) -> Sheet:
     before = measures.total(earlier.values())
     daily = [measures.total(told for _, told in measures.each(of_days, slot)) for slot in range(len(days))]
     zone = ZoneInfo(asked.timezone)
-    places = [f"{(day := cut.begin.astimezone(zone).date()).month}/{day.day}" for cut in days]
+    places = [Day(cut.begin.astimezone(zone).date()) for cut in days]
     charts = [_volume(places, daily), _level(places, daily), _week(db, asked, ids)]
     return Sheet(
         asked.interval, _findings(total, before), _figures(total, before),
@@ -94,7 +94,7 @@ _PARTS = {
 }
 
 
-def _volume(places: list[str], daily: list[Calls]) -> Chart:
+def _volume(places: list[Day], daily: list[Calls]) -> Chart:
     counts = [each.offered for each in daily]
     most = max(range(len(counts)), key=counts.__getitem__)
     title = Word("report_finding", "busiest", {"day": places[most], "count": Fact("count", counts[most])})
@@ -107,7 +107,7 @@ def _volume(places: list[str], daily: list[Calls]) -> Chart:
     return Chart("volume", "stacked", title, places, series, along=Word("report_by", "day"))
 
 
-def _level(places: list[str], daily: list[Calls]) -> Chart:
+def _level(places: list[Day], daily: list[Calls]) -> Chart:
     levels = [each.service_level for each in daily]
     shares = [Share(each.answered_in_time, each.answered + each.abandoned - each.short_abandoned + each.passed_on_late)
               for each in daily]  # fmt: skip

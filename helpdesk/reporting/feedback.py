@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from helpdesk import feedback, matters, readings
 from helpdesk.accuracy import Share
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -81,7 +81,7 @@ def trend(slots: Sequence[feedback.Slot], title: Text) -> Chart:
         low=[share.interval[0] if share.of else None for share in shares],
         high=[share.interval[1] if share.of else None for share in shares], of=[share.of for share in shares],
     )  # fmt: skip
-    places = [f"{slot.first.month}/{slot.first.day}" for slot in slots]
+    places = [Day(slot.first) for slot in slots]
     return Chart("csat", "line", title, places, (series,), "share", Word("report_by", "day"))
 
 

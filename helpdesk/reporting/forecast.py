@@ -11,7 +11,7 @@ from helpdesk import forecast, measures, outlook
 from helpdesk.forecast import HALVES, Numbers
 from helpdesk.measures import Interval
 from helpdesk.outlook import Outlook
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Names, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Names, Series, Sheet, Table, Text, Value, Word
 from helpdesk.tallies.volumes import WAYS
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _coming(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers
         "busiest",
         {"day": Fact("day", told.days[most]), "count": Fact("count", round(float(expected[most])))},
     )
-    return Chart("coming", "line", title, [f"{day.month}/{day.day}" for day in days], (came, comes), "tenths",
+    return Chart("coming", "line", title, [Day(day) for day in days], (came, comes), "tenths",
                  Word("report_by", "day"))  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from helpdesk.products import figures, rising
 from helpdesk.products.figures import Length, Line, Told
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Text, Value, Word
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Series, Sheet, Table, Text, Value, Word
 
 if TYPE_CHECKING:
     from helpdesk.reporting.catalog import Asked
@@ -104,9 +104,9 @@ def _weeks(told: Told, timezone: str) -> Chart:
     for (monday, _), count in counts.items():
         total[monday] += count
     most = max(weeks, key=lambda week: total[week]) if weeks else None
-    title = Word("return_finding", "busiest", {"day": f"{most.month}/{most.day}" if most else "",
+    title = Word("return_finding", "busiest", {"day": Day(most) if most else "",
                                                "count": Fact("count", total[most] if most else 0)})  # fmt: skip
-    return Chart("return_weeks", "stacked", title, [f"{week.month}/{week.day}" for week in weeks], tuple(series),
+    return Chart("return_weeks", "stacked", title, [Day(week) for week in weeks], tuple(series),
                  along=Word("return_figure", "week"))  # fmt: skip
 
 

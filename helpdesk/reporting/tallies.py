@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Kind, Series, Sheet, Table, Text, Word
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Kind, Series, Sheet, Table, Text, Word
 from helpdesk.tallies import figures, findings, totals
 from helpdesk.tallies.figures import Line, Service
 
@@ -92,8 +92,8 @@ def _hours(told: Service) -> Chart:
     return Chart("hours", "heat", title, [str(hour) for hour in hours], series, along=Word("chart", "hour"))
 
 
-def _places(told: Service) -> list[str]:
-    return [f"{each.day.month}/{each.day.day}" for each in told.days]
+def _places(told: Service) -> list[Day]:
+    return [Day(each.day) for each in told.days]
 
 
 def _lines(key: str, of: str, lines: list[Line]) -> Table:

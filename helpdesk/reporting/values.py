@@ -38,6 +38,12 @@ class Names(NamedTuple):
     names: Sequence[str]
 
 
+class Day(NamedTuple):
+    """A day of a period that the reader knows: 11/23, or 23 Nov."""
+
+    day: date
+
+
 class Fact(NamedTuple):
     """A value inside a sentence."""
 
@@ -45,7 +51,7 @@ class Fact(NamedTuple):
     value: "Value"
 
 
-Text = str | Word
+Text = str | Word | Day
 """Words of the desk, or a name that is the same in every language."""
 Value = Text | int | float | date | datetime | None
 
@@ -182,6 +188,8 @@ def said(text: object, voice: Voice) -> str:
         return voice.say(text.group, text.code, facts)
     if isinstance(text, Names):
         return ("、" if voice.language == "ja" else ", ").join(text.names)
+    if isinstance(text, Day):
+        return short_day(text.day, voice.language)
     return str(text)
 
 
@@ -189,7 +197,7 @@ def written(kind: Kind, value: object, voice: Voice) -> str:
     """A value as people read it; a dash where there is nothing to say."""
     if value is None or value == "":
         return "–"
-    if isinstance(value, Word):
+    if isinstance(value, Word | Day):
         return said(value, voice)
     if isinstance(value, datetime):
         local = value.astimezone(ZoneInfo(voice.timezone))
@@ -213,6 +221,11 @@ def seconds(count: float | None) -> str:
     whole = max(0, int(count or 0))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def short_day(day: date, language: str) -> str:
+    """A day without its year, as it stands along a chart."""
+    return f"{day.month}/{day.day}" if language == "ja" else f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def _day(day: date, language: str) -> str:

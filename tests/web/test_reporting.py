@@ -6,7 +6,8 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from helpdesk import feedback, reports
 from helpdesk.errors import Conflict
 from helpdesk.measures import Interval
 from helpdesk.reporting import catalog, drawing, files, paper
-from helpdesk.reporting.values import Chart, Column, Fact, Figure, Series, Sheet, Table, Voice, Word, said, written
+from helpdesk.reporting.values import Chart, Column, Day, Fact, Figure, Series, Sheet, Table, Voice, Word, said, written
 from tests.cast import AIKO, BEN, MONDAY, RETURNS_NUMBER, SATO, OpenDesk
 from tests.web.test_feedback import give
 from web import words
@@ -95,6 +96,15 @@ def test_the_table_below_has_the_numbers_of_the_drawing() -> None:
     series = Series("満足", [0.5], low=[0.25], high=[0.75], of=[8])
     table = chart("line", places=["11/16"], series=(series,), kind="share").table()
     assert [row for row in table.rows] == [["11/16", 0.5, 0.25, 0.75, 8]] and len(table.columns) == 5
+
+
+@pytest.mark.parametrize(("language", "short"), [("ja", "11/16"), ("en", "16 Nov")])
+def test_a_day_along_a_drawing_is_short_and_as_the_language_writes_it(language, short, voice) -> None:
+    read = replace(voice, language=language)
+    days = chart("line", places=[Day(date(2026, 11, 16))], series=(Series("応答", [3]),))
+    assert f">{short}</text>" in str(drawing.draw(days, read, width=drawing.WIDE, name="a"))
+    assert [written("text", row[0], read) for row in days.table().rows] == [short]
+    assert said(Day(date(2026, 11, 16)), read) == short
 
 
 def test_a_value_is_written_by_its_kind_and_a_fact_inside_a_sentence_too(voice) -> None:
