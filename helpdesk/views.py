@@ -199,6 +199,11 @@ def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
     return _row(*found) if found else None
 
 
+def stretch(now: datetime) -> int:
+    """The ten seconds for which what is counted stays as it is where nothing happens."""
+    return int(now.timestamp()) // _STALE_SECONDS
+
+
 def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
     """Open tickets by queue the agent serves, the agent's own, and what else waits. Counts end at `filters.COUNTED`."""
     served = set(agents.queue_ids(db, agent))
@@ -247,7 +252,7 @@ def _counted(db: Session, agent: Agent, now: datetime) -> _Counted:
     passed: what is overdue becomes so without a fact."""
     kept = _KEPT.setdefault(db.get_bind().engine, {})
     saved = saved_views.of(db, agent)
-    moment = (last_number(db), int(now.timestamp()) // _STALE_SECONDS, agent.role, preferences.shown(db, "urgency"),
+    moment = (last_number(db), stretch(now), agent.role, preferences.shown(db, "urgency"),
               tuple(agents.queue_ids(db, agent)), tuple(each.id for each in saved))  # fmt: skip
     if (known := kept.get(agent.id)) and known[0] == moment and db.info.get("is_reading"):
         return known[1]

@@ -12,7 +12,6 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -70,6 +69,13 @@ def numbers(ids: Iterable[int], is_sqlite: bool) -> Any:
 def is_sqlite(db: Session) -> bool:
     """Whether the session's database is SQLite's."""
     return db.get_bind().dialect.name == "sqlite"
+
+
+def once(db: Session, key: Any, make: Callable[[], T]) -> T:
+    """What `make` makes of the desk as it is seen now and of nothing else but `key`: made once for all who see the same
+    picture of it. Nobody changes it."""
+    picture: Picture | None = db.info.get("picture")
+    return picture.once(key, make) if picture is not None else make()
 
 
 class Once(tuple[T, ...]):
@@ -173,7 +179,7 @@ class Picture:
     equal.
     """
 
-    MOST_ROWS = 10_000
+    MOST_ROWS, MOST_MADE = 10_000, 1_000
     checks = False
 
     def __init__(self, driver: Any, version: int) -> None:
@@ -182,6 +188,7 @@ class Picture:
         self._driver = driver
         self._answers: dict[Any, Sequence[Any]] = {}
         self._row_count = 0
+        self._made: dict[Any, Any] = {}
 
     def answer(self, look: "_Look", values: Mapping[str, Any], told: "Callable[[Sequence[Any], _Look], W]") -> W:
         """What `told` makes of the rows of a look with these values, or made before. Raises what the driver does."""
@@ -201,6 +208,16 @@ class Picture:
         self._answers[key] = made
         self._row_count += len(made)
         return made
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """What was made under this key, or is now."""
+        if (known := self._made.get(key)) is None:
+            if len(self._made) >= self.MOST_MADE:
+                self._made.clear()
+            known = self._made[key] = make()
+        elif self.checks:
+            assert make() == known, "it was changed by whoever had it, or depends on more than its key"
+        return cast(T, known)
 
 
 class _Look:
@@ -285,21 +302,31 @@ def written_out(spelled: Any) -> str:
 
 
 def arranger(spelled: Any, dialect: sa.Dialect) -> Callable[[Mapping[str, Any]], Any]:
-    """What makes of values by name what the driver takes for a statement that was spelled out."""
+    """What makes of values by name what the driver takes for a statement that was spelled out. Of what the statement
+    says itself that is made once; a list in it has other places each time, and is not arranged."""
     literal = {spelled.bind_names[each] for each in spelled.literal_execute_params}
     turns = {name: each.type.dialect_impl(dialect).bind_processor(dialect) for name, each in spelled.binds.items()}
-    own = {name: each.value for name, each in spelled.binds.items() if not each.required}
+    own = {name: each.value for name, each in spelled.binds.items() if not (each.required or each.expanding)}
     named = spelled.positiontup if spelled.positional else turns
-    places = [(name, turns[name]) for name in named if name not in literal]
-    names = [name for name, _ in places]
+    names = [name for name in named if name not in literal]
 
-    def arranged(values: Mapping[str, Any]) -> list[Any]:
-        found = values if not own else {**own, **values}
-        return [turn(found[name]) if turn else found[name] for name, turn in places]
+    def turned(name: str, value: Any) -> Any:
+        turn = turns[name]
+        return turn(value) if turn else value
 
     if not spelled.positional:
-        return lambda values: dict(zip(names, arranged(values), strict=True))
-    if names and not own and not any(turns[name] for name in names):  # as most that are asked again and again
-        first = names[0]
-        return itemgetter(*names) if len(names) > 1 else lambda values: (values[first],)
-    return lambda values: tuple(arranged(values))
+        return lambda values: {name: turned(name, values[name] if name in values else own[name]) for name in names}
+    settled = [turned(name, own[name]) if name in own else None for name in names]
+    places = [(place, name, turns[name]) for place, name in enumerate(names) if name not in own]
+
+    def arranged(values: Mapping[str, Any]) -> tuple[Any, ...]:
+        made = settled[:]
+        for place, name, turn in places:
+            made[place] = turn(values[name]) if turn else values[name]
+        return tuple(made)
+
+    def arranged_otherwise(values: Mapping[str, Any]) -> tuple[Any, ...]:
+        found = {**own, **values}
+        return tuple([turned(name, found[name]) for name in names])
+
+    return lambda values: arranged(values) if own.keys().isdisjoint(values) else arranged_otherwise(values)

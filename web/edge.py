@@ -26,8 +26,9 @@ from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, place_of
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
-from models import Agent, Presence, Role
+from models import Agent, Presence, Role, looking
 from web import assets, errands
+from web.keeping import Settled
 from web.render import Renderer
 
 T = TypeVar("T")
@@ -177,17 +178,17 @@ async def act(request: Request, verb: Callable[[Session, Agent], T]) -> T:
 def frame(db: Session, agent: Agent, request: Request, *, number: int) -> dict[str, Any]:
     """What the layout of every page needs."""
     desk = desk_of(request)
-    rail = views.rail(db, agent, language=agent.language, now=desk.clock())
+    now = desk.clock()
     notice = request.query_params.get("notice", "")
     return {
         "me": me(db, agent),
         "can_dial": dialing.can_dial(db, agent),
-        "now": desk.clock(),
+        "now": now,
         "path": request.url.path,
         "number": number,
         "seen": seen if (seen := getattr(request.state, "seen", None)) is not None else number,
         "desk": desk_facts(request),
-        "rail": rail_facts(rail),
+        "rail": rail_facts(db, agent, now=now),
         "pops": pops.cards(db, agent, language=agent.language, settings=desk.settings),
         "notice": notice if re.fullmatch(r"[a-z_]{1,40}", notice) else None,
         "notice_field": request.query_params.get("field", "")[:40],
@@ -217,15 +218,19 @@ def me(db: Session, agent: Agent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rail_facts(rail: views.Rail) -> dict[str, Any]:
+def rail_facts(db: Session, agent: Agent, *, now: datetime) -> Settled:
     """The counts in the rail."""
-    return {
-        "queues": rail.queues, "mine": rail.mine, "unassigned": rail.unassigned, "all": rail.all,
-        "urgent": rail.urgent,
-        "awaiting": rail.awaiting, "approves": any(queue["needs_approval"] for queue in rail.queues),
-        "calls_waiting": rail.calls, "callbacks": rail.callbacks, "callbacks_overdue": rail.callbacks_overdue,
-        "parked": rail.parked, "saved": rail.saved, "unread": rail.unread, "drafts": rail.drafts,
-    }  # fmt: skip
+
+    def counted() -> Settled:
+        rail = views.rail(db, agent, language=agent.language, now=now)
+        return Settled(
+            queues=rail.queues, mine=rail.mine, unassigned=rail.unassigned, all=rail.all, urgent=rail.urgent,
+            awaiting=rail.awaiting, approves=any(queue["needs_approval"] for queue in rail.queues),
+            calls_waiting=rail.calls, callbacks=rail.callbacks, callbacks_overdue=rail.callbacks_overdue,
+            parked=rail.parked, saved=rail.saved, unread=rail.unread, drafts=rail.drafts,
+        )  # fmt: skip
+
+    return looking.once(db, (rail_facts, agent.id, views.stretch(now)), counted)
 
 
 def desk_facts(request: HTTPConnection) -> dict[str, Any]:

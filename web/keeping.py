@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +31,8 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from markupsafe import Markup
+
+from models.looking import Once
 
 MOST_LETTERS = 4_000_000
 """Of all that one environment keeps; then what was drawn first goes."""
@@ -138,11 +140,21 @@ def _numbered(drawn: str, numbered: Any) -> Markup:
     return Markup(drawn.replace(_STAND_IN, str(numbered.id)))
 
 
+class Settled(dict[str, Any]):
+    """Values by name that nobody changes any more, and their key, which is worked out once."""
+
+    @cached_property
+    def key(self) -> Once[Any]:
+        return Once((name, frozen(each)) for name, each in self.items())
+
+
 def frozen(value: Any) -> Any:
     """The same as something a dictionary can be asked for: equal for equal values, whatever they are made of."""
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
+    if kind is Settled:
+        return value.key
     if kind is list or kind is tuple:
         return tuple([frozen(each) for each in value])
     if kind is dict or kind is MappingProxyType:

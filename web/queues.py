@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, views
+from helpdesk import access, agents, board, help_signs, queues, readiness, receipts
 from helpdesk.calls import wrapping
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
@@ -58,7 +58,7 @@ async def rail(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         now = desk_of(request).clock()
-        counts = rail_facts(views.rail(db, agent, language=agent.language, now=now))
+        counts = rail_facts(db, agent, now=now)
         return {"me": me(db, agent), "rail": counts, "number": last_number(db), "desk": desk_facts(request), "view": "",
                 "now": now}  # fmt: skip
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from helpdesk.commands.opening import prepare
-from models import Tag
+from models import Tag, looking
 from models.database import Database
 from models.looking import Picture, Remembered, ask
 
@@ -90,6 +90,17 @@ def test_the_same_picture_is_not_asked_again(database: Database, monkeypatch: py
     assert database.read_now(lambda db: ask(db, _NAMES, least=1)) is not first
 
 
+def test_what_is_made_of_a_picture_is_made_once_for_it(database: Database) -> None:
+    def made(db: Session) -> list[str]:
+        return looking.once(db, "names", lambda: _names(db))
+
+    first = database.read_now(made)
+    assert first == ["first"] and database.read_now(made) is first
+    _tag(database, "second")
+    assert database.read_now(made) == ["first", "second"]
+    assert database.write_now(made) == ["first", "second"]  # who writes may have changed it, and makes it anew
+
+
 def test_only_so_much_is_held(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Picture, "MOST_ROWS", 0)
     assert _said(database) == [["first"]] * 6
@@ -99,9 +110,28 @@ def test_only_so_much_is_held(database: Database, monkeypatch: pytest.MonkeyPatc
     assert database.read_now(lambda db: ask(db, _NAMES, least=1)) is not first
 
 
+def test_who_asks_through_a_session_sees_the_same_picture_and_leaves_none_behind(database: Database) -> None:
+    def both(db: Session) -> tuple[list[str], list[str]]:
+        return [tag.name for tag in db.exec(select(Tag))], _names(db)
+
+    for _ in range(3):
+        assert database.read_now(both) == (["first"], ["first"])
+    with pytest.raises(LookupError):
+        database.read_now(lambda db: _break_off(db.exec(select(Tag)).all()))
+    _tag(database, "second")
+    assert database.read_now(both) == (["first", "second"],) * 2
+
+
+def _break_off(_found: object) -> None:
+    raise LookupError
+
+
 def test_a_check_finds_who_changes_what_was_handed_out(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     _said(database)
     database.read_now(lambda db: ask(db, _NAMES, least=1).clear())  # type: ignore[attr-defined]
     monkeypatch.setattr(Picture, "checks", True)
     with pytest.raises(AssertionError, match="whoever had it"):
         database.read_now(lambda db: ask(db, _NAMES, least=1))
+    database.read_now(lambda db: looking.once(db, "key", lambda: 1))
+    with pytest.raises(AssertionError, match="more than its key"):
+        database.read_now(lambda db: looking.once(db, "key", lambda: 2))
