@@ -262,7 +262,7 @@ def test_whoever_takes_over_writes_and_the_other_is_told(desk: OpenDesk, ticket:
     desk.as_(AKIRA).post("/tickets/1/lock", data={"what": "take_over"})
     ben.check()
     shown = text_of(part(desk.as_(BEN).get("/tickets/1").text, "lock-1"))
-    assert "木村 明 has taken over the reply. Your words stay in the box." in shown
+    assert "Kimura Akira has taken over the reply. Your words stay in the box." in shown
     assert desk.as_(BEN).post(REPLY, data={"body": "はい"}).status_code == 409
     assert desk.as_(AKIRA).post(REPLY, data={"body": "はい"}).status_code == 200
     assert desk.count(ReplyLock) == 0
@@ -316,7 +316,7 @@ def test_a_mail_that_needs_approval_stays_here_until_somebody_else_lets_it_go(
     message = sent(desk)[0]
     assert message.approved_by_id == desk.agent(AKIRA).id and message.author_id == desk.agent(BEN).id
     assert not desk.tickets()[0].awaits_us
-    assert "Approved by 木村 明" in text_of(desk.as_(BEN).get("/tickets/1").text)
+    assert "Approved by Kimura Akira" in text_of(desk.as_(BEN).get("/tickets/1").text)
     desk.clock.advance(minutes=1)
     desk.post(message)
     assert [envelope.rcpt_tos for envelope, _ in postbox.mails] == [[TANAKA.email]]
