@@ -7,7 +7,9 @@ formulas are told by what they last came to. A file is a stranger's: what it unp
 
 import csv
 import io
+import lzma
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Final
@@ -43,8 +45,8 @@ def text_of(raw: bytes, *, letters_max: int) -> str:
     try:
         with ZipFile(io.BytesIO(raw)) as book:
             return _text(book, letters_max)
-    except (BadZipFile, ElementTree.ParseError, KeyError, ValueError, IndexError, OverflowError, EOFError,
-            NotImplementedError, RuntimeError) as error:  # of a damaged archive, or one with a password  # fmt: skip
+    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError,
+            ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:  # damaged, or with a password
         raise Invalid("import_workbook", field="file") from error
 
 
@@ -68,9 +70,9 @@ def _text(book: ZipFile, letters_max: int) -> str:
 def _first_sheet(book: ZipFile) -> tuple[str, bool]:
     """Where the first sheet lies that is not hidden, and whether days are counted from 1904."""
     told = _tree(book, "xl/workbook.xml")
-    shown = next(each for each in told.iter(f"{_MAIN}sheet") if each.get("state", "visible") == "visible")
+    shown = [each for each in told.iter(f"{_MAIN}sheet") if each.get("state", "visible") == "visible"]
     where = {each.get("Id"): each.get("Target", "") for each in _tree(book, "xl/_rels/workbook.xml.rels")}
-    target = where[shown.get(_RELATION)]
+    target = where[shown[0].get(_RELATION)]
     properties = told.find(f"{_MAIN}workbookPr")
     is_1904 = properties is not None and properties.get("date1904", "0") in ("1", "true")
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}", is_1904
@@ -80,12 +82,7 @@ def _strings(book: ZipFile) -> Sequence[str]:
     """The texts that cells point at."""
     if "xl/sharedStrings.xml" not in book.namelist():
         return ()
-    found = []
-    for _, each in ElementTree.iterparse(_part(book, "xl/sharedStrings.xml")):
-        if each.tag == f"{_MAIN}si":
-            found.append(_words(each))
-            each.clear()
-    return found
+    return [_words(each) for each in _every(book, "xl/sharedStrings.xml", f"{_MAIN}si")]
 
 
 def _words(item: ElementTree.Element) -> str:
@@ -117,9 +114,7 @@ def _rows(
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows that have cells, each with its number."""
     number = 0
-    for _, row in ElementTree.iterparse(_part(book, path)):
-        if row.tag != f"{_MAIN}row":
-            continue
+    for row in _every(book, path, f"{_MAIN}row"):
         number = int(row.get("r") or number + 1)
         cells: list[str] = []
         for cell in row.iterfind(f"{_MAIN}c"):
@@ -129,7 +124,6 @@ def _rows(
             cells += [""] * (place - len(cells))
             cells.append(_cell(cell, strings, dates, begin))
         yield number, cells
-        row.clear()
 
 
 def _column(named: str, following: int) -> int:
@@ -171,16 +165,35 @@ def _moment(serial: float, begin: datetime) -> str:
     return f"{at:%Y-%m-%d}" if not (at.hour or at.minute or at.second) else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
+def _every(book: ZipFile, name: str, tag: str) -> Iterator[ElementTree.Element]:
+    """The elements of this name one after the other. None is held once the next is asked for, nor what is between."""
+    around: list[ElementTree.Element] = []
+    inside = 0
+    for happens, each in ElementTree.iterparse(_part(book, name), ("start", "end")):
+        if happens == "start":
+            around.append(each)
+            inside += each.tag == tag
+            continue
+        around.pop()
+        if each.tag == tag:
+            yield each
+            inside -= 1
+        if not inside and around:
+            around[-1].clear()
+
+
 def _tree(book: ZipFile, name: str) -> ElementTree.Element:
     return ElementTree.parse(_part(book, name)).getroot()
 
 
 def _part(book: ZipFile, name: str) -> IO[bytes]:
-    """A part of the workbook, unpacked as it is read. One with a DOCTYPE, whose entities could blow up, is refused."""
+    """A part of the workbook, unpacked as it is read. One with a DOCTYPE, whose entities could blow up, is refused, and
+    so is one in another encoding than UTF-8, which could hide it."""
     if book.getinfo(name).file_size > UNPACKED_MAX:
         raise Invalid("import_too_large", field="file")
     part = book.open(name)
-    if b"<!DOCTYPE" in part.read(2_000):
+    head = part.read(2_000)
+    if b"<!DOCTYPE" in head or b"\0" in head:
         raise ValueError("not a workbook")
     part.seek(0)
     return part

@@ -143,3 +143,21 @@ def test_what_unpacks_to_too_much_is_not_unpacked(monkeypatch) -> None:
     with pytest.raises(Invalid) as refused:
         read(raw)
     assert refused.value.code == "import_too_large"
+
+
+def test_a_workbook_that_was_damaged_on_its_way_is_refused_wherever_it_was() -> None:
+    raw = rows(["name"], *([f"客{each}"] for each in range(200)))
+    for at in range(0, len(raw), 7):
+        try:
+            read(raw[:at] + bytes([raw[at] ^ 0xFF]) + raw[at + 1 :])
+        except Invalid as refused:
+            assert refused.code.startswith("import_"), at
+
+
+def test_a_workbook_without_a_sheet_to_show_is_refused() -> None:
+    raw = rows(["name"], ["a"])
+    told = zipfile.ZipFile(io.BytesIO(raw)).read("xl/workbook.xml")
+    for hidden in (told.replace(b"<sheet ", b'<sheet state="hidden" '), told.decode().encode("utf-16")):
+        with pytest.raises(Invalid) as refused:
+            read(changed(raw, "xl/workbook.xml", hidden))
+        assert refused.value.code == "import_workbook"
