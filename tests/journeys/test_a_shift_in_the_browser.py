@@ -137,6 +137,33 @@ def test_a_call_that_joins_a_ticket_folds_the_box_but_not_the_one_that_is_writte
     finish(aiko)
 
 
+LATE = """(() => {
+  const ask = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (String(asked[0]).endsWith("/accept")) await new Promise(go => (window.release = go));
+    return answer;
+  };
+  document.addEventListener("desk:renewed", ({ detail }) => (window.taken ||= detail.root === document.body));
+})()"""
+
+
+def test_an_answer_that_comes_late_does_not_make_a_card_again_what_it_was(office: Office) -> None:
+    aiko = office.page(AIKO)
+    aiko.add_init_script(LATE)
+    aiko.reload()
+    office.is_ready(aiko)
+    call = office.rings()
+    card(aiko).locator("[data-accept]").click()
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    aiko.wait_for_function("() => window.release")  # the page it was asked for says so, too, and is on its way
+    office.hangs_up(call)
+    expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
+    aiko.evaluate("() => { window.taken = false; window.release(); }")
+    aiko.wait_for_function("() => window.taken")
+    finish(aiko)
+
+
 def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
     office.writes("一日目の返信", "使い方を教えてください。")
     aiko = office.page(AIKO)
@@ -181,7 +208,7 @@ def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_ope
     aiko.keyboard.press("Enter")
     expect(aiko.locator("select[data-assign]")).to_have_value(str(aiko.locator("body").get_attribute("data-agent")))
     type_into_palette(aiko, "tanaka@example.com")
-    expect(aiko.locator(".palette-item").first).to_contain_text(TANAKA.name)
+    expect(aiko.locator(".palette-item").first).to_contain_text(TANAKA.reading)  # the customer, none of their tickets
     assert onlooker.faults(aiko) == []
     aiko.keyboard.press("Enter")
     expect(aiko.locator("h1").first).to_contain_text(TANAKA.name)
@@ -209,6 +236,7 @@ def test_enter_chooses_what_is_still_on_its_way_and_nothing_where_it_ends_a_conv
     until(lambda: aiko.evaluate("true") and asked)
     asked[0].continue_()
     aiko.wait_for_url("**/callbacks")
+    expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")  # and nothing is held any more
     aiko.unroute_all()
 
     type_into_palette(aiko, "")

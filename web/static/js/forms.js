@@ -2,7 +2,7 @@
 // script, with a redirect to a page; the regions that page and this one share are taken over from it. When the answer
 // lives at another address, the browser goes there, unless the form is marked data-stay.
 import { morph } from "./morph.js";
-import { renewed } from "./place.js";
+import { isNewer, renewed } from "./place.js";
 import { catchUp } from "./regions.js";
 import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
@@ -122,7 +122,7 @@ const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeo
 function take(page, asked) {
   for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
     const present = document.getElementById(fresh.id);
-    if (present) morph(present, document.importNode(fresh, true));
+    if (present && !(fresh.matches(".pop") && isNewer(fresh.id, asked))) morph(present, document.importNode(fresh, true));
   }
   const said = page.querySelector("#notice > .notice");
   if (said) document.getElementById("notice")?.replaceChildren(document.importNode(said, true));

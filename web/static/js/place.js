@@ -7,9 +7,12 @@ export function element(html) {
   return template.content.firstElementChild;
 }
 
+const changed = new Map(); // when each element was last put or dropped
+
 export function put(id, into, html) {
   const fresh = element(html);
   if (!fresh) return;
+  changed.set(id, performance.now());
   const present = document.getElementById(id);
   if (present) morph(present, fresh);
   else document.getElementById(into)?.append(fresh);
@@ -17,11 +20,15 @@ export function put(id, into, html) {
 }
 
 export function drop(id) {
+  changed.set(id, performance.now());
   const gone = document.getElementById(id);
   if (!gone) return;
   gone.remove();
   renewed(document.body);
 }
+
+// Whether an element was put or dropped since a moment: an answer that was asked for then may tell of before.
+export const isNewer = (id, moment) => changed.get(id) >= moment;
 
 // Tells the other behaviors that part of the page is new.
 export function renewed(root) {
