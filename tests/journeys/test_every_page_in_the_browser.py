@@ -85,12 +85,22 @@ def _faults(page: Page) -> list[str]:
     """What axe finds on the page that is open, and how wide it is where it should fit."""
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     faults = [f"in the light: {each}" for each in _violations(page, None)]
+    faults += _beyond(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     for size in (ZOOMED, PHONE):  # 1280 px at 200 % are 640 of CSS
         page.set_viewport_size(size)  # type: ignore[arg-type]
         if (width := page.evaluate("document.documentElement.scrollWidth")) > size["width"]:
             faults.append(f"is {width} px wide on {size['width']}")
+        faults += _beyond(page)
     return faults + [f"in the dark: {each}" for each in _violations(page, NARROW_AND_DARK)]
+
+
+def _beyond(page: Page) -> list[str]:
+    """What is below a workplace, whose parts scroll by themselves: who turns the wheel at their end must see no void."""
+    below = page.evaluate(
+        "() => document.querySelector('.stage > main') && document.documentElement.scrollHeight - innerHeight"
+    )
+    return [f"goes on for {below} px below the window"] if below else []
 
 
 def _violations(page: Page, options: dict[str, list[str]] | None) -> Iterator[str]:
