@@ -22,6 +22,7 @@ from helpdesk.errors import Invalid
 BETWEEN: Final = (",", "\t", ";")
 CHARSETS: Final = ("utf-8-sig", "cp932")
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")  # of UTF-16
+_UNHELD = re.compile("[\x00\ud800-\udfff]")  # what no text is and a database cannot hold; Excel can name both in a cell
 _DAY = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2})\s*[:時]\s*(\d{1,2})(?:\s*[:分]\s*(\d{1,2})(?:\.\d+)?)?\s*[分秒]?")
@@ -187,7 +188,7 @@ def _heads(text: str, wanted: Wanted) -> tuple[str, int, list[str]]:
 
 def _cells(text: str, between: str) -> Iterator[tuple[int, list[str]]]:
     """The rows as they stand, each with its number. Raises `Invalid` for one that is no row."""
-    text = text.replace("\x00", "")  # which not every database can hold
+    text = _UNHELD.sub("", text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True, skipinitialspace=True)
     number = 0
     while True:

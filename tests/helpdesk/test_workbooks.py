@@ -161,3 +161,12 @@ def test_a_workbook_without_a_sheet_to_show_is_refused() -> None:
         with pytest.raises(Invalid) as refused:
             read(changed(raw, "xl/workbook.xml", hidden))
         assert refused.value.code == "import_workbook"
+
+
+@pytest.mark.parametrize("named", ["_x0000_", "_xD800_", "_xDC00_"])
+def test_what_is_no_letter_does_not_come_with_a_cell(named: str) -> None:
+    raw = rows(["name"], ["TOLD"])
+    strings = (
+        zipfile.ZipFile(io.BytesIO(raw)).read("xl/sharedStrings.xml").replace(b"TOLD", f"田中{named}花子".encode())
+    )
+    assert read(changed(raw, "xl/sharedStrings.xml", strings)) == [(2, {"name": "田中花子"})]
