@@ -26,6 +26,7 @@ from helpdesk.desk import Desk
 from helpdesk.errors import Conflict, DeskError, Invalid, NotAllowed, NotFound, place_of
 from helpdesk.events import last_number
 from helpdesk.settings import Settings
+from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role, looking
 from web import assets, errands
 from web.keeping import Settled
@@ -370,6 +371,11 @@ async def on_impossible_value(request: Request, error: Exception) -> Response:
     return await on_desk_error(request, NotFound("not_found") if request.method == "GET" else Invalid("bad_request"))
 
 
+async def on_rehearsal(request: Request, error: Exception) -> Response:
+    """A form that asked what it would change where no page says that beforehand. Nothing was changed."""
+    return await on_desk_error(request, Invalid("bad_request"))
+
+
 async def _error_page(request: Request, status: int, code: str) -> Response:
     """In the language of whoever is signed in."""
     try:
@@ -385,6 +391,7 @@ ERRORS: dict[Any, Handler] = {
     SignedOut: on_signed_out,
     DeskError: on_desk_error,
     HTTPException: on_http_error,
+    Rehearsed: on_rehearsal,
     DataError: on_impossible_value,
     OverflowError: on_impossible_value,
     UnicodeEncodeError: on_impossible_value,  # half a pair of UTF-16, out of a form that says it is in UTF-7

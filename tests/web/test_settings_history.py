@@ -85,6 +85,14 @@ def test_a_form_that_changes_nothing_says_so(desk: OpenDesk) -> None:
     assert "変更はありません" in text_of(part(page.text, "will"))
 
 
+@SQLITE
+def test_a_button_that_cannot_say_what_it_would_change_changes_nothing_when_asked(desk: OpenDesk) -> None:
+    save(desk, "/admin/canned/new", title="お詫び", text="申し訳ございません。", trigger="sorry")
+    made = desk.read(lambda db: db.exec(select(CannedReply)).one())
+    assert desk.as_(SATO).post(f"/admin/canned/{made.id}/delete", data={"rehearse": "1"}).status_code == 422
+    assert desk.read(lambda db: db.exec(select(CannedReply)).one()).id == made.id
+
+
 def test_what_was_saved_is_taken_back_with_one_button(desk: OpenDesk) -> None:
     tech = desk.queue("tech_support").id
     where = save(desk, f"/admin/queues/{tech}", **form_of(desk, phone="", agent_id=[desk.agent(AIKO).id]))
