@@ -124,9 +124,10 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
         rows = [Row(names[each], interval, each, told.get((0, each), Calls())) for each in ids]
     else:
         rows = [
-            Row("", cut, queue_id, of_all) for slot, cut in enumerate(cuts)
-            if (of_all := measures.total(figures for _, figures in measures.each(told, slot))) != Calls()
-        ]  # fmt: skip
+            Row("", cut, queue_id, of_all)
+            for cut, of_all in zip(cuts, measures.totals(told, len(cuts)), strict=True)
+            if of_all != Calls()
+        ]
     return Report(CALLS, rows, Row("", interval, queue_id, measures.total(told.values())), interval)
 
 
