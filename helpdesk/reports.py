@@ -114,7 +114,7 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
         raise Invalid("too_many_days", field="to")
     interval = asked.interval(timezone)
     if by == "agent":
-        return _by_agent(db, interval, timezone=timezone, now=now)
+        return _by_agent(db, interval, language=language, timezone=timezone, now=now)
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
     ids = [queue_id] if queue_id is not None else list(names)
     cuts = {"queue": lambda: [interval], "day": lambda: measures.days(interval, timezone),
@@ -140,11 +140,11 @@ def table(report: Report, *, digits: int = 3) -> Iterator[list[str | float | int
                *("" if value is None else round(value, digits) for value in values)]  # fmt: skip
 
 
-def _by_agent(db: Session, interval: Interval, *, timezone: str, now: datetime) -> Report:
+def _by_agent(db: Session, interval: Interval, *, language: str, timezone: str, now: datetime) -> Report:
     staff: list[Agent] = agents.everyone(db)
     told = called.of_agents(db, interval, [agent.id or 0 for agent in staff], timezone=timezone, now=now)
     rows = [
-        Row(agent.name, interval, None, told[agent.id or 0]) for agent in staff
+        Row(agents.called(agent, language), interval, None, told[agent.id or 0]) for agent in staff
         if agent.is_active or told[agent.id or 0] != Work()
     ]  # fmt: skip
     return Report(WORK, rows, Row("", interval, None, sum(told.values(), Work())), interval)
