@@ -9,6 +9,7 @@ looking at many texts; nothing is decided about one.
 import re
 import tomllib
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,7 +94,10 @@ def groups(given: Sequence[Words]) -> list[Group]:
 def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Group]:
     from scipy.sparse import csr_matrix
     from sklearn.decomposition import NMF
+    from sklearn.exceptions import ConvergenceWarning
 
+    # So many rounds are meant: that the last digits still move then is nothing an operator can act on.
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     held = Counter(word for place in at for word in given[place].written)
     most = max(LEAST_WORD, int(len(at) * 0.4))  # what stands everywhere tells nothing apart
     shown = {word: spelled for place in at for word, spelled in given[place].written.items()}

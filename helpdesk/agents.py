@@ -190,6 +190,16 @@ def everyone(db: Session) -> list[Agent]:
     return list(db.exec(select(Agent).order_by(col(Agent.id))))
 
 
+def called(agent: Agent, language: str) -> str:
+    """What an agent is called in a sentence of this language."""
+    return romaji.spoken(agent.name, agent.reading, language)
+
+
+def names(db: Session, *, language: str) -> dict[int, str]:
+    """What everyone is called in this language, those who left included, by id in the order of their accounts."""
+    return {each.id or 0: called(each, language) for each in everyone(db)}
+
+
 def to_choose_from(db: Session, *, language: str) -> list[tuple[int, str]]:
     """Who works here, as a list in this language names them: pairs of id and name, in the order of their accounts."""
     return [(each.id or 0, romaji.listed(each.name, each.reading, language)) for each in everyone(db) if each.is_active]

@@ -24,7 +24,6 @@ from helpdesk.matters import Analysis
 
 POLITENESS: Final = 10
 """What the other process yields to those that answer calls, as `nice` counts it."""
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Ended(Exception):
@@ -41,7 +40,7 @@ class Reader:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "helpdesk.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
         except OSError as error:
             raise Ended(error.strerror) from error

@@ -173,7 +173,7 @@ def _asked(wanted: Asked, timezone: str) -> list["sa.ColumnElement[bool]"]:
 
 
 def _told(db: Session, rows: Sequence[Event], language: str) -> list[Line]:
-    staff = {each.id: each.name for each in agents.everyone(db)}
+    staff: Mapping[int | None, str] = dict(agents.names(db, language=language).items())
     changes = settings_history.told(db, [row.data["change_id"] for row in rows if row.fact == "setting_changed"])
     people = {row.data.get("customer_id") for row in rows} - {None}
     named = dict(db.execute(sa.select(col(Customer.id), col(Customer.name)).where(col(Customer.id).in_(people))).all())

@@ -306,7 +306,7 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
         "company": customer.company if customer else "",
         "ticket": f"#{ticket.id}" if ticket.id else "",  # a mail that begins one has no number yet
         "subject": subjects.outside(ticket, language),
-        "agent": agent.name,
+        "agent": agents.called(agent, language),
         "queue": queue.called(language) if queue else "",
         "order": latest.order_number if latest else "",
         "product": latest.product if latest else "",

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLong
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,8 @@ FRESH: Final = timedelta(minutes=10)
 """For so long an answer stands."""
 KEPT: Final = timedelta(minutes=30)
 """And no longer than this its texts are in memory."""
+TOGETHER_SECONDS: Final = 0.5
+"""Where the texts are not even together by then, nobody waits for what they say."""
 APART: Final = 12_000
 """More texts than these are read by another process."""
 REMEMBERED: Final = 4
@@ -74,10 +77,16 @@ class Reading:
         return self._little is not None
 
     def wait(self, seconds: float | None = None) -> Analysis | None:
-        """The answer; None where it is not there after so many seconds. Raises what reading raised, `GivenUp` where the
-        desk closed meanwhile."""
+        """The answer; None where it is not there after so many seconds, or will not be. Raises what reading raised,
+        `GivenUp` where the desk closed meanwhile."""
         if self._little is not None and not self.answer.done():
             self.make(self._little)
+        if seconds is not None and seconds > TOGETHER_SECONDS:
+            with suppress(TooLong):
+                return self.answer.result(TOGETHER_SECONDS)
+            if not 0 < self.count <= APART:
+                return None
+            seconds -= TOGETHER_SECONDS
         try:
             return self.answer.result(seconds)
         except TooLong:

@@ -114,7 +114,7 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
         raise Invalid("too_many_days", field="to")
     interval = asked.interval(timezone)
     if by == "agent":
-        return _by_agent(db, interval, timezone=timezone, now=now)
+        return _by_agent(db, interval, language=language, timezone=timezone, now=now)
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
     ids = [queue_id] if queue_id is not None else list(names)
     cuts = {"queue": lambda: [interval], "day": lambda: measures.days(interval, timezone),
@@ -124,9 +124,10 @@ def calls(db: Session, asked: Period, by: str, *, queue_id: int | None, language
         rows = [Row(names[each], interval, each, told.get((0, each), Calls())) for each in ids]
     else:
         rows = [
-            Row("", cut, queue_id, of_all) for slot, cut in enumerate(cuts)
-            if (of_all := measures.total(figures for _, figures in measures.each(told, slot))) != Calls()
-        ]  # fmt: skip
+            Row("", cut, queue_id, of_all)
+            for cut, of_all in zip(cuts, measures.totals(told, len(cuts)), strict=True)
+            if of_all != Calls()
+        ]
     return Report(CALLS, rows, Row("", interval, queue_id, measures.total(told.values())), interval)
 
 
@@ -139,11 +140,11 @@ def table(report: Report, *, digits: int = 3) -> Iterator[list[str | float | int
                *("" if value is None else round(value, digits) for value in values)]  # fmt: skip
 
 
-def _by_agent(db: Session, interval: Interval, *, timezone: str, now: datetime) -> Report:
+def _by_agent(db: Session, interval: Interval, *, language: str, timezone: str, now: datetime) -> Report:
     staff: list[Agent] = agents.everyone(db)
     told = called.of_agents(db, interval, [agent.id or 0 for agent in staff], timezone=timezone, now=now)
     rows = [
-        Row(agent.name, interval, None, told[agent.id or 0]) for agent in staff
+        Row(agents.called(agent, language), interval, None, told[agent.id or 0]) for agent in staff
         if agent.is_active or told[agent.id or 0] != Work()
     ]  # fmt: skip
     return Report(WORK, rows, Row("", interval, None, sum(told.values(), Work())), interval)

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import dates, outgoing, queues, seals
+from helpdesk import agents, dates, outgoing, queues, seals
 from helpdesk.errors import Invalid, NotFound, Rejected, Unreachable
 from helpdesk.events import ReportMailed, ScheduleChanged, emit
 from helpdesk.mail import dkim
@@ -89,12 +89,12 @@ class Parcel:
 # --- what supervisors choose ------------------------------------------------------------------------------------------
 
 
-def listed(db: Session, *, most: int = 8) -> list[Line]:
+def listed(db: Session, *, language: str, most: int = 8) -> list[Line]:
     """All of them by name."""
     rows = db.exec(select(ReportSchedule).where(col(ReportSchedule.deleted_at).is_(None)).order_by(ReportSchedule.name))
     lines = []
     for schedule in rows:
-        people = [(each, _name(db, each)) for each in recipients(db, schedule)]
+        people = [(each, _name(db, each, language)) for each in recipients(db, schedule)]
         names = {each.id: name for each, name in people}
         mails = db.exec(
             select(ReportMail).where(col(ReportMail.recipient_id).in_(list(names)))
@@ -399,9 +399,9 @@ def _forget(db: Session, mail_id: int) -> None:
         db.delete(mail)
 
 
-def _name(db: Session, row: ReportRecipient) -> str:
+def _name(db: Session, row: ReportRecipient, language: str) -> str:
     agent = db.get(Agent, row.agent_id) if row.agent_id else None
-    return agent.name if agent else row.address
+    return agents.called(agent, language) if agent else row.address
 
 
 def _fill(db: Session, row: ReportSchedule, form: Form, *, settings: Settings, now: datetime) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, hours, imports, queues
+from helpdesk import agents, hours, imports, queues, romaji
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import ShiftsChanged, emit
 from helpdesk.imports import plain
@@ -69,11 +69,12 @@ class Line:
     queue_ids: list[int] = field(default_factory=list)
 
 
-def of_days(db: Session, first: date, last: date) -> list[Planned]:
-    """The plan of these days, by day, agent's name and time. Agents who left are not in it."""
+def of_days(db: Session, first: date, last: date, *, language: str = "ja") -> list[Planned]:
+    """The plan of these days, by day, agent's name and time; named as `language` does. Agents who left are not in
+    it."""
     rows = db.execute(
-        sa.select(col(Shift.id), col(Shift.agent_id), col(Agent.name), col(Shift.day), col(Shift.begins),
-                  col(Shift.ends))
+        sa.select(col(Shift.id), col(Shift.agent_id), col(Agent.name), col(Agent.reading), col(Shift.day),
+                  col(Shift.begins), col(Shift.ends))
         .join(Agent, col(Agent.id) == col(Shift.agent_id))
         .where(col(Shift.day) >= first, col(Shift.day) <= last, col(Shift.gone_in) == "", col(Agent.is_active))
         .order_by(col(Shift.day), col(Agent.name), col(Shift.agent_id), col(Shift.begins))
@@ -89,9 +90,9 @@ def of_days(db: Session, first: date, last: date) -> list[Planned]:
         serves.setdefault(agent_id, set()).add(queue_id)
     none: set[int] = set()
     return [
-        Planned(shift_id, agent_id, name, day, begins, ends,
+        Planned(shift_id, agent_id, romaji.spoken(name, reading, language), day, begins, ends,
                 frozenset(own.get(shift_id) or serves.get(agent_id, none)), shift_id not in own)
-        for shift_id, agent_id, name, day, begins, ends in rows
+        for shift_id, agent_id, name, reading, day, begins, ends in rows
     ]  # fmt: skip
 
 

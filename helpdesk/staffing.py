@@ -176,8 +176,8 @@ def read(db: Session, monday: date, *, language: str, timezone: str, now: dateti
         seen = wrote.get(queue.id)
         bases[queue.id or 0] = replace(basis, writing=seen.seconds if seen else None)
     local = now.astimezone(ZoneInfo(timezone))
-    return Ground(past, monday, local.hour * 2 + local.minute // 30, bases, shown, _waiting(db),
-                  shifts.of_days(db, monday - timedelta(days=1), monday + timedelta(days=6)))  # fmt: skip
+    planned = shifts.of_days(db, monday - timedelta(days=1), monday + timedelta(days=6), language=language)
+    return Ground(past, monday, local.hour * 2 + local.minute // 30, bases, shown, _waiting(db), planned)
 
 
 def work_out(ground: Ground, what_if: WhatIf | None = None, *, queue_id: int | None = None) -> Week:

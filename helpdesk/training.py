@@ -191,12 +191,11 @@ def _learn(means: Means, task: _Task, folder: Path) -> dict[str, Any]:
     import classifiers
 
     root = str(Path(classifiers.__file__).parents[1])
-    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     with (folder / "errors").open("w+b") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "classifiers.learn", str(folder)], stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **one_thread, "PYTHONPATH": path},
+            stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
         try:
             _hand_over(process, task)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, accuracy, confirmed, drift, learning, queues
+from helpdesk import access, accuracy, agents, confirmed, drift, learning, queues
 from helpdesk.accuracy import FEW, LANGUAGES, Preview, Report
 from helpdesk.desk import Desk
 from helpdesk.errors import Invalid, NotFound
@@ -43,7 +43,7 @@ async def page(request: Request) -> Response:
             "report": told, "preview": _preview(request, db, told), "queues": _queues(db, agent),
             "misroutes": confirmed.misroutes(db, since=since, until=until),
             "shipped": accuracy.shipped_figures() if not told.headline.confirmed else None,
-            **_versions(db, desk),
+            **_versions(db, desk, agent.language),
         }  # fmt: skip
 
     def arrivals(db: Session, agent: Agent) -> dict[str, Any]:
@@ -180,12 +180,12 @@ def _matrix(told: dict[str, Any]) -> Matrix:
     return Matrix(slugs + gone, slugs, cells)
 
 
-def _versions(db: Session, desk: Desk) -> dict[str, Any]:
+def _versions(db: Session, desk: Desk, language: str) -> dict[str, Any]:
     trainings = learning.trainings(db, TRAININGS)
     return {
         "trainings": trainings, "is_learning": any(each.state in learning.UNDECIDED for each in trainings),
         "turns": learning.turns(db, TRAININGS),
-        "staff": {agent.id: agent.name for agent in db.exec(select(Agent))},
+        "staff": agents.names(db, language=language),
         "speaking": desk.router.version if desk.router else "", "before": desk.registry.before(),
         "kept": set(desk.registry.versions()),
     }  # fmt: skip

@@ -41,7 +41,7 @@ async def page(request: Request) -> Response:
         say = renderer_of(request).gettext(agent.language)
         names = setting_words.names_of(db, agent, say)
         rows = {line.id: setting_words.told(line.change.change.rows, names, say) for line in found.lines if line.change}
-        people = [(str(each.id), each.name) for each in agents.everyone(db)]
+        people = [(str(number), name) for number, name in agents.names(db, language=agent.language).items()]
         return {"found": found, "rows_of": rows, "people": people, "errors": errors}
 
     frame, told = await look(request, verb)

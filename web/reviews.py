@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from helpdesk import access, audit, conversations
+from helpdesk import access, agents, audit, conversations
 from helpdesk.errors import Invalid
 from helpdesk.reporting import files
 from helpdesk.reviews import drawing, figures, form, making
@@ -161,7 +161,8 @@ async def _page(request: Request, values: dict[str, str], errors: dict[str, str]
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        return {"picks": making.listed(db, agent), "told": figures.figures(db, days=days, now=now)}
+        told = figures.figures(db, days=days, language=agent.language, now=now)
+        return {"picks": making.listed(db, agent), "told": told}
 
     frame, told = await look(request, verb)
     frame |= told | {"view": "reviews", "values": usual | values, "errors": errors, "filters": drawing.FILTERS,
@@ -183,7 +184,8 @@ async def _score(request: Request, typed: FormData | None, errors: dict[str, str
         seen = conversations.show(db, ticket, agent=agent, language=agent.language, settings=desk.settings,
                                   now=desk.clock())  # fmt: skip
         return {
-            "pick": pick, "whose": db.get_one(Agent, pick.agent_id).name, "subject": ticket.subject, "asked": asked,
+            "pick": pick, "whose": agents.called(db.get_one(Agent, pick.agent_id), agent.language),
+            "subject": ticket.subject, "asked": asked,
             "said": said, "own": own, "entries": [each for each in seen.entries if each.kind != "fact"],
             "points": _points(typed) if typed is not None else points,
             "comment": str(typed.get("comment", "")) if typed is not None else own.review.comment if own else "",

@@ -23,7 +23,7 @@ async def page(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        return {"lines": schedules.listed(db)}
+        return {"lines": schedules.listed(db, language=agent.language)}
 
     frame, told = await look(request, verb)
     deleted = request.query_params.get("deleted", "")

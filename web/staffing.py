@@ -186,7 +186,7 @@ async def _page(request: Request, *, errors: dict[str, str] | None = None, typed
         return {
             "ground": _ground(request, db, agent), "queue_id": _queue(request, db),
             "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
-            "staff": [(each.id, each.name) for each in agents.everyone(db) if each.is_active],
+            "staff": agents.to_choose_from(db, language=agent.language),
         }  # fmt: skip
 
     frame, read = await look(request, verb)

@@ -36,7 +36,7 @@ async def rows(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        whose = agents.get(db, asked.agent_id).name if asked.agent_id else ""
+        whose = agents.called(agents.get(db, asked.agent_id), agent.language) if asked.agent_id else ""
         queue = queues.get(db, asked.queue_id).called(agent.language) if asked.queue_id else ""
         rows = supervising.rows(db, agent, asked, now=now)
         return {"rows": rows, "whose": whose, "queue": queue} | _people(db, agent)

@@ -57,7 +57,7 @@ async def page(request: Request) -> Response:
         asked, filters = _filters(request, db)
         told: dict[str, Any] = {
             "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
-            "staff": [(each.id, each.name) for each in agents.everyone(db)], "report": None, "filters": filters,
+            "staff": list(agents.names(db, language=agent.language).items()), "report": None, "filters": filters,
         }  # fmt: skip
         try:
             report = _report(request, db, agent, asked)

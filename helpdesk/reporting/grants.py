@@ -1,6 +1,6 @@
 """What gives a program for analysis the right to read the desk's views on PostgreSQL, and nothing else.
 
-The views are made by migration 0021 and described in docs/reports.md.
+The views are made by migrations 0021 and 0028 and described in docs/reports.md.
 """
 
 import re

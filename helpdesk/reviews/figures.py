@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from helpdesk import agents
 from helpdesk.reviews import form
 from helpdesk.reviews.form import Criterion
 from models import Agent, Review, ReviewPick, Ticket
@@ -62,11 +63,11 @@ class Figures:
     twice: int  # tickets that two reviewers read
 
 
-def figures(db: Session, *, days: int, now: datetime) -> Figures:
+def figures(db: Session, *, days: int, language: str, now: datetime) -> Figures:
     """The averages and agreements of the reviews of these days."""
     criteria = list(form.now(db).criteria)
     by_pick = _by_pick(db, now - timedelta(days=days))
-    names = {each.id or 0: each.name for each in db.scalars(sa.select(Agent))}
+    names = agents.names(db, language=language)
     of_agent: dict[int, list[Review]] = defaultdict(list)
     for agent_id, said in by_pick:
         of_agent[agent_id].append(said[0])
@@ -80,7 +81,7 @@ def of_agent(db: Session, agent: Agent, *, days: int, now: datetime) -> tuple[li
     """An agent's own averages."""
     criteria = list(form.now(db).criteria)
     said = [said[0] for agent_id, said in _by_pick(db, now - timedelta(days=days)) if agent_id == agent.id]
-    return criteria, _line(agent.id or 0, agent.name, said, criteria)
+    return criteria, _line(agent.id or 0, agents.called(agent, agent.language), said, criteria)
 
 
 def table(db: Session, *, days: int, now: datetime, language: str) -> tuple[list[str], Iterator[list[object]]]:
@@ -91,7 +92,7 @@ def table(db: Session, *, days: int, now: datetime, language: str) -> tuple[list
         .join(ReviewPick, col(ReviewPick.id) == Review.pick_id)
         .where(col(Review.made_at) > now - timedelta(days=days)).order_by(col(Review.id))
     ).all()  # fmt: skip
-    names = {each.id: each.name for each in db.scalars(sa.select(Agent))}
+    names = agents.names(db, language=language)
     asked = {each.id: each for review, _ in rows for each in form.read(review.asked)}
     heads = [asked[number].called(language) for number in sorted(asked)]
 

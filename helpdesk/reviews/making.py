@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from helpdesk import access, notifications
+from helpdesk import access, agents, notifications
 from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
 from helpdesk.events import ReviewChanged, emit
 from helpdesk.reviews import form
@@ -59,7 +59,7 @@ def listed(db: Session, viewer: Agent) -> list[Pick]:
     reviewed = sa.select(sa.func.count()).where(col(Review.pick_id) == ReviewPick.id).correlate(ReviewPick)
     order = (reviewed.scalar_subquery() > 0, col(ReviewPick.drawn_at).desc(), col(ReviewPick.id))
     rows = db.execute(
-        sa.select(ReviewPick, col(Ticket.subject), col(Agent.name))
+        sa.select(ReviewPick, col(Ticket.subject), Agent)
         .join(Ticket, col(Ticket.id) == ReviewPick.ticket_id).join(Agent, col(Agent.id) == ReviewPick.agent_id)
         .order_by(*order).limit(LISTED)
     ).all()  # fmt: skip
@@ -68,11 +68,11 @@ def listed(db: Session, viewer: Agent) -> list[Pick]:
     for each in db.exec(select(Review).where(col(Review.pick_id).in_(ids)).order_by(col(Review.id))):
         made.setdefault(each.pick_id, []).append(each)
     found = []
-    for pick, subject, name in rows:
+    for pick, subject, whose in rows:
         said = made.get(pick.id, [])
         mine = next((each for each in said if each.reviewer_id == viewer.id), None)
         scores = [each.score for each in said] if mine or pick.agent_id == viewer.id else []
-        found.append(Pick(pick, subject, name, len(said), mine, scores))
+        found.append(Pick(pick, subject, agents.called(whose, viewer.language), len(said), mine, scores))
     return found
 
 
@@ -86,13 +86,13 @@ def get(db: Session, pick_id: int) -> ReviewPick:
 
 def of_pick(db: Session, pick: ReviewPick, viewer: Agent) -> list[Said]:
     """What was said of a pick, as far as the viewer may know: their own, and once there is one, that of others."""
-    said = _said(db, col(Review.pick_id) == pick.id)
+    said = _said(db, viewer, col(Review.pick_id) == pick.id)
     return said if any(each.review.reviewer_id == viewer.id for each in said) else []
 
 
 def of_agent(db: Session, agent: Agent) -> list[Said]:
     """What was said of an agent's tickets, newest first, for themselves."""
-    return _said(db, col(ReviewPick.agent_id) == agent.id)
+    return _said(db, agent, col(ReviewPick.agent_id) == agent.id)
 
 
 def save(db: Session, pick: ReviewPick, points: Mapping[int, int | None], comment: str, *, by: Agent,
@@ -157,18 +157,18 @@ def weighted(criteria: Sequence[Criterion], points: Mapping[str, int], most: int
     return round(100 * sum(weight * (value - 1) / (most - 1) for weight, value in applied) / total, 1)
 
 
-def _said(db: Session, *conditions: Any) -> list[Said]:
+def _said(db: Session, viewer: Agent, *conditions: Any) -> list[Said]:
     whose: Any = aliased(Agent)
     reviewer: Any = aliased(Agent)
     rows = db.execute(
-        sa.select(Review, col(ReviewPick.ticket_id), col(Ticket.subject), whose.name, reviewer.name)
+        sa.select(Review, col(ReviewPick.ticket_id), col(Ticket.subject), whose, reviewer)
         .join(ReviewPick, col(ReviewPick.id) == Review.pick_id)
         .join(Ticket, col(Ticket.id) == ReviewPick.ticket_id)
         .join(whose, whose.id == ReviewPick.agent_id).join(reviewer, reviewer.id == Review.reviewer_id)
         .where(*conditions).order_by(col(Review.made_at).desc(), col(Review.id).desc()).limit(LISTED)
     )  # fmt: skip
     return [
-        Said(row, ticket_id, subject, agent_name, reviewer_name,
+        Said(row, ticket_id, subject, agents.called(agent, viewer.language), agents.called(other, viewer.language),
              [(each, row.points.get(str(each.id))) for each in form.read(row.asked)])
-        for row, ticket_id, subject, agent_name, reviewer_name in rows
+        for row, ticket_id, subject, agent, other in rows
     ]  # fmt: skip

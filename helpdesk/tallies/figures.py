@@ -273,7 +273,7 @@ def report(
     backlog = backlog_now(db, asked, now=now)
     return Service(
         period, before, asked, line("all", ""), [each for each in by_queue if _is_any(each)],
-        [each for each in by_channel if _is_any(each)], _agents(db, loaded),
+        [each for each in by_channel if _is_any(each)], _agents(db, loaded, language),
         _days(db, loaded, asked, backlog, timezone, now),
         [[int(day[2 * hour] + day[2 * hour + 1]) for hour in range(24)] for day in loaded.weekdays],
         backlog, len(loaded.left_out), loaded, loaded_before,
@@ -438,15 +438,15 @@ def _is_any(line: Line) -> bool:
     return any(figure.cases for part in (line.now, line.before) for figure in part.values())
 
 
-def _agents(db: Session, loaded: Loaded) -> list[AgentLine]:
+def _agents(db: Session, loaded: Loaded, language: str) -> list[AgentLine]:
     lines = []
-    for agent in agents.everyone(db):
-        told = loaded.agents.get(agent.id or 0)
+    for agent_id, name in agents.names(db, language=language).items():
+        told = loaded.agents.get(agent_id)
         if told is None or not any(told.values()):
             continue
         kept = told["resolved"] - told["reopened"]
         lines.append(AgentLine(
-            agent.id or 0, agent.name, told["answered"], _mean(told["answer_open_seconds"], told["answered"]),
+            agent_id, name, told["answered"], _mean(told["answer_open_seconds"], told["answered"]),
             told["resolved"], _mean(told["resolve_open_seconds"], kept), Share(told["reopened"], told["resolved"]),
             Work(**{name: told[name] for name in _WORK}),
         ))  # fmt: skip

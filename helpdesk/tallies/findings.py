@@ -70,7 +70,7 @@ def of(db: Session, told: Service, *, language: str, timezone: str, now: datetim
     last = min(told.loaded.last, today - timedelta(days=1))
     names = {queue.id or 0: queue.called(language) for queue in queues.everyone(db)}
     tags = figures.tags(db, (tag_id for _, tag_id in told.loaded.tags))
-    people = {agent.id or 0: agent.name for agent in agents.everyone(db)}
+    people = agents.names(db, language=language)
     tested = _agents(told.loaded, people, today)
     series = [("queue", queue_id, name) for queue_id, name in names.items()]
     series += [("tag", tag_id, name) for tag_id, name in tags.items()]

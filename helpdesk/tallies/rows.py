@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import measures
+from helpdesk import measures, romaji
 from helpdesk.errors import NotFound
 from helpdesk.measures import Interval
 from helpdesk.reports import Period
@@ -94,7 +94,9 @@ def page(db: Session, what: str, interval: Interval, asked: Asked, *, language: 
     query = (
         sa.select(
             col(Stretch.ticket_id), col(Stretch.number), col(Ticket.subject), col(name), col(Stretch.channel),
-            col(Stretch.priority), sa.func.coalesce(Agent.name, ""), col(Stretch.opened_at), col(Stretch.answered_at),
+            col(Stretch.priority), sa.func.coalesce(Agent.name, "").label("agent"),
+            sa.func.coalesce(Agent.reading, "").label("reading"),
+            col(Stretch.opened_at), col(Stretch.answered_at),
             col(Stretch.answer_open_seconds), col(Stretch.answer_kept), col(Stretch.ended_at),
             col(Stretch.resolve_open_seconds), col(Stretch.resolve_kept), col(Stretch.is_reopened),
             col(Stretch.transfers), col(at),
@@ -116,7 +118,10 @@ def page(db: Session, what: str, interval: Interval, asked: Asked, *, language: 
         since = max(moment, since or moment)
     if since is not None:  # by one bound, where an index begins: else all that came before is walked through
         query = query.where(col(at) >= since)
-    rows = [Row(*row) for row in db.execute(query)]
+    rows = [
+        Row(*told[:6], romaji.spoken(told.agent, told.reading, language), *told[8:])  # type: ignore[call-arg]
+        for told in db.execute(query)
+    ]
     last = rows[limit - 1] if len(rows) > limit else None
     return rows[:limit], f"{last.at.isoformat()}_{last.ticket_id}_{last.number}" if last else ""
 

@@ -329,6 +329,25 @@ def test_one_interval_alone_says_what_it_says_among_others(desk: OpenDesk) -> No
     assert measures.total(parts.values()) == measures.total(alone.values())
 
 
+def test_half_hours_and_days_that_follow_each_other_say_what_each_of_them_says(desk: OpenDesk) -> None:
+    """Many are cut by arithmetic, as long as they are of one length; the last may be cut off, and a day in spring is an
+    hour shorter."""
+    ids = desk.read(lambda db: list(db.exec(select(Queue.id))))
+    agents = desk.read(lambda db: list(db.exec(select(Agent.id))))
+    desk.write(write, a_stream(5, ids, agents, dict.fromkeys(ids, (20, 5)), MONDAY))
+    whole = Interval(MONDAY - timedelta(days=3, minutes=7, microseconds=1), MONDAY - timedelta(minutes=1))
+    spring = [Interval(MONDAY - timedelta(hours=47), MONDAY - timedelta(hours=24)),
+              Interval(MONDAY - timedelta(hours=24), MONDAY)]  # fmt: skip
+    for intervals in (measures.half_hours(whole), measures.days(whole, TOKYO), spring):
+        together = desk.read(lambda db, at=intervals: measures.of_queues(db, at, ids, now=MONDAY + timedelta(days=9)))
+        alone: dict[tuple[int, int], Calls] = {}
+        for place, interval in enumerate(intervals):
+            told = desk.read(lambda db, at=interval: measures.of_queues(db, [at], ids, now=MONDAY + timedelta(days=9)))
+            alone |= {(place, queue_id): calls for (_, queue_id), calls in told.items()}
+        assert together == alone != {}
+        assert measures.total(measures.totals(together, len(intervals))) == measures.total(alone.values())
+
+
 # --- who came back ---------------------------------------------------------------------------------------------------
 
 
@@ -373,3 +392,24 @@ def test_who_neither_calls_nor_writes_again_within_a_week_was_helped_at_the_firs
     asked = f"period=days&from={first_day.end:%Y-%m-%d}&to={first_day.end:%Y-%m-%d}&by=queue"
     page = text_of(desk.as_(SATO).get(f"/reports/calls?{asked}").text)
     assert "一次解決率" in page and "33 %" in page.replace("33%", "33 %")
+
+
+def test_what_a_machine_answers_is_nobody_coming_back(desk: OpenDesk) -> None:
+    """Ms. Tanaka was helped on the telephone; that she is out of the office her mailbox says by itself."""
+    first = desk.mail(TANAKA)
+    ticket_id, tech = desk.tickets()[0].id, desk.queue("tech_support").id
+    desk.write(lambda db: setattr(db.get_one(Ticket, ticket_id), "queue_id", tech))
+    desk.clock.advance(hours=1)
+    begun = desk.clock()
+    desk.twilio.rings("CA-1", caller=TANAKA.phone, to=TECH_NUMBER)
+    desk.twilio.says("CA-1-leg", "in-progress", sequence=2, parent="CA-1", caller=TECH_NUMBER, to=AIKO.phone)
+    desk.clock.advance(minutes=2)
+    desk.twilio.says("CA-1", "completed", sequence=3, caller=TANAKA.phone, to=TECH_NUMBER)
+    desk.clock.advance(days=1)
+    desk.mail(TANAKA, body="不在です。", headers={"In-Reply-To": first, "Auto-Submitted": "auto-replied"})
+    desk.clock.advance(days=8)
+    desk.mail(TANAKA, body="別の件です。", headers={"In-Reply-To": first})
+    assert [each.is_automatic for each in desk.messages(ticket_id)] == [False, True, False]
+    day = measures.day(begun.astimezone(ZoneInfo(TOKYO)).date(), TOKYO)
+    told = desk.read(lambda db: measures.of_queues(db, [day], [tech], now=desk.clock()))[0, tech]
+    assert (told.first_contacts, told.first_resolved) == (1, 1)

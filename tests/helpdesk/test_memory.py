@@ -1,6 +1,7 @@
-"""What is freed goes back to the system, and many threads do not mean many pools."""
+"""What is freed goes back to the system, many threads do not mean many pools, and a sum takes one of them."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -49,3 +50,19 @@ def test_what_is_freed_goes_back_and_threads_share_a_pool() -> None:
     pools, by_itself, given_back = told[True]
     assert pools <= 2 < told[False][0]
     assert by_itself < 20e6 < 30e6 < given_back  # of the 48 MB that were freed
+
+
+THREADS = """
+import json
+import helpdesk.__main__
+import numpy, scipy.linalg, sklearn.svm
+from threadpoolctl import threadpool_info
+print(json.dumps({each["filepath"]: each["num_threads"] for each in threadpool_info()}))
+"""
+
+
+def test_linear_algebra_takes_one_core_unless_whoever_starts_the_desk_says_otherwise() -> None:
+    plain = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    for asked, expected in ({}, {1}), ({"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}, {2}):
+        ran = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, check=True, env=plain | asked)
+        assert set(json.loads(ran.stdout).values()) == expected

@@ -1,14 +1,17 @@
 """What programs for analysis may read: views that hold no secret and no words, and a role that reads nothing else."""
 
+import csv
 import re
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from helpdesk.errors import Invalid
 from helpdesk.reporting import grants
-from tests.cast import BEN, RETURNS_ADDRESS, TANAKA, OpenDesk
+from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, STRANGER, SUZUKI, TANAKA, TECH_NUMBER, OpenDesk
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reports.md"
 
@@ -29,13 +32,46 @@ def test_the_views_tell_what_happened_and_nobodys_words(desk: OpenDesk, postbox)
         BEN.name,
         6,
     )
-    [(opened, answered)] = read(desk, "SELECT created_at, first_answered_at FROM report_ticket")
-    assert str(answered) > str(opened)
     plain = "".join(str(read(desk, f"SELECT * FROM {view}")) for view in grants.VIEWS)
     agent = desk.agent(BEN)
     for secret in ("壊れて", "返品したい", "承りました", TANAKA.email, TANAKA.phone, agent.password_hash, agent.email):
         assert secret not in plain
     assert "壊れて" in str(read(desk, "SELECT * FROM report_text"))
+
+
+def test_first_answers_are_those_of_the_report_by_mail_and_by_telephone(desk: OpenDesk, postbox) -> None:
+    """Ms. Tanaka is answered in writing, Mr. Suzuki on the telephone, the stranger not at all, and whom Ben wrote to
+    had asked nothing."""
+    desk.mail(TANAKA, to=RETURNS_ADDRESS)
+    desk.mail(STRANGER, to=RETURNS_ADDRESS)
+    desk.clock.advance(minutes=5)
+    desk.post(desk.reply(BEN, 1, "承りました。"))
+    desk.clock.advance(minutes=5)
+    desk.twilio.rings("CA-1", caller=SUZUKI.phone, to=TECH_NUMBER)
+    desk.twilio.says("CA-1-leg", "in-progress", sequence=2, parent="CA-1", caller=TECH_NUMBER, to=AIKO.phone)
+    desk.clock.advance(minutes=5)
+    desk.twilio.says("CA-1", "completed", sequence=3, caller=SUZUKI.phone, to=TECH_NUMBER)
+    form = {
+        "to": TANAKA.email,
+        "subject": "お知らせ",
+        "body": "発送しました。",
+        "queue_id": str(desk.queue("returns").id),
+    }
+    assert desk.as_(BEN).post("/tickets/new", data=form).status_code == 200 and len(desk.tickets()) == 4
+    desk.as_(SATO).get("/reports/service?period=today")
+    asked = "period=today&what=answered"
+    told = desk.as_(SATO).get(f"/reports/service/rows.csv?{asked}").content.decode("utf-8-sig")
+    [head, *rows] = csv.reader(told.splitlines())
+    place = head.index("初回返信日時")
+    in_report = {(int(row[0]), datetime.fromisoformat(row[place])) for row in rows}
+    in_view = {
+        (ticket_id, at) for ticket_id, at in desk.read(lambda db: db.execute(
+            sa.text("SELECT id, first_answered_at FROM report_ticket WHERE first_answered_at IS NOT NULL")
+            .columns(id=sa.Integer, first_answered_at=UTCDateTime())).all())
+    }  # fmt: skip
+    assert in_view == in_report
+    channels = read(desk, "SELECT channel FROM report_ticket WHERE first_answered_at IS NOT NULL ORDER BY channel")
+    assert channels == [("mail",), ("phone",)]
 
 
 def test_every_column_of_every_view_is_documented(desk: OpenDesk) -> None:

@@ -305,6 +305,15 @@ def many(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @SQLITE
 @pytest.mark.usefixtures("many")
+def test_nobody_waits_for_texts_that_are_not_even_together(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 600.0)
+    with busy(desk):  # a page that waited would wait for it
+        assert "お客様の声を集めています" in page(desk)
+    until(lambda: "お客様の声を" not in page(desk))
+
+
+@SQLITE
+@pytest.mark.usefixtures("many")
 def test_many_texts_are_read_beside_the_work_and_the_page_says_so_until_they_are(desk: OpenDesk) -> None:
     with busy(desk):
         first = desk.as_(SATO).get("/reports/feedback")

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from helpdesk import romaji
-from tests.cast import AIKO, BEN, RETURNS_ADDRESS, SATO, OpenDesk, part, text_of
+from models import Queue, Ticket
+from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, STRANGER, OpenDesk, part, text_of
+from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 ACT = {"acts-0-do": "prioritize", "acts-0-value": "4", "step": "save"}
@@ -61,6 +63,34 @@ def test_supervisors_see_it_in_lists_sentences_and_what_was_done(english: OpenDe
     for typed in ("返品の受付", "how to send"):
         assert "Returns: how to send it" in sato.get("/admin/canned", params={"q": typed}).text
         assert "Returns: how to send it" in english.as_(BEN).get("/tickets/1/canned", params={"q": typed}).text
+
+
+@SQLITE
+def test_colleagues_are_called_in_latin_letters_wherever_english_is_read(english: OpenDesk, postbox: Postbox) -> None:
+    """In reports and their files, in rosters, in what was done, and in a mail to somebody who reads English; who reads
+    Japanese finds them as they are written."""
+    tech = english.queue("tech_support").id
+    english.write(lambda db: setattr(db.get_one(Queue, tech), "signature", "Support: {agent}"))
+    english.mail(STRANGER, body="The vacuum cleaner does not start any more. Could you tell me what to do?")
+    english.write(lambda db: setattr(db.get_one(Ticket, 1), "queue_id", tech))
+    english.as_(SATO).post("/tickets/1/assign", data={"agent_id": english.agent(AKIRA).id})
+    english.clock.advance(minutes=5)
+    english.post(english.reply(AKIRA, 1, "Please charge it for an hour."))
+    assert "Support: Kimura Akira" in str(postbox.last.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+    english.as_(SATO).post("/reports/staffing/shifts?week=0", data={
+        "agent": english.agent(AKIRA).id, "hours": "9:00-18:00", "days": "2026-11-24"})  # fmt: skip
+    pages = ("/reports/calls?period=today&by=agent", "/reports/calls.csv?period=today&by=agent",
+             "/reports/service?period=today", "/reports/service.csv?period=today",
+             "/reports/service/rows?period=today&what=answered", "/reports/staffing?week=0",
+             "/admin/audit?what=tickets", "/admin/audit.csv?what=tickets")  # fmt: skip
+    for path in pages:
+        told = text_of(english.as_(SATO).get(path).text)
+        assert "Kimura Akira" in told, path
+        assert "木村 明" not in told.replace("Kimura Akira (木村 明)", ""), f"{path}: but where one chooses among all"
+    english.as_(SATO).post("/account", data={"language": "ja", "theme": ""})
+    for path in pages:
+        told = english.as_(SATO).get(path).text
+        assert "木村 明" in told and "Kimura" not in told, path
 
 
 @SQLITE
