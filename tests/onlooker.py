@@ -4,19 +4,24 @@ The one idea: only what it finds is told. Its whole report names each part of th
 that out of the browser took as long as to look.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-LOOKS = """asked => axe.run({resultTypes: ["violations"], rules: asked}).then(
+LOOKS = """asked => axe.run({resultTypes: ["violations"], ...asked}).then(
     told => told.violations.map(({id, nodes}) => ({id, html: nodes[0].html, count: nodes.length})))"""
 
 
-def faults(page: Page, *, besides: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def faults(page: Page, *, only: Collection[str] = (), besides: Collection[str] = ()) -> list[dict[str, Any]]:
     """What is broken of the page as it stands: `id`s of axe's rules, each with the `html` of the first place and the
-    `count` of them. `besides` are rules that another look at the same page answers for."""
+    `count` of them. `only` are the rules to ask, where not all; `besides` are rules that another look at the same page
+    answers for."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(AXE_SCRIPT)
-    found: list[dict[str, Any]] = page.evaluate(LOOKS, {rule: {"enabled": False} for rule in besides})
+    asked: dict[str, Any] = {"rules": {rule: {"enabled": False} for rule in besides}}
+    if only:
+        asked["runOnly"] = list(only)
+    found: list[dict[str, Any]] = page.evaluate(LOOKS, asked)
     return found

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from starlette.routing import Route
 
+from tests import onlooker
 from tests.patience import PATIENCE_SECONDS
 from tests.running import running
 from tests.screenshots import SUPERVISOR, launch
@@ -21,7 +21,7 @@ from web.app import routes
 pytestmark = pytest.mark.slow
 
 WIDE, ZOOMED, PHONE = {"width": 1440, "height": 900}, {"width": 640, "height": 400}, {"width": 390, "height": 844}
-NARROW_AND_DARK = {"runOnly": ["color-contrast", "link-in-text-block", "target-size"]}
+NARROW_AND_DARK = ("color-contrast", "link-in-text-block", "target-size")
 """What depends on the theme or on the width. That a finger hits what is 24 px large is WCAG 2.2, 2.5.8."""
 ASKED = {
     "/queues/accuracy/answers": "days=90&said=returns&was=returns",
@@ -84,7 +84,7 @@ def _routes() -> list[str]:
 def _faults(page: Page) -> list[str]:
     """What axe finds on the page that is open, and how wide it is where it should fit."""
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
-    faults = [f"in the light: {each}" for each in _violations(page, None)]
+    faults = [f"in the light: {each['id']}: {each['html'][:200]}" for each in onlooker.faults(page)]
     faults += _beyond(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     for size in (ZOOMED, PHONE):  # 1280 px at 200 % are 640 of CSS
@@ -92,18 +92,13 @@ def _faults(page: Page) -> list[str]:
         if (width := page.evaluate("document.documentElement.scrollWidth")) > size["width"]:
             faults.append(f"is {width} px wide on {size['width']}")
         faults += _beyond(page)
-    return faults + [f"in the dark: {each}" for each in _violations(page, NARROW_AND_DARK)]
+    found = onlooker.faults(page, only=NARROW_AND_DARK)
+    return faults + [f"in the dark: {each['id']}: {each['html'][:200]}" for each in found]
 
 
 def _beyond(page: Page) -> list[str]:
-    """What is below a workplace, whose parts scroll by themselves: who turns the wheel at their end must see no void."""
+    """What is below a workplace, whose parts scroll by themselves: who turns the wheel at their end sees no void."""
     below = page.evaluate(
         "() => document.querySelector('.stage > main') && document.documentElement.scrollHeight - innerHeight"
     )
     return [f"goes on for {below} px below the window"] if below else []
-
-
-def _violations(page: Page, options: dict[str, list[str]] | None) -> Iterator[str]:
-    for rule in Axe().run(page, options=options).response["violations"]:
-        for node in rule["nodes"][:2]:
-            yield f"{rule['id']}: {node['html'][:200]}"
