@@ -50,6 +50,9 @@ CHECK_SECONDS = 15.0
 FETCHES_A_SECOND = 100
 """How many pages may fetch the rail in a second, which stands on all of them. With more pages than that each does so
 more seldom: while something changes all the time five hundred show counts that are up to five seconds old."""
+GATHER_EACH, GATHER_MOST = 0.0001, 0.05
+"""Seconds for which news gathers once some was passed on, for each open page and at most: what happens within that time
+is read at once, and what a page hears of it is one frame. With few pages nothing waits."""
 SAID_MAX, SAID_MOST = 200, 12
 """Characters of a page's word, and words in a second; what is more is not heard."""
 HERE = "tickets/_here.html"
@@ -220,6 +223,7 @@ class Hub:
             if time.monotonic() - seen > SEEN_SECONDS:
                 seen = time.monotonic()
                 await self.keep_seen()
+            await asyncio.sleep(min(len(self._lines) * GATHER_EACH, GATHER_MOST))
 
     async def _pass_on(self) -> bool:
         """Hand out the next batch; True when there may be more."""
