@@ -17,8 +17,8 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -31,8 +31,9 @@ from helpdesk.errors import NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, CallRinging, Fact, last_number
 from helpdesk.runtime import log
 from models import Agent, Role
-from web import live
+from web import lines, live
 from web.edge import token_of
+from web.lines import CHANGED, SIGNED_OUT, Line, Said
 from web.live import Audience, Op
 from web.presence import REPEAT_SECONDS, WRITES, Presence
 from web.render import LANGUAGES, Renderer
@@ -41,82 +42,22 @@ BATCH = 200
 """Facts passed on together."""
 BEHIND = 500
 """A page that missed more facts than these is told to reload instead."""
-BUFFER = 128
 ALIVE_SECONDS = 20.0
 SEEN_SECONDS = 30.0
 """How often it is written down whose pages are open, so that calls go to nobody who has left."""
 CHECK_SECONDS = 15.0
 """How long a line may go on to say that it looks at a ticket until it is looked up whether it still may."""
-GATHER_SECONDS = 1.0
-"""How long a line that was just told that a region is stale is not told so again, unless there is more to say: its page
-fetches no region more often."""
 FETCHES_A_SECOND = 100
 """How many pages may fetch the rail in a second, which stands on all of them. With more pages than that each does so
 more seldom: while something changes all the time five hundred show counts that are up to five seconds old."""
+GATHER_EACH, GATHER_MOST = 0.0001, 0.05
+"""Seconds for which news gathers once some was passed on, for each open page and at most: what happens within that time
+is read at once, and what a page hears of it is one frame. With few pages nothing waits."""
 SAID_MAX, SAID_MOST = 200, 12
 """Characters of a page's word, and words in a second; what is more is not heard."""
 HERE = "tickets/_here.html"
-SIGNED_OUT, CHANGED, SLOW = 4401, 4409, 4408
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Line:
-    """One open socket."""
-
-    agent_id: int
-    token: str
-    lang: str
-    topics: frozenset[str]
-    seen: int
-    outbox: "asyncio.Queue[str | int]" = field(default_factory=lambda: asyncio.Queue(BUFFER))
-    since: float = field(default_factory=time.monotonic)
-    held: list[str | int] | None = None  # what comes while the line still catches up
-    name: str = ""
-    reading: str = ""
-    key: str = field(default_factory=lambda: secrets.token_hex(6))
-    at: int = 0  # the ticket it has open, which its agent may see; 0: none
-    checked: float = 0.0  # when that was last looked up (monotonic)
-    said: float = 0.0  # since when its words are counted (monotonic)
-    words: int = 0
-    told: set[str] = field(default_factory=set)  # regions that were said to be stale since `told_at` (monotonic)
-    told_at: float = 0.0
-    owed: dict[str, None] = field(default_factory=dict)  # regions that went stale again, which is yet to be said
-
-    def __post_init__(self) -> None:
-        self.own = live.agent_topic(self.agent_id)
-        self.kind = self.topics - {self.own}, self.lang  # lines of one kind hear the same, but for their own topic
-
-    def may_wait(self, regions: Iterable[str], now: float) -> bool:
-        """Whether it was told of all these regions a moment ago, so that it may hear the same a little later."""
-        return now - self.told_at < GATHER_SECONDS and self.told.issuperset(regions)
-
-    def has_heard(self, regions: Iterable[str], now: float) -> None:
-        """It is told of these regions now."""
-        if now - self.told_at >= GATHER_SECONDS:
-            self.told_at, self.told = now, set()
-        self.told.update(regions)
-        self.owed.clear()
-
-    def put(self, item: str | int) -> None:
-        """Text to send, or a number to close with; never before what was missed, or its number would hide that."""
-        if self.held is not None:
-            self.held = [*self.held, item] if len(self.held) < BUFFER else [SLOW]
-            return
-        try:
-            self.outbox.put_nowait(item)
-        except asyncio.QueueFull:
-            with contextlib.suppress(asyncio.QueueEmpty):
-                while True:
-                    self.outbox.get_nowait()
-            self.outbox.put_nowait(SLOW)
-
-    def begin(self, missed: str | None) -> None:
-        """Send what was missed, and behind it what came meanwhile."""
-        held, self.held = self.held or [], None
-        for item in ([missed] if missed else []) + held:
-            self.put(item)
 
 
 class Hub:
@@ -182,12 +123,12 @@ class Hub:
         await socket.accept()
         # From here on nothing is missed: what the follower has passed already is caught up below, what it passes from
         # now on is held until then, and doing a thing twice on a page changes nothing.
-        line.held = []
+        line.held, line.push = [], socket.scope.get("extensions", {}).get(lines.PUSH)
         self._lines.add(line)
         self._listening()
         try:
             line.begin(await self._catch_up(line))
-            await _first(self._listen(socket, line), self._send(socket, line))
+            await _first(self._listen(socket, line), line.send(socket))
         finally:
             self._lines.discard(line)
             self._listening()
@@ -209,8 +150,9 @@ class Hub:
         while await self._pass_on():
             pass
         self._pay()
+        said = _encode(self._number, ())
         for line in self._lines:
-            line.put(json.dumps({"n": self._number, "do": []}))
+            line.put(said)
 
     def lead(self, agent_id: int, path: str) -> bool:
         """Let the agent's latest page go to another; False when this process holds none. It is no news: who misses it
@@ -218,7 +160,7 @@ class Hub:
         own = [line for line in self._lines if line.agent_id == agent_id]
         if own:
             self._pay()
-            max(own, key=lambda line: line.since).put(json.dumps({"n": self._number, "do": [{"open": path}]}))
+            max(own, key=lambda line: line.since).put(_said(self._number, [{"open": path}]))
         return bool(own)
 
     def _open(self, db: Session, token: str, after: str) -> Line:
@@ -228,7 +170,7 @@ class Hub:
         seen = int(after) if after.isdecimal() and len(after) < 19 else last_number(db)
         return Line(agent.id, token, agent.language, topics_of(db, agent), seen, name=agent.name, reading=agent.reading)
 
-    async def _catch_up(self, line: Line) -> str | None:
+    async def _catch_up(self, line: Line) -> Said | None:
         """The frame with all the line has missed; None when that is nothing."""
         number, ops = await self._desk.database.read(self._missed, line)
         if ops is None:
@@ -281,6 +223,7 @@ class Hub:
             if time.monotonic() - seen > SEEN_SECONDS:
                 seen = time.monotonic()
                 await self.keep_seen()
+            await asyncio.sleep(min(len(self._lines) * GATHER_EACH, GATHER_MOST))
 
     async def _pass_on(self) -> bool:
         """Hand out the next batch; True when there may be more."""
@@ -297,8 +240,9 @@ class Hub:
             return True  # a card left while this was read: it is read again without that
         self._number = told[-1][0]
         if ops is None:
+            said = _reload(self._number)
             for line in self._lines:
-                line.put(_reload(self._number))
+                line.put(said)
         else:
             self._send_out(ops)
         for rung in ringing:
@@ -320,7 +264,7 @@ class Hub:
         is to be said, is told at the end of the second, or with whatever comes before. Its number stays behind till
         then, so that a break in between loses nothing.
         """
-        texts: dict[tuple[int | str, ...], str] = {}
+        texts: dict[tuple[int | str, ...], Said] = {}
         hears = _Hearing(ops)
         now = time.monotonic()
         for line in self._lines:
@@ -330,7 +274,7 @@ class Hub:
             if not is_more and line.may_wait(stale, now):
                 line.owed.update(stale)
                 if self._paying is None and self._loop is not None:
-                    self._paying = self._loop.call_later(GATHER_SECONDS, self._pay)
+                    self._paying = self._loop.call_later(lines.GATHER_SECONDS, self._pay)
                 continue
             more = tuple(region for region in line.owed if region not in stale) if line.owed else ()
             line.has_heard((*stale, *more), now)
@@ -344,7 +288,7 @@ class Hub:
         if self._paying is not None:
             self._paying.cancel()
             self._paying = None
-        texts: dict[tuple[str, ...], str] = {}
+        texts: dict[tuple[str, ...], Said] = {}
         now = time.monotonic()
         for line in self._lines:
             if owed := tuple(line.owed):
@@ -491,10 +435,10 @@ class Hub:
             people = self._presence.at(ticket_id)
             for lang in {each.lang for each in lines}:
                 html = self._renderer.fragment(HERE, lang, people=people)
-                text = json.dumps({"n": self._number, "do": [{"here": ticket_id, "html": html}]}, ensure_ascii=False)
+                said = _said(self._number, [{"here": ticket_id, "html": html}])
                 for each in lines:
                     if each.lang == lang:
-                        each.put(text)
+                        each.put(said)
         if ticket_ids and line is not None and not self._desk.database.is_sqlite:
             self._say_aside([*self._presence.said(self._process, [line.key])])
 
@@ -520,15 +464,6 @@ class Hub:
             self._show_here(self._presence.expire(time.monotonic()))
             if turn % REPEAT_SECONDS == 0 and not self._desk.database.is_sqlite:
                 self._say_aside([*self._presence.said(self._process)])
-
-    async def _send(self, socket: WebSocket, line: Line) -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                item = await line.outbox.get()
-                if isinstance(item, int):
-                    await socket.close(item)
-                    return
-                await socket.send_text(item)
 
 
 class _Refused(Exception):
@@ -581,7 +516,7 @@ class _Hearing:
 
     def of(self, line: Line) -> tuple[tuple[int, ...], dict[str, None], bool]:
         """The places of what it hears, the regions that it says are stale, and whether it says more than that."""
-        key = (*line.kind, line.own if line.own in self._named else "")
+        key = line.kind, line.own if line.own in self._named else ""
         found = self._known.get(key)
         if found is None:
             mine = tuple(place for place, op in enumerate(self._ops) if _hears(line, op))
@@ -591,13 +526,16 @@ class _Hearing:
         return found
 
 
-def _reload(number: int) -> str:
-    return json.dumps({"n": number, "do": [{"reload": True}]})
+def _reload(number: int) -> Said:
+    return _said(number, [{"reload": True}])
 
 
-def _encode(number: int, ops: Iterable[Op], pause: int = 0) -> str:
-    frame = {"n": number, "do": [op.do for op in ops], **({"pause": pause} if pause else {})}
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+def _encode(number: int, ops: Iterable[Op], pause: int = 0) -> Said:
+    return _said(number, [op.do for op in ops], **({"pause": pause} if pause else {}))
+
+
+def _said(number: int, do: Sequence[dict[str, Any]], **more: int) -> Said:
+    return Said(json.dumps({"n": number, "do": do, **more}, ensure_ascii=False, separators=(",", ":")))
 
 
 async def _first(*works: Coroutine[Any, Any, None]) -> None:

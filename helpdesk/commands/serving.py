@@ -130,6 +130,7 @@ def run(settings: Settings) -> None:
 
     from helpdesk.runtime import memory
     from web.app import create
+    from web.sockets import Protocol
 
     memory.keep_few_pools()
     _must_listen(settings)
@@ -154,7 +155,7 @@ def run(settings: Settings) -> None:
     face = create(settings, on_ready=_settle)
     _greet(settings, face.state.setup_code if empty else "")
     uvicorn.run(
-        face, host=settings.host, port=settings.port, log_level="warning", ws_per_message_deflate=False,
+        face, host=settings.host, port=settings.port, log_level="warning", ws=Protocol, ws_per_message_deflate=False,
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=5,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from sqlmodel import select
 from helpdesk import agents
 from models import Agent, Membership, Presence, Queue, Ringing, Role
 from tests.cast import AIKO, PUBLIC_URL, OpenDesk, text_of
-from web import hub
+from web import hub, lines
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 pytestmark = pytest.mark.slow
@@ -204,7 +204,7 @@ def test_of_many_steps_in_a_moment_screens_they_do_not_concern_are_told_twice_at
     office: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step of a call makes everybody's live view another one, which a page fetches once a second at most."""
-    monkeypatch.setattr(hub, "GATHER_SECONDS", 3600.0)
+    monkeypatch.setattr(lines, "GATHER_SECONDS", 3600.0)
     exchange, queue = office.desk.exchange, office.queues[0]
     others = office.outside(queue)
     steps: list[Any] = []

@@ -51,7 +51,8 @@ from tests.exchanges import settle
 from tests.mails import bounce
 from tests.postbox import Postbox
 from web import hub, live
-from web.hub import BATCH, BEHIND, BUFFER, SLOW, Line
+from web.hub import BATCH, BEHIND
+from web.lines import BUFFER, SLOW, Line, Said
 
 
 def closed_with(desk: OpenDesk, query: str = "", *, cookies: Any = None, origin: str | None = PUBLIC_URL) -> int:
@@ -586,7 +587,7 @@ def test_a_slow_socket_holds_no_more_than_its_buffer_and_is_closed() -> None:
     async def fill() -> list[Any]:
         line = Line(1, "token", "ja", frozenset(), 0)
         for number in range(BUFFER + 50):
-            line.put(str(number))
+            line.put(Said(str(number)))
             assert line.outbox.qsize() <= BUFFER
         return [line.outbox.get_nowait() for _ in range(line.outbox.qsize())]
 
@@ -600,11 +601,12 @@ def test_nothing_overtakes_what_a_line_still_has_to_catch_up_with() -> None:
     async def fill() -> list[Any]:
         line = Line(1, "token", "ja", frozenset(), 0)
         line.held = []
-        line.put("later")
+        line.put(Said("later"))
         assert line.outbox.empty()
-        line.begin("missed")
-        line.put("last")
-        return [line.outbox.get_nowait() for _ in range(line.outbox.qsize())]
+        line.begin(Said("missed"))
+        line.put(Said("last"))
+        items = [line.outbox.get_nowait() for _ in range(line.outbox.qsize())]
+        return [item.text for item in items if isinstance(item, Said)]
 
     assert asyncio.run(fill()) == ["missed", "later", "last"]
 
