@@ -1,7 +1,8 @@
 """The mail to an agent: what they were told and have not read, at most once an hour, in their language.
 
 The idea: the notifications are the queue. What is unread, wanted by mail and was in no mail yet becomes one mail, once
-it has waited long enough to have been read on the page; what is read meanwhile is in none.
+it has waited long enough to have been read on the page; what is read meanwhile is in none. On a day on which none of
+their queues opens nobody is mailed who did not ask for it, and what waited comes when the first of them opens again.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import dates, notifications, outgoing, romaji, ways
+from helpdesk import agents, dates, hours, notifications, outgoing, queues, romaji, ways
 from helpdesk.mail import dkim
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
@@ -47,12 +48,12 @@ def due(db: Session, *, settings: Settings, now: datetime) -> list[tuple[int, in
     ids = db.scalars(
         sa.select(col(Notification.agent_id)).where(waiting, col(Notification.at) <= now - WAITS).distinct()
     )
-    found = []
+    found, resting = [], {each.id for each in hours.everyone(db) if hours.is_day_off(each, now)}
     for agent_id in sorted(ids):
         agent = db.get(Agent, agent_id)
         if agent is None or not _may_have_mail(agent, settings) or not outgoing.is_address(agent.email):
             continue
-        if ways.quiet_until(agent, timezone=settings.timezone, now=now) is not None:
+        if ways.quiet_until(agent, timezone=settings.timezone, now=now) is not None or _has_day_off(db, agent, resting):
             continue
         of_agent = col(Notification.agent_id) == agent_id
         last: datetime | None = db.scalar(sa.select(sa.func.max(col(Notification.mailed_at))).where(of_agent))
@@ -102,6 +103,15 @@ def compose(
     raw = mail.as_bytes()
     sign = dkim.signer(db, settings.mail_from.rpartition("@")[2], settings)
     return (sign(raw) if sign else raw), agent.email, [each.id for each in told]
+
+
+def _has_day_off(db: Session, agent: Agent, resting: set[int | None]) -> bool:
+    """Whether all queues they serve rest, a supervisor's being all there are. One without business hours never does."""
+    if ways.wants_days_off(agent) or not resting:
+        return False
+    served = set(agents.queue_ids(db, agent))
+    kept = [queue.calendar_id for queue in queues.everyone(db) if not served or queue.id in served]
+    return bool(kept) and all(calendar_id in resting for calendar_id in kept)
 
 
 def _may_have_mail(agent: Agent, settings: Settings) -> bool:

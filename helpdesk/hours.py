@@ -71,6 +71,19 @@ def next_opening(calendar: Calendar, at: datetime) -> datetime | None:
     return None
 
 
+def is_day_off(calendar: Calendar, at: datetime) -> bool:
+    """Whether nobody is there all day by the calendar's clock. A day off lasts until the next one that has hours opens,
+    and one before which somebody worked past midnight begins when they leave. A calendar without a week has none: it
+    would have no other day."""
+    if not calendar.week or is_open(calendar, at):
+        return False
+    wall = at.astimezone(ZoneInfo(calendar.timezone))
+    if not (today := _hours(calendar, wall.date())):
+        return True
+    begins = min(begin for begin, _ in today)
+    return wall.hour * 60 + wall.minute < begins and not _hours(calendar, wall.date() - timedelta(days=1))
+
+
 class Timetable:
     """Business time of one calendar, as it was when this was made; None is open always.
 

@@ -52,6 +52,11 @@ def says_names(agent: Agent) -> bool:
     return bool(agent.telling.get("names"))
 
 
+def wants_days_off(agent: Agent) -> bool:
+    """Whether mail shall come on days off, too; usually it waits until the desk opens again."""
+    return bool(agent.telling.get("days_off"))
+
+
 def quiet_hours(agent: Agent) -> tuple[str, str]:
     """From when until when, as "HH:MM"; ("", "") where there are none."""
     return agent.telling.get("quiet_from", ""), agent.telling.get("quiet_until", "")
@@ -64,6 +69,7 @@ def choose(
     names: bool,
     quiet_from: str = "",
     quiet_until: str = "",
+    days_off: bool = False,
     shortcuts: bool = True,
 ) -> None:
     """Keep what the agent chose. Raises `Invalid("not_a_time")` for quiet hours that have no beginning or no end."""
@@ -80,7 +86,7 @@ def choose(
     agent.telling = {
         name: value
         for name, value in {
-            "ways": ways, "names": names, "quiet_from": quiet_from, "quiet_until": quiet_until,
+            "ways": ways, "names": names, "quiet_from": quiet_from, "quiet_until": quiet_until, "days_off": days_off,
         }.items() if value
     }  # fmt: skip
     agent.shortcuts = shortcuts

@@ -139,7 +139,8 @@ async def telling(request: Request) -> Response:
     quiet = {name: str(form.get(name, "")).strip() for name in ("quiet_from", "quiet_until")}
 
     def verb(db: Session, agent: Agent) -> None:
-        ways.choose(agent, chosen, names=bool(form.get("names")), shortcuts=bool(form.get("shortcuts")), **quiet)
+        ticked = {name: bool(form.get(name)) for name in ("names", "days_off", "shortcuts")}
+        ways.choose(agent, chosen, **ticked, **quiet)
         db.add(agent)
 
     try:
@@ -214,6 +215,7 @@ async def _account_page(request: Request, errors: dict[str, str], status: int = 
     frame, told = await look(request, lambda db, agent: {
         "kinds": [(kind, ways.offered(kind), ways.of(agent, kind)) for kind in ways.KINDS],
         "every_way": ways.WAYS, "names": ways.says_names(agent), "quiet": ways.quiet_hours(agent),
+        "days_off": ways.wants_days_off(agent),
         "devices": len(pushes.of_agent(db, agent)), "lost_at": pushes.lost_at(agent),
         "can_push": bool(desk_of(request).settings.push_services),
     })  # fmt: skip

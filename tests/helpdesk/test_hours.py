@@ -45,6 +45,23 @@ def test_open_from_the_first_minute_to_before_the_last(at: str, is_open: bool) -
 
 
 @pytest.mark.parametrize(
+    "week, at, is_off",
+    [
+        (WEEKDAYS, "2026-11-20 18:00", False),  # after work on Friday
+        (WEEKDAYS, "2026-11-21 00:00", True),
+        (WEEKDAYS, "2026-11-23 08:59", True),  # Monday, before anybody comes
+        (WEEKDAYS, "2026-11-23 09:00", False),
+        (WEEKDAYS, "2026-11-24 08:59", False),  # before work after a day of work
+        ({"fri": [["18:00", "02:00"]]}, "2026-11-21 01:59", False),  # the night that began on Friday
+        ({"fri": [["18:00", "02:00"]]}, "2026-11-21 02:00", True),
+        ({}, "2026-11-21 10:00", False),
+    ],
+)
+def test_a_day_off_lasts_until_the_next_day_with_hours_opens(week: dict[str, object], at: str, is_off: bool) -> None:
+    assert hours.is_day_off(calendar(week=week), tokyo(at)) is is_off
+
+
+@pytest.mark.parametrize(
     "at, opens",
     [
         ("2026-11-16 10:00", "2026-11-16 10:00"),

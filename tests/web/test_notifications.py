@@ -1,6 +1,7 @@
 """What an agent is told: on the page, by mail and by push, each as they chose; and nobody else hears of it."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from sqlmodel import Session, col, select
 from helpdesk import notifications, pushes
 from helpdesk.errors import Unreachable
 from helpdesk.settings import Settings
-from models import Login, Notification, NotificationKind, Parked, PushKey, PushSubscription
+from models import Login, Notification, NotificationKind, Parked, PushKey, PushSubscription, Queue
 from tests.cast import (
     AIKO,
     AKIRA,
@@ -193,6 +194,43 @@ def test_no_mail_comes_of_what_was_read_meanwhile_is_quiet_or_not_wanted(desk: O
     desk.as_(AIKO).post("/notifications/read")
     work.jobs.by_name()["send_digest"](desk.agent(AIKO).id, 1)
     assert postbox.mails == []
+
+
+def test_no_mail_comes_on_a_day_off_and_what_waited_comes_when_the_desk_opens_again(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    week = {day: "9:00-18:00" for day in ("mon", "tue", "wed", "thu", "fri")}
+    form = {"name": "平日", "timezone": "Asia/Tokyo", "holidays": "JP"} | week
+    assert desk.as_(SATO).post("/admin/calendars/new", data=form).status_code == 200
+    desk.write(lambda db: setattr(db.get_one(Queue, desk.queue("returns").id), "calendar_id", 1))
+    desk.clock.advance(days=5)  # Saturday, the 21st
+    for person in (BEN, AIKO):
+        tell(desk, person)
+    desk.clock.advance(minutes=11)
+    mail_agents(desk)
+    assert keys(desk, "digest:") == [f"digest:{desk.agent(AIKO).id}:2"], "a queue without business hours has no day off"
+    for hours in (24, 24, 22):  # Sunday, Labour Thanksgiving Day, and Tuesday at eight
+        desk.clock.advance(hours=hours)
+        mail_agents(desk)
+        assert len(keys(desk, "digest:")) == 1
+    desk.clock.advance(hours=1)
+    mail_agents(desk)
+    assert f"digest:{desk.agent(BEN).id}:1" in keys(desk, "digest:")
+
+
+def test_who_asks_for_it_is_mailed_on_days_off_too(desk: OpenDesk, postbox: Postbox) -> None:
+    form = {"name": "平日", "timezone": "Asia/Tokyo", "holidays": "JP", "mon": "9:00-18:00"}
+    assert desk.as_(SATO).post("/admin/calendars/new", data=form).status_code == 200
+    desk.write(lambda db: setattr(db.get_one(Queue, desk.queue("returns").id), "calendar_id", 1))
+    desk.clock.advance(days=5)
+    shown = desk.as_(BEN).post("/account/telling", data={"ways_mentioned": ["page", "mail"], "days_off": "1"})
+    assert re.search('name="days_off"[^>]* checked', shown.text)
+    tell(desk, BEN)
+    desk.clock.advance(minutes=11)
+    mail_agents(desk)
+    assert len(keys(desk, "digest:")) == 1
+    shown = desk.as_(BEN).post("/account/telling", data={"ways_mentioned": ["page", "mail"]})
+    assert not re.search('name="days_off"[^>]* checked', shown.text)
 
 
 def test_a_mail_is_in_the_agents_language_and_tried_again_where_the_server_is_busy(
