@@ -10,10 +10,11 @@ and one whose map of meanings has changed begin at the first event and catch up 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from helpdesk.events import TicketReopened, TicketResolved, last_number, name_of
 from models import (
@@ -30,6 +31,7 @@ from models import (
     TicketState,
 )
 from models.database import Database
+from models.looking import ask, is_sqlite, listed, numbers, peek
 
 if TYPE_CHECKING:
     from classifiers.cases import Gist
@@ -39,6 +41,7 @@ STRIDE = 2000
 HANDFUL = 8
 """Tickets written in one transaction: a ring that comes meanwhile waits for so many."""
 HEARD_MAX = 4000  # characters of an inquiry that are read
+_ON_ITS_WAY = (MessageState.QUEUED, MessageState.SENDING, MessageState.SENT)
 _TOLD = (name_of(TicketResolved), name_of(TicketReopened))
 
 _PUT = sa.text("INSERT INTO casekey (key, ticket_id) VALUES (:key, :ticket_id)")
@@ -168,17 +171,7 @@ def forget(db: Session, ticket_id: int) -> None:
 
 def inquiry_of(db: Session, ticket_id: int) -> Inquiry | None:
     """What a ticket is about, in its first words; None while nothing was said that could be read."""
-    first = db.execute(
-        sa.select(col(Message.subject), col(Message.reply_text), col(Message.text))
-        .where(
-            col(Message.ticket_id) == ticket_id,
-            col(Message.direction) == Direction.IN,
-            sa.not_(col(Message.is_from_stranger)),
-            sa.not_(col(Message.is_automatic)),
-        )
-        .order_by(col(Message.id))
-        .limit(1)
-    ).first()
+    first = next(iter(ask(db, _FIRST, ticket_id=ticket_id)), None)
     if first is not None:
         return Inquiry(first[0], (first[1] or first[2])[:HEARD_MAX])
     note = call_notes(db, [ticket_id]).get(ticket_id)
@@ -187,22 +180,12 @@ def inquiry_of(db: Session, ticket_id: int) -> Inquiry | None:
 
 def call_notes(db: Session, ticket_ids: Sequence[int]) -> dict[int, str]:
     """The first note an agent wrote of a call, by ticket."""
-    rows = db.execute(
-        sa.select(col(Call.ticket_id), col(Call.note))
-        .where(col(Call.ticket_id).in_(ticket_ids), col(Call.note) != "")
-        .order_by(col(Call.id).desc())
-    )
-    return {ticket_id: note for ticket_id, note in rows}
+    return dict(ask(db, _call_notes(is_sqlite(db)), ticket_ids=numbers(ticket_ids, is_sqlite(db))))
 
 
 def remarks(db: Session, ticket_ids: Sequence[int]) -> dict[int, str]:
     """The last internal remark of an agent, by ticket."""
-    rows = db.execute(
-        sa.select(col(Note.ticket_id), col(Note.text))
-        .where(col(Note.ticket_id).in_(ticket_ids), col(Note.author_id).is_not(None))
-        .order_by(col(Note.id))
-    )
-    return {ticket_id: text for ticket_id, text in rows}
+    return dict(ask(db, _remarks(is_sqlite(db)), ticket_ids=numbers(ticket_ids, is_sqlite(db))))
 
 
 def _bookmark(version: str) -> str:
@@ -210,25 +193,58 @@ def _bookmark(version: str) -> str:
 
 
 def _told(db: Session, ticket_id: int) -> Told:
-    ticket = db.get(Ticket, ticket_id)
+    ticket = peek(db, Ticket, ticket_id)
     if ticket is None or ticket.state != TicketState.RESOLVED:
         return Told(ticket_id, None, None)
     inquiry = inquiry_of(db, ticket_id)
-    answer_id = db.exec(
-        select(Message.id)
-        .where(
-            Message.ticket_id == ticket_id,
-            Message.direction == Direction.OUT,
-            col(Message.author_id).is_not(None),
-            col(Message.state).in_((MessageState.QUEUED, MessageState.SENDING, MessageState.SENT)),
-            col(Message.kind) != MessageKind.FORWARD,
-        )
-        .order_by(col(Message.id).desc())
-        .limit(1)
-    ).first()
+    answer_id = next((each.id for each in ask(db, _ANSWER, ticket_id=ticket_id)), None)
     if answer_id is None and not call_notes(db, [ticket_id]) and not remarks(db, [ticket_id]):
         inquiry = None  # resolved without a word: nothing to learn from
     return Told(ticket_id, inquiry, answer_id)
+
+
+# Spelled out once: each ticket that is solved is asked all of these.
+_FIRST: Any = (
+    sa.select(col(Message.subject), col(Message.reply_text), col(Message.text))
+    .where(
+        col(Message.ticket_id) == sa.bindparam("ticket_id"),
+        col(Message.direction) == Direction.IN,
+        sa.not_(col(Message.is_from_stranger)),
+        sa.not_(col(Message.is_automatic)),
+    )
+    .order_by(col(Message.id))
+    .limit(1)
+)
+_ANSWER: Any = (
+    sa.select(col(Message.id))
+    .where(
+        col(Message.ticket_id) == sa.bindparam("ticket_id"),
+        col(Message.direction) == Direction.OUT,
+        col(Message.author_id).is_not(None),
+        sa.or_(*(col(Message.state) == state for state in _ON_ITS_WAY)),
+        col(Message.kind) != MessageKind.FORWARD,
+    )
+    .order_by(col(Message.id).desc())
+    .limit(1)
+)
+
+
+@lru_cache
+def _call_notes(is_sqlite: bool) -> Any:
+    return (
+        sa.select(col(Call.ticket_id), col(Call.note))
+        .where(col(Call.ticket_id).in_(listed("ticket_ids", is_sqlite)), col(Call.note) != "")
+        .order_by(col(Call.id).desc())
+    )
+
+
+@lru_cache
+def _remarks(is_sqlite: bool) -> Any:
+    return (
+        sa.select(col(Note.ticket_id), col(Note.text))
+        .where(col(Note.ticket_id).in_(listed("ticket_ids", is_sqlite)), col(Note.author_id).is_not(None))
+        .order_by(col(Note.id))
+    )
 
 
 def _put(db: Session, told: Told, gist: "Gist", version: str, now: datetime) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -12,7 +14,7 @@ from helpdesk.calls import wrapping
 from helpdesk.conversations.customers import CustomerBrief, TicketBrief
 from helpdesk.customers import choices, contact_points, matching
 from helpdesk.settings import Settings
-from models import Agent, Call, CallState, Purchase, Queue, Ticket
+from models import Agent, Call, CallState, Purchase, Queue, Ticket, looking
 
 OPEN_TICKETS = 3
 PURCHASES = 3
@@ -91,11 +93,17 @@ def wrapped_up_beside(db: Session, ticket_ids: set[int]) -> Sequence[tuple[int, 
     """Calls in wrap-up, each with its agent, whose card says what an outcome would do to one of these tickets."""
     if not ticket_ids:
         return ()
-    mine = sa.select(col(Call.id), col(Call.agent_id)).where(
-        col(Call.ticket_id).in_(ticket_ids), col(Call.state) == CallState.ENDED, col(Call.wrapped_up_at).is_(None),
-        col(Call.agent_id).is_not(None),
+    has_list = looking.is_sqlite(db)
+    return looking.ask(db, _wrapped_up_beside(has_list), ticket_ids=looking.numbers(ticket_ids, has_list))
+
+
+@lru_cache
+def _wrapped_up_beside(is_sqlite: bool) -> "sa.Select[Any]":
+    columns: Any = col(Call.id), col(Call.agent_id)
+    return sa.select(*columns).where(
+        col(Call.ticket_id).in_(looking.listed("ticket_ids", is_sqlite)), col(Call.state) == CallState.ENDED,
+        col(Call.wrapped_up_at).is_(None), col(Call.agent_id).is_not(None),
     )  # fmt: skip
-    return [(call_id, agent_id) for call_id, agent_id in db.execute(mine)]
 
 
 def card(db: Session, call: Call, *, language: str, settings: Settings, is_handed: bool = False) -> Card:

@@ -192,11 +192,9 @@ def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | No
     return _counted(db, agent, now)[0].get(view.name) or filters.count(db, agent, view.asked, now=now)
 
 
-def row(db: Session, ticket_id: int, *, language: str) -> Row | None:
-    """One ticket as the list shows it, for a live update."""
-    query = _one_row(language, preferences.shown(db, "urgency"))
-    found = db.execute(query, {"ticket_id": ticket_id, "agent_id": 0}).first()
-    return _row(*found) if found else None
+def rows_for_all(db: Session, ids: Sequence[int], *, language: str) -> dict[int, Row]:
+    """These tickets by number as a list shows them whoever looks, for a live update."""
+    return _rows_of(db, list(ids), 0, language)
 
 
 def stretch(now: datetime) -> int:
@@ -308,15 +306,15 @@ _BUILT_IN: Mapping[str, Filter] = {
 
 def rows(db: Session, ids: Sequence[int], agent: Agent, language: str) -> list[Row]:
     """These tickets as a list shows them to this agent, in the order given; those that are not there are left out."""
-    kept = _rows_of(db, list(ids), agent, language)
+    kept = _rows_of(db, list(ids), agent.id, language)
     return [kept[ticket_id] for ticket_id in ids if ticket_id in kept]
 
 
-def _rows_of(db: Session, ids: list[int], agent: Agent, language: str) -> dict[int, Row]:
+def _rows_of(db: Session, ids: list[int], agent_id: int | None, language: str) -> dict[int, Row]:
     if not ids:
         return {}
     known = _rows_by_id(language, preferences.shown(db, "urgency"), looking.is_sqlite(db))
-    return {row.id: row for row in known.all(db, ids=looking.numbers(ids, looking.is_sqlite(db)), agent_id=agent.id)}
+    return {row.id: row for row in known.all(db, ids=looking.numbers(ids, looking.is_sqlite(db)), agent_id=agent_id)}
 
 
 def _row(*found: Any) -> Row:
@@ -330,11 +328,6 @@ def _row(*found: Any) -> Row:
 def _rows_by_id(language: str, shows_urgency: bool, is_sqlite: bool) -> Remembered[Row]:
     ids = looking.listed("ids", is_sqlite)
     return Remembered(_rows(language, shows_urgency).where(col(Ticket.id).in_(ids)), _row)
-
-
-@lru_cache
-def _one_row(language: str, shows_urgency: bool) -> sa.Select[Any]:
-    return _rows(language, shows_urgency).where(col(Ticket.id) == sa.bindparam("ticket_id"))
 
 
 @lru_cache

@@ -8,6 +8,7 @@ a fragment that arrives late shows the truth, not the past.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from helpdesk import agents, pops, views
 from helpdesk import events as facts
 from helpdesk.events import Fact
 from helpdesk.settings import Settings
-from models import Agent, Alarm, Call, Callback, CallbackState, Queue, Ticket
+from models import Agent, Alarm, Call, Callback, CallbackState, Queue, Ticket, looking
 from web.render import LANGUAGES, Renderer
 
 SUPERVISORS = "supervisors"
@@ -155,6 +156,8 @@ def _notified(touched: Touched, fact: Any) -> None:
 
 def _policies(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("policies", set()).add(SUPERVISORS)
+
+
 def _surveys(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
 
@@ -282,6 +285,8 @@ def _macros(touched: Touched, _fact: Any) -> None:
 
 def _checklist_templates(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("checklist-templates", set()).add(SUPERVISORS)
+
+
 def _tags(touched: Touched, fact: Any) -> None:
     """What a tag is called may stand on any page; that there is another one, on the list of tags alone."""
     touched.stale.setdefault("tags", set()).add(SUPERVISORS)
@@ -458,17 +463,20 @@ def _seeing(db: Session, ticket_ids: set[int]) -> tuple[dict[int, frozenset[str]
     seeing: dict[int, frozenset[str]] = {}
     onward: dict[int, int] = {}
     while ticket_ids:
-        rows = db.execute(
-            sa.select(
-                col(Ticket.id), col(Ticket.queue_id), col(Ticket.assignee_id), col(Ticket.merged_into_id)
-            ).where(col(Ticket.id).in_(ticket_ids))
-        )
-        for ticket_id, queue_id, agent_id, into_id in rows:
+        has_list = looking.is_sqlite(db)
+        found = looking.ask(db, _places(has_list), ticket_ids=looking.numbers(ticket_ids, has_list))
+        for ticket_id, queue_id, agent_id, into_id in found:
             seeing[ticket_id] = frozenset({queue_topic(queue_id), *([agent_topic(agent_id)] if agent_id else [])})
             if into_id is not None:
                 onward[ticket_id] = into_id
         ticket_ids = set(onward.values()) - seeing.keys()
     return seeing, onward
+
+
+@lru_cache
+def _places(is_sqlite: bool) -> "sa.Select[Any]":
+    columns: Any = col(Ticket.id), col(Ticket.queue_id), col(Ticket.assignee_id), col(Ticket.merged_into_id)
+    return sa.select(*columns).where(col(Ticket.id).in_(looking.listed("ticket_ids", is_sqlite)))
 
 
 def _cards(db: Session, touched: dict[int, set[int]], audience: Audience, renderer: Renderer, settings: Settings,
@@ -503,13 +511,16 @@ def _card(db: Session, call: Call, shown: frozenset[str], audience: Audience, re
 
 def _rows(db: Session, touched: dict[int, set[str]], seeing: dict[int, frozenset[str]], audience: Audience,
           renderer: Renderer, now: datetime) -> Iterable[Op]:  # fmt: skip
+    drawn: dict[str, dict[int, views.Row]] = {}
     for ticket_id, topics in touched.items():
         hearing = seeing.get(ticket_id, frozenset())
         # Where the ticket went, its words may not follow to screens that no longer serve its queue.
         if audience.languages(gone := frozenset(topics - hearing)):
             yield Op(gone, None, {"drop": f"row-{ticket_id}"})
         for lang in audience.languages(hearing):
-            if row := views.row(db, ticket_id, language=lang):
+            if lang not in drawn:
+                drawn[lang] = views.rows_for_all(db, [*touched], language=lang)
+            if row := drawn[lang].get(ticket_id):
                 text = renderer.fragment(ROW, lang, row=row, now=now, is_current=False)
                 yield Op(hearing, lang, {
                     "row": ticket_id, "html": text,
@@ -550,5 +561,3 @@ def _stale(touched: dict[str, set[str]], audience: Audience) -> Iterable[Op]:
     for region, topics in touched.items():
         if audience.languages(topics):
             yield Op(frozenset(topics), None, {"stale": [region]})
-
-

@@ -5,6 +5,7 @@ from sqlmodel import Session
 
 from helpdesk.events import Fact, recall
 from models import Event
+from models.looking import ask
 
 _TABLE: sa.Table = Event.__table__  # type: ignore[attr-defined]
 _AFTER = (
@@ -17,5 +18,4 @@ _AFTER = (
 
 def after(db: Session, number: int, *, limit: int = 200) -> list[tuple[int, Fact]]:
     """The events numbered above `number`, oldest first, at most `limit`: pairs of number and fact."""
-    rows = db.connection().execute(_AFTER, {"number": number, "most": limit})
-    return [(row.id, recall(row)) for row in rows]
+    return [(row.id, recall(row)) for row in ask(db, _AFTER, number=number, most=limit)]
