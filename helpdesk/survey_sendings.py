@@ -6,6 +6,7 @@ crash, a repeat and a second process lose nothing and ask nobody twice. Never mo
 so a sending that is stopped has stopped.
 """
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -121,8 +122,7 @@ def begin(db: Session, sending: SurveySending, *, settings: Settings, by: Agent,
 
 
 def stop(db: Session, sending: SurveySending, *, by: Agent, now: datetime) -> None:
-    """Ask nobody more. What has not left yet does not leave, and they may be asked later. Twice changes
-    nothing."""
+    """Ask nobody more. What has not left yet does not leave, and they may be asked later."""
     hold_still(db, sending)
     if sending.state != SendingState.RUNNING:
         return
@@ -258,7 +258,8 @@ def _made(
 
 
 def _enqueue(db: Session, sending: SurveySending) -> None:
-    work.enqueue(db, "send_survey", sending.id, key=f"sending:{sending.id}:{sending.state.value}")
+    """The key is another every time: SQLite gives the number of a discarded row to the next."""
+    work.enqueue(db, "send_survey", sending.id, key=f"sending:{sending.id}:{secrets.token_hex(8)}")
 
 
 def _next(db: Session, asked: Asked, sending: SurveySending, most: int, *, zone: str) -> tuple[list[int], int]:
