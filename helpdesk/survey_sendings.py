@@ -62,7 +62,7 @@ class Told:
     `left_out` by reason, most first."""
 
     sending: SurveySending
-    by: str
+    by: Agent | None
     asked: int
     in_line: int
     answered: int
@@ -175,9 +175,7 @@ def told(db: Session, sending: SurveySending) -> Told:
             asked -= count
     agent = db.get(Agent, sending.by_id) if sending.by_id else None
     share = 1.0 if sending.state not in _WALKING else sending.walked / max(1, sending.last)
-    return Told(
-        sending, agent.name if agent else "", asked, in_line, db.scalar(answered) or 0, dict(left.most_common()), share
-    )
+    return Told(sending, agent, asked, in_line, db.scalar(answered) or 0, dict(left.most_common()), share)
 
 
 # --- the walk ---------------------------------------------------------------------------------------------------------
@@ -202,7 +200,12 @@ def look(db: Session, sending_id: int, *, settings: Settings, now: datetime) -> 
         return None
     asked, zone = segments.read(sending.conditions), settings.timezone
     if sending.state == SendingState.RUNNING:
-        room = _room(db, sending, surveys.get(db, sending.survey_id), settings, now=now)
+        waiting = _waiting(db, sending, now=now)
+        if sending.walked >= sending.last:  # it is over when all have left: until then it can be stopped
+            if waiting:
+                raise NotYet(PAUSE_SECONDS)
+            return Step(sending.walked, sending.walked, ())
+        room = _room(db, surveys.get(db, sending.survey_id), waiting, settings, now=now)
         ids, until = _next(db, asked, sending, room, zone=zone)
         return Step(sending.walked, until, ids)
     ids, until = _next(db, asked, sending, COUNTED_AT_ONCE, zone=zone)
@@ -232,7 +235,7 @@ def take(db: Session, sending_id: int, step: Step, *, settings: Settings, now: d
     part = TOLD_EVERY * step.until // max(1, sending.last)
     is_news = part > TOLD_EVERY * sending.walked // max(1, sending.last)
     sending.walked = step.until
-    if is_over := step.until >= sending.last:
+    if is_over := step.until >= sending.last and (not is_running or step.until == step.above):
         sending.state = SendingState.DONE if is_running else SendingState.COUNTED
         sending.ended_at = now if is_running else None
     if is_over or is_news:
@@ -277,11 +280,15 @@ def _in_line() -> tuple[sa.ColumnElement[bool], ...]:
     return sa.text("ask.state = 'sent'"), sa.text("ask.sent_at IS NULL")  # type: ignore[return-value]
 
 
-def _room(db: Session, sending: SurveySending, survey: Survey, settings: Settings, *, now: datetime) -> int:
-    """How many may be chosen in the next step. Short messages leave by day, and no more than are paid for."""
+def _waiting(db: Session, sending: SurveySending, *, now: datetime) -> int:
+    """How many stand in line."""
     fresh = col(Ask.created_at) > now - LOST
     query = sa.select(sa.func.count()).select_from(Ask).where(col(Ask.sending_id) == sending.id, fresh, *_in_line())
-    waiting = db.scalar(query) or 0
+    return db.scalar(query) or 0
+
+
+def _room(db: Session, survey: Survey, waiting: int, settings: Settings, *, now: datetime) -> int:
+    """How many may be chosen in the next step. Short messages leave by day, and no more than are paid for."""
     if survey.way == AskedBy.SMS or (survey.way == AskedBy.EITHER and sms.is_on(settings)):
         if wait := sms.seconds_of_quiet(settings, now):
             raise NotYet(wait)

@@ -198,10 +198,10 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
         access.supervisor(agent)
         survey = surveys.get(db, survey_id) if survey_id else None
         sent = survey_sendings.of(db, survey) if survey else []
-        names = {each.id: each.name for each in agents.everyone(db)} if sent else {}
+        names = {each.id: each for each in agents.everyone(db)} if sent else {}
         return {"survey": survey, "values": _values(survey),
                 "segments": [(each.id, each.name) for each in segments.everyone(db)],
-                "sendings": [(each, names.get(each.by_id, "")) for each in sent],
+                "sendings": [(each, names.get(each.by_id)) for each in sent],
                 "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)]}  # fmt: skip
 
     frame, told = await look(request, verb)

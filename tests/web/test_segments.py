@@ -1,6 +1,7 @@
 """Customers found by what is known of them, under a name; and surveys put to them, counted before anybody is asked."""
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import segments
 from helpdesk.customers import contact_points
+from helpdesk.runtime.work import NotYet
 from helpdesk.survey_sendings import look as survey_look
 from helpdesk.survey_sendings import take as survey_take
 from models import (
@@ -239,7 +241,8 @@ def walk(desk: OpenDesk) -> None:
     """What is to be counted or sent is done, as far as it goes."""
     rows = desk.read(lambda db: db.exec(select(SurveySending.id).order_by(col(SurveySending.id))).all())
     for each in rows:
-        desk.app.state.desk.jobs.by_name()["send_survey"](each)
+        with suppress(NotYet):  # some stand in line
+            desk.app.state.desk.jobs.by_name()["send_survey"](each)
 
 
 def deliver(desk: OpenDesk) -> list[tuple[str, str, str]]:
@@ -289,6 +292,8 @@ def test_whom_it_reaches_is_counted_with_the_reasons_before_anybody_is_asked(sho
     shop.as_(SATO).post(f"{where}/begin")
     walk(shop)
     assert {state for _, state, _ in deliver(shop)} == {"sent"}
+    assert sending(shop).state == SendingState.RUNNING, "until all have left it can be stopped"
+    walk(shop)
     told = sending(shop)
     assert (told.state, told.found, told.asked, told.left_out) == (SendingState.DONE, 12, 3, LEFT_OUT), "as foretold"
     assert sorted(mail["To"] for _, mail in postbox.mails) == sorted(
@@ -362,8 +367,8 @@ def test_a_sending_that_is_stopped_has_stopped_and_the_rest_can_be_asked_later(
     monkeypatch.setattr("helpdesk.survey_sendings.LINE", 2)
     where = chosen(shop)
     shop.as_(SATO).post(f"{where}/begin")
-    with pytest.raises(Exception, match="not before"):  # two wait for the mail server
-        walk(shop)
+    walk(shop)
+    assert shop.count(Ask) == 2 and sending(shop).state == SendingState.RUNNING, "two wait for the mail server"
     shop.app.state.desk.jobs.by_name()["mail_survey"](shop.read(lambda db: db.exec(select(Ask.id)).all())[0])
     shop.as_(SATO).post(f"{where}/stop")
     shop.as_(SATO).post(f"{where}/stop")
@@ -394,8 +399,8 @@ def test_a_crash_in_the_middle_loses_nobody_and_asks_nobody_twice(
     for _ in range(2):  # taken down, and again by whoever takes over
         work.database.write_now(survey_take, 1, step, settings=work.settings, now=work.clock())
     work._closing.set()
-    with pytest.raises(Exception, match="not before"):
-        walk(shop)
+    walk(shop)
+    assert sending(shop).state == SendingState.RUNNING
     work._closing.clear()
     walk(shop)
     deliver(shop)
