@@ -502,6 +502,23 @@ class SurveyChanged(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmentChanged(Fact):
+    """`what`: "made", "changed" or "deleted"."""
+
+    segment_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveySendingChanged(Fact):
+    """A survey that is put to many. `what`: "made", "went_on", "counted", "begun", "stopped", "done" or "discarded"."""
+
+    sending_id: int
+    survey_id: int
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TopicChanged(Fact):
     """`state` "made", "changed", "on", "off", or "corrected": somebody said of a text whether it is about this
     topic and others."""

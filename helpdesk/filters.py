@@ -227,6 +227,11 @@ def holding(db: Session, agent: Agent, asked: Filter, ticket_ids: Sequence[int],
     return set(db.scalars(query))
 
 
+def conditions(db: Session, asked: Filter, *, now: datetime) -> list[sa.ColumnElement[bool]]:
+    """All that must hold of a ticket, as somebody asks who may see every one and is nobody's assignee."""
+    return _Question(db, Agent(name="", email="", role=Role.SUPERVISOR, created_at=now), asked, now).every()
+
+
 def frozen(db: Session, agent: Agent, asked: Filter, *, most: int, now: datetime) -> list[int]:
     """The ids of all tickets the filter holds for at this moment, newest contact first, up to `most`."""
     ids: list[int] = []

@@ -36,6 +36,7 @@ from models import (
     ReturnReason,
     ReviewForm,
     Rule,
+    Segment,
     Survey,
     Tag,
     TicketField,
@@ -116,6 +117,9 @@ WATCHED: dict[str, Watched] = {
     "blocked": Watched(BlockedCaller, _apart("e164", "by_id"), called="e164"),
     "survey": Watched(
         Survey, _apart(), says=lambda row, told: facts.SurveyChanged(survey_id=row.id, state="changed", **told)
+    ),
+    "segment": Watched(
+        Segment, _apart("by_id"), says=lambda row, told: facts.SegmentChanged(segment_id=row.id, what="changed", **told)
     ),
     "topic": Watched(
         Topic, _apart(), says=lambda row, told: facts.TopicChanged(topic_id=row.id, state="changed", **told)

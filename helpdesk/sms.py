@@ -81,7 +81,12 @@ def why_not(db: Session, number: str, settings: Settings, *, now: datetime) -> s
         return "sms_off"
     if not number:
         return "no_mobile"
-    return "sms_limit" if _used_today(db, settings, now=now) >= settings.sms_segments_per_day else ""
+    return "" if left_today(db, settings, now=now) > 0 else "sms_limit"
+
+
+def left_today(db: Session, settings: Settings, *, now: datetime) -> int:
+    """How many parts may still be paid for on this day of the desk's clock."""
+    return settings.sms_segments_per_day - _used_today(db, settings, now=now)
 
 
 def deliver(

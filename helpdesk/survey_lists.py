@@ -13,22 +13,24 @@ from email.utils import format_datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from helpdesk import outgoing, sms, survey_rests, survey_words, unreachable
+from helpdesk import outgoing, sms, survey_rests, survey_sendings, survey_words, unreachable
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Invalid
 from helpdesk.mail import dkim
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
-from models import Ask, AskedAfter, AskState, Customer, Queue, Survey
+from models import Agent, Ask, AskedAfter, AskState, Customer, Survey
 from models.database import hold_still
 
 MOST: Final = 5_000
 SUBJECTS: Final = {"ja": "{desk}からのアンケート", "en": "A question from {desk}"}
 
 
-def to_list(db: Session, survey: Survey, typed: str, *, settings: Settings, now: datetime) -> tuple[int, int]:
+def to_list(
+    db: Session, survey: Survey, typed: str, *, settings: Settings, by: Agent, now: datetime
+) -> tuple[int, int]:
     """Ask whom a supervisor chose: mail addresses or mobile numbers, on lines or with commas between. Returns how many
     will be asked, and how many this survey has asked before; nobody twice.
 
@@ -39,7 +41,10 @@ def to_list(db: Session, survey: Survey, typed: str, *, settings: Settings, now:
     keys = dict.fromkeys(_listed(each, settings) for each in re.split(r"[\s,、;]+", typed.strip()) if each)
     if not keys or len(keys) > MOST:
         raise Invalid("recipients_missing" if not keys else "out_of_range", field="to")
-    queue_id = survey.queue_id or db.exec(select(Queue.id).order_by(col(Queue.is_triage).desc(), col(Queue.id))).first()
+    sending, queue_id = (
+        survey_sendings.typed(db, survey, by=by, count=len(keys), now=now),
+        survey_sendings.queue_of(db, survey),
+    )
     known = 0
     for key in keys:
         match = matching.by_phone(db, key) if key.startswith("+") else matching.by_address(db, key)
@@ -48,11 +53,13 @@ def to_list(db: Session, survey: Survey, typed: str, *, settings: Settings, now:
         if db.exec(select(Ask.id).where(Ask.survey_id == survey.id, Ask.about == about)).first() is not None:
             known += 1
             continue
-        row = Ask(survey_id=survey.id or 0, about=about, customer_id=match.customer_id, queue_id=queue_id or 0, key=key,
-                  language=customer.language if customer else settings.language, created_at=now)  # fmt: skip
+        row = Ask(survey_id=survey.id or 0, about=about, customer_id=match.customer_id, queue_id=queue_id, key=key,
+                  language=customer.language if customer else settings.language, sending_id=sending.id,
+                  created_at=now)  # fmt: skip
         db.add(row)
         db.flush()
         work.enqueue(db, "ask_listed", row.id, key=f"ask:{row.id}")
+    survey_sendings.were_known(sending, known)
     return len(keys) - known, known
 
 

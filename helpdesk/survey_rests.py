@@ -5,6 +5,7 @@ asked by mail, and who answered at home is not asked at work the same day. Of so
 address or number itself is known.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,11 +27,25 @@ def was_asked_lately(db: Session, row: Ask, *, days: int, now: datetime) -> bool
     theirs: sa.ColumnElement[bool] = col(Ask.key).in_(_keys(row))
     if row.customer_id is not None:
         theirs = sa.or_(theirs, col(Ask.customer_id) == row.customer_id)
-    asked = sa.or_(
-        col(Ask.sent_at) > now - timedelta(days=days),
-        sa.and_(col(Ask.state) == AskState.SENT, col(Ask.sent_at).is_(None)),  # on its way
-    )
-    return db.exec(select(Ask.id).where(theirs, asked, col(Ask.id) != row.id).limit(1)).first() is not None
+    found = select(Ask.id).where(theirs, _asked_since(now - timedelta(days=days)), col(Ask.id) != row.id)
+    return db.exec(found.limit(1)).first() is not None
+
+
+def asked_lately(
+    db: Session, keys: Collection[str], customer_ids: Collection[int], *, days: int, now: datetime
+) -> tuple[set[str], set[int]]:
+    """The same of many: which of these keys, and which of these customers."""
+    if not days:
+        return set(), set()
+    asked = _asked_since(now - timedelta(days=days))
+    by_key = db.scalars(sa.select(col(Ask.key)).where(col(Ask.key).in_(keys), asked))
+    by_id = db.scalars(sa.select(col(Ask.customer_id)).where(col(Ask.customer_id).in_(customer_ids), asked))
+    return set(by_key), {each for each in by_id if each is not None}
+
+
+def _asked_since(since: datetime) -> sa.ColumnElement[bool]:
+    on_its_way = sa.and_(col(Ask.state) == AskState.SENT, col(Ask.sent_at).is_(None))
+    return sa.or_(col(Ask.sent_at) > since, on_its_way)
 
 
 def _keys(row: Ask) -> Any:

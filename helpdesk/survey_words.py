@@ -75,10 +75,18 @@ class Links:
 
 def sms_words(db: Session, row: Ask, *, settings: Settings) -> str:
     """The short message of an ask: who asks, where to answer, how to end it."""
-    link = f"{settings.public_url.rstrip('/')}/s/{token(row.id or 0, settings)}"
-    survey = db.get(Survey, row.survey_id)
+    return _sms(db.get(Survey, row.survey_id), row.language, row.id or 0, settings)
+
+
+def sms_alike(survey: Survey, language: str, settings: Settings) -> str:
+    """A short message as long as the longest of a survey, to be counted."""
+    return _sms(survey, language, 99_999_999, settings)
+
+
+def _sms(survey: Survey | None, language: str, ask_id: int, settings: Settings) -> str:
+    link = f"{settings.public_url.rstrip('/')}/s/{token(ask_id, settings)}"
     told = SMS_WORDS_ALONE if survey is not None and survey.scale == Scale.NONE else SMS_WORDS
-    return filled(told[spoken(row.language)], {"desk": settings.name[:20], "link": link})
+    return filled(told[spoken(language)], {"desk": settings.name[:20], "link": link})
 
 
 def question(survey: Survey, ticket: Ticket | None, language: str, *, desk: str) -> str:

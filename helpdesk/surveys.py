@@ -37,6 +37,7 @@ from models import (
     Queue,
     Scale,
     Survey,
+    SurveySending,
     Ticket,
     TicketState,
 )
@@ -148,6 +149,12 @@ def listed(db: Session, *, language: str, now: datetime) -> list[Line]:
     )
     for survey_id, state, reason, count in rows:
         counted.setdefault(survey_id, {})[state, reason] = count
+    begun = select(SurveySending).where(col(SurveySending.begun_at) >= since)
+    for sending in db.exec(begun):  # whom a list passed over has no ask
+        passed = counted.setdefault(sending.survey_id, {})
+        for reason, number in sending.left_out.items():
+            if sending.name and reason != "stopped":
+                passed[AskState.LEFT_OUT, reason] = passed.get((AskState.LEFT_OUT, reason), 0) + number
     lines = []
     for survey in db.exec(select(Survey).order_by(col(Survey.is_active).desc(), col(Survey.id))):
         count = counted.get(survey.id or 0, {})

@@ -29,7 +29,20 @@ from models.customers import (
 from models.dashboards import BoardAudience, Dashboard, Tile, TileKind
 from models.drafts import KeptDraft
 from models.events import Bookmark, Event
-from models.feedback import Answer, AnswerSource, Ask, AskedAfter, AskedBy, AskState, OptOut, Scale, Survey, Topic
+from models.feedback import (
+    Answer,
+    AnswerSource,
+    Ask,
+    AskedAfter,
+    AskedBy,
+    AskState,
+    OptOut,
+    Scale,
+    SendingState,
+    Survey,
+    SurveySending,
+    Topic,
+)
 from models.fields import FieldChange
 from models.hours import Calendar
 from models.inbox import Inbound, InboundKind, InboundState, Redelivery
@@ -85,6 +98,7 @@ from models.reviews import DrawnBy, Review, ReviewForm, ReviewPick
 from models.rules import ChecklistTemplate, Macro, Post, Rule, RuleMail, RuleRun, RuleWait, RunEnd
 from models.schedules import Every, ReportMail, ReportMailState, ReportRecipient, ReportSchedule
 from models.search import RecentSearch, SearchDoc
+from models.segments import Segment
 from models.settings_history import Invitation, Logo, SettingChange
 from models.shifts import Shift, ShiftQueue, StaffingBasis
 from models.sms import Sms, SmsState
@@ -273,7 +287,9 @@ __all__ = [
     "SavedView",
     "Scale",
     "SearchDoc",
+    "Segment",
     "SenderHour",
+    "SendingState",
     "Shift",
     "ShiftQueue",
     "Sms",
@@ -283,6 +299,7 @@ __all__ = [
     "StaffingBasis",
     "Stretch",
     "Survey",
+    "SurveySending",
     "Tag",
     "TagDay",
     "Ticket",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -44,6 +45,37 @@ class Survey(Row, table=True):
     changed_at: datetime
 
 
+class SendingState(StrEnum):
+    COUNTING = "counting"  # whom it would reach; nobody is asked
+    COUNTED = "counted"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"  # who was not asked by then is not
+
+
+class SurveySending(Row, table=True):
+    """One survey put to many customers at once, and whom: what is kept of a list once it has left."""
+
+    __table_args__ = (sa.Index("ix_surveysending_survey", "survey_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    survey_id: int = points_to("survey.id", ondelete="CASCADE")
+    segment_id: int | None = points_to("segment.id", default=None, ondelete="SET NULL", index=True)
+    name: str = ""  # the segment's, as it was called then; "" where addresses were typed
+    conditions: dict[str, Any] = json_column(default_factory=dict)  # the segment's, as they were then
+    state: SendingState = choice(SendingState, SendingState.COUNTING)
+    walked: int = 0  # the customers up to this number have been looked at
+    last: int = 0  # the newest customer of the moment it was made
+    found: int = 0  # customers who belong to the segment, or addresses that were typed
+    asked: int = 0  # of these; while it counts and until it begins, who would be
+    left_out: dict[str, int] = json_column(default_factory=dict)  # reason -> how many of the others
+    sample: list[dict[str, Any]] = json_column(default_factory=list)  # some who would be asked: {"customer_id", "key"}
+    by_id: int | None = points_to("agent.id", default=None, ondelete="SET NULL", index=True)
+    created_at: datetime
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
 class AskState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
@@ -58,11 +90,20 @@ class Ask(Row, table=True):
         sa.UniqueConstraint("survey_id", "about"),
         sa.Index("ix_ask_key_sent", "key", "sent_at"),
         sa.Index("ix_ask_created", "created_at", "id"),
+        sa.Index("ix_ask_sending", "sending_id", "state"),
+        # What is on its way is asked for before each further step, and is next to nothing of all that was asked.
+        sa.Index(
+            "ix_ask_in_line",
+            "sending_id",
+            "created_at",
+            sqlite_where=sa.text("state = 'sent' AND sent_at IS NULL"),
+            postgresql_where=sa.text("state = 'sent' AND sent_at IS NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     survey_id: int = points_to("survey.id", ondelete="CASCADE")
-    about: str = exact()  # "ticket:12" or "call:7"
+    about: str = exact()  # "ticket:12", "call:7" or of a list "list:" and the key
     ticket_id: int | None = points_to("ticket.id", default=None, ondelete="CASCADE", index=True)
     customer_id: int | None = points_to("customer.id", default=None, ondelete="SET NULL", index=True)
     queue_id: int = points_to("queue.id", ondelete="CASCADE", index=True)
@@ -72,6 +113,7 @@ class Ask(Row, table=True):
     state: AskState = choice(AskState, AskState.WAITING)
     reason: str = ""
     message_id: int | None = points_to("message.id", default=None, ondelete="SET NULL", index=True)
+    sending_id: int | None = points_to("surveysending.id", default=None, ondelete="SET NULL")
     created_at: datetime
     sent_at: datetime | None = None
 

@@ -361,6 +361,8 @@ PAGES: Pages = {  # those that ring come last, so that the lists before them sho
     "surveys": (SUPERVISOR, "/admin/surveys"),
     "survey": (SUPERVISOR, "/admin/surveys/1"),
     "survey-answer": (SUPERVISOR, "/admin/surveys/1/preview"),
+    "segments": (SUPERVISOR, "/admin/segments"),
+    "new-segment": (SUPERVISOR, whole("/admin/segments/new")),
     "service": (SUPERVISOR, whole("/reports/service?period=month")),
     "forecast": (SUPERVISOR, whole("/reports/forecast?weeks=4")),
     "staffing": (SUPERVISOR, whole("/reports/staffing?week=1")),

@@ -139,8 +139,10 @@ async def telling(request: Request) -> Response:
     quiet = {name: str(form.get(name, "")).strip() for name in ("quiet_from", "quiet_until")}
 
     def verb(db: Session, agent: Agent) -> None:
-        ticked = {name: bool(form.get(name)) for name in ("names", "days_off", "shortcuts")}
-        ways.choose(agent, chosen, **ticked, **quiet)
+        ways.choose(
+            agent, chosen, names=bool(form.get("names")), shortcuts=bool(form.get("shortcuts")),
+            days_off=bool(form.get("days_off")), quiet_from=quiet["quiet_from"], quiet_until=quiet["quiet_until"],
+        )  # fmt: skip
         db.add(agent)
 
     try:

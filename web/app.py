@@ -70,10 +70,12 @@ from web import (
     safety,
     schedules,
     search,
+    segments,
     settings_history,
     similar,
     staffing,
     supervising,
+    survey_sendings,
     surveys,
     tags,
     tallies,
@@ -90,11 +92,10 @@ STATIC = Path(__file__).parent / "static"
 _PAGES = (
     tickets, views, bulk, outgoing, canned, similar, macros, safety, tags, fields, returns, checklists, drafts, files,
     calls, interventions, recalls, pops, search, customers, queues, reviews, supervising, alarms, walls, dashboards,
-    reports, tallies, evaluation, surveys, forecast, staffing, feedback, topics, products, orders, schedules,
-    accuracy, palette, notifications, administration, appearance, audit, settings_history, guide, agents, rosters,
-    calendars, promises, admin, ledger, mailboxes, exchanges, domains, blocked, rules, checklist_templates, account,
-    devices, hooks, api,
-    ops, reporting,
+    reports, tallies, evaluation, surveys, survey_sendings, segments, forecast, staffing, feedback, topics, products,
+    orders, schedules, accuracy, palette, notifications, administration, appearance, audit, settings_history, guide,
+    agents, rosters, calendars, promises, admin, ledger, mailboxes, exchanges, domains, blocked, rules,
+    checklist_templates, account, devices, hooks, api, ops, reporting,
 )  # fmt: skip
 """In the order in which they are asked; reporting takes every name of a file that no other page has taken."""
 

@@ -1,7 +1,7 @@
 """Customers: find, see, add, change."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlmodel import Session
@@ -27,23 +27,27 @@ async def page(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> list[dict[str, Any]]:
         found = records.search(db, typed, region=region)
-        points = records.points_of_many(db, [customer.id or 0 for customer in found])
-        told = conversations.customers.briefs(db, [customer.id or 0 for customer in found])
-        briefs = {brief.id: brief for brief in told}
-        rows = []
-        for customer in found:
-            brief, own = briefs[customer.id or 0], points.get(customer.id or 0, [])
-            rows.append({
-                "id": brief.id, "name": brief.name, "reading": brief.reading, "company": brief.company,
-                "caution": brief.caution, "last_contact_at": brief.last_contact_at, "open_count": brief.open_count,
-                "phones": [point.value for point in own if point.kind == "phone"],
-                "addresses": [point.value for point in own if point.kind == "email"],
-            })  # fmt: skip
-        return rows
+        return rows_of(db, [customer.id or 0 for customer in found])
 
     frame, rows = await look(request, verb)
     frame |= {"view": "customers", "q": typed, "rows": rows, "next_cursor": None}
     return html(request, "customers/page.html", frame["me"]["language"], **frame)
+
+
+def rows_of(db: Session, customer_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Customers as a list shows them, in the order given."""
+    briefs = {brief.id: brief for brief in conversations.customers.briefs(db, customer_ids)}
+    points = records.points_of_many(db, customer_ids)
+    return [
+        {
+            "id": each, "name": briefs[each].name, "reading": briefs[each].reading, "company": briefs[each].company,
+            "caution": briefs[each].caution, "last_contact_at": briefs[each].last_contact_at,
+            "open_count": briefs[each].open_count,
+            "phones": [point.value for point in points.get(each, ()) if point.kind == "phone"],
+            "addresses": [point.value for point in points.get(each, ()) if point.kind == "email"],
+        }
+        for each in customer_ids if each in briefs
+    ]  # fmt: skip
 
 
 async def show(request: Request) -> Response:

@@ -162,6 +162,10 @@ def _surveys(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("surveys", set()).add(SUPERVISORS)
 
 
+def _segments(touched: Touched, _fact: Any) -> None:
+    touched.stale.setdefault("segments", set()).add(SUPERVISORS)
+
+
 def _topics(touched: Touched, _fact: Any) -> None:
     touched.stale.setdefault("topics", set()).add(SUPERVISORS)
 
@@ -364,6 +368,8 @@ TOUCHES: dict[type[Fact], Callable[[Touched, Any], None]] = {
     facts.AgentNotified: _notified,
     facts.NotificationsRead: _notified,
     facts.SurveyChanged: _surveys,
+    facts.SurveySendingChanged: _surveys,
+    facts.SegmentChanged: _segments,
     facts.FeedbackGiven: _feedback,
     facts.TopicChanged: _topics,
     facts.CatalogueChanged: _catalogue,

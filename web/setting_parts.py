@@ -8,7 +8,9 @@ import os.path
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from helpdesk import segments
 from models import TicketField
+from web import segment_words
 from web.render import phone
 from web.words import N_, sentence
 
@@ -18,11 +20,13 @@ Parts = dict[str, str]
 
 
 class Naming:
-    """Who calls things by their names: `queues` by id, fields by their keys; `say` translates into `language`."""
+    """Who calls things by their names: `queues`, `agents` and `tags` by id, fields by their keys; `say` translates into
+    `language`."""
 
-    def __init__(self, say: Say, language: str, queues: Mapping[int | None, str],
-                 fields: Mapping[str, TicketField]) -> None:  # fmt: skip
+    def __init__(self, say: Say, language: str, queues: Mapping[int | None, str], fields: Mapping[str, TicketField],
+                 agents: Mapping[int | None, str], tags: Mapping[int | None, str]) -> None:  # fmt: skip
         self.say, self.language, self.queues, self.fields = say, language, queues, fields
+        self.agents, self.tags = agents, tags
 
     def word(self, group: str, code: object, **facts: object) -> str:
         """A code of `WORDS` in words."""
@@ -143,8 +147,13 @@ def _both(japanese: str, english: str) -> str:
     return f"{japanese} / {english}" if english and english != japanese else japanese
 
 
+def _segment(value: Mapping[str, Any], _label: str, naming: Naming) -> Parts:
+    return segment_words.lines(segments.read(value), naming)
+
+
 _APART: dict[str, Callable[[Any, str, Naming], Parts]] = {
     "exchange.options": _options, "exchange.mapping": _mapping, "field.conditions": _conditions,
     "field.choices": _choices, "review_form.criteria": _criteria, "queue.thresholds": _by_language,
     "queue.acknowledgment": _by_language, "queue.alarms": _alarms, "survey.questions": _questions,
+    "segment.conditions": _segment,
 }  # fmt: skip

@@ -70,6 +70,9 @@ SYNONYMS: dict[str, str] = {
     "/queues/accuracy": "AI 自動分類 学習 機械学習 分類 精度 誤り classifier training machine learning threshold",
     "/admin/guesses": "AI 緊急度 感情 言語判定 類似 推定 自動判定 sentiment urgency detection prediction similar",
     "/admin/surveys": "アンケート 満足度 CSAT NPS 評価 お客様の声 タイトル title questionnaire satisfaction rating",
+    "/admin/segments": (
+        "セグメント 顧客グループ 抽出 絞り込み 配信リスト ターゲット 条件 group audience target filter cohort"
+    ),
     "/reports/schedules": "定期レポート 自動送信 集計 CSV 週報 月報 export weekly monthly scheduled summary",
     "/admin/tokens": (
         "API APIキー トークン 連携 BI 外部 キーの用途 返品 倉庫 "

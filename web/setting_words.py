@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from helpdesk import agents, fields, hours, queues
+from helpdesk import agents, fields, filters, hours, queues
 from helpdesk.settings_watched import WATCHED, RowChange
 from models import Agent
 from web import setting_parts
@@ -106,6 +106,7 @@ LABELS: dict[str, dict[str, str]] = {
         "delay_minutes": N_("Minutes to wait before asking"), "rest_days": N_("Days for which nobody is asked again"),
         "questions": N_("Question"), "is_active": N_("In use"),
     },
+    "segment": {"name": N_("Name of the segment"), "conditions": N_("Conditions"), "deleted_at": N_("Deleted")},
     "topic": {
         "name": N_("Japanese name"), "name_en": N_("English name"), "words": N_("Its words"),
         "is_active": N_("In use"), "position": N_("Place in the order"),
@@ -153,7 +154,8 @@ PLACES = {
     "queue": "/admin/queues/{}", "agent": "/admin/agents/{}", "calendar": "/admin/calendars/{}",
     "policy": "/admin/promises/{}", "tag": "/admin/tags", "field": "/admin/fields/{}", "canned": "/admin/canned/{}",
     "mailbox": "/admin/mailboxes/{}", "exchange": "/admin/exchanges/{}", "blocked": "/admin/blocked",
-    "survey": "/admin/surveys/{}", "topic": "/reports/topics", "rule": "/admin/rules/{}", "macro": "/admin/macros/{}",
+    "survey": "/admin/surveys/{}", "segment": "/admin/segments", "topic": "/reports/topics", "rule": "/admin/rules/{}",
+    "macro": "/admin/macros/{}",
     "checklist": "/admin/checklists/{}", "review_form": "/reviews/form",
     "return_reason": "/admin/products#reasons",
 }  # fmt: skip
@@ -179,7 +181,8 @@ def names_of(db: Session, agent: Agent, say: Say) -> Names:
     }
     known = {field.key: field for field in fields.everyone(db)}
     return Names(kinds, functools.cache(lambda user: speaker(db, agent.language, say, user=user)),
-                 Naming(say, agent.language, kinds["queue"], known))  # fmt: skip
+                 Naming(say, agent.language, kinds["queue"], known, kinds["agent"],
+                        {tag.id: tag.name for tag in filters.tags(db)}))  # fmt: skip
 
 
 def told(rows: Sequence[RowChange], names: Names, say: Say) -> list[dict[str, Any]]:

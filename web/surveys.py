@@ -11,12 +11,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from helpdesk import (
     access,
+    agents,
     comments,
     queues,
+    segments,
     sms,
     survey_answers,
     survey_lists,
     survey_questions,
+    survey_sendings,
     survey_words,
     surveys,
 )
@@ -148,7 +151,8 @@ async def send(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> tuple[int, int]:
         access.supervisor(agent)
-        return survey_lists.to_list(db, surveys.get(db, survey_id), typed, settings=desk.settings, now=desk.clock())
+        return survey_lists.to_list(db, surveys.get(db, survey_id), typed, settings=desk.settings, by=agent,
+                                    now=desk.clock())  # fmt: skip
 
     try:
         asked, known = await act(request, verb)
@@ -193,7 +197,11 @@ async def _form(request: Request, survey_id: int | None, *, form: FormData | Non
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         survey = surveys.get(db, survey_id) if survey_id else None
+        sent = survey_sendings.of(db, survey) if survey else []
+        names = {each.id: each for each in agents.everyone(db)} if sent else {}
         return {"survey": survey, "values": _values(survey),
+                "segments": [(each.id, each.name) for each in segments.everyone(db)],
+                "sendings": [(each, names.get(each.by_id)) for each in sent],
                 "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)]}  # fmt: skip
 
     frame, told = await look(request, verb)

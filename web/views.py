@@ -109,7 +109,7 @@ async def _save(request: Request, view_id: int | None) -> Response:
         queue_id = str(form.get("queue_id", ""))
         kept = saved_views.save(
             db, saved_views.get(db, agent, view_id) if view_id else None, name=str(form.get("name", "")),
-            asked=_asked(form), sort=str(form.get("sort", "newest")),
+            asked=asked_of(form), sort=str(form.get("sort", "newest")),
             columns=[str(value) for value in form.getlist("column")],
             audience=str(form.get("audience") or ViewAudience.OWNER),
             queue_id=int(queue_id) if queue_id.isdecimal() and len(queue_id) < 10 else None, by=agent, now=now,
@@ -132,7 +132,7 @@ async def _builder(request: Request, view_id: int | None, given: QueryParams | F
         if view is not None and not saved_views.may_change(agent, view):
             raise NotFound("not_found", view_id=view_id)
         values = _values(db, agent, view, given)
-        return {"values": values, "choices": _choices(db, agent), **_preview(db, agent, values, errors, now)}
+        return {"values": values, "choices": choices_of(db, agent), **_preview(db, agent, values, errors, now)}
 
     frame, told = await look(request, verb)
     frame |= {"view": f"saved-{view_id}" if view_id else "views", "errors": errors, "view_id": view_id} | told
@@ -142,7 +142,7 @@ async def _builder(request: Request, view_id: int | None, given: QueryParams | F
 def _values(db: Session, agent: Agent, view: SavedView | None, given: QueryParams | FormData) -> dict[str, Any]:
     """What stands in the form: what was typed, or the view, or what the address asks to begin from."""
     if "sort" in given and "from" not in given:
-        asked, columns = _asked(given), [str(value) for value in given.getlist("column")]
+        asked, columns = asked_of(given), [str(value) for value in given.getlist("column")]
         return {"name": str(given.get("name", "")), "asked": asked, "sort": str(given["sort"]), "columns": columns,
                 "audience": str(given.get("audience") or "owner"),
                 "queue_id": str(given.get("queue_id") or "")}  # fmt: skip
@@ -155,7 +155,7 @@ def _values(db: Session, agent: Agent, view: SavedView | None, given: QueryParam
             "columns": list(saved_views.USUAL), "audience": "owner", "queue_id": ""}  # fmt: skip
 
 
-def _asked(given: QueryParams | FormData) -> Filter:
+def asked_of(given: QueryParams | FormData) -> Filter:
     """The conditions of a form or an address."""
     parts: dict[str, dict[str, list[str]]] = {part: {} for part in PARTS}
     for name, value in given.multi_items():
@@ -178,7 +178,7 @@ def _preview(
             "newest": found.newest}  # fmt: skip
 
 
-def _choices(db: Session, agent: Agent) -> dict[str, Any]:
+def choices_of(db: Session, agent: Agent) -> dict[str, Any]:
     """What can be chosen, as pairs of a value and a name."""
     served = set(agents.queue_ids(db, agent))
     own = [

@@ -23,6 +23,7 @@ from helpdesk import (
     sla,
     sms,
     survey_lists,
+    survey_sendings,
     survey_words,
     surveys,
     tickets,
@@ -67,6 +68,7 @@ class Jobs:
             "send_sms": self._send_sms,
             "ask_listed": self._ask_listed,
             "mail_survey": self._mail_survey,
+            "send_survey": self._send_survey,
             "wake_ticket": self._wake_ticket,
             "connect_call": self._connect_call,
             "take_call": self._take_call,
@@ -111,6 +113,11 @@ class Jobs:
             raise
         except Rejected:
             self.database.write_now(survey_lists.went_back, ask_id, reason="unreachable")
+
+    def _send_survey(self, sending_id: int) -> None:
+        """Put a survey to a segment, or count whom it would reach; see helpdesk/survey_sendings.py."""
+        told: dict[str, Any] = {"settings": self.settings, "clock": self.clock, "is_closing": self._closing.is_set}
+        survey_sendings.walk(self.database, sending_id, **told)
 
     def _send_sms(self, ask_id: int) -> None:
         """Send a survey's short message; see helpdesk/sms.py."""

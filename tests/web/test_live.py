@@ -196,6 +196,9 @@ def a_day(desk: OpenDesk, postbox: Postbox) -> None:
     desk.as_(AIKO).post("/notifications/read")
     survey = {"name": "解決後", "scale": "stars", "after": "resolved", "delay_minutes": "0", "rest_days": "0"}
     desk.as_(SATO).post("/admin/surveys/new", data=survey)
+    desk.as_(SATO).post("/admin/surveys/new", data=survey | {"name": "年次", "after": "list"})
+    desk.as_(SATO).post("/admin/segments/new", data={"name": "全員"})
+    desk.as_(SATO).post("/admin/surveys/2/sendings", data={"segment_id": "1"})
     comments = {"file": ("a.csv", "コメント\nよかった\n".encode(), "text/csv")}
     desk.as_(SATO).post("/reports/feedback/import", files=comments)
     desk.as_(SATO).post("/reports/topics", data={"name": "店舗", "name_en": "Shop", "words": "店員"})

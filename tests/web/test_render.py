@@ -23,7 +23,16 @@ METHODS = [
     ("templates/**.html", "jinja2"),
     *(
         (f"{name}.py", "python")
-        for name in ("words/**", "shortcuts", "palette", "render", "administration", "setting_words", "setting_parts")
+        for name in (
+            "words/**",
+            "shortcuts",
+            "palette",
+            "render",
+            "administration",
+            "segment_words",
+            "setting_words",
+            "setting_parts",
+        )
     ),
 ]
 

@@ -48,6 +48,13 @@ WORDS: dict[str, dict[str, str]] = {
         "questions_were_answered": N_(
             "Customers have answered these questions already. Change their words only, or make another survey."
         ),
+        "survey_cannot_leave": N_("There is no way to send this survey: no server for mail, no number for SMS."),
+        "sending_not_counted": N_("It is not counted yet, or was stopped. Count anew."),
+        "sending_has_begun": N_("It has been sent already, and stays in the history."),
+        "segment_exists": N_("There is a segment of that name already."),
+        "too_many_segments": N_("There are too many segments. Please delete some first."),
+        "not_a_segment": N_("One of the conditions cannot be read."),
+        "not_a_range": N_("These are not a first and a last day in this order."),
         "survey_is_off": N_("Please start asking first."),
         "not_a_mobile": N_("One of the numbers is not a mobile number."),
         "too_many_tiles": N_("A dashboard has 24 tiles at most."),

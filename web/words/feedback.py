@@ -32,6 +32,9 @@ WORDS: dict[str, dict[str, str]] = {
         "unreachable": N_("not asked, mail does not arrive:"),
         "asked_lately": N_("not asked, asked lately:"),
         "no_server": N_("not asked, no way to send:"),
+        "asked_before": N_("not asked, had this survey before:"),
+        "shared_address": N_("not asked, somebody with the same address is:"),
+        "stopped": N_("not asked, stopped before:"),
     },
     "feedback_source": {
         "all": N_("All texts"),

@@ -53,6 +53,7 @@ WORDS: dict[str, dict[str, str]] = {
         "exchange": N_("Telephone system"),
         "blocked": N_("Blocked caller"),
         "survey": N_("Survey"),
+        "segment": N_("Customer segment"),
         "topic": N_("Topic of the report"),
         "rule": N_("Rule"),
         "macro": N_("Macro"),
