@@ -87,11 +87,12 @@ def of(
     if not comment:
         return of_many([(subject, text)], [reading], model=model)[0]
     second = of_comments or shipped_of_comments()
-    first, other = (each.weigh([each.hear(reading)])[0] for each in (model, second))
-    one, two = (_shares(each, said) for each, said in ((model, first), (second, other)))
-    if last := endings.of(text, language=reading.language):
-        ended = _shares(second, second.weigh([second.read(last, subject="")])[0])
-        two = {label: endings.together(two[label], ended[label]) for label in LABELS}
+    last = endings.of(text, language=reading.language)
+    first = model.weigh([model.hear(reading)])[0]
+    other, *ended = second.weigh([second.hear(reading), *([second.read(last)] if last else [])])
+    one, two = _shares(model, first), _shares(second, other)
+    for shares in (_shares(second, each) for each in ended):
+        two = {label: endings.together(two[label], shares[label]) for label in LABELS}
     probabilities = {label: together(one[label], two[label]) for label in LABELS}
     return _marked(_told(second, other, probabilities, f"{model.version}+{second.version}", subject, text), text)
 
