@@ -92,7 +92,7 @@ def fit(
     labels = tuple(sorted({example.label for example in examples}))
 
     rounds = ROUNDS if len(examples) < COMMON_FROM else 1
-    scores = [_unseen_scores(examples, labels, seen, seed + number) for number in range(rounds)]
+    scores = [unseen_scores(examples, labels, seen, seed + number) for number in range(rounds)]
     unseen = Unseen(list(examples) * rounds, np.vstack(scores), labels, rounds)
     temperatures = unseen.temperatures()
     sure = unseen.sure(temperatures)
@@ -274,15 +274,24 @@ def weights_of(
 # --- Honesty -------------------------------------------------------------------------------------------------------
 
 
-def _unseen_scores(examples: Sequence[Example], labels: tuple[str, ...], seen: Seen, seed: int) -> Floats:
-    """Scores of every example by a model that saw nothing of its situation, nor of its author; examples x labels."""
+def unseen_scores(
+    examples: Sequence[Example],
+    labels: tuple[str, ...],
+    seen: Seen,
+    seed: int,
+    *,
+    answered: NDArray[np.intp] | None = None,
+) -> Floats:
+    """Scores of every example by a model that saw nothing of its situation, nor of its author; examples x labels.
+    `answered` names for each the row of `seen` that is scored in its place, of texts that stand after the examples."""
+    answered = np.arange(len(examples)) if answered is None else answered
     truth = np.array([example.label for example in examples])
     weights = sample_weights(examples)
     scores = np.zeros((len(examples), len(labels)))  # all of one situation: nothing is ever unseen, nothing promised
     for learned, held in _folds(examples, seen.texts, truth, seed):
         if len(set(truth[learned])) < 2:
             continue  # nothing to tell apart: these rows keep equal scores, and count as not knowing
-        borders, got = seen.answers(learned, held, truth[learned], seed=seed, weights=weights[learned])
+        borders, got = seen.answers(learned, answered[held], truth[learned], seed=seed, weights=weights[learned])
         if got.ndim == 1:
             got = np.column_stack([-got, got])
         known = np.array([labels.index(label) for label in borders.classes_])

@@ -3,8 +3,8 @@
 The idea: the same kind of model as the router, taught by other examples. A plain report of a fault is neutral unless
 dissatisfaction shows; praise with a wish in it is what prevails. An inquiry without a word of feeling is neutral, a
 survey comment without one hardly ever: so of comments a second model is asked, too, which has learned from comments
-alone, and counts for more than the first. A mark that a comment gives in figures counts for more than both. It is a
-guess for lists and reports, over many texts; nobody is to be judged by it.
+alone, counts for more than the first, and reads the last sentence once more by itself. A mark that a comment gives in
+figures counts for more than both. It is a guess for lists and reports, over many texts; nobody is to be judged by it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import marks
+from classifiers import endings, marks
 from classifiers.answers import Example, Reason
 from classifiers.features import Reading
 from classifiers.router import Router, Weighed
@@ -87,10 +87,14 @@ def of(
     if not comment:
         return of_many([(subject, text)], [reading], model=model)[0]
     second = of_comments or shipped_of_comments()
-    first, other = (each.weigh([each.hear(reading)])[0] for each in (model, second))
-    one, two = (each.tell(said, text, subject, explain=False) for each, said in ((model, first), (second, other)))
-    probabilities = {label: together(one.probabilities[label], two.probabilities[label]) for label in LABELS}
-    return _marked(_told(second, other, probabilities, f"{one.version}+{two.version}", subject, text), text)
+    last = endings.of(text, language=reading.language)
+    first = model.weigh([model.hear(reading)])[0]
+    other, *ended = second.weigh([second.hear(reading), *([second.read(last)] if last else [])])
+    one, two = _shares(model, first), _shares(second, other)
+    for shares in (_shares(second, each) for each in ended):
+        two = {label: endings.together(two[label], shares[label]) for label in LABELS}
+    probabilities = {label: together(one[label], two[label]) for label in LABELS}
+    return _marked(_told(second, other, probabilities, f"{model.version}+{second.version}", subject, text), text)
 
 
 def of_many(
@@ -101,7 +105,7 @@ def of_many(
     model = model or shipped()
     found = model.weigh([model.hear(each) for each in readings])
     return [
-        _told(model, each, dict(zip(model.labels, each.probabilities.tolist(), strict=True)), model.version, *inquiry)
+        _told(model, each, _shares(model, each), model.version, *inquiry)
         for each, inquiry in zip(found, inquiries, strict=True)
     ]
 
@@ -109,6 +113,10 @@ def of_many(
 def together(whole: Share, comments: Share) -> Share:
     """What the model of all texts and that of comments say together of a comment."""
     return (1 - SECOND) * whole + SECOND * comments
+
+
+def _shares(model: Router, weighed: Weighed) -> dict[str, float]:
+    return dict(zip(model.labels, weighed.probabilities.tolist(), strict=True))
 
 
 def _told(

@@ -7,7 +7,7 @@ and gets the same bytes; the card says what it learned from, what it was measure
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import evaluate, keywords, model, pairs, registry, sentiment, topic_model, topics, urgency
+from classifiers import endings, evaluate, keywords, model, pairs, registry, sentiment, topic_model, topics, urgency
 from classifiers.answers import Example
 from classifiers.corpus_rows import CORPUS, rows
 from classifiers.evaluate import Report
-from classifiers.model import Fit
+from classifiers.model import Fit, Unseen
 from classifiers.telling import TellingBorders
 
 HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other file is an author of its own, but
 NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
 SOUGHT = ("k", "x")  # in both languages, too: of the kinds that models before had been wrong about
-PLAIN = ("m", "o")  # whose comments, half of all, one model learns: that of all texts would read inquiries like them
-STRANGERS = ("i", "j", "l", "n", "p")  # whose texts are all for testing: nothing is learned from them or chosen by them
+PLAIN = ("m", "o", "q")  # whose comments one model learns alone: that of all texts would read inquiries like them
+STRANGERS = ("i", "j", "l", "n", "p")  # whose texts are all for testing: nothing is learned or chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
 ALIKE = {"y": "x", "z": "x"}  # voices of one hand
 CALM = ("m", "o", "x")  # one in seventeen of whose inquiries is urgent: urgency learns none, they show what it is worth
@@ -89,7 +89,6 @@ def build_urgency(made_at: datetime, *, folder: Path = registry.SHIPPED, corpus:
             figures[language + name] = _found(truth[some], said[some] >= found[language])
     fit = model.with_thresholds(fit, urgency.cuts(fit.router.cuts, found), made_at=made_at)
 
-
     def figures_of(examples: list[Example]) -> dict[str, dict[str, Any]]:
         told = np.array([urgency.of(e.text, subject=e.subject, model=fit.router).urgent for e in examples])
         urgent = np.array([e.label == "urgent" for e in examples])
@@ -121,7 +120,7 @@ def build_sentiment(made_at: datetime, *, folder: Path = registry.SHIPPED, corpu
     comments = [every[place] for place in np.flatnonzero(is_comment)]
     second = model.fit(comments, made_at=made_at, lists=lists, blocks=sentiment.BLOCKS, borders=TellingBorders)
 
-    said, also = _first_round(fit), _first_round(second)[~plain[is_comment]]
+    said, also = _first_round(fit), _with_endings(second, comments, lists)[~plain[is_comment]]
     languages, natural = fit.unseen.languages[: len(said)], np.isin(fit.unseen.authors[: len(said)], NATURAL)
     truth = fit.unseen.truth[: len(said)]
     both = said.copy()
@@ -287,9 +286,9 @@ TOPIC_LIMITS = [
 ]
 SENTIMENT_LIMITS = [
     "Inquiries are mostly neutral, and few are glad: shares of feelings there say more than single answers.",
-    "Comments were written and noted by eight hands a language, and many are ironic, mixed or negated; of a hand it "
-    "has never met it understands three in four.",
-    "Part of the words was written after reading mistakes made on comments of the first two hands, and two hands "
+    "Comments were written and noted by nine hands in Japanese and eight in English, and many are ironic, mixed or "
+    "negated; of a hand it has never met it understands three in four.",
+    "Part of the words was written after reading mistakes made on comments of the first two hands, and three hands "
     "wrote after reading some made on the natural ones.",
     "Report over thirty texts or more, never on one person.",
 ]
@@ -322,6 +321,20 @@ def _first_round(fit: Fit) -> NDArray[np.float64]:
     """What models that had not seen them said of the examples, of several drawings the first: every row once."""
     count = len(fit.unseen.truth) // fit.unseen.rounds
     return fit.unseen.probabilities(dict(fit.router.weights.temperatures))[:count]
+
+
+def _with_endings(second: Fit, comments: list[Example], lists: keywords.Lists) -> NDArray[np.float64]:
+    """What models of comments that had not seen them said of these, the last sentence counted in."""
+    ends = [endings.of(each.text, language=each.language) for each in comments]
+    having = [place for place, end in enumerate(ends) if end]
+    every = [*comments, *(replace(comments[place], text=ends[place]) for place in having)]
+    answered = np.arange(len(comments))
+    answered[having] = np.arange(len(comments), len(every))
+    seen = model.see(every, lists=lists, blocks=sentiment.BLOCKS, borders=TellingBorders)
+    scores = model.unseen_scores(comments, second.router.labels, seen, 0, answered=answered)
+    alone = Unseen(comments, scores, second.router.labels, 1)
+    temperatures = dict(second.router.weights.temperatures)
+    return endings.together(_first_round(second), alone.probabilities(temperatures))
 
 
 def _feelings(truth: NDArray[np.str_], said: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def test_what_was_read_is_let_go_of_without_being_looked_for(reader: Reader) -> 
 def test_the_card_says_what_the_model_does_on_authors_never_met_and_on_the_stranger(reader: Reader) -> None:
     stranger = [each for each in ship.topical("test") if each.example.author in ship.STRANGERS]
     assert topic_model.figures(topics.shipped(), stranger) == CARD["strangers"]
-    assert CARD["unseen_authors"]["ja"]["micro_f1"] >= 0.72 and CARD["unseen_authors"]["en"]["micro_f1"] >= 0.68
-    assert all(CARD["strangers"][language]["micro_f1"] >= 0.70 for language in ("ja", "en"))
+    assert CARD["unseen_authors"]["ja"]["micro_f1"] >= 0.73 and CARD["unseen_authors"]["en"]["micro_f1"] >= 0.69
+    assert all(CARD["strangers"][language]["micro_f1"] >= 0.78 for language in ("ja", "en"))
 
 
 def test_nothing_is_learned_from_the_stranger() -> None:
