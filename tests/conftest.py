@@ -164,7 +164,7 @@ def open_desk(settings: Settings, clock: cast.Clock, *, works: bool = False) -> 
     app = create(settings, clock=clock, works=works)
     # Whatever a page shows again is drawn all the same, and must look alike; once is enough for both databases.
     Keeping.checks = Picture.checks = settings.database_url.startswith("sqlite")
-    with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False) as client:
+    with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False, headers=cast.UNPRESSED) as client:
         assert client.portal is not None
         _know_statements(app.state.desk.database)
         client.portal.call(app.state.desk.ready)
