@@ -129,9 +129,9 @@ def test_the_answer_to_a_reply_of_ours_joins_its_ticket_by_the_tag_in_the_envelo
 
 
 @pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", TOKEN[:-1], "%00", "トークン"])
-def test_without_the_token_nothing_is_kept(standing_desk: OpenDesk, token: str) -> None:
-    answer = post(standing_desk, MAIL, "message/rfc822", token=token)
-    assert answer.status_code in (401, 404) and standing_desk.count(Inbound) == 0
+def test_without_the_token_nothing_is_kept(desk: OpenDesk, token: str) -> None:
+    answer = post(desk, MAIL, "message/rfc822", token=token)
+    assert answer.status_code in (401, 404) and desk.count(Inbound) == 0
 
 
 NO_MAIL: list[tuple[bytes, str]] = [
