@@ -3,10 +3,11 @@
 #
 #   PYTHON=python3.13   which interpreter .venv is made of
 #   ARGS="..."          more arguments for the command behind a target
-#   WORKERS=4           how many tests run side by side
+#   WORKERS=4           how many tests run side by side; one more than there are cores, since the tests that look
+#                       through a browser or kill a desk leave a third of theirs idle
 
 ARGS ?=
-WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 python := .venv/bin/python
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)

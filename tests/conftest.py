@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,14 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh copy of the template."""
-    if database_kind == "sqlite":
-        path = tmp_path / "desk.db"
+    with _copied(database_kind, tmp_path, request) as url:
+        yield url
+
+
+@contextmanager
+def _copied(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    if kind == "sqlite":
+        path = folder / "desk.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
@@ -150,8 +156,12 @@ def clock() -> cast.Clock:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """The desk's settings; a test may change them before it opens the desk."""
+    return _settings(database_url, tmp_path)
+
+
+def _settings(database_url: str, folder: Path) -> Settings:
     return Settings(
-        database_url=database_url, data=tmp_path, public_url=cast.PUBLIC_URL, mail_port=-1,
+        database_url=database_url, data=folder, public_url=cast.PUBLIC_URL, mail_port=-1,
         mail_from=cast.DESK_ADDRESS, twilio_auth_token=SecretStr(cast.TOKEN), name="窓口",
         push_tokens={"front": SecretStr(cast.PUSH_TOKEN)}, smtp_url=SecretStr("smtp://127.0.0.1:9"),
         undo_seconds=0,
@@ -162,9 +172,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 def open_desk(settings: Settings, clock: cast.Clock, *, works: bool = False) -> Iterator[cast.OpenDesk]:
     """Open a desk; with `works` it also runs due work, which needs half a second to end."""
     app = create(settings, clock=clock, works=works)
-    # Whatever a page shows again is drawn all the same, and must look alike; once is enough for both databases.
-    Keeping.checks = Picture.checks = settings.database_url.startswith("sqlite")
-    with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False) as client:
+    _draw_again(settings)
+    with TestClient(app, base_url=cast.PUBLIC_URL, follow_redirects=False, headers=cast.UNPRESSED) as client:
         assert client.portal is not None
         _know_statements(app.state.desk.database)
         client.portal.call(app.state.desk.ready)
@@ -180,6 +189,36 @@ def desk(settings: Settings, clock: cast.Clock) -> Iterator[cast.OpenDesk]:
     """An open desk."""
     with open_desk(settings, clock) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[tuple[dict[str, cast.OpenDesk], ExitStack]]:
+    """The desks that a file's tests share, by the kind of their database, and what closes them after the last."""
+    with ExitStack() as doors:
+        yield {}, doors
+
+
+@pytest.fixture
+def standing_desk(
+    standing: tuple[dict[str, cast.OpenDesk], ExitStack], database_kind: str,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[cast.OpenDesk]:  # fmt: skip
+    """An open desk in which everybody has signed in and nothing else happens, one for all tests of a file that ask and
+    change nothing. One that states a fact fails."""
+    desks, doors = standing
+    if database_kind not in desks:
+        folder = tmp_path_factory.mktemp("standing")
+        url = doors.enter_context(_copied(database_kind, folder, request))
+        desk = desks[database_kind] = doors.enter_context(open_desk(_settings(url, folder), cast.Clock()))
+        for person in cast.STAFF:
+            desk.as_(person)
+    desk = desks[database_kind]
+    _draw_again(desk.settings)
+    before = desk.number()
+    yield desk
+    if desk.number() != before:
+        del desks[database_kind]  # the next test begins with another
+        raise AssertionError("what changes something is for a desk of its own")
 
 
 @pytest.fixture
@@ -217,6 +256,11 @@ def postbox(settings: Settings) -> Iterator[Postbox]:
     with Postbox() as opened:
         settings.smtp_url = SecretStr(opened.url)
         yield opened
+
+
+def _draw_again(settings: Settings) -> None:
+    """Whatever a page shows again is drawn all the same, and must look alike; once is enough for both databases."""
+    Keeping.checks = Picture.checks = settings.database_url.startswith("sqlite")
 
 
 def _know_statements(database: Database) -> None:

@@ -321,9 +321,9 @@ def test_a_kept_password_goes_to_no_other_outgoing_server(
     ids=str,
 )  # fmt: skip
 def test_what_is_wrong_with_sending_is_said_beside_its_field(
-    desk: OpenDesk, changed: dict[str, str], field: str
+    standing_desk: OpenDesk, changed: dict[str, str], field: str
 ) -> None:
-    answer = desk.as_(SATO).post("/admin/mailboxes/new", data=TYPED | changed)
+    answer = standing_desk.as_(SATO).post("/admin/mailboxes/new", data=TYPED | changed)
     assert answer.status_code == 422 and f'id="f-{field}-error"' in answer.text
 
 

@@ -230,11 +230,11 @@ def test_a_supervisor_writes_hours_and_sees_the_next_two_weeks_as_they_will_be(d
     ],
 )
 def test_a_mistake_is_said_beside_its_field_and_what_was_typed_stays(
-    desk: OpenDesk, field: str, value: str, words: str
+    standing_desk: OpenDesk, field: str, value: str, words: str
 ) -> None:
-    page = desk.as_(SATO).post("/admin/calendars/new", data=FORM | {field: value})
+    page = standing_desk.as_(SATO).post("/admin/calendars/new", data=FORM | {field: value})
     assert page.status_code == 422 and words in text_of(page.text)
-    assert value in page.text and not desk.count(Calendar)
+    assert value in page.text and not standing_desk.count(Calendar)
 
 
 def test_a_calendar_that_is_deleted_leaves_its_queues_open_always(desk: OpenDesk) -> None:

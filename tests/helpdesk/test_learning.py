@@ -526,11 +526,11 @@ def test_a_new_queue_with_eight_examples_is_known_to_the_next_model(small: OpenD
 )
 @SQLITE
 def test_a_queue_that_cannot_be_made_is_explained_beside_its_field(
-    desk: OpenDesk, fields: dict[str, str], said: str
+    standing_desk: OpenDesk, fields: dict[str, str], said: str
 ) -> None:
-    answer = new_queue(desk, **fields)
+    answer = new_queue(standing_desk, **fields)
     assert answer.status_code == 422 and said in answer.text, answer.text
-    assert desk.count(Queue) == 6
+    assert standing_desk.count(Queue) == 6
 
 
 def test_a_queue_is_changed_and_says_who_serves_it(desk: OpenDesk) -> None:

@@ -158,8 +158,8 @@ def test_the_database_holds_no_token_that_signs_anybody_in(desk: OpenDesk) -> No
 
 
 @pytest.mark.parametrize("token", ["", "x", "0" * 43, "\x7f", "x" * 4000])
-def test_a_token_that_was_never_given_signs_nobody_in(desk: OpenDesk, token: str) -> None:
-    client = browser(desk)
+def test_a_token_that_was_never_given_signs_nobody_in(standing_desk: OpenDesk, token: str) -> None:
+    client = browser(standing_desk)
     client.cookies.set("__Host-desk", token)
     assert client.get("/inbox").status_code == 303
 

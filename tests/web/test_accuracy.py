@@ -187,11 +187,11 @@ def test_one_click_goes_back_to_the_measured_threshold(english: OpenDesk) -> Non
     {"at": "101"}, {"at": "-1"}, {"at": "nan"}, {"at": "5.5"}, {"at": "９９９９"}, {"language": "fr"},
     {"queue": "nowhere"}, {"queue": "triage"},
 ])  # fmt: skip
-def test_what_is_no_threshold_changes_none(desk: OpenDesk, wrong: dict[str, str]) -> None:
+def test_what_is_no_threshold_changes_none(standing_desk: OpenDesk, wrong: dict[str, str]) -> None:
     data = {"language": "ja", "queue": "returns", "at": "50"} | wrong
-    assert desk.as_(SATO).post("/queues/accuracy/threshold", data=data).status_code in (404, 422)
-    assert [desk.queue(slug).thresholds for slug in SLUGS] == [{}] * 5
-    assert desk.as_(SATO).get(PAGE, params=data).status_code == 200
+    assert standing_desk.as_(SATO).post("/queues/accuracy/threshold", data=data).status_code in (404, 422)
+    assert [standing_desk.queue(slug).thresholds for slug in SLUGS] == [{}] * 5
+    assert standing_desk.as_(SATO).get(PAGE, params=data).status_code == 200
 
 
 def test_a_saved_threshold_decides_the_next_mail(english: OpenDesk) -> None:

@@ -51,9 +51,9 @@ def test_name_colour_and_picture_show_wherever_the_desk_does(desk: OpenDesk) -> 
 @pytest.mark.parametrize(
     "content", [SVG, b"GIF89a" + b"\0" * 30, b"", b"\x89PNG\r\n\x1a\n", png(3000, 1), png() + b"\0" * 200_000]
 )
-def test_what_is_no_small_picture_is_refused_beside_its_field(desk: OpenDesk, content: bytes) -> None:
-    assert upload(desk, content) == 422
-    assert desk.app.state.desk.look.logo_id is None
+def test_what_is_no_small_picture_is_refused_beside_its_field(standing_desk: OpenDesk, content: bytes) -> None:
+    assert upload(standing_desk, content) == 422
+    assert standing_desk.app.state.desk.look.logo_id is None
 
 
 @SQLITE

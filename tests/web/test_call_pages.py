@@ -43,11 +43,13 @@ def test_how_a_queue_takes_calls_is_set_on_its_page_and_stands_there_again(desk:
     ("ring_seconds", "1"), ("ring_seconds", "abc"), ("service_percent", "101"), ("ringing", "nobody"),
     ("when_closed", "wait"), ("overflow_id", ""), ("overflow_id", "x"), ("calendar_id", "x"), ("callback_minutes", "0"),
 ])  # fmt: skip
-def test_a_mistake_changes_nothing_and_is_said_beside_its_field(desk: OpenDesk, field: str, value: str) -> None:
-    page = save(desk, **{field: value})
+def test_a_mistake_changes_nothing_and_is_said_beside_its_field(
+    standing_desk: OpenDesk, field: str, value: str
+) -> None:
+    page = save(standing_desk, **{field: value})
     assert page.status_code == 422
     assert f'id="f-{field}-error"' in page.text and RULES["full_words"] in page.text
-    assert desk.queue("returns").ringing == Ringing.EVERYBODY
+    assert standing_desk.queue("returns").ringing == Ringing.EVERYBODY
 
 
 def test_a_queue_cannot_overflow_into_itself(desk: OpenDesk) -> None:

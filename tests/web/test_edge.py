@@ -190,8 +190,8 @@ def test_another_sites_page_cannot_sign_a_visitor_in(desk: OpenDesk) -> None:
 
 
 @SQLITE
-def test_a_link_on_another_site_opens_the_page(desk: OpenDesk) -> None:
-    assert desk.as_(AIKO).get("/inbox", headers={"sec-fetch-site": "cross-site"}).status_code == 200
+def test_a_link_on_another_site_opens_the_page(standing_desk: OpenDesk) -> None:
+    assert standing_desk.as_(AIKO).get("/inbox", headers={"sec-fetch-site": "cross-site"}).status_code == 200
 
 
 @SQLITE
@@ -207,8 +207,8 @@ def test_machines_prove_themselves_and_are_asked_nothing_else(desk: OpenDesk) ->
 
 
 @pytest.mark.parametrize("headers", [{"origin": EVIL}, {"origin": PUBLIC_URL, "sec-fetch-site": "cross-site"}], ids=str)
-def test_another_sites_page_cannot_listen(desk: OpenDesk, headers: dict[str, str]) -> None:
-    connection = desk.as_(AIKO).websocket_connect("wss://desk.example.com/live?after=0", headers=headers)
+def test_another_sites_page_cannot_listen(standing_desk: OpenDesk, headers: dict[str, str]) -> None:
+    connection = standing_desk.as_(AIKO).websocket_connect("wss://desk.example.com/live?after=0", headers=headers)
     with pytest.raises(WebSocketDisconnect) as refused, connection:
         raise AssertionError("it was let in")
     assert refused.value.code == 4403
@@ -216,20 +216,20 @@ def test_another_sites_page_cannot_listen(desk: OpenDesk, headers: dict[str, str
 
 @SQLITE
 @pytest.mark.parametrize("after", ["0", "", "x", "²", "9" * 30, "-1"])
-def test_who_is_signed_out_cannot_listen_and_is_told_so(desk: OpenDesk, after: str) -> None:
+def test_who_is_signed_out_cannot_listen_and_is_told_so(standing_desk: OpenDesk, after: str) -> None:
     address = f"wss://desk.example.com/live?after={after}"
-    with browser(desk).websocket_connect(address, headers={"origin": PUBLIC_URL}) as socket:
+    with browser(standing_desk).websocket_connect(address, headers={"origin": PUBLIC_URL}) as socket:
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
     assert closed.value.code == 4401
 
 
 @pytest.mark.parametrize("after", ["", "x", "²", "9" * 18, "9" * 30, "-1"])
-def test_a_strange_number_does_not_break_a_screen(desk: OpenDesk, after: str) -> None:
+def test_a_strange_number_does_not_break_a_screen(standing_desk: OpenDesk, after: str) -> None:
     address = f"wss://desk.example.com/live?after={after}"
-    with desk.as_(AIKO).websocket_connect(address, headers={"origin": PUBLIC_URL}) as socket:
-        desk.client.portal.call(desk.app.state.hub.tell_number)
-        assert socket.receive_json()["n"] == desk.number()
+    with standing_desk.as_(AIKO).websocket_connect(address, headers={"origin": PUBLIC_URL}) as socket:
+        standing_desk.client.portal.call(standing_desk.app.state.hub.tell_number)
+        assert socket.receive_json()["n"] == standing_desk.number()
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ def test_no_cache_keeps_what_belongs_to_people(desk: OpenDesk) -> None:
 
 
 @SQLITE
-def test_scripts_and_styles_come_from_us_alone(desk: OpenDesk) -> None:
-    answer = desk.as_(SATO).get("/inbox")
+def test_scripts_and_styles_come_from_us_alone(standing_desk: OpenDesk) -> None:
+    answer = standing_desk.as_(SATO).get("/inbox")
     policy = dict(line.split(" ", 1) for line in answer.headers["content-security-policy"].split("; "))
     assert policy["script-src"] == policy["style-src"] == policy["default-src"] == "'self'"
     assert policy["object-src"] == policy["base-uri"] == "'none'" and policy["form-action"] == "'self'"
@@ -369,17 +369,17 @@ NOBODY_KNOWS = (999, 2**31, 2**63, HUGE)
 
 
 @pytest.mark.parametrize("number", NOBODY_KNOWS)
-def test_an_unknown_number_is_a_page_that_says_so_in_both_languages(desk: OpenDesk, number: int) -> None:
+def test_an_unknown_number_is_a_page_that_says_so_in_both_languages(standing_desk: OpenDesk, number: int) -> None:
     for path in (path for path in addresses("GET", number=number) if str(number) in path):
         for person, words, lang in ((SATO, "ページがありません", "ja"), (BEN, "Nothing here", "en")):
-            answer = desk.as_(person).get(path)
+            answer = standing_desk.as_(person).get(path)
             if path.startswith(("/admin", "/reports/schedules", "/reviews")) and person is BEN:
                 assert answer.status_code in (403, 404)
                 continue
             assert answer.status_code == 404, path
             assert words in text_of(answer.text) and f'<html lang="{lang}"' in answer.text
     for path in (path for path in addresses("POST", number=number) if str(number) in path):
-        assert desk.as_(SATO).post(path, data={"body": "x", "name": "x"}).status_code == 404, path
+        assert standing_desk.as_(SATO).post(path, data={"body": "x", "name": "x"}).status_code == 404, path
 
 
 @pytest.mark.parametrize(
@@ -402,8 +402,8 @@ def test_an_unknown_number_is_a_page_that_says_so_in_both_languages(desk: OpenDe
         "/static/%2e%2e/app.py",
     ],
 )
-def test_an_address_that_leads_nowhere_is_not_found(desk: OpenDesk, path: str) -> None:
-    assert desk.as_(SATO).get(path).status_code == 404
+def test_an_address_that_leads_nowhere_is_not_found(standing_desk: OpenDesk, path: str) -> None:
+    assert standing_desk.as_(SATO).get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -429,8 +429,8 @@ def test_an_address_that_leads_nowhere_is_not_found(desk: OpenDesk, path: str) -
         "/customers/new?phone=%00",
     ],
 )
-def test_whatever_stands_in_an_address_is_answered(desk: OpenDesk, path: str) -> None:
-    assert desk.as_(SATO).get(path).status_code in (200, 404)
+def test_whatever_stands_in_an_address_is_answered(standing_desk: OpenDesk, path: str) -> None:
+    assert standing_desk.as_(SATO).get(path).status_code in (200, 404)
 
 
 @pytest.mark.parametrize("number", ["", "x", "²", "-1", "9" * 18, "9" * 30, "１", "\x00"])

@@ -216,8 +216,10 @@ def test_comments_of_elsewhere_come_in_once_in_either_charset(desk: OpenDesk, ch
         ('コメント\nよい\n"閉じない\n'.encode(), "引用符"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_where_and_changes_nothing(desk: OpenDesk, content: bytes, says: str) -> None:
-    assert says in send(desk, content) and desk.count(Answer) == 0
+def test_a_file_that_cannot_be_read_says_where_and_changes_nothing(
+    standing_desk: OpenDesk, content: bytes, says: str
+) -> None:
+    assert says in send(standing_desk, content) and standing_desk.count(Answer) == 0
 
 
 def test_a_question_the_page_cannot_answer_is_refused_plainly(desk: OpenDesk) -> None:

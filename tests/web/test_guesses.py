@@ -53,8 +53,8 @@ def test_a_switch_turns_says_so_and_turns_back(desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("weather", "off"), ("urgency", "perhaps"), ("", "")])
-def test_what_is_no_switch_is_refused(desk: OpenDesk, name: str, value: str) -> None:
-    assert switch(desk, name, value) == 422
+def test_what_is_no_switch_is_refused(standing_desk: OpenDesk, name: str, value: str) -> None:
+    assert switch(standing_desk, name, value) == 422
 
 
 def test_the_page_says_how_good_each_guess_was_measured_to_be(desk: OpenDesk) -> None:

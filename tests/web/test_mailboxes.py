@@ -75,11 +75,13 @@ def test_a_mailbox_is_set_up_and_its_mail_comes_in(desk: OpenDesk, account: Acco
 )
 @pytest.mark.parametrize("door", ["/admin/mailboxes/new", "/admin/mailboxes/new/test"])
 @SQLITE
-def test_what_is_wrong_is_said_beside_its_field(desk: OpenDesk, changed: dict[str, str], field: str, door: str) -> None:
-    answer = desk.as_(SATO).post(door, data=TYPED | changed)
+def test_what_is_wrong_is_said_beside_its_field(
+    standing_desk: OpenDesk, changed: dict[str, str], field: str, door: str
+) -> None:
+    answer = standing_desk.as_(SATO).post(door, data=TYPED | changed)
     assert answer.status_code == 422 and error_at(answer.text, field)
     assert answer.text.count('class="field-error"') == 1
-    assert desk.count(Mailbox) == 0 and OTHER_PASSWORD not in answer.text
+    assert standing_desk.count(Mailbox) == 0 and OTHER_PASSWORD not in answer.text
     assert 'value="support@desk.example.jp"' in answer.text or field == "user"
 
 

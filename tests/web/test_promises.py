@@ -73,9 +73,9 @@ def due(desk: OpenDesk, ticket_id: int = 1) -> object:
 )
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_a_mistake_is_said_at_its_field_and_what_was_typed_stays(
-    desk: OpenDesk, wrong: dict[str, str], says: str
+    standing_desk: OpenDesk, wrong: dict[str, str], says: str
 ) -> None:
-    answer = desk.as_(SATO).post(f"{PAGE}/new", data=SAID | wrong)
+    answer = standing_desk.as_(SATO).post(f"{PAGE}/new", data=SAID | wrong)
     assert answer.status_code == 422
     assert says in text_of(answer.text)
     assert 'aria-invalid="true"' in answer.text

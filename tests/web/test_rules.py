@@ -133,11 +133,13 @@ def test_a_supervisor_puts_a_rule_together_line_by_line_without_a_script(desk: O
         ({"acts-0-do": "", "acts-0-value": ""}, "acts-error", "実行する内容"),
     ],
 )
-def test_what_is_wrong_stands_beside_its_field(desk: OpenDesk, typed: dict[str, str], field: str, said: str) -> None:
+def test_what_is_wrong_stands_beside_its_field(
+    standing_desk: OpenDesk, typed: dict[str, str], field: str, said: str
+) -> None:
     whole = {"name": "規則", "trigger": "opened", "acts-0-do": "resolve", "step": "save"}
-    answer = desk.as_(SATO).post("/admin/rules/new", data=whole | typed)
+    answer = standing_desk.as_(SATO).post("/admin/rules/new", data=whole | typed)
     assert answer.status_code == 422 and said in text_of(part(answer.text, field)), text_of(part(answer.text, field))
-    assert desk.count(Rule) == 0
+    assert standing_desk.count(Rule) == 0
 
 
 @SQLITE

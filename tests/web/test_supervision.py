@@ -124,8 +124,8 @@ def test_the_report_s_file_holds_what_its_page_shows_and_opens_in_a_spreadsheet(
     "query", ["period=days&from=2026-11-20&to=2026-11-01", "period=days&from=x&to=2026-11-01", "period=never", "by=no",
               "period=days&from=2020-01-01&to=2026-11-01", "period=days&from=2026-01-01&to=2026-03-01&by=half_hour"]
 )  # fmt: skip
-def test_a_period_that_is_none_is_said_beside_its_field(desk: OpenDesk, query: str) -> None:
-    answer = desk.as_(SATO).get(f"/reports/calls?{query}")
+def test_a_period_that_is_none_is_said_beside_its_field(standing_desk: OpenDesk, query: str) -> None:
+    answer = standing_desk.as_(SATO).get(f"/reports/calls?{query}")
     assert answer.status_code == 422 and 'href="/reports/calls.csv' not in answer.text
 
 
@@ -291,13 +291,13 @@ def test_a_low_service_level_and_too_few_agents_alarm_from_below(desk: OpenDesk)
 
 @SQLITE
 @pytest.mark.parametrize("typed", ["x", "-1", "0", "nan", "1e9", "101"])
-def test_a_limit_that_is_none_is_said_beside_its_field_and_kept_as_typed(desk: OpenDesk, typed: str) -> None:
-    queue_id = desk.queue("returns").id
-    answer = desk.as_(SATO).post(f"/queues/{queue_id}/alarms", data={"alarm_service_level": typed})
+def test_a_limit_that_is_none_is_said_beside_its_field_and_kept_as_typed(standing_desk: OpenDesk, typed: str) -> None:
+    queue_id = standing_desk.queue("returns").id
+    answer = standing_desk.as_(SATO).post(f"/queues/{queue_id}/alarms", data={"alarm_service_level": typed})
     assert answer.status_code == 422
     field = re.search(rf'<input id="alarm-{queue_id}-service_level"[^>]*>', answer.text)
     assert field and f'value="{typed}"' in field[0] and "aria-invalid" in field[0]
-    assert desk.queue("returns").alarms == {}
+    assert standing_desk.queue("returns").alarms == {}
 
 
 # --- the wallboard ---------------------------------------------------------------------------------------------------

@@ -39,9 +39,9 @@ def test_what_came_along_can_be_worded_anew_and_rests_without_being_lost(desk: O
 
 @SQLITE
 @pytest.mark.parametrize(("field", "typed"), [("name", " "), ("name_en", ""), ("words", "、,\n"), ("words", "x\n" * 0)])
-def test_a_mistake_stands_beside_its_field_and_changes_nothing(desk: OpenDesk, field: str, typed: str) -> None:
-    answer = desk.as_(SATO).post("/reports/topics", data=WORDED | {field: typed})
-    assert answer.status_code == 422 and "field-error" in answer.text and desk.count(Topic) == 0
+def test_a_mistake_stands_beside_its_field_and_changes_nothing(standing_desk: OpenDesk, field: str, typed: str) -> None:
+    answer = standing_desk.as_(SATO).post("/reports/topics", data=WORDED | {field: typed})
+    assert answer.status_code == 422 and "field-error" in answer.text and standing_desk.count(Topic) == 0
 
 
 def test_too_many_words_are_refused(desk: OpenDesk) -> None:

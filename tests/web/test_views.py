@@ -310,10 +310,10 @@ def test_views_are_renamed_reordered_deleted_and_the_deletion_taken_back(desk: O
         {"name": "x", "all.field:99": "y"},
     ],
 )
-def test_what_is_no_view_is_refused_and_what_was_typed_stays(desk: OpenDesk, fields: dict[str, str]) -> None:
-    answer = desk.as_(AIKO).post("/views/new", data={"sort": "oldest", **fields})
+def test_what_is_no_view_is_refused_and_what_was_typed_stays(standing_desk: OpenDesk, fields: dict[str, str]) -> None:
+    answer = standing_desk.as_(AIKO).post("/views/new", data={"sort": "oldest", **fields})
     assert answer.status_code == 422 and 'value="oldest" selected' in answer.text
-    assert desk.count(SavedView) == 0
+    assert standing_desk.count(SavedView) == 0
 
 
 def test_a_view_that_is_open_hears_of_the_tickets_that_come_and_go(desk: OpenDesk) -> None:

@@ -397,11 +397,11 @@ def test_what_a_colleague_wrote_in_another_field_meanwhile_stays(desk: OpenDesk,
      ({"pattern": "(a|a)+c"}, "pattern"), ({"pattern": "x" * 201}, "pattern")],
 )  # fmt: skip
 def test_a_field_that_is_described_wrongly_is_refused_beside_what_is_wrong(
-    desk: OpenDesk, told: dict[str, str], wrong: str
+    standing_desk: OpenDesk, told: dict[str, str], wrong: str
 ) -> None:
-    answer = described(desk, **told)
+    answer = described(standing_desk, **told)
     assert answer.status_code == 422 and f'id="f-{wrong}-error"' in answer.text
-    assert desk.count(TicketField) == 0
+    assert standing_desk.count(TicketField) == 0
 
 
 SLOW = ("(.*a){25}", "(a|x|x)+c", "([a-zA-Z]+)*\\d", "(x+x+)+y", "((a{0,99}){0,99}){0,99}b")
