@@ -52,6 +52,8 @@ SETTLED = timedelta(days=7)
 """Who has not come back about it by then was helped at the first contact."""
 LONGEST_RING = timedelta(days=1)
 """An offer that is older does not ring any more."""
+LONGEST_CALL = timedelta(days=1)
+"""Nobody is on the telephone for longer, so of a month's calls those of the months before need not be read."""
 
 _WAITING = (
     sa.select(col(QueueVisit.queue_id), col(QueueVisit.entered_at))
@@ -609,6 +611,8 @@ def _firsts(intervals: Sequence[Interval], ids: Sequence[int], now: datetime) ->
         .join(Call, col(Call.id) == col(QueueVisit.call_id))
         .where(col(QueueVisit.queue_id).in_(ids), cut.within, col(QueueVisit.how) == VisitEnd.ANSWERED,
                col(QueueVisit.left_at) <= now - SETTLED,
+               col(Call.started_at) >= min(each.begin for each in intervals) - LONGEST_CALL,
+               col(Call.started_at) < max(each.end for each in intervals),
                sa.or_(col(Call.customer_id).is_not(None), col(Call.number) != ""))
     )  # fmt: skip
 

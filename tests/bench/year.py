@@ -193,6 +193,7 @@ def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int,
     agent_id = draw.choice(known.serving[slug])
     customer_id = 1 + int(draw.random() * numbers["customer"])
     facts.append((at, "ticket_opened", None, {"queue_id": queue_id}))
+    again_at: datetime | None = None
     _name(draw, known, number, day, slug, days, write)
     if is_call:
         taken_at = at + timedelta(seconds=draw.expovariate(1 / 15))
@@ -207,7 +208,8 @@ def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int,
             _says(number, answered_at, agent_id, numbers, write)
         if draw.random() < 0.35 and answered_at is not None and answered_at + timedelta(hours=20) < NOW:
             _says(number, answered_at + timedelta(hours=draw.uniform(1, 12)), None, numbers, write)
-            _says(number, answered_at + timedelta(hours=draw.uniform(12, 20)), agent_id, numbers, write)
+            again_at = answered_at + timedelta(hours=draw.uniform(12, 20))
+            _says(number, again_at, agent_id, numbers, write)
     assignee_id = None
     if answered_at is not None and answered_at < NOW:
         assignee_id = agent_id
@@ -236,8 +238,8 @@ def _ticket(draw: random.Random, known: _Known, day: date, slug: str, days: int,
     write(Ticket, id=number, subject="お問い合わせ", state=state, channel=Channel.PHONE if is_call else Channel.MAIL,
           customer_id=customer_id, language="ja",
           queue_id=queue_id, assignee_id=assignee_id, priority=draw.choice((2, 2, 2, 2, 3, 1)), created_at=at,
-          last_contact_at=min(NOW, answered_at or at), awaits_us=assignee_id is None, token=f"{number:020x}",
-          resolved_at=resolved_at if state == TicketState.RESOLVED else None)  # fmt: skip
+          last_contact_at=min(NOW, again_at or answered_at or at), awaits_us=assignee_id is None,
+          token=f"{number:020x}", resolved_at=resolved_at if state == TicketState.RESOLVED else None)  # fmt: skip
     for fact_at, fact, by_id, data in facts:
         numbers["event"] += 1
         write(Event, id=numbers["event"], fact=fact, at=fact_at, actor_id=by_id, ticket_id=number, data=data)
