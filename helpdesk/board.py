@@ -169,22 +169,23 @@ def now(db: Session, *, language: str, seen: set[int], timezone: str, at: dateti
         for agent in staff if (state := states.get(agent.id or 0)) is not None
     ]  # fmt: skip
     people.sort(key=lambda row: (row.help_since is None, STATES.index(Presence(row.state)), row.id))
-    return Board(figures, rows, people, _waiting(db, ids, names), today, recent, settled)
+    return Board(figures, rows, people, _waiting(db, ids, names, language), today, recent, settled)
 
 
-def _waiting(db: Session, queue_ids: list[int], names: dict[int | None, str]) -> list[WaitingRow]:
+def _waiting(db: Session, queue_ids: list[int], names: dict[int | None, str], language: str) -> list[WaitingRow]:
     """Who waits, the longest first; of very many the first hundred."""
     rows = db.execute(
         sa.select(col(Call.id), col(QueueVisit.queue_id), col(QueueVisit.entered_at),
-                  sa.func.coalesce(Customer.name, ""), col(Call.number), col(Call.match))
+                  sa.func.coalesce(Customer.name, ""), sa.func.coalesce(Customer.reading, ""),
+                  col(Call.number), col(Call.match))
         .join(Call, col(Call.id) == QueueVisit.call_id)
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .where(col(QueueVisit.left_at).is_(None), col(QueueVisit.queue_id).in_(queue_ids))
         .order_by(col(QueueVisit.entered_at), col(QueueVisit.id)).limit(100)
     )  # fmt: skip
     return [
-        WaitingRow(call_id, queue_id, names[queue_id], since, customer, number, match)
-        for call_id, queue_id, since, customer, number, match in rows
+        WaitingRow(call_id, queue_id, names[queue_id], since, romaji.spoken(customer, reading, language), number, match)
+        for call_id, queue_id, since, customer, reading, number, match in rows
     ]
 
 
@@ -198,15 +199,19 @@ def _talks(db: Session, language: str, queue_ids: list[int], *, sees_all: bool) 
     """With whom agents talk, in these queues; who sees all of them sees calls of no queue as well."""
     name = Queue.name_en if language == "en" else Queue.name
     rows = db.execute(
-        sa.select(col(Call.agent_id), sa.func.coalesce(Customer.name, ""), sa.func.coalesce(name, ""), col(Call.id))
+        sa.select(
+            col(Call.agent_id),
+            *(sa.func.coalesce(column, "") for column in (Customer.name, Customer.reading, name)),
+            col(Call.id),
+        )
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .where(col(Call.state) != CallState.ENDED, col(Call.agent_id).is_not(None),
                sa.or_(col(Call.queue_id).in_(queue_ids), sa.and_(sa.literal(sees_all), col(Call.queue_id).is_(None))))
     )  # fmt: skip
     return {
-        agent_id: {"customer_name": customer, "queue_name": queue, "id": call_id}
-        for agent_id, customer, queue, call_id in rows
+        agent_id: {"customer_name": romaji.spoken(customer, reading, language), "queue_name": queue, "id": call_id}
+        for agent_id, customer, reading, queue, call_id in rows
     }
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, measures, queues
+from helpdesk import access, measures, queues, romaji
 from helpdesk.customers import contact_points, records
 from helpdesk.errors import NotFound
 from helpdesk.settings import Settings
@@ -65,7 +65,8 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
         raise NotFound("not_found", filter=chosen)
     name = Queue.name_en if agent.language == "en" else Queue.name
     query = (
-        sa.select(Call, *(sa.func.coalesce(column, "") for column in (Customer.name, name, Agent.name)))
+        sa.select(Call, *(sa.func.coalesce(column, "") for column in (
+            Customer.name, Customer.reading, name, Agent.name, Agent.reading)))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
@@ -78,7 +79,7 @@ def page(db: Session, agent: Agent, chosen: str, typed: str, *, cursor: str = ""
     if cursor:
         query = query.where(sa.tuple_(Call.started_at, Call.id) < sa.tuple_(*_parse(cursor)))
     found = db.execute(query).all()
-    rows = [_row(call, customer, queue, who, settings) for call, customer, queue, who in found[:PAGE]]
+    rows = [_row(*told, language=agent.language, settings=settings) for told in found[:PAGE]]
     more = len(found) > PAGE
     return Page(rows, f"{rows[-1].started_at.isoformat()}~{rows[-1].id}" if more else None)
 
@@ -107,12 +108,14 @@ def _found(db: Session, typed: str, settings: Settings) -> list[sa.ColumnElement
     return [col(Call.customer_id).in_(ids)]
 
 
-def _row(call: Call, customer: str, queue: str, who: str, settings: Settings) -> Row:
+def _row(call: Call, customer: str, reading: str, queue: str, who: str, whose: str, *, language: str,
+         settings: Settings) -> Row:  # fmt: skip
     shown = contact_points.national(call.number, settings.region) if call.number else call.number_typed
     outcome = "" if call.outcome == Outcome.OPEN else call.outcome.value
     return Row(
-        call.id or 0, call.direction, shown, call.customer_id, customer, call.match, queue, who, call.state.value,
-        outcome, call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition,
+        call.id or 0, call.direction, shown, call.customer_id, romaji.spoken(customer, reading, language), call.match,
+        queue, romaji.spoken(who, whose, language), call.state.value, outcome,
+        call.started_at, call.wait_seconds, call.talk_seconds, call.ticket_id, call.disposition,
         call.number,
     )  # fmt: skip
 

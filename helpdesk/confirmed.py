@@ -36,6 +36,7 @@ class Answer:
     ticket_id: int
     subject: str
     customer_name: str
+    customer_reading: str
     language: str
     said: str
     was: str
@@ -103,8 +104,9 @@ def slugs_of(db: Session) -> dict[int, str]:
 
 
 _COLUMNS = (
-    col(Guess.id), col(Ticket.id), col(Ticket.subject), sa.func.coalesce(Customer.name, ""), col(Ticket.language),
-    col(Guess.label), col(Last.queue_id), col(Guess.confidence), col(Guess.decided_at),
+    col(Guess.id), col(Ticket.id), col(Ticket.subject), sa.func.coalesce(Customer.name, ""),
+    sa.func.coalesce(Customer.reading, ""), col(Ticket.language), col(Guess.label),
+    col(Last.queue_id), col(Guess.confidence), col(Guess.decided_at),
 )  # fmt: skip
 
 
@@ -145,8 +147,8 @@ def _place_of(db: Session, key: int) -> tuple[datetime, int]:
 
 
 def _answer(values: Any, slugs: Mapping[int, str]) -> Answer:
-    key, ticket_id, subject, customer, language, said, was, confidence, at = values
-    return Answer(key, ticket_id, subject, customer, language, said, slugs[was], confidence, at)
+    key, ticket_id, subject, customer, reading, language, said, was, confidence, at = values
+    return Answer(key, ticket_id, subject, customer, reading, language, said, slugs[was], confidence, at)
 
 
 def misroutes(db: Session, *, since: datetime, until: datetime, limit: int = MISROUTES) -> list[Misroute]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import access
+from helpdesk import access, romaji
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, Attachment, Customer, KeptDraft, Ticket
 from models.database import hold_still
@@ -162,7 +162,7 @@ def count_query(agent_id: Any) -> sa.Select[Any]:
 def listed(db: Session, agent: Agent) -> list[Listed]:
     """All drafts of the agent in places they still may write in, newest first."""
     rows = db.execute(
-        sa.select(KeptDraft, col(Ticket.subject), col(Customer.name))
+        sa.select(KeptDraft, col(Ticket.subject), col(Customer.name), col(Customer.reading))
         .join(Ticket, col(Ticket.id) == KeptDraft.ticket_id, isouter=True)
         .join(Customer, col(Customer.id) == sa.func.coalesce(KeptDraft.customer_id, Ticket.customer_id), isouter=True)
         .where(
@@ -176,9 +176,10 @@ def listed(db: Session, agent: Agent) -> list[Listed]:
     return [
         Listed(
             draft.place, draft.place.partition("-")[0], path_of(draft), subject or draft.told.get("subject", ""),
-            name or draft.told.get("to", ""), draft.text, len(draft.files), draft.saved_at,
+            romaji.spoken(name, reading, agent.language) if name else draft.told.get("to", ""),
+            draft.text, len(draft.files), draft.saved_at,
         )
-        for draft, subject, name in rows
+        for draft, subject, name, reading in rows
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import access, agents
+from helpdesk import access, agents, romaji
 from helpdesk.errors import Conflict
 from helpdesk.events import HelpSignChanged, emit
 from models import Agent, Call, CallState, Customer, HelpSign, Queue
@@ -78,7 +78,7 @@ def is_raised(db: Session, call: Call) -> bool:
 def all_raised(db: Session, *, language: str) -> list[Sign]:
     """Every raised hand, the one that is up longest first."""
     rows = db.execute(
-        sa.select(HelpSign, col(Agent.name), Call, col(Customer.name), Queue)
+        sa.select(HelpSign, Agent, Call, Customer, Queue)
         .join(Agent, col(Agent.id) == HelpSign.agent_id)
         .join(Call, col(Call.id) == HelpSign.call_id, isouter=True)
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
@@ -87,8 +87,10 @@ def all_raised(db: Session, *, language: str) -> list[Sign]:
     ).all()
     return [
         Sign(
-            sign.agent_id, name, sign.call_id, call.ticket_id if call else None, customer or "",
+            sign.agent_id, romaji.spoken(agent.name, agent.reading, language), sign.call_id,
+            call.ticket_id if call else None,
+            romaji.spoken(customer.name, customer.reading, language) if customer else "",
             queue.called(language) if queue else "", sign.raised_at,
         )
-        for sign, name, call, customer, queue in rows
+        for sign, agent, call, customer, queue in rows
     ]  # fmt: skip

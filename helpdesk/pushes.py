@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import inbox, notifications, seals, ways
+from helpdesk import inbox, notifications, romaji, seals, ways
 from helpdesk.errors import Invalid, Unreachable
 from helpdesk.events import AgentNotified, CallRinging, Fact
 from helpdesk.runtime import work
@@ -271,7 +271,8 @@ def _of_call(db: Session, agent: Agent, call_id: int, settings: Settings) -> dic
     words = _WORDS["ja" if agent.language == "ja" else "en"]
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
     customer = db.get(Customer, call.customer_id) if call.customer_id and ways.says_names(agent) else None
-    body = " · ".join(filter(None, (customer.name if customer else "", queue.called(agent.language) if queue else "")))
+    who = romaji.spoken(customer.name, customer.reading, agent.language) if customer else ""
+    body = " · ".join(filter(None, (who, queue.called(agent.language) if queue else "")))
     return {"title": words["call"], "body": body or settings.name, "path": "/inbox", "tag": f"call-{call_id}",
             "over": {"title": words["called"], "path": "/calls", "seconds": int(CALL_LASTS.total_seconds())}}
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, hours, queues
+from helpdesk import agents, hours, queues, romaji
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
 from helpdesk.events import CallbackChanged, emit
@@ -214,7 +214,8 @@ def page(db: Session, agent: Agent, chosen: str, *, queue_id: int | None = None,
     key = sa.tuple_(at, col(Callback.id))
     shown: list[Any] = [
         Callback,
-        *(sa.func.coalesce(column, "") for column in (Customer.name, Customer.company, name, owner.name, doer.name)),
+        *(sa.func.coalesce(column, "") for column in (Customer.company, name)),
+        *(sa.func.coalesce(column, "") for of in (Customer, owner, doer) for column in (of.name, of.reading)),
     ]
     query = (
         sa.select(*shown)
@@ -230,7 +231,7 @@ def page(db: Session, agent: Agent, chosen: str, *, queue_id: int | None = None,
         last = sa.tuple_(*_parse(cursor))
         query = query.where(key < last if is_settled else key > last)
     found = db.execute(query).all()
-    rows = [_row(*told, settings=settings, now=now) for told in found[:PAGE]]
+    rows = [_row(*told, language=agent.language, settings=settings, now=now) for told in found[:PAGE]]
     if len(found) <= PAGE:
         return Page(rows, None)
     end = found[PAGE - 1][0]
@@ -251,8 +252,9 @@ def _condition(chosen: str, agent: Agent, now: datetime) -> list[sa.ColumnElemen
     return [col(Callback.state) == CallbackState.OPEN, *more.get(chosen, [])]
 
 
-def _row(row: Callback, customer: str, company: str, queue: str, owner: str, doer: str, *, settings: Settings,
+def _row(row: Callback, company: str, queue: str, *names: str, language: str, settings: Settings,
          now: datetime) -> Row:  # fmt: skip
+    customer, owner, doer = (romaji.spoken(names[at], names[at + 1], language) for at in (0, 2, 4))
     level = ""
     if row.state == CallbackState.OPEN and row.promised_at is not None:
         left = row.promised_at - now

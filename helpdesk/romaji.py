@@ -25,6 +25,14 @@ _BEFORE_SMALL: Final = {  # the consonants that a small vowel is said with: キ�
     "う": "w", "つ": "ts",
     **{kana: _ONE[kana][:-1] + "y" for kana in "きぎにひびぴみり"},
 }  # fmt: skip
+READINGS: Final = 16
+_SOUNDS: Final = (
+    {start + vowel: first + small for first, start in _BEFORE_SMALL.items() for small, vowel in _SMALL.items()
+     if first != "ぢ" and (small in "ゃゅょ") == (start[-1] in "yhj" and vowel in "auo")}
+    | {latin: letter for letter, latin in _ONE.items() if letter not in "ぁぃぅぇぉゃゅょゎぢづゐゑを"}
+    | {"si": "し", "ti": "ち", "tu": "つ", "hu": "ふ", "zi": "じ"}
+)  # fmt: skip
+_DOUBLED: Final = "kstpcgzdbfhjr"
 _TO_HIRAGANA: Final = {code: code - 0x60 for code in range(0x30A1, 0x30F5)}
 _KANA: Final = re.compile(r"[ぁ-ゔー・\s]+")
 _JAPANESE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
@@ -45,6 +53,12 @@ def listed(name: str, reading: str, language: str) -> str:
     return name if called == name else f"{called} ({name})"
 
 
+def reading(name: str, kana: str, language: str) -> str:
+    """What stands beside a name that is shown as it is written: the kana, or where English is read the Latin letters,
+    and "" where the name is in them already."""
+    return latin(name, kana) if language == "en" else kana
+
+
 @lru_cache(maxsize=4_096)
 def latin(name: str, reading: str) -> str:
     """A Japanese name in Latin letters: "Sato Ken". "" where it needs none, or where no reading tells it."""
@@ -57,6 +71,32 @@ def latin(name: str, reading: str) -> str:
     if not _KANA.fullmatch(kana):
         return ""
     return " ".join(_word(each).capitalize() for each in re.split(r"[・\s]+", kana) if each)
+
+
+def kana(typed: str) -> list[str]:
+    """The readings that may have been meant by a name typed in Latin letters, as `contact_points.reading_key` has them:
+    "ono" is おの and おーの, for passports do not say which. [] for what is no Japanese; `READINGS` at most."""
+    plain = re.sub("[\u0302\u0304]", "u", unicodedata.normalize("NFKD", typed).casefold())  # Ôno, Ōno
+    if not re.fullmatch("[a-z][a-z' .-]{1,60}", plain):
+        return []
+    rest = re.sub("m(?=[bmp])", "n", re.sub("[^a-z]", "", plain))
+    found = [""]
+    while rest:
+        if rest[0] in _DOUBLED and rest[:2] in (rest[0] * 2, "tc"):
+            part, ways = rest[0], ["っ"]
+        elif (part := next((rest[:size] for size in (3, 2, 1) if rest[:size] in _SOUNDS), "")) == "":
+            return []
+        else:
+            ways = [_SOUNDS[part]]
+            if part[-1] in "ou" and (longer := re.match("h(?![aiueoy])|[ou]", rest[len(part) :])):
+                part, ways = part + longer[0], [f"{ways[0]}ー"]
+            elif part[-1] in "ou":
+                ways.append(f"{ways[0]}ー")
+            elif part[0] == "n" and part[1:] in ("i", "e"):  # けんいち as well as けにち
+                ways.append("ん" + _SOUNDS[part[1:]])
+        found = [begun + way for begun in found for way in ways][:READINGS]
+        rest = rest[len(part) :]
+    return found
 
 
 def _word(kana: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import access
+from helpdesk import access, romaji
 from helpdesk import cases as kept
 from helpdesk.errors import NotFound
 from models import Agent, Customer, KeyCount, Message, Queue, SolvedCase, Ticket, TicketState
@@ -226,12 +226,15 @@ def _shown(
         return []
     queue_name = Queue.name_en if language == "en" else Queue.name
     rows = db.execute(
-        sa.select(Ticket, col(queue_name), col(Customer.name))
+        sa.select(Ticket, col(queue_name), col(Customer.name), col(Customer.reading))
         .join(Queue, col(Queue.id) == col(Ticket.queue_id))
         .outerjoin(Customer, col(Customer.id) == col(Ticket.customer_id))
         .where(col(Ticket.id).in_(ids))
     )
-    tickets = {ticket.id: (ticket, queue, customer or "") for ticket, queue, customer in rows}
+    tickets = {
+        ticket.id: (ticket, queue, romaji.spoken(name, reading, language) if name else "")
+        for ticket, queue, name, reading in rows
+    }
     answers = _answers(db, [case for _, case in near])
     found = []
     for share, case in near:

@@ -318,10 +318,16 @@ def _rows_of(db: Session, ids: list[int], agent_id: int | None, language: str) -
 
 
 def _row(*found: Any) -> Row:
-    *values, tags, has_draft, reading = found
+    *values, tags, has_draft, reading, customers_reading = found
     values += [tuple(sorted(tags.split(_BETWEEN))) if tags else (), bool(has_draft)]
     row = Row(*values)
-    return row if reading is None else replace(row, assignee_name=romaji.spoken(row.assignee_name, reading, "en"))
+    if reading is None:
+        return row
+    return replace(
+        row,
+        customer_name=romaji.spoken(row.customer_name, customers_reading, "en"),
+        assignee_name=romaji.spoken(row.assignee_name, reading, "en"),
+    )
 
 
 @lru_cache
@@ -357,7 +363,7 @@ def _rows(language: str, shows_urgency: bool) -> sa.Select[Any]:
             col(Ticket.due_kind),
             _TAGS,
             _DRAFT,
-            sa.func.coalesce(Agent.reading, "") if language == "en" else sa.null(),
+            *(sa.func.coalesce(of.reading, "") if language == "en" else sa.null() for of in (Agent, Customer)),
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)

@@ -194,7 +194,8 @@ def _sign_in_page(request: Request, after: str, *, email: str = "", error: str |
         from helpdesk.sample import company
 
         accounts = [
-            {"email": account.email, "name": account.name, "role": account.role.value, "password": account.password}
+            {"email": account.email, "name": account.name, "reading": account.reading, "role": account.role.value,
+             "password": account.password}
             for account in company.ACCOUNTS
         ]  # fmt: skip
     return html(request, "sign_in.html", language_of(request), status, error=error, email=email, next=after,

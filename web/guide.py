@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, hours, queues, readiness
+from helpdesk import access, agents, hours, queues, readiness, romaji
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
 from models import Agent, Queue
@@ -149,7 +149,8 @@ async def _steps(request: Request, typed: dict[str, str], errors: dict[str, str]
             "values": values | typed, "lacks": lacks, "works": not any(each.stops for each in lacks),
             "lacking": {each.step for each in lacks} | ({"mailbox"} if not collected and not queue.address else set()),
             "is_learned": queue.slug in labels,
-            "people": [{"id": each.id, "name": each.name, "serves": each.id in serving}
+            "people": [{"id": each.id, "name": romaji.listed(each.name, each.reading, agent.language),
+                        "serves": each.id in serving}
                        for each in agents.everyone(db) if each.is_active],
             "calendars": [(str(each.id), each.name) for each in hours.everyone(db)],
             "mailboxes": [{"id": each.id, "name": each.name} for each in collected],

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from helpdesk import access, conversations, views
+from helpdesk import access, conversations, romaji, views
 from helpdesk.customers import records
 from helpdesk.errors import NotFound
 from helpdesk.search import asking, finding
@@ -115,8 +115,7 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
     ids = [customer.id or 0 for customer in records.search(db, typed, region=region)[:FOUND]]
     if ids:
         found = {brief.id: brief for brief in conversations.customers.briefs(db, ids)}
-        items = [_item(f"/customers/{each}", found[each].name,
-                       " ".join(filter(None, (found[each].reading, found[each].company)))) for each in ids]  # fmt: skip
+        items = [_customer(found[each], agent.language) for each in ids]
         groups.append({"title": words("Customers"), "items": items})
     if not asked.is_empty and (hits := finding.suggest(db, agent, asked, region=region, now=now).tickets):
         items = [
@@ -133,6 +132,11 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
 def _plain(parts: Sequence[tuple[str, bool]]) -> str:
     """Without its marks."""
     return "".join(text for text, _ in parts)
+
+
+def _customer(brief: conversations.customers.CustomerBrief, language: str) -> dict[str, str]:
+    said = romaji.reading(brief.name, brief.reading, language)
+    return _item(f"/customers/{brief.id}", brief.name, " ".join(filter(None, (said, brief.company))))
 
 
 def _item(path: str, words: str, more: str = "") -> dict[str, str]:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, board, help_signs, queues, readiness, receipts
+from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, romaji
 from helpdesk.calls import wrapping
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
@@ -190,7 +190,8 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             "is_triage": bool(queue and queue.is_triage),
             "usual_receipt": receipts.WORDS,
             "people": [
-                {"id": each.id, "name": each.name, "serves": each.id in serving}
+                {"id": each.id, "name": romaji.listed(each.name, each.reading, agent.language),
+                 "serves": each.id in serving}
                 for each in agents.everyone(db) if each.is_active
             ],
         }  # fmt: skip

@@ -372,7 +372,7 @@ def yen(amount: int | None) -> str:
 def _reading(name: str, reading: str, lang: str) -> Markup:
     """How a customer's name is spoken, for who reads this language: kana beside a Japanese page, Latin letters beside
     an English one, where the name is not written in them already."""
-    said = romaji.latin(name, reading) if lang == "en" else reading
+    said = romaji.reading(name, reading, lang)
     kind = "ja-Latn" if lang == "en" else "ja"
     return Markup('<span class="reading" lang="{}">{}</span>').format(kind, said) if said else Markup("")
 

@@ -16,6 +16,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from cti import is_withheld
+from helpdesk import romaji
 from helpdesk.errors import Invalid
 
 __all__ = ["Number", "email_key", "last_four", "name_key", "national", "plain", "read_number", "reading_key", "to_e164"]
@@ -154,6 +155,11 @@ def reading_key(reading: str) -> str:
     """
     text = unicodedata.normalize("NFKC", reading[:LONGEST_NAME]).casefold().strip()
     return _kana(_kept(_HONORIFIC.sub("", text), text))
+
+
+def reading_keys(typed: str) -> list[str]:
+    """All keys that a reading begins with which was typed in kana, or in Latin letters: "tanaka" is たなか, too."""
+    return list(dict.fromkeys((reading_key(typed), *map(reading_key, romaji.kana(typed)))))
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------

@@ -57,7 +57,12 @@ def load(db: Session, customer_ids: Collection[int]) -> None:
 
 
 def create(
-    db: Session, form: Form, *, region: str, now: datetime, source: PointSource = PointSource.PROFILE,
+    db: Session,
+    form: Form,
+    *,
+    region: str,
+    now: datetime,
+    source: PointSource = PointSource.PROFILE,
     by: Agent | None = None,
 ) -> Customer:
     """A new record. Raises `Invalid` with the field that cannot be understood."""
@@ -96,9 +101,7 @@ def change(db: Session, customer: Customer, form: Form, *, by: Agent, region: st
     say_changed(db, customer, what=what, by=by, now=now)
 
 
-def say_changed(
-    db: Session, customer: Customer, *, what: Sequence[str] = (), by: Agent | None, now: datetime
-) -> None:
+def say_changed(db: Session, customer: Customer, *, what: Sequence[str] = (), by: Agent | None, now: datetime) -> None:
     """Tell every screen that shows something of this customer; `what` are the names of what was rewritten."""
     newest = (
         select(Ticket.id)
@@ -260,7 +263,7 @@ def search(db: Session, typed: str, *, region: str, limit: int = 50) -> list[Cus
     elif number.kind != "number":
         for column, key in (
             (Customer.name_key, contact_points.name_key(typed)),
-            (Customer.reading_key, contact_points.reading_key(typed)),
+            *((Customer.reading_key, key) for key in contact_points.reading_keys(typed)),
             (Customer.company_key, contact_points.name_key(typed)),
         ):
             if key:

@@ -89,7 +89,9 @@ def find(
     if asked and not query.conditions and found.page == 1:
         if kind in ("all", "customer"):
             most = PAGE if kind == "customer" else showing.BESIDE
-            found.customers, found.more_customers = showing.customers(db, query, marker, most, region)
+            found.customers, found.more_customers = showing.customers(
+                db, query, marker, most, language=agent.language, region=region
+            )
         if kind in ("all", "call"):
             found.calls = showing.calls(db, agent, asked, marker, region)
     return found
@@ -112,7 +114,9 @@ def suggest(db: Session, agent: Agent, query: Query, *, region: str, now: dateti
     ranked, _ = _ranked(db, agent, tickets, wish, "best", now)
     found.tickets = showing.rows(db, agent, ranked[: showing.BESIDE], Marker(wish.marks))
     if not query.conditions:
-        found.customers, _ = showing.customers(db, query, Marker(wish.marks), showing.BESIDE, region)
+        found.customers, _ = showing.customers(
+            db, query, Marker(wish.marks), showing.BESIDE, language=agent.language, region=region
+        )
     return found
 
 

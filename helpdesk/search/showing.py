@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import access
+from helpdesk import access, romaji
 from helpdesk.customers import contact_points
 from helpdesk.search import index
 from helpdesk.search.asking import Query
@@ -85,7 +85,7 @@ def tickets(db: Session, agent: Agent, ids: Sequence[int], marker: Marker, kind:
     """These tickets in their order, with the passages that were found."""
     if not ids:
         return []
-    passages = _passages(db, ids, marker, kind)
+    passages = _passages(db, ids, marker, kind, agent.language)
     return rows(db, agent, ids, marker, passages)
 
 
@@ -98,16 +98,17 @@ def rows(
     ours = looking.is_sqlite(db)
     found = ask(db, _tickets(agent.language, ours), ids=looking.numbers(ids, ours))
     told = {}
-    for ticket_id, subject, state, queue, customer_id, customer, company, assignee, at, snippet in found:
+    for ticket_id, subject, state, queue, customer_id, name, reading, assignee, whose, company, at, snippet in found:
+        customer = romaji.listed(name, reading, agent.language)
         own = (passages or {}).get(ticket_id) or [Passage("", "", [(snippet, False)])]
         told[ticket_id] = TicketHit(
             ticket_id, marker.marked(subject), state.value, queue, customer_id, marker.marked(customer), company,
-            assignee, at, own,
+            romaji.spoken(assignee, whose, agent.language), at, own,
         )  # fmt: skip
     return [told[ticket_id] for ticket_id in ids if ticket_id in told]
 
 
-def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dict[int, list[Passage]]:
+def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str, language: str) -> dict[int, list[Passage]]:
     """Up to two passages of each ticket, those with most of the words first. The last mails are read first, and the
     others only where the words stand in none of these."""
     merged = _said(db, _merged, ids)
@@ -120,13 +121,14 @@ def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dic
                 break
         whole = set()
         for source, told in _texts(db, list(home), kind) if is_first else _older_mails(db, list(home)):
-            for order, (ticket_id, who, text) in enumerate(told):
+            for order, (ticket_id, who, reading, text) in enumerate(told):
                 own = found[home[ticket_id]]
                 if len(own) >= SHOWN_EACH and home[ticket_id] in whole:
                     continue
                 words, parts = marker.passage(text)
                 if words:
-                    own.append((-words, order, Passage(source, who or "", parts)))
+                    who = romaji.spoken(who or "", reading or "", language)
+                    own.append((-words, order, Passage(source, who, parts)))
                 if words == marker.count:
                     whole.add(home[ticket_id])
     return {
@@ -136,7 +138,7 @@ def _passages(db: Session, ids: Sequence[int], marker: Marker, kind: str) -> dic
 
 
 Told = list[tuple[str, Sequence[Any]]]
-"""By source: the ticket, who said it, and what was said; newest first."""
+"""By source: the ticket, who said it and a colleague's reading, and what was said; newest first."""
 
 
 def _texts(db: Session, ids: Sequence[int], kind: str) -> Told:
@@ -163,7 +165,7 @@ def _merged(is_sqlite: bool) -> Any:
 @lru_cache
 def _notes(is_sqlite: bool) -> Any:
     return (
-        sa.select(col(Note.ticket_id), col(Agent.name), col(Note.text))
+        sa.select(col(Note.ticket_id), col(Agent.name), col(Agent.reading), col(Note.text))
         .join(Agent, col(Agent.id) == Note.author_id, isouter=True)
         .where(col(Note.ticket_id).in_(looking.listed("ids", is_sqlite)))
         .order_by(col(Note.id).desc())
@@ -173,7 +175,7 @@ def _notes(is_sqlite: bool) -> Any:
 @lru_cache
 def _calls(is_sqlite: bool) -> Any:
     return (
-        sa.select(col(Call.ticket_id), col(Agent.name), col(Call.note))
+        sa.select(col(Call.ticket_id), col(Agent.name), col(Agent.reading), col(Call.note))
         .join(Agent, col(Agent.id) == Call.agent_id, isouter=True)
         .where(col(Call.ticket_id).in_(looking.listed("ids", is_sqlite)), col(Call.note) != "")
         .order_by(col(Call.id).desc())
@@ -205,6 +207,7 @@ def _mails(after: int, most: int, is_sqlite: bool) -> sa.Select[Any]:
         sa.select(
             col(Message.ticket_id),
             sa.case((is_theirs, col(Message.sender_name)), else_=col(Agent.name)),
+            sa.case((is_theirs, ""), else_=col(Agent.reading)),
             sa.case((col(Message.reply_text) != "", col(Message.reply_text)), else_=col(Message.text)),
         )
         .select_from(newest)
@@ -221,8 +224,8 @@ def _tickets(language: str, is_sqlite: bool) -> Any:
         sa.select(
             col(Ticket.id), col(Ticket.subject), col(Ticket.state),
             col(Queue.name_en if language == "en" else Queue.name), col(Ticket.customer_id),
-            sa.func.coalesce(Customer.name, ""), sa.func.coalesce(Customer.company, ""),
-            sa.func.coalesce(Agent.name, ""), col(Ticket.last_contact_at), col(Ticket.snippet),
+            *(sa.func.coalesce(of, "") for of in (Customer.name, Customer.reading, Agent.name, Agent.reading)),
+            sa.func.coalesce(Customer.company, ""), col(Ticket.last_contact_at), col(Ticket.snippet),
         )
         .join(Queue, col(Queue.id) == Ticket.queue_id)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
@@ -231,8 +234,10 @@ def _tickets(language: str, is_sqlite: bool) -> Any:
     )  # fmt: skip
 
 
-def customers(db: Session, query: Query, marker: Marker, most: int, region: str) -> tuple[list[CustomerHit], bool]:
-    """Customers every word names, and whether there are more."""
+def customers(
+    db: Session, query: Query, marker: Marker, most: int, *, language: str, region: str
+) -> tuple[list[CustomerHit], bool]:
+    """Customers every word names, and whether there are more. Their readings are for who reads this language."""
     if any(word.where == "to" for word in query.words):
         return [], False
     parts = [ways_to_name(word) for word in query.words if not word.but]
@@ -257,8 +262,8 @@ def customers(db: Session, query: Query, marker: Marker, most: int, region: str)
         points.setdefault(point.customer_id, []).append(told)
     hits = [
         CustomerHit(
-            each.id or 0, marker.marked(each.name), marker.marked(each.reading), each.company,
-            points.get(each.id or 0, [])[:3],
+            each.id or 0, marker.marked(each.name), marker.marked(romaji.reading(each.name, each.reading, language)),
+            each.company, points.get(each.id or 0, [])[:3],
         )
         for each in found[:most]
     ]  # fmt: skip
@@ -273,7 +278,7 @@ def calls(db: Session, agent: Agent, asked: Asked, marker: Marker, region: str) 
         return []
     queue_name = Queue.name_en if agent.language == "en" else Queue.name
     rows = db.execute(
-        sa.select(Call, sa.func.coalesce(Customer.name, ""), sa.func.coalesce(queue_name, ""))
+        sa.select(Call, *(sa.func.coalesce(of, "") for of in (Customer.name, Customer.reading, queue_name)))
         .join(Customer, col(Customer.id) == Call.customer_id, isouter=True)
         .join(Queue, col(Queue.id) == Call.queue_id, isouter=True)
         .where(col(Call.id).in_(ids), col(Call.ticket_id).is_(None), access.heard_calls(db, agent))
@@ -283,8 +288,8 @@ def calls(db: Session, agent: Agent, asked: Asked, marker: Marker, region: str) 
     return [
         CallHit(
             call.id or 0, contact_points.national(call.number, region) if call.number else call.number_typed,
-            call.customer_id, customer, queue, call.started_at,
+            call.customer_id, romaji.spoken(customer, reading, agent.language), queue, call.started_at,
             marker.passage(call.note)[1] or [(call.note[:150], False)],
         )
-        for call, customer, queue in rows
+        for call, customer, reading, queue in rows
     ]  # fmt: skip

@@ -93,7 +93,7 @@ def _phrase(text: str, before: str, columns: tuple[int, ...], *, is_last: bool) 
 def ways_to_name(word: Word) -> list[Asked]:
     """The ways in which a word may stand in a customer's record."""
     ways = ways_of(Word(word.text))
-    for key in (contact_points.name_key(word.text), contact_points.reading_key(word.text)):
+    for key in (contact_points.name_key(word.text), *contact_points.reading_keys(word.text)):
         if key and (phrase := _phrase(key, documents.KEY, (index.HEAD,), is_last=False)):
             ways.append(Phrase((documents.KEY, *phrase.terms), phrase.begins, phrase.columns))
     return list(dict.fromkeys(ways))

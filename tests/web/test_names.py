@@ -1,12 +1,28 @@
 """What supervisors prepare is called in the language of whoever reads it, or else by the name it has."""
 
+import re
 from typing import Any
 
 import pytest
 
 from helpdesk import romaji
+from helpdesk.customers import contact_points
+from helpdesk.search import keeping
 from models import Queue, Ticket
-from tests.cast import AIKO, AKIRA, BEN, RETURNS_ADDRESS, SATO, STRANGER, OpenDesk, part, text_of
+from tests.cast import (
+    AIKO,
+    AKIRA,
+    BEN,
+    RETURNS_ADDRESS,
+    RETURNS_NUMBER,
+    SATO,
+    STRANGER,
+    TANAKA,
+    OpenDesk,
+    Twilio,
+    part,
+    text_of,
+)
 from tests.postbox import Postbox
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -137,6 +153,27 @@ def test_an_english_page_calls_colleagues_and_customers_in_latin_letters_and_a_j
     assert '<span class="reading" lang="ja">たなか みさき</span>' in part(japanese, "side-1")
 
 
+def test_an_english_list_calls_a_customer_in_latin_letters_and_their_record_still_shows_how_they_write_themselves(
+    desk: OpenDesk,
+) -> None:
+    ben, sato = desk.as_(BEN), desk.as_(SATO)
+    desk.mail(to=RETURNS_ADDRESS)
+    Twilio(desk).rings("CA-1", caller=TANAKA.phone, to=RETURNS_NUMBER)
+    for path in ("/inbox?view=all", "/calls"):
+        english, japanese = text_of(ben.get(path).text), text_of(sato.get(path).text)
+        assert "Tanaka Misaki" in english and TANAKA.name not in part(ben.get(path).text, "main"), path
+        assert TANAKA.name in japanese and "Tanaka Misaki" not in japanese, path
+    keeping.catch_up(desk.database)
+    for typed in ("tanaka misaki", TANAKA.name, "たなか"):
+        found = re.sub("</?mark>", "", ben.get("/search", params={"q": typed}).text)
+        assert f"Tanaka Misaki ({TANAKA.name})" in found, f"{typed} finds her ticket, by either name"
+        offered = ben.get("/palette", params={"q": typed}).json()["groups"]
+        assert ("Tanaka Misaki", TANAKA.name) in [
+            (each["more"], each["words"]) for of in offered for each in of["items"]
+        ]
+    assert TANAKA.name in part(ben.get("/tickets/1").text, "side-1")
+
+
 def test_a_colleague_is_called_in_a_note_by_the_latin_letters_of_the_reading_and_told_who_did(desk: OpenDesk) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/1/note", data={"body": "@Sato please look at this."})
@@ -160,3 +197,22 @@ def test_a_colleague_is_called_in_a_note_by_the_latin_letters_of_the_reading_and
 def test_a_reading_is_spelled_as_japanese_passports_do(reading: str, latin: str) -> None:
     assert romaji.latin("佐藤 健", reading) == latin
     assert romaji.latin("Ben Carter", reading) == "", "what is in Latin letters stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("typed", "reading"),
+    [
+        ("Tanaka", "タナカ"), ("sato ken", "さとう けん"), ("Ono", "おおの"), ("ohno", "おおの"), ("Ōno", "おおの"),
+        ("yuko", "ゆうこ"), ("kenichi", "けんいち"), ("ryota", "りょうた"), ("hatta", "はった"), ("hotchi", "ほっち"),
+        ("namba", "なんば"), ("inoue", "いのうえ"), ("matsuura ryuta", "まつうら りゅうた"), ("junichi", "ジュンイチ"),
+    ],
+)  # fmt: skip
+def test_a_name_typed_in_latin_letters_is_looked_for_in_every_reading_they_may_stand_for(
+    typed: str, reading: str
+) -> None:
+    assert contact_points.reading_key(reading) in contact_points.reading_keys(typed)
+
+
+@pytest.mark.parametrize("typed", ["refund", "a", "A-1001", "田中", "printer"])
+def test_what_is_no_japanese_name_is_looked_for_as_it_is_typed(typed: str) -> None:
+    assert contact_points.reading_keys(typed) == [contact_points.reading_key(typed)]
