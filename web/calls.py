@@ -79,7 +79,9 @@ async def accept(request: Request) -> Response:
 async def decline(request: Request) -> Response:
     """Put the card away; it stays on the others' screens."""
     return await _change(
-        request, lambda db, call, agent, form: calls.decline(db, call, agent, now=desk_of(request).clock())
+        request,
+        lambda db, call, agent, form: calls.decline(db, call, agent, now=desk_of(request).clock()),
+        notice="call_passed",
     )
 
 
@@ -193,7 +195,7 @@ async def wrap_up(request: Request) -> Response:
                       guess=guess, now=desk.clock())  # fmt: skip
         impressions.hear_note(db, call, text, impression, now=desk.clock())
 
-    return await _change(request, verb)
+    return await _change(request, verb, notice="wrapped_up")
 
 
 async def dial(request: Request) -> Response:
@@ -216,14 +218,16 @@ async def dial(request: Request) -> Response:
     return back(request, "/calls", notice="dialing")
 
 
-async def _change(request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any]) -> Response:
+async def _change(
+    request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any], *, notice: str = ""
+) -> Response:
     call_id, form = request.path_params["call_id"], await _form(request)
 
     def run(db: Session, agent: Agent) -> None:
         verb(db, access.call(db, agent, call_id), agent, form)
 
     await act(request, run)
-    return back(request, "/inbox")
+    return back(request, "/inbox", notice=notice)
 
 
 async def _form(request: Request) -> dict[str, str]:

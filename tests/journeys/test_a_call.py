@@ -255,7 +255,8 @@ def test_a_declined_card_leaves_this_screen_and_stays_on_the_others(desk: OpenDe
     desk.ready(AIKO, AKIRA)
     aiko, akira = desk.screen_of(AIKO), desk.screen_of(AKIRA)
     desk.twilio.rings("CA-1")
-    does(desk, AIKO, "CA-1", "decline")
+    told = does(desk, AIKO, "CA-1", "decline").text
+    assert "電話は切れていません" in told, "whoever is new here would fear so"
     assert aiko.pops == [] and akira.pops == ["CA-1"]
     aiko.check()
     akira.check()
