@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cti import LONGEST_NAME
 from helpdesk import access, blocked, call_log, calls, help_signs, impressions, measures, preferences, queues
@@ -20,6 +20,9 @@ from helpdesk.errors import NotFound, Rejected, Unreachable
 from models import Agent, Call, Ticket
 from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, see, wants_fragment
+
+MOST_NOTE = 20_000
+"""Letters of a note, as the box on the card allows."""
 
 
 async def page(request: Request) -> Response:
@@ -76,7 +79,9 @@ async def accept(request: Request) -> Response:
 async def decline(request: Request) -> Response:
     """Put the card away; it stays on the others' screens."""
     return await _change(
-        request, lambda db, call, agent, form: calls.decline(db, call, agent, now=desk_of(request).clock())
+        request,
+        lambda db, call, agent, form: calls.decline(db, call, agent, now=desk_of(request).clock()),
+        notice="call_passed",
     )
 
 
@@ -146,12 +151,16 @@ async def ticket(request: Request) -> Response:
 
 
 async def note(request: Request) -> Response:
-    """What is typed while talking, kept as it is typed."""
+    """What is typed while talking and after, kept as it is typed. The script is told how the note stands now."""
+    call_id, form, seen = request.path_params["call_id"], await _form(request), await _seen(request)
 
-    def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
-        calls.write_note(db, call, form.get("note", "")[:20_000], by=agent)
+    def run(db: Session, agent: Agent) -> str:
+        return calls.write_note(db, access.call(db, agent, call_id), _note(form), seen=seen, by=agent)
 
-    return await _change(request, verb)
+    kept = await act(request, run)
+    if wants_fragment(request) and request.headers.get("x-desk-save"):
+        return JSONResponse({"note": kept})
+    return back(request, "/inbox")
 
 
 async def ask_help(request: Request) -> Response:
@@ -175,18 +184,18 @@ async def wrap_up(request: Request) -> Response:
         return preferences.all_shown(db)
 
     _, shown = await see(request, may)
-    form = await _form(request)
-    text, router = form.get("note", "")[:20_000], desk.router
+    form, seen = await _form(request), await _seen(request)
+    text, router = _note(form), desk.router
     guess = await run_in_threadpool(router.predict, text) if router and text.strip() else None
     asked = impressions.OF_NOTES & desk.guesses & shown
     impression = await run_in_threadpool(impressions.of, text.strip(), asked=asked) if asked else None
 
     def verb(db: Session, call: Call, agent: Agent, form: dict[str, str]) -> None:
-        wrapping.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), by=agent, guess=guess,
-                      now=desk.clock())  # fmt: skip
+        wrapping.wrap_up(db, call, note=text, disposition=form.get("disposition", ""), seen=seen, by=agent,
+                      guess=guess, now=desk.clock())  # fmt: skip
         impressions.hear_note(db, call, text, impression, now=desk.clock())
 
-    return await _change(request, verb)
+    return await _change(request, verb, notice="wrapped_up")
 
 
 async def dial(request: Request) -> Response:
@@ -209,20 +218,35 @@ async def dial(request: Request) -> Response:
     return back(request, "/calls", notice="dialing")
 
 
-async def _change(request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any]) -> Response:
+async def _change(
+    request: Request, verb: Callable[[Session, Call, Agent, dict[str, str]], Any], *, notice: str = ""
+) -> Response:
     call_id, form = request.path_params["call_id"], await _form(request)
 
     def run(db: Session, agent: Agent) -> None:
         verb(db, access.call(db, agent, call_id), agent, form)
 
     await act(request, run)
-    if wants_fragment(request) and request.headers.get("x-desk-save"):
-        return PlainTextResponse("", 204)
-    return back(request, "/inbox")
+    return back(request, "/inbox", notice=notice)
 
 
 async def _form(request: Request) -> dict[str, str]:
     return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _note(form: dict[str, str]) -> str:
+    return _lines(form.get("note", ""))
+
+
+async def _seen(request: Request) -> list[str]:
+    """What the page had of the note before, as `calls.joined` has it; nothing where no script says so."""
+    given = (await request.form()).getlist("seen")
+    return [_lines(each) for each in given if isinstance(each, str)]
+
+
+def _lines(typed: str) -> str:
+    """With line ends as a text field has them."""
+    return typed[:MOST_NOTE].replace("\r\n", "\n")
 
 
 def _number(text: str) -> int:

@@ -127,14 +127,34 @@ def move_to_ticket(db: Session, call: Call, ticket: Ticket | None, *, by: Agent,
     return ticket
 
 
-def write_note(db: Session, call: Call, note: str, *, by: Agent) -> None:
-    """Keep what is typed while talking. Nobody else's screen needs it yet, so nothing is stated."""
+def write_note(db: Session, call: Call, note: str, *, seen: Sequence[str] = (), by: Agent) -> str:
+    """Keep what is typed while talking and after, and return the note as it stands now.
+
+    Nobody else's screen needs it yet, so nothing is stated. `seen` is what `joined` says.
+    """
     hold_still(db, call)
     if call.agent_id != by.id:
         raise Conflict("already_accepted", call_id=call.id, agent_id=call.agent_id)
     if call.wrapped_up_at is not None:
         raise Conflict("call_is_over", call_id=call.id)
-    call.note = note
+    call.note = joined(call.note, note, seen=seen)
+    return call.note
+
+
+def joined(kept: str, typed: str, *, seen: Sequence[str]) -> str:
+    """The note of a call out of what the desk has and what a window sends, of which neither is lost.
+
+    `seen` is the note as that window had it before somebody typed there, and what it sent since without hearing whether
+    it arrived. Where another window has saved other words meanwhile, they stand first and what was typed here below
+    them. Empty: whatever is sent counts.
+    """
+    if not seen or kept in ("", *seen) or typed.startswith(kept):
+        return typed
+    if typed in seen:
+        return kept
+    before = max((each for each in seen if typed.startswith(each)), key=len, default="")
+    fresh = typed.removeprefix(before).strip()
+    return kept if kept.rstrip().endswith(fresh) else f"{kept.rstrip()}\n{fresh}"
 
 
 def was_released(db: Session, call_id: int) -> bool:

@@ -1,5 +1,6 @@
 """The work after a call: what it was about, what came of it, and the agent who is ready for the next."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from classifiers import Prediction
 from helpdesk import agents, dispositions, offering, routing, stays, tickets
-from helpdesk.calls import is_busy, lower_hand, offered_to, say, subject_of, take_ticket_along, ticket_of
+from helpdesk.calls import is_busy, joined, lower_hand, offered_to, say, subject_of, take_ticket_along, ticket_of
 from helpdesk.calls.folding import refold
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import CallWrappedUp
@@ -23,6 +24,7 @@ def wrap_up(
     *,
     note: str,
     disposition: str,
+    seen: Sequence[str] = (),
     by: Agent,
     guess: Prediction | None,
     now: datetime,
@@ -30,7 +32,7 @@ def wrap_up(
     """Close the agent's part: what it was about and what came of it. The agent is ready again.
 
     The note is the first words a call has, so the classifier reads it now (`guess`). What came by telephone and
-    is solved is resolved with it; one that came by mail stays with its agent.
+    is solved is resolved with it; one that came by mail stays with its agent. `seen` is what `joined` says.
     """
     hold_still(db, call)
     if disposition not in dispositions.CODES and (disposition or _needs_disposition(db, call)):
@@ -42,7 +44,7 @@ def wrap_up(
     if call.state != CallState.ENDED:
         _end_by_hand(db, call, now=now)
         lower_hand(db, call, now=now)
-    call.note, call.disposition = note.strip(), disposition
+    call.note, call.disposition = joined(call.note, note, seen=seen).strip(), disposition
     wrapped(db, call, now=now)
     ticket = ticket_of(db, call)
     if ticket:

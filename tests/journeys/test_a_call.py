@@ -255,7 +255,8 @@ def test_a_declined_card_leaves_this_screen_and_stays_on_the_others(desk: OpenDe
     desk.ready(AIKO, AKIRA)
     aiko, akira = desk.screen_of(AIKO), desk.screen_of(AKIRA)
     desk.twilio.rings("CA-1")
-    does(desk, AIKO, "CA-1", "decline")
+    told = does(desk, AIKO, "CA-1", "decline").text
+    assert "電話は切れていません" in told, "whoever is new here would fear so"
     assert aiko.pops == [] and akira.pops == ["CA-1"]
     aiko.check()
     akira.check()
@@ -443,10 +444,32 @@ def test_what_is_typed_while_talking_is_kept_as_it_is_typed(desk: OpenDesk) -> N
     desk.ready(AIKO)
     desk.twilio.rings("CA-1")
     does(desk, AIKO, "CA-1", "accept")
-    saved = desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/note", data={"note": "型番は KZ-2"},
-                                headers={"accept": "*/*", "x-desk-save": "1"})  # fmt: skip
-    assert saved.status_code == 204
+    assert saves(desk, "型番は KZ-2") == "型番は KZ-2"
     assert "型番は KZ-2" in on_page(desk, AIKO, "CA-1")
+
+
+def saves(desk: OpenDesk, note: str, *seen: str) -> str:
+    """What a window of Aiko's saves as she types, and the note that the desk has now."""
+    answer = desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/note", data={"note": note, "seen": [*seen]},
+                                 headers={"accept": "*/*", "x-desk-save": "1"})  # fmt: skip
+    assert answer.status_code == 200
+    return str(answer.json()["note"])
+
+
+def test_two_windows_that_save_a_note_overwrite_nothing_of_each_other(desk: OpenDesk) -> None:
+    desk.ready(AIKO)
+    desk.twilio.rings("CA-1")
+    does(desk, AIKO, "CA-1", "accept")
+    assert saves(desk, "型番", "") == "型番"
+    assert saves(desk, "型番は KZ-2", "型番") == "型番は KZ-2"
+    assert saves(desk, "夕方に", "") == "型番は KZ-2\n夕方に", "the other window had seen nothing yet"
+    assert saves(desk, "夕方に", "") == "型番は KZ-2\n夕方に", "which it says twice where it heard no answer"
+    assert saves(desk, "型番", "型番") == "型番は KZ-2\n夕方に", "nothing was typed there"
+    assert saves(desk, "型番は KZ-2です", "型番", "型番は KZ-2") == "型番は KZ-2\n夕方に\nです"
+    assert saves(desk, "やり直し", "型番は KZ-2\r\n夕方に\r\nです") == "やり直し", "what was seen is changed at will"
+    desk.twilio.says("CA-1", "completed", sequence=3)
+    does(desk, AIKO, "CA-1", "wrap-up", note="電池も", seen="", disposition="solved")
+    assert desk.call("CA-1").note == "やり直し\n電池も"
 
 
 def test_the_call_is_a_bubble_in_the_tickets_conversation_with_its_note(desk: OpenDesk) -> None:

@@ -42,6 +42,7 @@ WORDS: dict[str, dict[str, str]] = {
         "replayed": N_("It was tried again."),
         "mail_assigned": N_("The e-mail is on the ticket now."),
         "dismissed": N_("Dismissed."),
+        "call_passed": N_("Passed. The caller was not cut off: the call waits on, and stands under Calls."),
         "call_rings": N_("The call is ringing."),
         "dialing": N_("Your telephone is ringing. Pick it up and the number is dialed."),
         "call_hung_up": N_("The caller hung up."),

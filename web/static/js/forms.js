@@ -61,7 +61,7 @@ async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
   await patiently(rest); // which has its say in what is sent and in what comes back
   const waits = []; // what must have reached the desk before
-  document.dispatchEvent(new CustomEvent("desk:sending", { detail: { form, waits } }));
+  document.dispatchEvent(new CustomEvent("desk:sending", { detail: { form, data, waits } }));
   await patiently(Promise.all(waits));
   const asked = performance.now();
   const from = location.pathname;

@@ -7,7 +7,6 @@ import "./live.js";
 import "./timers.js";
 import "./due.js";
 import "./pops.js";
-import "./notes.js";
 import "./forms.js";
 import "./work.js";
 import "./grow.js";
