@@ -117,8 +117,13 @@ def this_morning(stage: Stage) -> Act:
 def work_on(stage: Stage) -> None:
     """What agents have said of a few open tickets besides answering them."""
     db, by, now = stage.db, stage.staff["sato"], stage.now  # after all that was told
-    serial = fields.Form(name="製造番号", name_en="Serial number", key="serial", hint="本体の裏のラベル",
-                         hint_en="On the label at its back")
+    serial = fields.Form(
+        name="製造番号",
+        name_en="Serial number",
+        key="serial",
+        hint="本体の裏のラベル",
+        hint_en="On the label at its back",
+    )
     where = fields.Form(
         name="購入先", name_en="Bought at", key="bought_at", kind="choice",
         choices="online = オンラインストア = Online shop\nshop = 直営店 = Our shop\nother = その他 = Elsewhere",
