@@ -1,4 +1,4 @@
-"""Reports of calls: the figures of `helpdesk/measures.py` over a period, by queue, agent, half hour or day."""
+"""Reports of calls: the figures of `helpdesk/measures/` over a period, by queue, agent, half hour or day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

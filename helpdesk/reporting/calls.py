@@ -1,4 +1,4 @@
-"""The report of calls as a sheet: the figures of `helpdesk/measures.py`, drawn by day, queue and hour of the week."""
+"""The report of calls as a sheet: the figures of `helpdesk/measures/`, drawn by day, queue and hour of the week."""
 
 from collections.abc import Callable, Mapping
 from datetime import date

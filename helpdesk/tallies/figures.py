@@ -148,7 +148,7 @@ FIGURES: Final[Mapping[str, tuple[str, Formula]]] = {
     "first_contact": ("share", lambda sums: _of(Share(sums.calm, sums.settled))),
     # growth: opened and opened again, less resolved
     "growth": ("count", _backlog_growth),
-    # The rest are figures of calls, see helpdesk/measures.py.
+    # The rest are figures of calls, see helpdesk/measures/figures.py.
     "offered": ("count", _of_calls("offered", lambda calls: calls.offered)),
     "service_level": ("share", _level),
     "answer_seconds": ("seconds", _of_calls("answer_seconds", lambda calls: calls.answered)),
