@@ -199,6 +199,8 @@ def days_of(span: str) -> tuple[date | None, date | None]:
     begin, end = (date.fromisoformat(day) if day else None for day in (first, last))
     if (begin and end and end < begin) or RANGE not in span or not (begin or end):
         raise ValueError(span)
+    if any(day and not 1900 <= day.year < 9000 for day in (begin, end)):  # its midnight elsewhere may be no moment
+        raise ValueError(span)
     return begin, end
 
 

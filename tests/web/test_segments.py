@@ -144,6 +144,7 @@ def test_one_and_the_same_ticket_answers_to_all(shop: OpenDesk) -> None:
     "wrong",
     [
         {"people.contact_from": "2026-11-12", "people.contact_to": "2026-11-11"}, {"people.contact_from": "bald"},
+        {"people.contact_to": "9999-12-31"}, {"people.resolved_from": "0001-01-01"},
         {"people.tickets_from": "viel"}, {"people.tickets_from": "5", "people.tickets_to": "2"},
         {"people.tickets_from": "-1"}, {"people.tickets_to": "9" * 30}, {"people.language": "fr"},
         {"people.reach": "pigeon"}, {"people.company": "x" * 101}, {"people.bought": "a\x00b"},
