@@ -83,6 +83,7 @@ WAYS: dict[str, Callable[[OpenDesk], str]] = {
     "rule": twice("/admin/rules", RULE, name="返金の問い合わせ"), "macro": twice("/admin/macros", MACRO, name="上げる"),
     "checklist": twice("/admin/checklists", {"name": "返品", "items": "箱を確認"}, items="箱と中身を確認"),
     "review_form": the_form,
+    "segment": twice("/admin/segments", {"name": "掃除機", "people.bought": "掃除機"}, **{"people.bought": "R-5"}),
     "return_reason": lambda desk: save(desk, "/admin/products/reasons/1", do="save", name="壊れていた", name_en=""),
 }  # fmt: skip
 
