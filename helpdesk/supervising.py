@@ -114,7 +114,7 @@ def read(told: Mapping[str, str]) -> Asked:
 def picture(db: Session, agent: Agent, *, queue_id: int | None = None, now: datetime) -> Picture:
     """All of it as it is now, of one queue or of all. Reads open tickets, and the promises on them, once."""
     base = Asked(queue_id=queue_id)
-    loads, nobody = _loads(db, queue_id, now)
+    loads, nobody = _loads(db, agent, queue_id, now)
     ages, total = _ages(db, base, now)
     lines, endangered = _lines(db, agent, base, now)
     return Picture(loads, nobody, ages, total, lines, endangered, queue_id)
@@ -135,7 +135,7 @@ def plan(db: Session, agent: Agent, ticket_ids: Sequence[int], to: str) -> list[
     if to == DESK:
         order = list(rows_of)
         given = assigning.shares(db, [tickets[number] for number in order])
-        names = {each.id: each.name for each in agents.everyone(db)}
+        names = agents.names(db, language=agent.language)
         return [Share(rows_of[number], to_id, names.get(to_id, ""), "" if to_id else "nobody_free")
                 for number, to_id in zip(order, given, strict=True)]  # fmt: skip
     if to and _number(to) is None:
@@ -144,7 +144,8 @@ def plan(db: Session, agent: Agent, ticket_ids: Sequence[int], to: str) -> list[
     if whom is None:
         return [Share(row, None, "") for row in rows_of.values()]
     serves = {queue_id: agents.serves(db, whom, queue_id) for queue_id in {row.queue_id for row in rows_of.values()}}
-    return [Share(row, whom.id, whom.name, "" if serves[row.queue_id] else "agent_not_in_queue")
+    name = agents.called(whom, agent.language)
+    return [Share(row, whom.id, name, "" if serves[row.queue_id] else "agent_not_in_queue")
             for row in rows_of.values()]  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def _count(*conditions: Any) -> "sa.ColumnElement[int]":
     return sa.func.count().filter(sa.and_(sa.true(), *conditions))
 
 
-def _loads(db: Session, queue_id: int | None, now: datetime) -> tuple[list[Load], Load]:
+def _loads(db: Session, reader: Agent, queue_id: int | None, now: datetime) -> tuple[list[Load], Load]:
     """Of everybody who serves the queues that are asked about, or has a ticket in them; and of nobody."""
     counts = sa.select(col(Ticket.assignee_id), *(_count(*_how(how, now)) for how in STATES))
     counted = {row[0]: tuple(row[1:]) for row in db.execute(
@@ -209,9 +210,9 @@ def _loads(db: Session, queue_id: int | None, now: datetime) -> tuple[list[Load]
         room = max(0, each.most_tickets - everywhere.get(each.id, 0)) if each.most_tickets else None
         total, at_risk, broken, waiting = counted.get(each.id, (0, 0, 0, 0))
         loads.append(Load(
-            each.id or 0, each.name, (state.state if state else Presence.OFFLINE).value, state.reason if state else "",
-            state.started_at if state else None, total, waiting, at_risk, broken, room, each.most_tickets,
-            talks.get(each.id),
+            each.id or 0, agents.called(each, reader.language), (state.state if state else Presence.OFFLINE).value,
+            state.reason if state else "", state.started_at if state else None, total, waiting, at_risk, broken, room,
+            each.most_tickets, talks.get(each.id),
         ))  # fmt: skip
     loads.sort(key=lambda load: (-load.broken, -load.at_risk, -load.open, load.agent_id))
     total, at_risk, broken, waiting = counted.get(None, (0, 0, 0, 0))
@@ -236,7 +237,7 @@ def _lines(db: Session, agent: Agent, base: Asked, now: datetime) -> tuple[list[
     total = db.scalar(sa.select(sa.func.count()).select_from(Ticket).where(*asked)) or 0
     order = (col(Ticket.due_at).is_(None), col(Ticket.due_at), col(Ticket.id))
     tickets = list(db.exec(select(Ticket).where(*asked).order_by(*order).limit(SHOWN)))
-    names = {each.id: each.name for each in agents.everyone(db)}
+    names = agents.names(db, language=agent.language)
     able = dict(zip((each.id for each in tickets), assigning.able(db, tickets), strict=True))
     late = {each.id: each.due_at is not None and each.due_at <= now for each in tickets}
     return [

@@ -167,7 +167,7 @@ def _bars(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
     most = max((value for each in chart.series for value in each.values if value is not None), default=0) or 1
     numbers = [written(chart.kind, value, voice) for each in chart.series for value in each.values]
     room = width - 16 - max((_width(number) for number in numbers), default=0)
-    label, beside = _labels(chart, voice, width)
+    label, beside = _labels([said(place, voice) for place in chart.places], width)
     room -= label
     parts: list[Markup] = []
     y, thick = 4.0, 13.0 if len(chart.series) > 1 else 16.0
@@ -190,7 +190,7 @@ def _intervals(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], fl
     """A dot for each value with its interval as a line, all on one scale from left to right."""
     top = max((v for each in chart.series for v in (*each.values, *each.high) if v is not None), default=1)
     step, most = _scale(top, chart.kind)
-    label, beside = _labels(chart, voice, width)
+    label, beside = _labels([said(place, voice) for place in chart.places], width)
     begins = label + (6 if beside else 14)  # where nothing stands beside, half of the first number needs the room
     room = width - begins - 24
 
@@ -220,10 +220,10 @@ def _intervals(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], fl
     return parts + rows, y + FOOT
 
 
-def _labels(chart: Chart, voice: Voice, width: int) -> tuple[float, bool]:
-    """Room for names beside the bars, or none where they stand above them."""
-    widest = max((_width(said(place, voice)) for place in chart.places), default=0)
-    return (widest + 12, True) if widest + 12 <= width * 0.36 else (0.0, False)
+def _labels(names: Iterable[str], width: int, share: float = 0.36) -> tuple[float, bool]:
+    """Room for names beside what they name, or none where they would take more than a share and stand above it."""
+    widest = max((_width(name) for name in names), default=0)
+    return (widest + 12, True) if widest + 12 <= width * share else (0.0, False)
 
 
 def _named(parts: list[Markup], name: str, y: float, label: float, beside: bool, tall: float) -> float:
@@ -241,23 +241,24 @@ def _named(parts: list[Markup], name: str, y: float, label: float, beside: bool,
 def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
     """A field of cells, darker the more; their numbers inside where there is room."""
     names = [said(each.name, voice) for each in chart.series]
-    left = 8 + max((_width(name) for name in names), default=0)
+    left, beside = _labels(names, width, 0.36 if width <= NARROW else 0.45)
     wide = (width - left) / max(1, len(chart.places))
     tall = 24.0
     most = max((value or 0 for each in chart.series for value in each.values), default=0) or 1
-    parts = []
-    for row, each in enumerate(chart.series):
-        parts.append(_text("chart-name", left - 8, TOP + row * tall + 16, names[row], "end"))
+    parts: list[Markup] = []
+    y = float(TOP)
+    for name, each in zip(names, chart.series, strict=True):
+        y = _named(parts, name, y, left, beside, tall)
         for place, value in enumerate(each.values):
             level = math.ceil(HEATS * (value or 0) / most)
-            x, y = round(left + place * wide, 1), TOP + row * tall
+            x = round(left + place * wide, 1)
             words = _mark(chart, voice, each, place)
             parts.append(_rect(f"chart-heat-{level}", x, y, round(wide - 1.5, 1), tall - 1.5, words))
             number = written(chart.kind, value, voice)
             if value and _width(number) + 2 <= wide:
                 tone = "chart-strong" if level >= 4 else "chart-number"
                 parts.append(_text(tone, round(x + wide / 2, 1), y + 16, number, "middle"))
-    foot = TOP + len(chart.series) * tall
+        y += tall if beside else tall + 6
     below = [said(place, voice) for place in chart.places]
     widest = max((_width(name) for name in below), default=0) + 4
     is_folded = widest > wide and len(below) <= FOLDED_MAX
@@ -266,8 +267,8 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
     for place in range(0, len(below), every):
         x = round(left + (place + 0.5) * wide, 1)
         for deep, line in enumerate(lines[place]):
-            parts.append(_text("chart-tick", x, foot + 16 + deep * LINE, line, "middle"))
-    return parts, foot + FOOT + LINE * (max((len(each) for each in lines), default=1) - 1)
+            parts.append(_text("chart-tick", x, y + 16 + deep * LINE, line, "middle"))
+    return parts, y + FOOT + LINE * (max((len(each) for each in lines), default=1) - 1)
 
 
 def _folded(name: str, room: float) -> list[str]:

@@ -48,4 +48,4 @@ def test_staffing_shows_what_was_measured_beside_what_is_assumed(desk: OpenDesk)
     told = desk.read(lambda db: writing.by_queue(db, since=since, least=20))
     assert {each: (one.count, one.seconds) for each, one in told.items()} == {returns: (20, 270), None: (20, 270)}
     page = text_of(desk.as_(SATO).get("/reports/staffing").text)
-    assert "返信の入力時間" in page and "誰がどのチケットを見ているかは記録していない" in page
+    assert "返信の入力時間" in page and "誰がどの問い合わせを見ているかは記録していない" in page

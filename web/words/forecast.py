@@ -45,7 +45,7 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "untested": N_("The past is too short to say how far off this may be: five weeks are needed for a first test."),
         "of_way": N_("%(name)s: %(way)s"),
-        "holiday": N_("%(day)s is a holiday (%(name)s): %(count)s are expected."),
+        "holiday": N_("%(day)s is a holiday (%(name)s): %(count)s expected."),
         "busiest": N_("Most come on %(day)s: %(count)s"),
         "busiest_hour": N_("The busiest hour of the next seven days is %(weekday)s at %(hour)s: %(count)s"),
         "busiest_half": N_("%(day)s: most come in the half hour from %(time)s, %(count)s"),
