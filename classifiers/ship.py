@@ -25,8 +25,8 @@ from classifiers.telling import TellingBorders
 HANDS = {"ja": "first", "en": "first"}  # two files of one hand; every other file is an author of its own, but
 NATURAL = ("f", "g", "h")  # these wrote in both languages, and comments, and wrote as mail comes, not to be hard
 SOUGHT = ("k", "x")  # in both languages, too: of the kinds that models before had been wrong about
-PLAIN = ("m", "o", "q")  # whose comments one model learns alone: that of all texts would read inquiries like them
-STRANGERS = ("i", "j", "l", "n", "p")  # whose texts are all for testing: nothing is learned or chosen by them
+PLAIN = ("m", "o", "q", "r")  # whose comments one model learns alone: that of all texts would read inquiries like them
+STRANGERS = ("i", "j", "l", "n", "p", "s")  # whose texts are all for testing: nothing is learned or chosen by them
 PAIRED = ("h", "i", "k")  # who wrote of urgent matters and of those that only sound so: more than a desk's day brings
 ALIKE = {"y": "x", "z": "x"}  # voices of one hand
 CALM = ("m", "o", "x")  # one in seventeen of whose inquiries is urgent: urgency learns none, they show what it is worth
@@ -286,7 +286,7 @@ TOPIC_LIMITS = [
 ]
 SENTIMENT_LIMITS = [
     "Inquiries are mostly neutral, and few are glad: shares of feelings there say more than single answers.",
-    "Comments were written and noted by nine hands in Japanese and eight in English, and many are ironic, mixed or "
+    "Comments were written and noted by ten hands in Japanese and nine in English, and many are ironic, mixed or "
     "negated; of a hand it has never met it understands three in four.",
     "Part of the words was written after reading mistakes made on comments of the first two hands, and three hands "
     "wrote after reading some made on the natural ones.",

@@ -66,6 +66,29 @@ def test_a_comment_is_read_by_both_models(text, label):
 
 
 @pytest.mark.parametrize(
+    ("label", "texts"),
+    [
+        (
+            "positive",
+            "丁寧な応対でした。/感じの良い対応でした。/感じのよい応対でした。/良かった/親切な方でした。/落ち着いた話し方でした。/言葉づかいのきれいな人/"
+            "説明が的確でした。/電話がすぐつながってよかったです/梱包がていねいでした。/値段が安かった/使い勝手がよい/サイトが見やすかったです/"
+            "Polite staff/Nice and quick.",
+        ),
+        (
+            "negative",
+            "つながるまで長かった。/事務的な対応でした。/丁寧さがなかった/親切ではない/感じの悪い人だった。/良くない/配達が遅かったです/説明が不十分でした。/"
+            "使いにくいと感じた/値段が高いです。/梱包がていねいではなかった/"
+            "Not kind at all/Slow to answer./Delivery was slow",
+        ),
+        ("neutral", "普通の対応/まあまあの応対でした。/価格はふつうです/Average, I suppose."),
+    ],
+)
+def test_short_and_plain_comments_are_read_as_what_they_plainly_say(label, texts):
+    read = {text: sentiment.of(text, comment=True).label for text in texts.split("/")}
+    assert read == dict.fromkeys(read, label)
+
+
+@pytest.mark.parametrize(
     ("text", "language", "last"),
     [
         ("窓口の方は親切でした。でも、まだ直っていません。", "ja", "でも、まだ直っていません。"),
