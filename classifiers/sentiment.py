@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers import endings, marks
+from classifiers import denials, endings, marks
 from classifiers.answers import Example, Reason
 from classifiers.features import Reading
 from classifiers.router import Router, Weighed
@@ -35,6 +35,7 @@ LISTS = Path(__file__).parent / "data" / "sentiment.toml"
 WEIGHTS = {"negative": 1.3, "neutral": 1.0, "positive": 1.6}  # how much an example counts: the rare feelings count more
 SECOND = 0.7  # how much the model of comments counts where both are asked; chosen on authors held out
 MARKED = 0.7  # how much a mark written in figures ("2/10") counts beside both
+DENIED = 0.7  # how much a plain denial ("満足していません") counts beside both
 COMMENT = 2.0  # how much a survey comment counts beside an inquiry: they are fewer, and less often neutral
 
 Share = TypeVar("Share", float, NDArray[np.float64])
@@ -94,7 +95,8 @@ def of(
     for shares in (_shares(second, each) for each in ended):
         two = {label: endings.together(two[label], shares[label]) for label in LABELS}
     probabilities = {label: together(one[label], two[label]) for label in LABELS}
-    return _marked(_told(second, other, probabilities, f"{model.version}+{second.version}", subject, text), text)
+    told = _told(second, other, probabilities, f"{model.version}+{second.version}", subject, text)
+    return _marked(_denied(told, text, reading.language), text)
 
 
 def of_many(
@@ -128,6 +130,30 @@ def _told(
     label = max(LABELS, key=probabilities.__getitem__)
     because = model.because(weighed, label, text, subject) if label != "neutral" else ()
     return Sentiment(label, probabilities[label], probabilities, because, version)
+
+
+def _denied(found: Sentiment, text: str, language: str) -> Sentiment:
+    """The same with the denial that a Japanese comment ends in: praise that is denied is a complaint, and trouble that
+    is denied no anger. It is the first reason of the feeling it tells."""
+    denial = denials.of(text) if language == "ja" else None
+    if denial is None:
+        return found
+    said = dict(found.probabilities)
+    if denial.of_praise:
+        said = {label: (1 - DENIED) * share for label, share in said.items()}
+        said["negative"] += DENIED
+    else:
+        spared = DENIED * said["negative"]
+        said["negative"] -= spared
+        said["neutral"] += spared / 2
+        said["positive"] += spared / 2
+    label = max(LABELS, key=said.__getitem__)
+    reason = Reason(text[denial.start : denial.end], 1.0, denial.start, denial.end)
+    words = found.because if found.label == label else ()
+    apart = tuple(each for each in words if each.end <= denial.start or each.start >= denial.end)
+    is_reason = label == "negative" if denial.of_praise else label == "positive"
+    because = ((reason,) if is_reason else ()) + apart
+    return Sentiment(label, said[label], said, because if label != "neutral" else (), found.version)
 
 
 def _marked(found: Sentiment, text: str) -> Sentiment:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import queues, saved_views
+from helpdesk import queues, saved_views, segments
 from helpdesk.filters import Filter
 from helpdesk.letters import entries
 from helpdesk.sample import arrangements, days, opinions
@@ -42,6 +42,8 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
         queue_id=None, by=stage.staff["sato"], now=now,
     )  # fmt: skip
+    vacuums = segments.Asked({"bought": ("掃除機",), "reach": ("email",)})
+    segments.save(db, None, name="掃除機をお使いの方", asked=vacuums, by=stage.staff["sato"], now=now)
     day = now - timedelta(days=1)  # what agents were told before is read
     db.execute(sa.update(Notification).where(col(Notification.at) < day).values(read_at=day, mailed_at=day))
     receipts = {"acknowledges": True}  # from now on: nobody is told today what was received weeks ago

@@ -33,6 +33,7 @@ NOT_IN_THE_DEMONSTRATION = {
     "/admin/exchanges/{exchange_id:id}",
     "/admin/exchanges/{exchange_id:id}/edit",
     "/admin/mailboxes/{mailbox_id:id}",
+    "/admin/surveys/{survey_id:id}/sendings/{sending_id:id}",
     "/bulk/{bulk_id:id}",
     "/inbox/belongs",
     "/logo/{logo_id:id}",
