@@ -136,7 +136,7 @@ def plan(db: Session, agent: Agent, ticket_ids: Sequence[int], to: str) -> list[
         order = list(rows_of)
         given = assigning.shares(db, [tickets[number] for number in order])
         names = agents.names(db, language=agent.language)
-        return [Share(rows_of[number], to_id, names.get(to_id, ""), "" if to_id else "nobody_free")
+        return [Share(rows_of[number], to_id, names.get(to_id or 0, ""), "" if to_id else "nobody_free")
                 for number, to_id in zip(order, given, strict=True)]  # fmt: skip
     if to and _number(to) is None:
         raise Invalid("unknown_choice", field="to")

@@ -96,13 +96,15 @@ async def every(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         counts, served = queues.counts(db), agents.served_by(db)
+        called = agents.names(db, language=agent.language)
         rows = [
             {
                 "lacks": not queue.is_triage and any(
                     each.stops for each in readiness.lacks(db, queue, labels=labels, settings=desk.settings)),
                 "id": queue.id, "slug": queue.slug, "name": queue.called(agent.language), "phone": queue.phone,
                 "address": queue.address, "keywords": queue.keywords, "is_triage": queue.is_triage,
-                "is_known": queue.slug in labels, "agents": served.get(queue.id or 0, []),
+                "is_known": queue.slug in labels,
+                "agents": [called[each["id"]] for each in served.get(queue.id or 0, [])],
                 "open": counts.get(queue.id or 0, queues.Count()).open,
             }
             for queue in queues.everyone(db)
