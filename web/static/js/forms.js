@@ -3,7 +3,7 @@
 // lives at another address, the browser goes there, unless the form is marked data-stay.
 import { morph } from "./morph.js";
 import { isNewer, renewed } from "./place.js";
-import { catchUp } from "./regions.js";
+import { settle } from "./regions.js";
 import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
@@ -120,14 +120,15 @@ function beside(form, name, words) {
 const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeout(passed, PATIENCE))]);
 
 function take(page, asked) {
-  for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
+  const all = [...page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")];
+  for (const fresh of all) {
     const present = document.getElementById(fresh.id);
     if (present && !(fresh.matches(".pop") && isNewer(fresh.id, asked))) morph(present, document.importNode(fresh, true));
   }
   const said = page.querySelector("#notice > .notice");
   if (said) document.getElementById("notice")?.replaceChildren(document.importNode(said, true));
   renewed(document.body);
-  catchUp(document.body, asked);
+  settle(all.map(({ id }) => id), asked);
 }
 
 // A select that acts by itself, with its button kept for those without a script.

@@ -12,6 +12,7 @@ const KEPT = 60000; // no answer is on its way for longer
 const last = new Map();
 const planned = new Set();
 const told = new Map(); // when each region last went stale, whether or not it had a place then
+const given = new Map(); // when a form's answer last brought each region
 
 export function stale(ids, pause = PAUSE) {
   const now = performance.now();
@@ -26,6 +27,13 @@ export function catchUp(root, asked) {
   for (const { id } of [root, ...root.querySelectorAll("[data-src]")]) {
     if (told.get(id) >= asked) plan(id);
   }
+}
+
+// A form's answer has brought these: what was asked for before may tell of before the form, and is not shown any more.
+// What it would have told is in that answer, or came while that was on its way, and `catchUp` asks for it.
+export function settle(ids, asked) {
+  for (const id of ids) given.set(id, performance.now());
+  catchUp(document.body, asked);
 }
 
 function plan(id, pause = PAUSE) {
@@ -47,7 +55,8 @@ async function renew(id) {
     const answer = await fetch(region.dataset.src, { headers: { "X-Region": id } });
     if (answer.status === 401 || answer.redirected) return;
     const html = answer.ok && (await answer.text());
-    if (html && last.get(id) === asked) replace(id, html, asked); // else a later answer is on its way or here
+    const isLast = last.get(id) === asked && !(given.get(id) > asked); // else a later answer is on its way or here
+    if (html && isLast) replace(id, html, asked);
   } catch {
     // No connection: the socket notices too, and its return brings the page up to date.
   }
