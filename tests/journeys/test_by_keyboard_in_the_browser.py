@@ -7,10 +7,11 @@ One desk in a process of its own serves the file; the office is that of test_in_
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.cast import AIKO, AKIRA, SATO, SUZUKI, TANAKA
-from tests.journeys.test_in_the_browser import STRANGERS, Office, browser, card, office, row, whole_office
+from tests.journeys.test_in_the_browser import OVERHEARD, STRANGERS, Office, browser, card, office, row, whole_office
+from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
 pytestmark = pytest.mark.slow
@@ -92,6 +93,48 @@ def test_where_a_whole_part_of_the_page_goes_the_focus_is_on_what_takes_that_bac
     expect(ticket.locator(".done-close")).to_be_focused()
     keys(aiko, "u")
     expect(row(aiko, "統合する 1").locator("a")).to_be_focused()
+
+
+STATES = """(ticket) => {
+  window.states = [ticket.dataset.state];
+  const look = new MutationObserver(() => window.states.push(ticket.dataset.state));
+  look.observe(ticket, { attributeFilter: ["data-state"] });
+}"""
+"""Writes down every state the ticket is shown in."""
+
+
+def test_news_of_others_leaves_the_focus_on_what_closes_the_line_of_what_was_done(office: Office) -> None:
+    office.writes("焦点は線の上", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "焦点は線の上")
+    keys(aiko, "e")
+    ticket.locator("[data-undo]").focus()
+    keys(aiko, "Enter")
+    close = ticket.locator(".done-close")
+    expect(close).to_be_focused()
+    sato = office.page(SATO, f"/tickets/{ticket.get_attribute('data-ticket')}")
+    for count, name in enumerate(("修理", "至急"), start=1):
+        keys(sato, "t", f"={name}", "Enter", "Escape")
+        expect(ticket.locator(".side .tags .tag-remove")).to_have_count(count)
+        expect(close).to_be_focused()
+
+
+def test_news_asked_for_before_an_act_and_late_does_not_show_the_ticket_as_it_was(office: Office) -> None:
+    office.writes("遅れた返事", "使い方を教えてください。")
+    aiko = office.page(AIKO, **OVERHEARD)
+    ticket = opened(office, aiko, "遅れた返事")
+    ticket.evaluate(STATES)
+    late: list[tuple[Route, APIResponse]] = []
+    aiko.route("**/region*", lambda route: late.append((route, route.fetch())), times=1)
+    sato = office.page(SATO, f"/tickets/{ticket.get_attribute('data-ticket')}")
+    keys(sato, "t", "=修理", "Enter")
+    until(lambda: aiko.evaluate("true") and late)
+    ticket.locator("[data-resolve]").click()
+    expect(ticket).to_have_attribute("data-state", "resolved")
+    late[0][0].fulfill(response=late[0][1])
+    keys(sato, "=至急", "Enter")
+    expect(ticket.locator(".side .tags .tag-remove")).to_have_count(2)
+    assert aiko.evaluate("window.states") == ["open", "resolved"]
 
 
 def test_arrows_on_a_list_that_acts_by_itself_open_it_and_enter_decides(office: Office) -> None:

@@ -3,7 +3,7 @@
 // lives at another address, the browser goes there, unless the form is marked data-stay.
 import { morph } from "./morph.js";
 import { isNewer, renewed } from "./place.js";
-import { catchUp } from "./regions.js";
+import { catchUp, last } from "./regions.js";
 import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
@@ -122,6 +122,7 @@ const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeo
 function take(page, asked) {
   for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
     const present = document.getElementById(fresh.id);
+    last.delete(fresh.id);
     if (present && !(fresh.matches(".pop") && isNewer(fresh.id, asked))) morph(present, document.importNode(fresh, true));
   }
   const said = page.querySelector("#notice > .notice");
@@ -141,10 +142,4 @@ document.addEventListener("keydown", (event) => {
   if (!event.target.matches?.("[data-send]")) return;
   event.preventDefault();
   event.target.form.requestSubmit();
-});
-
-// The command under a demonstration's choice follows the choice.
-document.addEventListener("change", ({ target }) => {
-  const command = target.closest?.(".try-card")?.querySelector(".command");
-  if (command) command.textContent = command.textContent.replace(/\S+$/, target.value);
 });

@@ -9,7 +9,7 @@ import { places, slide } from "./slide.js";
 
 const PAUSE = 1000;
 const KEPT = 60000; // no answer is on its way for longer
-const last = new Map();
+export const last = new Map(); // when each was asked for; who brings a newer one forgets it, and no earlier answer is shown
 const planned = new Set();
 const told = new Map(); // when each region last went stale, whether or not it had a place then
 
