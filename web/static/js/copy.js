@@ -20,3 +20,9 @@ document.addEventListener("click", async (event) => {
 const show = (root) => root.querySelectorAll?.("button[data-copy][hidden]").forEach((button) => (button.hidden = false));
 document.addEventListener("desk:renewed", ({ detail: { root } }) => show(root));
 show(document);
+
+// The command under a demonstration's choice follows the choice.
+document.addEventListener("change", ({ target }) => {
+  const command = target.closest?.(".try-card")?.querySelector(".command");
+  if (command) command.textContent = command.textContent.replace(/\S+$/, target.value);
+});

@@ -3,7 +3,7 @@
 // lives at another address, the browser goes there, unless the form is marked data-stay.
 import { morph } from "./morph.js";
 import { isNewer, renewed } from "./place.js";
-import { settle } from "./regions.js";
+import { catchUp, last } from "./regions.js";
 import { rest } from "./rest.js";
 import { phrase } from "./phrases.js";
 import { announce } from "./notices.js";
@@ -120,15 +120,15 @@ function beside(form, name, words) {
 const patiently = (what) => Promise.race([what, new Promise((passed) => setTimeout(passed, PATIENCE))]);
 
 function take(page, asked) {
-  const all = [...page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")];
-  for (const fresh of all) {
+  for (const fresh of page.querySelectorAll("[data-src]:not([data-fetch]), #pops > .pop")) {
     const present = document.getElementById(fresh.id);
+    last.delete(fresh.id);
     if (present && !(fresh.matches(".pop") && isNewer(fresh.id, asked))) morph(present, document.importNode(fresh, true));
   }
   const said = page.querySelector("#notice > .notice");
   if (said) document.getElementById("notice")?.replaceChildren(document.importNode(said, true));
   renewed(document.body);
-  settle(all.map(({ id }) => id), asked);
+  catchUp(document.body, asked);
 }
 
 // A select that acts by itself, with its button kept for those without a script.
@@ -142,10 +142,4 @@ document.addEventListener("keydown", (event) => {
   if (!event.target.matches?.("[data-send]")) return;
   event.preventDefault();
   event.target.form.requestSubmit();
-});
-
-// The command under a demonstration's choice follows the choice.
-document.addEventListener("change", ({ target }) => {
-  const command = target.closest?.(".try-card")?.querySelector(".command");
-  if (command) command.textContent = command.textContent.replace(/\S+$/, target.value);
 });

@@ -9,10 +9,9 @@ import { places, slide } from "./slide.js";
 
 const PAUSE = 1000;
 const KEPT = 60000; // no answer is on its way for longer
-const last = new Map();
+export const last = new Map(); // when each was asked for; who brings a newer one forgets it, and no earlier answer is shown
 const planned = new Set();
 const told = new Map(); // when each region last went stale, whether or not it had a place then
-const given = new Map(); // when a form's answer last brought each region
 
 export function stale(ids, pause = PAUSE) {
   const now = performance.now();
@@ -27,13 +26,6 @@ export function catchUp(root, asked) {
   for (const { id } of [root, ...root.querySelectorAll("[data-src]")]) {
     if (told.get(id) >= asked) plan(id);
   }
-}
-
-// A form's answer has brought these: what was asked for before may tell of before the form, and is not shown any more.
-// What it would have told is in that answer, or came while that was on its way, and `catchUp` asks for it.
-export function settle(ids, asked) {
-  for (const id of ids) given.set(id, performance.now());
-  catchUp(document.body, asked);
 }
 
 function plan(id, pause = PAUSE) {
@@ -55,8 +47,7 @@ async function renew(id) {
     const answer = await fetch(region.dataset.src, { headers: { "X-Region": id } });
     if (answer.status === 401 || answer.redirected) return;
     const html = answer.ok && (await answer.text());
-    const isLast = last.get(id) === asked && !(given.get(id) > asked); // else a later answer is on its way or here
-    if (html && isLast) replace(id, html, asked);
+    if (html && last.get(id) === asked) replace(id, html, asked); // else a later answer is on its way or here
   } catch {
     // No connection: the socket notices too, and its return brings the page up to date.
   }
