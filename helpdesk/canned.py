@@ -367,7 +367,7 @@ def _trigger(typed: str) -> str:
 
 
 def _check(db: Session, form: Form, reply: CannedReply | None) -> None:
-    names.both(form.title, form.title_en, most=TITLE_MAX, field="title", missing="title_missing")
+    names.both(form.title, form.title_en, most=TITLE_MAX, field="title")
     trigger = _trigger(form.trigger)
     if trigger and not re.fullmatch(r"[^\s/\x00-\x1f\x7f]{1,30}", trigger):
         raise Invalid("not_a_trigger", field="trigger")

@@ -324,7 +324,7 @@ def _compiled(pattern: str) -> "regex.Pattern[str]":
 
 
 def _describe(field: TicketField, form: Form, others: Sequence[TicketField]) -> None:
-    field.name, field.name_en = names.both(form.name, form.name_en, most=NAME_MAX)
+    field.name, field.name_en = names.both(form.name, form.name_en, most=NAME_MAX, missing="name_missing")
     for where, hint in (("hint", form.hint.strip()), ("hint_en", form.hint_en.strip())):
         if len(hint) > HINT_MAX:
             raise Invalid("too_long", field=where)

@@ -12,7 +12,7 @@ MOST = 100
 """Characters of a name that stands in lists."""
 
 
-def both(name: str, name_en: str, *, most: int = MOST, field: str = "name", missing: str = "name_needed"
+def both(name: str, name_en: str, *, most: int = MOST, field: str = "name", missing: str = "title_missing"
          ) -> tuple[str, str]:  # fmt: skip
     """The two as they are kept: composed letters (NFC), one space between words. The English one may be "".
 

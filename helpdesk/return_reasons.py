@@ -39,7 +39,7 @@ def get(db: Session, reason_id: int) -> ReturnReason:
 def save(db: Session, reason: ReturnReason | None, name: str, name_en: str, *, by: Agent, now: datetime
          ) -> ReturnReason:  # fmt: skip
     """Change one, or make a new one at the end. Raises `Invalid` with the field."""
-    name, name_en = names.both(name, name_en, most=NAME_MAX)
+    name, name_en = names.both(name, name_en, most=NAME_MAX, missing="name_missing")
     there = everything(db)
     if any(each.name == name and each is not reason for each in there):
         raise Invalid("reason_taken", field="name")

@@ -64,7 +64,6 @@ WORDS: dict[str, dict[str, str]] = {
         "recipients_missing": N_("Please choose at least one recipient."),
         "formats_missing": N_("Please choose PDF, Excel or both."),
         "unknown_timezone": N_("There is no such time zone."),
-        "name_needed": N_("Please give it a name."),
         "acts_missing": N_("Please say what is to be done."),
         "too_many_acts": N_("12 steps at most."),
         "too_many_terms": N_("20 conditions at most."),
