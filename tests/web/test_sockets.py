@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from tests.patience import PATIENCE_SECONDS
 from tests.ports import free_port
-from web.lines import PUSH, Line, Said
+from web.lines import BUFFER, PUSH, Line, Said
 from web.sockets import Protocol
 
 MOST = 10_000
@@ -71,8 +71,35 @@ def test_a_frame_that_was_made_once_is_the_text_whichever_way_it_goes() -> None:
     assert within_patience(talk) == [text for text in texts for _ in range(2)]
 
 
-def test_nothing_is_overtaken_when_a_connection_takes_no_more_and_later_takes_it_again() -> None:
-    count, frames = asyncio.Queue[int](), 40
+@pytest.mark.parametrize("is_in_hand", [False, True], ids=["still in the outbox", "in the sender's hand"])
+def test_nothing_overtakes_what_waits_when_a_connection_takes_frames_again(is_in_hand: bool) -> None:
+    async def serve(socket: WebSocket) -> None:
+        await socket.accept()
+        line = line_of(socket)
+        sending = asyncio.create_task(line.send(socket))
+        while line.is_sending:
+            await asyncio.sleep(0)
+        connection = socket.scope["extensions"][PUSH].__self__
+        connection.pause_writing()  # as the transport does that has enough
+        line.put(Said("first"))
+        while is_in_hand and not (line.is_sending and line.outbox.empty()):
+            await asyncio.sleep(0)
+        connection.resume_writing()
+        line.put(Said("second"))
+        line.put(1000)
+        await sending
+
+    async def talk() -> list[str]:
+        async with connected(serve) as browser:
+            return [str(each) async for each in browser]
+
+    assert within_patience(talk) == ["first", "second"]
+
+
+def test_a_connection_that_takes_no_more_and_later_takes_it_again_misses_nothing() -> None:
+    """The browser begins to read when the connection has enough; what is said goes on meanwhile, and finds it now full
+    and now free."""
+    is_full, frames = asyncio.Event(), 400
 
     async def serve(socket: WebSocket) -> None:
         await socket.accept()
@@ -81,24 +108,24 @@ def test_nothing_is_overtaken_when_a_connection_takes_no_more_and_later_takes_it
         number = 0
         while line.is_sending:
             await asyncio.sleep(0)
-        while line.outbox.empty():  # until the connection has enough
+        while not is_full.is_set() or number < frames:
             line.put(Said(f"{number} " + "x" * 100_000))
             number += 1
             assert number < MOST
+            while line.outbox.qsize() > BUFFER // 2:
+                is_full.set()
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
-        for more in range(number, number + frames):
-            line.put(Said(f"{more} "))
         line.put(1000)
-        count.put_nowait(number + frames)
         await sending
 
     async def talk() -> list[int]:
         async with connected(serve) as browser:
-            sent = await count.get()
-            return [int(str(await browser.recv()).split()[0]) for _ in range(sent)]
+            await is_full.wait()
+            return [int(str(each).split()[0]) async for each in browser]
 
     numbers = within_patience(talk)
-    assert numbers == list(range(len(numbers))) and len(numbers) > frames
+    assert numbers == list(range(len(numbers))) and len(numbers) >= frames
 
 
 def test_nothing_is_written_to_a_connection_that_closes() -> None:
