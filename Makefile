@@ -5,9 +5,11 @@
 #   ARGS="..."          more arguments for the command behind a target
 #   WORKERS=4           how many tests run side by side; one more than there are cores, since the tests that look
 #                       through a browser or kill a desk leave a third of theirs idle
+#   ROUNDS=3            how often `journeys` does them
 
 ARGS ?=
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
+ROUNDS ?= 20
 python := .venv/bin/python
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade)
@@ -20,7 +22,7 @@ export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.cache/bytecode
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test fuzz bench screenshots check lock clean runtime dev
+.PHONY: help demo run test journeys fuzz bench screenshots check lock clean runtime dev
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s  %s\n", $$1, $$2}' Makefile
@@ -36,6 +38,13 @@ test: dev  ## every test, with a real Chromium, PostgreSQL and IMAP server
 	@$(python) -m tests.postgres --check
 	@$(python) -m tests.dovecot
 	@$(python) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+journeys: dev  ## the ten things that agents do most, in a real Chromium, ROUNDS=20 times
+	@$(python) -m tests.chromium
+	@failed=0; for round in $$(seq $(ROUNDS)); do \
+	    $(python) -m pytest -q -n 2 -m daily $(ARGS) tests/journeys/*_in_the_browser.py || failed=$$((failed + 1)); \
+	    echo "round $$round of $(ROUNDS): $$failed with a failure so far"; \
+	done; test $$failed -eq 0
 
 fuzz: dev  ## look for mails that the reader fears; ARGS="--seconds 600" for longer
 	@$(python) -m tests.hostile.fuzz $(ARGS)

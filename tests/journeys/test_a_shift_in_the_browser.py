@@ -55,6 +55,7 @@ def type_into_palette(page: Page, words: str) -> None:
 # --- what agents do most
 
 
+@pytest.mark.daily
 def test_signing_in_leads_to_the_inbox_and_wrong_words_are_told_beside_the_field(office: Office) -> None:
     page = office.window().new_page()
     page.goto("/calls")
@@ -68,6 +69,7 @@ def test_signing_in_leads_to_the_inbox_and_wrong_words_are_told_beside_the_field
     page.wait_for_url("**/calls")
 
 
+@pytest.mark.daily
 def test_a_call_is_taken_noted_and_wrapped_up_with_the_keyboard_alone(office: Office) -> None:
     aiko = office.page(AIKO)
     office.is_ready(aiko)
@@ -164,6 +166,7 @@ def test_an_answer_that_comes_late_does_not_make_a_card_again_what_it_was(office
     finish(aiko)
 
 
+@pytest.mark.daily
 def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
     office.writes("一日目の返信", "使い方を教えてください。")
     aiko = office.page(AIKO)
@@ -177,6 +180,7 @@ def test_a_mail_is_answered_and_the_ticket_resolved(office: Office) -> None:
     expect(aiko.locator(".ticket")).to_have_attribute("data-state", "resolved")
 
 
+@pytest.mark.daily
 def test_a_ticket_is_taken_handed_on_and_whoever_gets_it_is_told(office: Office) -> None:
     office.writes("引き継ぐ件", "使い方を教えてください。", sender=SUZUKI)
     aiko, akira = office.page(AIKO, **OVERHEARD), office.page(AKIRA, "/inbox?view=mine")
@@ -196,6 +200,7 @@ def test_a_ticket_is_taken_handed_on_and_whoever_gets_it_is_told(office: Office)
     expect(akira.locator(".ticket-title h1")).to_have_text("引き継ぐ件")
 
 
+@pytest.mark.daily
 def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_open_is_acted_on(office: Office) -> None:
     office.writes("コマンドの件", "使い方を教えてください。", sender=SUZUKI)
     aiko = office.page(AIKO)
@@ -249,6 +254,7 @@ def test_enter_chooses_what_is_still_on_its_way_and_nothing_where_it_ends_a_conv
     expect(aiko.locator("#palette")).to_be_visible()
 
 
+@pytest.mark.daily
 def test_a_missed_caller_is_called_back_from_the_board(office: Office) -> None:
     call = office.rings(caller="+81312349077")
     office.hangs_up(call)
@@ -262,6 +268,7 @@ def test_a_missed_caller_is_called_back_from_the_board(office: Office) -> None:
 # --- together
 
 
+@pytest.mark.daily
 def test_who_looks_and_who_writes_is_seen_and_gone_with_the_tab(office: Office) -> None:
     office.writes("二人で見る件", "使い方を教えてください。", sender=SUZUKI)
     aiko, akira = office.page(AIKO), office.page(AKIRA)

@@ -471,6 +471,7 @@ def test_enter_belongs_to_the_input_method_while_it_composes(office: Office) -> 
     assert [url.rpartition("/")[2] for url in posts] == ["reply"]
 
 
+@pytest.mark.daily
 def test_of_several_customers_with_one_number_the_agent_chooses_and_the_choice_is_remembered(office: Office) -> None:
     aiko = office.page(AIKO)
     office.is_ready(aiko)
@@ -620,6 +621,7 @@ def canned_reply(office: Office, title: str, trigger: str, text: str, *, file: s
     expect(page.locator("#canned")).to_contain_text(title)
 
 
+@pytest.mark.daily
 def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves_with_its_file(office: Office) -> None:
     canned_reply(office, "設定のご案内", "settei", "{customer_sama}\n{company} の設定手順です。", file="手順.txt")
     canned_reply(office, "お礼（サンクス）", "", "ありがとうございました。")
@@ -911,6 +913,7 @@ def test_the_first_page_of_an_empty_desk_makes_its_first_supervisor_with_the_cod
         page.context.close()
 
 
+@pytest.mark.daily
 def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Office) -> None:
     office.writes("二人で返信", "使い方を教えてください。", sender=SUZUKI)
     aiko, akira = office.page(AIKO), office.page(AKIRA)

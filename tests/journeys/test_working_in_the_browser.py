@@ -27,6 +27,7 @@ def opened(office: Office, page: Page, subject: str) -> None:
     expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
 
 
+@pytest.mark.daily
 def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) -> None:
     for number in range(3):
         office.writes(f"まとめて {number}", "使い方を教えてください。")
@@ -52,6 +53,7 @@ def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) 
     expect(row(aiko, "まとめて 1")).to_have_attribute("data-priority", "2")
 
 
+@pytest.mark.daily
 def test_who_is_called_in_a_note_is_led_by_the_bell_to_the_ticket(office: Office) -> None:
     office.writes("呼ばれる件", "使い方を教えてください。")
     akira, aiko = office.page(AKIRA, "/inbox?view=mine"), office.page(AIKO, "/inbox?view=all")
@@ -74,6 +76,7 @@ def test_who_is_called_in_a_note_is_led_by_the_bell_to_the_ticket(office: Office
     expect(akira.locator(".entry[data-kind=note]")).to_contain_text("型番を見てください")
 
 
+@pytest.mark.daily
 def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> None:
     office.writes("引き継ぐ件", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
@@ -87,6 +90,7 @@ def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> No
     expect(aiko.locator("select[data-assign]")).to_have_value(row_agent(aiko, AKIRA.name))
 
 
+@pytest.mark.daily
 def test_a_ticket_is_resolved_by_a_key_and_opened_again_by_the_undo_beside_it(office: Office) -> None:
     office.writes("解決を取り消す件", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
@@ -100,6 +104,7 @@ def test_a_ticket_is_resolved_by_a_key_and_opened_again_by_the_undo_beside_it(of
     expect(aiko.locator(".done:not([hidden])")).to_contain_text("取り消し済み")
 
 
+@pytest.mark.daily
 @pytest.mark.parametrize("typed", ["田中", "たなか", "ﾀﾅｶ　ﾐｻｷ"])
 def test_a_customer_is_found_by_name_or_reading_and_opened_with_enter(typed: str, office: Office) -> None:
     aiko = office.page(AIKO)
@@ -114,6 +119,7 @@ def test_a_customer_is_found_by_name_or_reading_and_opened_with_enter(typed: str
     expect(aiko.locator("h1").first).to_contain_text(TANAKA.name)
 
 
+@pytest.mark.daily
 def test_two_tickets_of_one_matter_are_joined_and_separated_again(office: Office) -> None:
     office.writes("同じ件の一通目", "掃除機が動きません。")
     office.writes("同じ件の二通目", "電源も入りません。")
@@ -143,6 +149,7 @@ def row_agent(page: Page, name: str) -> str:
     return str(page.locator(f'select[data-assign] option[data-name="{name}"]').get_attribute("value"))
 
 
+@pytest.mark.daily
 def test_what_is_begun_is_found_on_another_machine_taken_over_and_gone_when_it_is_sent(office: Office) -> None:
     office.writes("書きかけの件", "使い方を教えてください。")
     here = office.page(AIKO, "/inbox?view=all")
