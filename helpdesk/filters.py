@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 from helpdesk import agents, preferences, queues
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
+from helpdesk.search import letters
 from models import (
     Agent,
     Channel,
@@ -495,8 +496,8 @@ class _Question:
         return sa.or_(*parts)
 
     def _of_words(self, values: Sequence[str]) -> sa.ColumnElement[bool]:
-        escaped = [re.sub(r"([\\%_])", r"\\\1", value) for value in values]
-        return sa.or_(*(self.plain("subject").ilike(f"%{words}%", escape="\\") for words in escaped))
+        column = self.plain("subject")
+        return sa.or_(*(column.icontains(way, autoescape=True) for value in values for way in letters.writings(value)))
 
 
 _NO_ONE = {"nobody", "somebody"}

@@ -20,6 +20,7 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import SegmentChanged, emit
 from helpdesk.filters import Count, Filter
+from helpdesk.search import letters
 from models import Agent, ContactPoint, Customer, PointKind, Purchase, Segment, Ticket
 
 NAME_MAX: Final = 60
@@ -250,7 +251,8 @@ def _conditions(db: Session, asked: Asked, *, zone: str, now: datetime) -> list[
     if "bought" in people or "bought_on" in people:
         bought = sa.exists().where(col(Purchase.customer_id) == Customer.id)
         if "bought" in people:
-            bought = bought.where(col(Purchase.product).icontains(people["bought"][0], autoescape=True))
+            ways = letters.writings(people["bought"][0])
+            bought = bought.where(sa.or_(*(col(Purchase.product).icontains(way, autoescape=True) for way in ways)))
         if "bought_on" in people:
             bought = bought.where(*_within(col(Purchase.ordered_at), people["bought_on"][0], zone))
         found.append(bought)

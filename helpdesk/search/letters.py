@@ -61,6 +61,16 @@ def fold_with_places(text: str) -> tuple[str, list[int]]:
     return _joined("".join(letters)), [*places, len(text)]
 
 
+def writings(words: str) -> list[str]:
+    """The ways in which these words mostly stand in texts that are kept as they were written, the given one first: full
+    and half width, katakana and hiragana. For a column that is compared as it stands; texts are found by `terms`."""
+    even = unicodedata.normalize("NFKC", words)
+    katakana, hiragana = even.translate(_AS_KATAKANA), even.translate(_AS_HIRAGANA)
+    half = unicodedata.normalize("NFD", katakana).translate(_AS_HALF_WIDE)
+    wide = [even.translate(table) for table in (_AS_FULL_WIDE, _AS_FULL_WIDE | _AS_LARGE, _AS_FULL_WIDE | _AS_SMALL)]
+    return list(dict.fromkeys((words, even, katakana, hiragana, unicodedata.normalize("NFC", half), *wide)))
+
+
 def is_plain(text: str) -> bool:
     """Whether each character of the text is folded to one character, by itself but for dashes and long marks."""
     return _PLAIN.fullmatch(text) is not None
@@ -209,6 +219,12 @@ _RUNS: Final = re.compile(f"(?P<pairs>[{_PAIRED}]+)|(?P<word>[^\\W_{_PAIRED}]+)"
 _LONG_AT_THE_END: Final = re.compile("((?:^|[^ァ-ヺー])[ァ-ヺー]{3,}?)[ー−]+$")
 _LONG_BEFORE: Final = re.compile("((?<![ァ-ヺー])[ァ-ヺ][ァ-ヺー]{2,}?)ー(?=[^ー])")
 _HALF_WIDE: Final = re.compile("[\uff66-\uff9f]")
+_AS_KATAKANA: Final = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_AS_HIRAGANA: Final = {katakana: hiragana for hiragana, katakana in _AS_KATAKANA.items()}
+_AS_HALF_WIDE: Final = {ord(unicodedata.normalize("NFKC", chr(code))): code for code in range(0xFF61, 0xFFA0)}
+_AS_FULL_WIDE: Final = {0x20: 0x3000} | {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+_AS_LARGE: Final = {code: code - 0x20 + 0xFEE0 for code in range(ord("a"), ord("z") + 1)}
+_AS_SMALL: Final = {code: code + 0x20 + 0xFEE0 for code in range(ord("A"), ord("Z") + 1)}
 _PART: Final = re.compile(
     "(?<=[ァ-ヺー]{2})[アカガサザタダナハバパマヤラワァャイキギシジチヂニビピミリィ](?=[ァ-ヺ][ァ-ヺー])"
     "(?![ァィゥェォッャュョヮン]|イ[^ン])"

@@ -79,6 +79,7 @@ def shop(desk: OpenDesk) -> OpenDesk:
         bought(db, one, "ロボット掃除機 R-5", 10)
         bought(db, two, "ロボット掃除機 R-5", 200)
         bought(db, four, "加湿器 100%", 10)
+        bought(db, four, "ﾌｨﾙﾀｰ Ｆ－２", 10)
         asked(db, desk, one, "returns", resolved_days=5)
         asked(db, desk, one, "tech_support")
         asked(db, desk, two, "returns")
@@ -113,6 +114,9 @@ EVERYBODY = {"青木", "井上", "上田", "江口", "田中"}
         ({"people__reach": ["email", "phone"]}, {"田中"}),
         ({"people__bought": "掃除機 R"}, {"青木", "井上"}),
         ({"people__bought": "0%"}, {"江口"}),
+        ({"people__bought": "フィルター"}, {"江口"}),
+        ({"people__bought": "f-2"}, {"江口"}),
+        ({"people__bought": "ﾛﾎﾞｯﾄ"}, {"青木", "井上"}),
         ({"people__bought": "R-5", "people__bought_on_from": "2026-11-06", "people__bought_on_to": "2026-11-06"},
          {"青木"}),
         ({"people__bought_on_to": "2026-10-01"}, {"井上"}),

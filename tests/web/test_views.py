@@ -123,6 +123,8 @@ def facts_of(desk: OpenDesk) -> dict[str, list[int]]:
         "tagged": open_tickets(desk),
         "red": open_tickets(desk),
         "words": open_tickets(desk, subject="100%の領収書 Receipt"),
+        "half": open_tickets(desk, subject="ｸｰﾎﾟﾝの使い方"),
+        "full": open_tickets(desk, subject="型番ＡＢ－１００について"),
     }
 
     def mark(db: Session) -> None:
@@ -164,6 +166,10 @@ def test_each_condition_finds_exactly_the_tickets_that_it_means(desk: OpenDesk) 
         "percent": ({"subject": ("100%の",)}, ["words"]),
         "letters": ({"subject": ("receipt",)}, ["words"]),
         "wildcard": ({"subject": ("_領",)}, []),
+        "katakana": ({"subject": ("クーポン",)}, ["half"]),
+        "hiragana": ({"subject": ("くーぽん",)}, ["half"]),
+        "half width": ({"subject": ("ab-100",)}, ["full"]),
+        "one of two": ({"subject": ("receipt", "クーポンノ")}, ["words"]),
         "both": ({"priority": ("4",), "channel": ("phone",)}, []),
         "all": ({}, None),
     }

@@ -114,6 +114,19 @@ def test_english_words_lose_their_plural(word: str, stem: str) -> None:
 
 
 @given(ANY)
+def test_every_way_to_write_words_is_the_same_words(text: str) -> None:
+    ways = letters.writings(text)
+    assert ways[0] == text and {letters.fold(way) for way in ways} == {letters.fold(text)}
+
+
+@pytest.mark.parametrize(
+    "way", ["ロボット R-5", "ろぼっと R-5", "ﾛﾎﾞｯﾄ R-5", "ロボット\u3000Ｒ－５", "ロボット\u3000ｒ－５"]
+)
+def test_words_are_written_in_full_and_half_width_katakana_and_hiragana(way: str) -> None:
+    assert way in letters.writings("ﾛﾎﾞｯﾄ R-5")
+
+
+@given(ANY)
 def test_terms_are_the_same_with_their_places_and_without(text: str) -> None:
     assert letters.terms_of(text) == [term for term, _, _ in letters.terms(letters.fold(text))]
 
