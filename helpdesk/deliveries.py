@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, mailboxes, survey_words, tickets
+from helpdesk import agents, mailboxes, signatures, survey_words, tickets
 from helpdesk.errors import Rejected, Unreachable
 from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
 from helpdesk.mail import attachments, compose, dkim, oauth, send
@@ -221,7 +221,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     files = [(row, attachments.path_of(folder, row.sha256).read_bytes()) for row in rows]
     author = db.get(Agent, message.author_id) if message.author_id else None
     name = agents.called(author, ticket.language) if author else settings.name
-    signature = (queue.signature if queue else "").replace("{agent}", name)
+    signature = signatures.below(queue, ticket.language, agent=name) if queue else ""
     quoted = _quoted(db, message) if message.kind == MessageKind.REPLY else None
     links = survey_words.links(db, message_id, settings) if message.kind == MessageKind.SURVEY else None
     mail = compose.compose(

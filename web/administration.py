@@ -46,7 +46,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
               N_("What reaches a queue, who serves it, and what callers hear"),
               (N_("Japanese name"), N_("English name"), N_("Short name"), N_("Key words"), N_("Phone number"),
                N_("E-mail address"), N_("Who wrote it"), N_("The customer is whoever Reply-To names"), N_("Greeting"),
-               N_("Sender name"), N_("Signature"), N_("Automatic receipt"),
+               N_("Sender name"), N_("Signature"), N_("Signature in English"), N_("Automatic receipt"),
                N_("Answer the first mail of every ticket with its number"), N_("Words in Japanese"),
                N_("Words in English"), N_("Whom a call rings"), N_("Agents are rung"),
                N_("Spoken to callers"), N_("Rings for, seconds"),

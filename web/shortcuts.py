@@ -54,6 +54,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("s",), "send_back", N_("Record a return")),
         Shortcut(("u",), "back", N_("Back to the list")),
         Shortcut(("Ctrl+Enter",), "", N_("Send")),
+        Shortcut(("/",), "", N_("In the reply box: choose a canned reply")),
+        Shortcut(("@",), "", N_("In a note: tell a colleague")),
     ),
     N_("Calls"): (
         Shortcut(("c",), "accept", N_("Accept the call")),

@@ -44,7 +44,9 @@ def set_queue(
     name: Annotated[str | None, typer.Option(help="Japanese name.")] = None,
     name_en: Annotated[str | None, typer.Option(help="English name.")] = None,
     greeting: Annotated[str | None, typer.Option(help='Said to callers; "" says the usual words.')] = None,
-    signature: Annotated[str | None, typer.Option(help="Below replies; {agent} is the agent's name.")] = None,
+    signature: Annotated[
+        str | None, typer.Option(help="Below replies; {agent} is the agent's name, a line {en} begins the English one.")
+    ] = None,
     keywords: Annotated[str | None, typer.Option(help="Words that lead there until it is learned, by commas.")] = None,
 ) -> None:
     """Say which number and address lead to a queue, and what it is called."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, merging, outgoing, queues, subjects, tickets, unreachable
+from helpdesk import agents, merging, outgoing, queues, signatures, subjects, tickets, unreachable
 from helpdesk.conversations.customers import why_unreachable
 from helpdesk.conversations.entries import Entry, File, file_of, of_message
 from helpdesk.settings import Settings
@@ -92,7 +92,7 @@ def reply_form(
         to=address,
         cc="",
         subject=name if begins else subjects.reply(ticket, name),
-        signature=queue.signature.replace("{agent}", agents.called(agent, ticket.language)),
+        signature=signatures.below(queue, ticket.language, agent=agents.called(agent, ticket.language)),
         can=can,
         why_not="" if can else "no_outgoing_mail_server",
         mode="forward" if chosen is not None and asked.forward else "new" if begins else "reply",

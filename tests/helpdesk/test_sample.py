@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from classifiers import cases as meanings
 from classifiers import registry
-from helpdesk import agents, canned, impressions, letters
+from helpdesk import access, agents, canned, cases, impressions, letters, similar
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
@@ -282,6 +283,23 @@ def test_six_canned_replies_are_at_hand_in_both_languages_and_one_of_them_is_sta
     assert ticket is not None and aiko is not None
     offered = canned.offers(db, aiko, ticket, language="ja", settings=of(Path()), now=NOW)
     assert [offer.trigger for offer in offered] == ["dengen", "orikaeshi", "nenmatsu"]
+
+
+@pytest.mark.parametrize(
+    ("key", "like"),
+    [("returns_en", "Kettle for the wrong voltage: can I return it?"), ("html", "Pickup tomorrow: which entrance")],
+)
+def test_what_an_english_letter_asks_was_solved_for_somebody_before(
+    key: str, like: str, company: Database, db: Session
+) -> None:
+    cases.catch_up(company, now=lambda: NOW)
+    letter = letters.shipped()[key]
+    made, ben = meanings.shipped(), agents.by_email(db, "ben@desk.example.jp")
+    assert ben is not None
+    gist = made.gist(letter.text, subject=letter.subject)
+    near = similar.nearest(db, made, gist, but=0, seen=access.seen_tickets(db, ben))
+    assert [db.get_one(Ticket, case.ticket_id).subject for _, case in near] == [like]
+    assert near[0][1].answer_id
 
 
 def test_the_faulty_lot_that_nobody_told_of_is_found(company: Database, db: Session) -> None:

@@ -36,6 +36,41 @@ def test_an_agents_reply_goes_out_by_smtp_with_headers_that_thread(desk: OpenDes
     ben.check()
 
 
+JAPANESE, ENGLISH = "返品窓口　担当: {agent}", "{agent}, Returns\nPhone 03-5550-0102"
+ENGLISH_TOO = "Hello,\nthe plug of the heater does not fit. Can I send it back?\nThank you"
+
+
+@pytest.mark.parametrize(
+    ("japanese", "english", "below"),
+    [
+        (JAPANESE, ENGLISH, ["返品窓口　担当: Ben Carter", "Ben Carter, Returns\nPhone 03-5550-0102"]),
+        (JAPANESE, "", ["返品窓口　担当: Ben Carter"] * 2),
+        ("", ENGLISH, ["Ben Carter, Returns\nPhone 03-5550-0102"] * 2),
+        ("", "", [None, None]),
+    ],
+    ids=["both", "one", "the other", "none"],
+)
+def test_a_queue_signs_in_the_language_of_the_customer_and_with_what_it_has(
+    desk: OpenDesk, postbox: Postbox, japanese: str, english: str, below: list[str | None]
+) -> None:
+    queue = desk.queue("returns")
+    form = {"name": queue.name, "name_en": queue.name_en, "phone": queue.phone, "address": queue.address,
+            "agent_id": desk.agent(BEN).id, "signature": japanese, "signature_en": english}  # fmt: skip
+    assert desk.as_(SATO).post(f"/admin/queues/{queue.id}", data=form).status_code == 200
+    page = desk.as_(SATO).get(f"/admin/queues/{queue.id}").text
+    assert [part(page, each).split(">")[1].split("<")[0] for each in ("f-signature", "f-signature_en")] == [
+        japanese, english]  # fmt: skip
+    desk.mail(subject="電源が入らない", to=RETURNS_ADDRESS)
+    desk.mail(STRANGER, subject="A plug", body=ENGLISH_TOO, to=RETURNS_ADDRESS)
+    for ticket, signed in zip(desk.tickets(), below, strict=True):
+        shown = text_of(part(desk.as_(BEN).get(f"/tickets/{ticket.id}").text, f"compose-{ticket.id}"))
+        assert signed is None or " ".join(signed.split()) in shown
+        desk.post(desk.reply(BEN, ticket.id or 0, "OK"))
+        words = postbox.last.get_body(("plain",)).get_content().replace("\r\n", "\n")
+        assert ("-- " in words) == bool(signed)
+        assert words.startswith(f"OK\n\n-- \n{signed}\n" if signed else "OK\n")
+
+
 def test_a_sent_mail_is_never_sent_again(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     message = desk.reply(BEN, 1, "はい")

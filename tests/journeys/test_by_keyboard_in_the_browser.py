@@ -137,6 +137,23 @@ def test_news_asked_for_before_an_act_and_late_does_not_show_the_ticket_as_it_wa
     assert aiko.evaluate("window.states") == ["open", "resolved"]
 
 
+def test_what_stands_beside_a_ticket_on_a_narrow_screen_is_closed_by_escape(office: Office) -> None:
+    office.writes("狭い画面の件", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all", viewport={"width": 1024, "height": 768})
+    row(aiko, "狭い画面の件").click()
+    side, opener = aiko.locator(".ticket .side"), aiko.locator(".side-opener")
+    opener.focus()
+    aiko.keyboard.press("Enter")
+    expect(side).to_be_visible()
+    aiko.locator("[data-tag-input]").focus()
+    aiko.keyboard.press("Escape")  # leaves the field first
+    expect(aiko.locator("[data-tag-input]")).not_to_be_focused()
+    expect(side).to_be_visible()
+    aiko.keyboard.press("Escape")
+    expect(side).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
 def test_arrows_on_a_list_that_acts_by_itself_open_it_and_enter_decides(office: Office) -> None:
     office.writes("矢印の件", "使い方を教えてください。")
     aiko = office.page(AIKO)
@@ -239,7 +256,7 @@ def test_a_note_for_a_colleague_can_be_written_sent_and_left_by_keys(office: Off
     aiko = office.page(AIKO)
     ticket = opened(office, aiko, "鍵盤の申し送り")
     keys(aiko, "n", "=@きむ")
-    expect(aiko.locator(".mentions [role=option]")).to_contain_text(AKIRA.name)
+    expect(aiko.locator("#mentions [role=option]")).to_contain_text(AKIRA.name)
     keys(aiko, "Enter", "=お願いします", "Control+Enter")
     expect(ticket.locator(".entry[data-kind=note]")).to_contain_text("お願いします")
     expect(ticket.locator("form[data-for=note] textarea")).to_be_focused()

@@ -408,7 +408,7 @@ def test_a_colleague_is_called_by_the_beginning_of_the_reading(office: Office) -
     row(aiko, "呼びかけ").click()
     expect(aiko.locator(".ticket-title h1")).to_have_text("呼びかけ")
     aiko.keyboard.press("n")
-    box, offered = aiko.locator("form[data-for=note] textarea"), aiko.locator(".mentions [role=option]")
+    box, offered = aiko.locator("form[data-for=note] textarea"), aiko.locator("#mentions [role=option]")
     ime = aiko.context.new_cdp_session(aiko)
     aiko.keyboard.type("確認を@")
     ime.send("Input.imeSetComposition", {"text": "きむ", "selectionStart": 2, "selectionEnd": 2})
@@ -670,6 +670,39 @@ def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves
     expect(aiko.locator(".entry[data-direction=out] .attachments")).to_contain_text("手順.txt")
     expect(laid.locator("input")).to_have_count(0)
     expect(box).to_have_value("")
+
+
+def test_a_slash_where_a_line_begins_offers_the_canned_replies_in_the_box_itself(office: Office) -> None:
+    canned_reply(office, "電池の交換", "denchi", "電池を交換してください。")
+    canned_reply(office, "電池の回収", "kaishu", "回収箱にお入れください。")
+    office.writes("定型文と斜線", "アプリの設定を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all")
+    row(aiko, "定型文と斜線").click()
+    box, offered = aiko.locator("form[data-for=reply] textarea"), aiko.locator("#canned-typed [role=option]")
+    box.focus()
+    aiko.keyboard.type("/")
+    expect(offered.filter(has_text="電池の交換")).to_be_visible()
+    expect(offered.first).to_have_attribute("aria-selected", "true")
+    assert onlooker.faults(aiko) == []
+    aiko.keyboard.press("Escape")
+    expect(offered).to_have_count(0)
+    expect(box).to_be_focused()
+    expect(box).to_have_value("/")
+    aiko.keyboard.press("Backspace")
+    aiko.keyboard.type("1/2 or / 3\n")  # a slash within a line is a slash
+    expect(offered).to_have_count(0)
+    aiko.keyboard.type("/電池")  # a part of the name
+    expect(offered).to_have_text(["電池の交換 /denchi", "電池の回収 /kaishu"])
+    aiko.keyboard.type("の")
+    aiko.keyboard.press("ArrowDown")
+    expect(offered.nth(1)).to_have_attribute("aria-selected", "true")
+    aiko.keyboard.press("Enter")
+    expect(box).to_have_value("1/2 or / 3\n回収箱にお入れください。")
+    expect(aiko.locator("[data-canned-laid] input[name=canned]")).to_have_count(1)
+    aiko.keyboard.type("\n/den")
+    offered.get_by_text("電池の交換").click()  # by hand, which leaves the focus in the box
+    expect(box).to_have_value("1/2 or / 3\n回収箱にお入れください。\n電池を交換してください。")
+    expect(box).to_be_focused()
 
 
 def test_a_short_word_belongs_to_the_input_method_while_it_composes(office: Office) -> None:

@@ -1,21 +1,21 @@
-// Canned replies in the reply box: chosen from a list that can be searched, or expanded where /trigger is typed. While an
-// input method is composing, and until one tick after, no key is ours. What is laid in can be taken back with Ctrl+Z.
-let composing = false;
-document.addEventListener("compositionstart", () => (composing = true));
-document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
+// Canned replies in the reply box: chosen from a list that can be searched, or from what a slash offers in the box itself,
+// or expanded where /trigger is typed. While an input method is composing, and until one tick after, no key is ours. What
+// is laid in can be taken back with Ctrl+Z.
+import { isComposing } from "./keys.js";
+import { fold, suggest } from "./suggestions.js";
 
 const TYPED = /(^|\s)[/／]([^\s/／]{1,30})$/u;
+const BEGUN = /(?:(?:^|\n)[/／]|(?:^|\s)[/／]([^\s/／]{1,30}))$/u; // alone it says so only where a line begins
+const MOST = 8;
 const loads = new WeakMap();
 const visited = new WeakSet();
 const steps = new WeakMap(); // form -> what was laid in, with the box's text before and after
 
-// As helpdesk/canned.py folds: width, case, katakana.
-const fold = (text) =>
-  text.normalize("NFKC").toLowerCase().replace(/[\u30a1-\u30f6]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60));
 const formOf = (element) => element.closest?.("form[data-draft], form[data-lays]");
 const pickerOf = (form) => form?.querySelector("details[data-canned]");
 const fieldOf = (form) => form.elements.body;
 const offersOf = (picker) => [...picker.querySelectorAll("[data-canned-offer]")];
+const titleOf = (offer) => offer.querySelector(".canned-title").firstChild.textContent.trim();
 const wordsOf = (offer) => offer.querySelector("template[data-canned-text]").content.textContent;
 const key = (form) => `canned:${document.body.dataset.agent}:${form.dataset.draft}`;
 
@@ -46,7 +46,7 @@ function fit(picker) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "chip-button";
-      button.textContent = offer.querySelector(".canned-title").firstChild.textContent.trim();
+      button.textContent = titleOf(offer);
       button.title = wordsOf(offer).trim().slice(0, 300);
       button.addEventListener("click", () => choose(offer));
       return button;
@@ -69,6 +69,7 @@ function lay(form, offer, start, end) {
   const field = fieldOf(form);
   const text = wordsOf(offer);
   const before = field.value;
+  form.querySelector("[data-canned-fit]").hidden = true;
   field.focus();
   field.setSelectionRange(start, end);
   // The old command is the one way of typing that the browser's own undo knows.
@@ -187,6 +188,31 @@ function tellGaps(form) {
   );
 }
 
+// --- by a slash
+
+// In the order of the list, those whose short word begins with what was typed before those that have it in their name.
+function offerTyped(form) {
+  const field = fieldOf(form);
+  const isCaret = field === document.activeElement && field.selectionStart === field.selectionEnd;
+  const typed = isCaret ? BEGUN.exec(field.value.slice(0, field.selectionEnd)) : null;
+  const words = fold(typed?.[1] ?? "");
+  const rank = ({ dataset }) => (fold(dataset.trigger) === words ? 0 : fold(dataset.trigger).startsWith(words) ? 1 : 2);
+  const isMeant = (offer) => rank(offer) < 2 || fold(`${titleOf(offer)} ${offer.dataset.titles}`).includes(words);
+  const found = typed ? offersOf(pickerOf(form)).filter(isMeant) : [];
+  if (words) found.sort((one, other) => rank(one) - rank(other));
+  const shown = found.slice(0, MOST);
+  suggest(field, "canned-typed", shown.map(line), (number) => {
+    const end = field.selectionEnd;
+    lay(form, shown[number], end - (typed[1]?.length ?? 0) - 1, end);
+  });
+}
+
+function line(offer) {
+  const { trigger } = offer.dataset;
+  const said = Object.assign(document.createElement("span"), { textContent: trigger && `/${trigger}` });
+  return [Object.assign(document.createElement("b"), { textContent: titleOf(offer) }), " ", said];
+}
+
 // --- by hand
 
 document.addEventListener("toggle", async ({ target }) => {
@@ -214,7 +240,6 @@ document.addEventListener("click", (event) => {
 
 function choose(offer) {
   const form = formOf(offer);
-  form.querySelector("[data-canned-fit]").hidden = true;
   const { selectionStart, selectionEnd, value } = fieldOf(form);
   pickerOf(form).open = false;
   if (visited.has(fieldOf(form))) lay(form, offer, selectionStart, selectionEnd);
@@ -229,7 +254,8 @@ document.addEventListener("input", (event) => {
   if (!form || !pickerOf(form) || target !== fieldOf(form)) return;
   if (event.inputType === "historyUndo" || event.inputType === "historyRedo") follow(form, event.inputType);
   tellGaps(form);
-  if (event.inputType === "insertText" && /^[ \u3000]$/.test(event.data ?? "") && !composing && !event.isComposing) expand(form, 1);
+  if (event.inputType === "insertText" && /^[ \u3000]$/.test(event.data ?? "") && !isComposing(event)) expand(form, 1);
+  offerTyped(form);
 });
 
 document.addEventListener("change", ({ target }) => {
@@ -239,7 +265,7 @@ document.addEventListener("change", ({ target }) => {
 
 document.addEventListener("keydown", (event) => {
   const { target } = event;
-  if (composing || event.isComposing || event.keyCode === 229) return;
+  if (isComposing(event)) return;
   if (target.closest?.("details[data-canned] .canned-sheet")) return walk(event);
   const form = formOf(target);
   if (!form || target !== fieldOf(form) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
@@ -277,7 +303,7 @@ document.addEventListener("focusin", ({ target }) => {
   const form = formOf(target);
   const picker = form && target === fieldOf(form) ? pickerOf(form) : null;
   if (picker) visited.add(target);
-  if (picker) load(picker).then(() => tellGaps(form));
+  if (picker) load(picker).then(() => (tellGaps(form), offerTyped(form)));
 });
 document.addEventListener("desk:emptied", ({ target }) => target.matches?.("form[data-draft]") && forget(target));
 const restoreAll = (root) => root.querySelectorAll?.("form[data-draft]").forEach((form) => restore(form));

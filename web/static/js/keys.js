@@ -7,7 +7,7 @@ document.addEventListener("compositionstart", () => (composing = true));
 document.addEventListener("compositionend", () => setTimeout(() => (composing = false), 0));
 
 const SEQUENCE = 1200;
-const TYPED_INTO = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+export const TYPED_INTO = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const first = (...selectors) => selectors.map((one) => document.querySelector(one)).find(Boolean);
 
 export const isComposing = (event) => composing || event.isComposing || event.keyCode === 229;

@@ -4,6 +4,7 @@ import "./focus.js";
 import "./paper.js";
 import "./trials.js";
 import "./drafts.js";
+import "./beside.js";
 import "./similar.js";
 import "./returns.js";
 import "./safety.js";

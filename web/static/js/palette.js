@@ -3,6 +3,7 @@
 // whose control stands on this page. Enter that ends a conversion is the input method's.
 import { ACTS, act, isComposing } from "./keys.js";
 import { phrase } from "./phrases.js";
+import { fold } from "./suggestions.js";
 
 const WAIT = 120;
 const MOST = 8;
@@ -17,10 +18,6 @@ let items = [];
 let at = 0;
 let wanted = false; // whether Enter was pressed before there was anything to choose from
 let moved = false; // whether the line was chosen by hand: then it stays when more is found
-
-// As helpdesk/canned.py folds: width, case, katakana.
-const fold = (text) =>
-  text.normalize("NFKC").toLowerCase().replace(/[\u30a1-\u30f6]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) - 0x60));
 
 async function begin() {
   moved = wanted = false;
