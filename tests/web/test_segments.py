@@ -303,6 +303,35 @@ def test_whom_it_reaches_is_counted_with_the_reasons_before_anybody_is_asked(sho
 
 
 @SQLITE
+def test_of_those_who_share_an_address_the_first_who_is_meant_is_asked_however_many_they_are(
+    shop: OpenDesk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpdesk.survey_reach.SHARING_AT_ONCE", 2)
+    monkeypatch.setattr("helpdesk.survey_sendings.COUNTED_AT_ONCE", 3)
+
+    def fill(db: Session) -> None:
+        for number in range(9):  # not meant, for they bought nothing
+            known(db, f"社員{number}", "office@example.com")
+        bought(db, known(db, "停止", "office@example.com", "+819055556666"), "ロボット掃除機 R-5", 3)
+        db.add(OptOut(key="+819055556666", at=MONDAY))
+        for number in range(7):
+            known(db, f"後の社員{number}", "office@example.com")
+            bought(db, known(db, f"購入者{number}", "office@example.com"), "ロボット掃除機 R-5", 3)
+
+    shop.write(fill)
+    where = chosen(shop, **{"people.bought": "R-5"})
+    told = sending(shop)
+    assert (told.found, told.asked, told.left_out) == (10, 3, {"opted_out": 1, "shared_address": 6})
+    shop.as_(SATO).post(f"{where}/begin")
+    for _ in range(2):
+        walk(shop)
+        deliver(shop)
+    told = sending(shop)
+    assert (told.found, told.asked, told.left_out) == (10, 3, {"opted_out": 1, "shared_address": 6}), "as foretold"
+    assert [mail["To"] for _, mail in postbox.mails].count("office@example.com") == 1
+
+
+@SQLITE
 def test_each_is_asked_in_their_language_and_the_answer_is_theirs(shop: OpenDesk, postbox: Postbox) -> None:
     where = chosen(shop, **{"people.bought": "R-5"})
     shop.as_(SATO).post(f"{where}/begin")
