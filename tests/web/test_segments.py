@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+import web.segments
 from helpdesk import segments
 from helpdesk.customers import contact_points
 from helpdesk.runtime.work import NotYet
@@ -221,6 +223,38 @@ def test_a_large_desk_is_searched_a_stretch_at_a_time_and_says_where_it_stopped(
             break
         path = further[1]
     assert further is None and "井上" in names and "青木" not in names
+
+
+@SQLITE
+@pytest.mark.parametrize("most", [2, 3, 100])
+def test_the_number_of_customers_is_the_same_however_many_of_them_a_page_shows(
+    shop: OpenDesk, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(web.segments, "PAGE", most)
+    shop.as_(SATO).post("/admin/segments/new", data={"name": "日本語", "people.language": "ja"})
+    assert "現在4人が該当します" in text_of(shop.as_(SATO).get("/admin/segments/1/customers").text)
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_postgresql_is_asked_of_each_customers_own_rows_and_never_of_all_that_was_bought(shop: OpenDesk) -> None:
+    asked_for: list[tuple[str, Any]] = []
+
+    def hear(_: Any, __: Any, statement: str, parameters: Any, *more: Any) -> None:
+        if "FROM purchase" in statement and "FROM ticket" in statement:
+            asked_for.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
+    try:
+        given = {"name": "x", "people.bought": "ない", "people.reach": "phone", "people.resolved_from": "2026-01-01"}
+        shop.as_(SATO).post("/admin/segments/new", data=given | {"people.tickets_from": "2"})
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", hear)
+    plans = [
+        "\n".join(row[0] for row in shop.read(lambda db, each=each: db.connection().exec_driver_sql(
+            f"EXPLAIN {each[0]}", each[1]).all()))
+        for each in asked_for
+    ]  # fmt: skip
+    assert plans and not [plan for plan in plans if "Join" in plan or "SubPlan" not in plan]
 
 
 # --- surveys ----------------------------------------------------------------------------------------------------------
