@@ -179,11 +179,14 @@ def page(db: Session, asked: Asked, *, before: int | None = None, limit: int, zo
     return Page(ids, end if end > 1 else None, end > 1)
 
 
-def count(db: Session, asked: Asked, *, zone: str, now: datetime) -> Count:
-    """How many of the newest `GLANCE` customers belong, and whether there are others."""
+def glance(db: Session, asked: Asked, *, limit: int, zone: str, now: datetime) -> tuple[Page, Count]:
+    """The first page, and how many of the newest `GLANCE` customers belong, and whether there are others."""
+    found = page(db, asked, limit=limit, zone=zone, now=now)
+    if found.is_paused or found.next_before is None:  # all of them were looked at, and all who belong are on it
+        return found, Count(len(found.ids), found.is_paused)
     last = newest(db)
     inside = sa.select(sa.func.count()).select_from(Customer).where(col(Customer.id) > last - GLANCE)
-    return Count(db.scalar(inside.where(*_conditions(db, asked, zone=zone, now=now))) or 0, last > GLANCE)
+    return found, Count(db.scalar(inside.where(*_conditions(db, asked, zone=zone, now=now))) or 0, last > GLANCE)
 
 
 def holding(db: Session, asked: Asked, customer_ids: Sequence[int], *, zone: str, now: datetime) -> set[int]:
@@ -242,28 +245,33 @@ def _conditions(db: Session, asked: Asked, *, zone: str, now: datetime) -> list[
         found += [col(Customer.company_key) >= key, col(Customer.company_key) < key + "\U0010ffff"]
     if "contact" in people:
         found += _within(col(Customer.last_contact_at), people["contact"][0], zone)
-    found += [
-        sa.exists().where(col(ContactPoint.customer_id) == Customer.id, col(ContactPoint.kind) == kind)
-        for kind in people.get("reach", ())
-    ]
+    found += [_has(ContactPoint, col(ContactPoint.kind) == kind) for kind in people.get("reach", ())]
     if "tickets" in people:
-        found += _as_many(*numbers_of(people["tickets"][0]))
+        least, most = numbers_of(people["tickets"][0])
+        found += [_has(Ticket, at_least=least)] if least else []
+        found += [sa.not_(_has(Ticket, at_least=most + 1))] if most is not None else []
     if "bought" in people or "bought_on" in people:
-        bought = sa.exists().where(col(Purchase.customer_id) == Customer.id)
+        bought: list[sa.ColumnElement[bool]] = []
         if "bought" in people:
             ways = letters.writings(people["bought"][0])
-            bought = bought.where(sa.or_(*(col(Purchase.product).icontains(way, autoescape=True) for way in ways)))
+            bought.append(sa.or_(*(col(Purchase.product).icontains(way, autoescape=True) for way in ways)))
         if "bought_on" in people:
-            bought = bought.where(*_within(col(Purchase.ordered_at), people["bought_on"][0], zone))
-        found.append(bought)
+            bought += _within(col(Purchase.ordered_at), people["bought_on"][0], zone)
+        found.append(_has(Purchase, *bought))
     if asked.asks_tickets():
-        fits = sa.exists().where(
-            col(Ticket.customer_id) == Customer.id, *filters.conditions(db, asked.tickets, now=now)
-        )
+        fits = filters.conditions(db, asked.tickets, now=now)
         if "resolved" in people:
-            fits = fits.where(*_within(col(Ticket.resolved_at), people["resolved"][0], zone))
-        found.append(fits)
+            fits += _within(col(Ticket.resolved_at), people["resolved"][0], zone)
+        found.append(_has(Ticket, *fits))
     return found
+
+
+def _has(table: Any, *conditions: sa.ColumnElement[bool], at_least: int = 1) -> sa.ColumnElement[bool]:
+    """Whether so many rows of the customer's own answer to these conditions: never more are counted than it takes to
+    know. It is asked for the last of them and not for EXISTS, which PostgreSQL would join: where it believes that few
+    rows of the whole table answer, it reads them all for each stretch."""
+    own = sa.select(sa.literal(1)).select_from(table).where(table.customer_id == Customer.id, *conditions)
+    return own.correlate(Customer).offset(at_least - 1).limit(1).scalar_subquery().is_not(None)
 
 
 def _within(column: Any, span: str, zone: str) -> list[sa.ColumnElement[bool]]:
@@ -276,13 +284,3 @@ def _within(column: Any, span: str, zone: str) -> list[sa.ColumnElement[bool]]:
     if last:
         found.append(column < datetime.combine(last + timedelta(days=1), time(), there))
     return found
-
-
-def _as_many(least: int | None, most: int | None) -> list[sa.ColumnElement[bool]]:
-    """So many tickets: never more are counted than it takes to know."""
-
-    def nth(number: int) -> sa.ColumnElement[bool]:
-        one = sa.select(sa.literal(1)).select_from(Ticket).where(col(Ticket.customer_id) == Customer.id)
-        return one.correlate(Customer).offset(number - 1).limit(1).scalar_subquery().is_not(None)
-
-    return [*([nth(least)] if least else []), *([sa.not_(nth(most + 1))] if most is not None else [])]

@@ -8,8 +8,10 @@ stop in between.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from helpdesk import outgoing, sms, survey_rests
@@ -25,6 +27,9 @@ from models import (
     Survey,
     UnreachableAddress,
 )
+
+SHARING_AT_ONCE: Final = 200
+"""Customers with the same address looked at together."""
 
 Holds = Callable[[Sequence[int]], Collection[int]]
 """Which of these customers the survey is meant for."""
@@ -64,7 +69,7 @@ def of(
     chosen = {each: _chosen(survey, points.get(each, ()), known) for each in customer_ids}
     told = {key for key, reason in chosen.values() if not reason}
     asked_keys, asked = _asked_before(db, survey, told, customer_ids)
-    shared = _shared(db, survey, chosen, told, holds, known)
+    shared = _shared(db, survey, chosen, holds=holds, settings=settings)
     late_keys, late = survey_rests.asked_lately(db, keys, customer_ids, days=survey.rest_days, now=now)
     languages = _languages(db, customer_ids)
     found = []
@@ -126,25 +131,50 @@ def _asked_before(
 
 
 def _shared(
-    db: Session, survey: Survey, chosen: Mapping[int, tuple[str, str]], keys: Collection[str], holds: Holds,
-    known: _Known,
-) -> set[int]:  # fmt: skip
+    db: Session, survey: Survey, chosen: Mapping[int, tuple[str, str]], *, holds: Holds, settings: Settings
+) -> set[int]:
     """Who is written to by the key of somebody with a smaller number, who comes before them."""
-    owners = sa.select(col(ContactPoint.key), col(ContactPoint.customer_id)).where(
-        col(ContactPoint.kind).in_(list(PointKind)), col(ContactPoint.key).in_(keys)
+    of_key: dict[str, list[int]] = {}
+    for customer_id, (key, reason) in sorted(chosen.items()):
+        if not reason:
+            of_key.setdefault(key, []).append(customer_id)
+    firsts = {ids[0]: key for key, ids in of_key.items()}
+    found = {each for ids in of_key.values() for each in ids[1:]}
+    for each in _preceded(db, firsts):
+        if _is_taken(db, survey, firsts[each], each, holds=holds, settings=settings):
+            found.add(each)
+    return found
+
+
+def _preceded(db: Session, firsts: Mapping[int, str]) -> list[int]:
+    """Those of these customers, each with the key they are written to by, before whom somebody else has it."""
+    own, other = aliased(ContactPoint), aliased(ContactPoint)
+    earlier = sa.exists().where(
+        col(other.kind) == own.kind, col(other.key) == own.key, col(other.customer_id) < own.customer_id
     )
-    of_key: dict[str, set[int]] = {}
-    for key, customer_id in db.execute(owners):
-        of_key.setdefault(key, set()).add(customer_id)
-    several = {key: ids for key, ids in of_key.items() if len(ids) > 1}
-    others = sorted({each for ids in several.values() for each in ids} - chosen.keys())
-    points = _points(db, others) if others else {}
-    every = {**chosen, **{each: _chosen(survey, points.get(each, ()), known) for each in others}}
-    meant = {*chosen, *holds(others)} if others else chosen.keys()
-    return {
-        customer_id
-        for customer_id, (key, reason) in chosen.items()
-        if not reason and any(
-            each < customer_id and each in meant and every[each] == (key, "") for each in several.get(key, ())
+    rows = db.execute(
+        sa.select(col(own.customer_id), col(own.key)).where(
+            col(own.customer_id).in_(list(firsts)), col(own.key).in_(set(firsts.values())), earlier
         )
-    }  # fmt: skip
+    )
+    return sorted(customer_id for customer_id, key in rows if firsts[customer_id] == key)
+
+
+def _is_taken(db: Session, survey: Survey, key: str, before: int, *, holds: Holds, settings: Settings) -> bool:
+    """Whether somebody with a smaller number for whom it is meant is written to by this key. The nearest are looked at
+    first, some at a time: a walk through all who share one address sees each of them once, however many they are."""
+    kind = PointKind.EMAIL if "@" in key else PointKind.PHONE
+    owners = sa.select(col(ContactPoint.customer_id)).where(
+        col(ContactPoint.kind) == kind, col(ContactPoint.key) == key
+    )
+    while True:
+        nearest = owners.where(col(ContactPoint.customer_id) < before).order_by(col(ContactPoint.customer_id).desc())
+        ids = db.scalars(nearest.limit(SHARING_AT_ONCE)).all()
+        meant = sorted(holds(ids))
+        points = _points(db, meant) if meant else {}
+        known = _known(db, {point.key for own in points.values() for point in own}, settings)
+        if any(_chosen(survey, points.get(each, ()), known) == (key, "") for each in meant):
+            return True
+        if len(ids) < SHARING_AT_ONCE:
+            return False
+        before = ids[-1]

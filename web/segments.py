@@ -85,11 +85,15 @@ async def customers(request: Request) -> Response:
         segment = segments.get(db, segment_id)
         asked = segments.read(segment.conditions)
         naming = setting_words.names_of(db, agent, renderer_of(request).gettext(agent.language)).naming
-        found = segments.page(db, asked, before=before, limit=PAGE, zone=zone, now=now)
+        count = None
+        if before is None:
+            found, count = segments.glance(db, asked, limit=PAGE, zone=zone, now=now)
+        else:
+            found = segments.page(db, asked, before=before, limit=PAGE, zone=zone, now=now)
         return {
             "segment": segment, "lines": segment_words.lines(asked, naming), "rows": rows_of(db, found.ids),
-            "count": segments.count(db, asked, zone=zone, now=now) if before is None else None,
-            "next_before": found.next_before, "is_paused": found.is_paused, "walked": filters.Count(segments.GLANCE),
+            "count": count, "next_before": found.next_before, "is_paused": found.is_paused,
+            "walked": filters.Count(segments.GLANCE),
         }  # fmt: skip
 
     frame, seen = await look(request, verb)
@@ -166,9 +170,9 @@ def _preview(
     except Invalid as error:
         errors.setdefault(str(error.facts.get("field", "")), error.code)
         return {"count": None, "rows": [], "is_paused": False, "walked": filters.Count(0)}
-    found = segments.page(db, asked, limit=SHOWN, zone=zone, now=now)
-    return {"count": segments.count(db, asked, zone=zone, now=now), "rows": rows_of(db, found.ids),
-            "is_paused": found.is_paused, "walked": filters.Count(segments.GLANCE)}  # fmt: skip
+    found, count = segments.glance(db, asked, limit=SHOWN, zone=zone, now=now)
+    return {"count": count, "rows": rows_of(db, found.ids), "is_paused": found.is_paused,
+            "walked": filters.Count(segments.GLANCE)}  # fmt: skip
 
 
 ROUTES = (

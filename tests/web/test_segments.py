@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+import web.segments
 from helpdesk import segments
 from helpdesk.customers import contact_points
 from helpdesk.runtime.work import NotYet
@@ -227,6 +229,38 @@ def test_a_large_desk_is_searched_a_stretch_at_a_time_and_says_where_it_stopped(
     assert further is None and "井上" in names and "青木" not in names
 
 
+@SQLITE
+@pytest.mark.parametrize("most", [2, 3, 100])
+def test_the_number_of_customers_is_the_same_however_many_of_them_a_page_shows(
+    shop: OpenDesk, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(web.segments, "PAGE", most)
+    shop.as_(SATO).post("/admin/segments/new", data={"name": "日本語", "people.language": "ja"})
+    assert "現在4人が該当します" in text_of(shop.as_(SATO).get("/admin/segments/1/customers").text)
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_postgresql_is_asked_of_each_customers_own_rows_and_never_of_all_that_was_bought(shop: OpenDesk) -> None:
+    asked_for: list[tuple[str, Any]] = []
+
+    def hear(_: Any, __: Any, statement: str, parameters: Any, *more: Any) -> None:
+        if "FROM purchase" in statement and "FROM ticket" in statement:
+            asked_for.append((statement, parameters))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
+    try:
+        given = {"name": "x", "people.bought": "ない", "people.reach": "phone", "people.resolved_from": "2026-01-01"}
+        shop.as_(SATO).post("/admin/segments/new", data=given | {"people.tickets_from": "2"})
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", hear)
+    plans = [
+        "\n".join(row[0] for row in shop.read(lambda db, each=each: db.connection().exec_driver_sql(
+            f"EXPLAIN {each[0]}", each[1]).all()))
+        for each in asked_for
+    ]  # fmt: skip
+    assert plans and not [plan for plan in plans if "Join" in plan or "SubPlan" not in plan]
+
+
 # --- surveys ----------------------------------------------------------------------------------------------------------
 
 
@@ -304,6 +338,35 @@ def test_whom_it_reaches_is_counted_with_the_reasons_before_anybody_is_asked(sho
     assert sorted(mail["To"] for _, mail in postbox.mails) == sorted(
         ["aoki@example.com", "inoue@example.com", TANAKA.email]
     )
+
+
+@SQLITE
+def test_of_those_who_share_an_address_the_first_who_is_meant_is_asked_however_many_they_are(
+    shop: OpenDesk, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpdesk.survey_reach.SHARING_AT_ONCE", 2)
+    monkeypatch.setattr("helpdesk.survey_sendings.COUNTED_AT_ONCE", 3)
+
+    def fill(db: Session) -> None:
+        for number in range(9):  # not meant, for they bought nothing
+            known(db, f"社員{number}", "office@example.com")
+        bought(db, known(db, "停止", "office@example.com", "+819055556666"), "ロボット掃除機 R-5", 3)
+        db.add(OptOut(key="+819055556666", at=MONDAY))
+        for number in range(7):
+            known(db, f"後の社員{number}", "office@example.com")
+            bought(db, known(db, f"購入者{number}", "office@example.com"), "ロボット掃除機 R-5", 3)
+
+    shop.write(fill)
+    where = chosen(shop, **{"people.bought": "R-5"})
+    told = sending(shop)
+    assert (told.found, told.asked, told.left_out) == (10, 3, {"opted_out": 1, "shared_address": 6})
+    shop.as_(SATO).post(f"{where}/begin")
+    for _ in range(2):
+        walk(shop)
+        deliver(shop)
+    told = sending(shop)
+    assert (told.found, told.asked, told.left_out) == (10, 3, {"opted_out": 1, "shared_address": 6}), "as foretold"
+    assert [mail["To"] for _, mail in postbox.mails].count("office@example.com") == 1
 
 
 @SQLITE
