@@ -190,9 +190,9 @@ def everyone(db: Session) -> list[Agent]:
     return list(db.exec(select(Agent).order_by(col(Agent.id))))
 
 
-def called(agent: Agent, language: str) -> str:
-    """What an agent is called in a sentence of this language."""
-    return romaji.spoken(agent.name, agent.reading, language)
+def called(agent: Agent | None, language: str) -> str:
+    """What an agent is called in a sentence of this language; "" for nobody."""
+    return romaji.spoken(agent.name, agent.reading, language) if agent else ""
 
 
 def names(db: Session, *, language: str) -> dict[int, str]:
@@ -211,16 +211,16 @@ def levels_of(db: Session, agent: Agent) -> dict[int, int]:
 
 
 def served_by(db: Session) -> dict[int, list[dict[str, Any]]]:
-    """Who serves each queue, by queue id: the ids and names of agents who may sign in."""
+    """Who serves each queue, by queue id: the ids, names and readings of agents who may sign in."""
     rows = db.execute(
-        sa.select(col(Membership.queue_id), col(Agent.id), col(Agent.name))
+        sa.select(col(Membership.queue_id), col(Agent.id), col(Agent.name), col(Agent.reading))
         .join(Agent, col(Agent.id) == col(Membership.agent_id))
         .where(col(Agent.is_active))
         .order_by(col(Agent.id))
     )
     found: dict[int, list[dict[str, Any]]] = {}
-    for queue_id, agent_id, name in rows:
-        found.setdefault(queue_id, []).append({"id": agent_id, "name": name})
+    for queue_id, agent_id, name, reading in rows:
+        found.setdefault(queue_id, []).append({"id": agent_id, "name": name, "reading": reading})
     return found
 
 

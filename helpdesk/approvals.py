@@ -36,6 +36,7 @@ class Waiting:
     queue_name: str
     author_id: int | None
     author_name: str
+    author_reading: str
     to: Sequence[str]
     snippet: str
     written_at: datetime
@@ -81,6 +82,7 @@ def waiting(db: Session, agent: Agent, *, language: str) -> list[Waiting]:
         col(Queue.name_en if language == "en" else Queue.name),
         col(Message.author_id),
         sa.func.coalesce(Agent.name, ""),
+        sa.func.coalesce(Agent.reading, ""),
         col(Message.to),
         sa.func.substr(Message.reply_text, 1, SNIPPET),
         col(Message.created_at),

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, conversations, settings_history
+from helpdesk import agents, conversations, romaji, settings_history
 from helpdesk.errors import Invalid
 from helpdesk.events import TableExported, emit, recall
 from helpdesk.settings_history import Told
@@ -174,9 +174,11 @@ def _asked(wanted: Asked, timezone: str) -> list["sa.ColumnElement[bool]"]:
 
 def _told(db: Session, rows: Sequence[Event], language: str) -> list[Line]:
     staff: Mapping[int | None, str] = dict(agents.names(db, language=language).items())
-    changes = settings_history.told(db, [row.data["change_id"] for row in rows if row.fact == "setting_changed"])
+    noted = [row.data["change_id"] for row in rows if row.fact == "setting_changed"]
+    changes = settings_history.told(db, noted, language=language)
     people = {row.data.get("customer_id") for row in rows} - {None}
-    named = dict(db.execute(sa.select(col(Customer.id), col(Customer.name)).where(col(Customer.id).in_(people))).all())
+    asked = sa.select(col(Customer.id), col(Customer.name), col(Customer.reading)).where(col(Customer.id).in_(people))
+    named = {each: romaji.spoken(name, reading, language) for each, name, reading in db.execute(asked)}
     of_tickets = [row for row in rows if row.fact in KINDS[OF_TICKETS]]
     entries = {each.id: each for each in conversations.histories.told_of(db, of_tickets, language=language)}
     lines = []

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from helpdesk import agents, romaji
 from helpdesk.customers import contact_points
 from models import Agent, BlockedCaller, ContactPoint, Customer, PointKind
 
@@ -50,22 +51,25 @@ def unblock(db: Session, typed: str, *, region: str) -> None:
         db.flush()
 
 
-def rows(db: Session) -> list[Row]:
-    """All refused numbers, the newest first; `SHOWN_MOST` at most."""
+def rows(db: Session, *, language: str) -> list[Row]:
+    """All refused numbers, the newest first; `SHOWN_MOST` at most. People are called as this language calls them."""
     newest = col(BlockedCaller.created_at).desc()
     found = db.exec(
-        select(BlockedCaller, Agent.name)
+        select(BlockedCaller, Agent)
         .outerjoin(Agent, col(Agent.id) == BlockedCaller.by_id)
         .order_by(newest, col(BlockedCaller.e164))
         .limit(SHOWN_MOST)
     ).all()
     owners: dict[str, list[tuple[int, str]]] = {}
     carried = (
-        select(ContactPoint.key, Customer.id, Customer.name)
+        select(ContactPoint.key, Customer.id, Customer.name, Customer.reading)
         .join(Customer, col(Customer.id) == ContactPoint.customer_id)
         .where(ContactPoint.kind == PointKind.PHONE, col(ContactPoint.key).in_([row.e164 for row, _ in found]))
         .order_by(col(ContactPoint.id))
     )
-    for key, customer_id, name in db.exec(carried):
-        owners.setdefault(key, []).append((customer_id or 0, name))
-    return [Row(row.e164, row.reason, name or "", row.created_at, owners.get(row.e164, [])[:3]) for row, name in found]
+    for key, customer_id, name, reading in db.exec(carried):
+        owners.setdefault(key, []).append((customer_id or 0, romaji.spoken(name, reading, language)))
+    return [
+        Row(row.e164, row.reason, agents.called(by, language), row.created_at, owners.get(row.e164, [])[:3])
+        for row, by in found
+    ]

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from helpdesk import queues
+from helpdesk import agents, queues
 from helpdesk.errors import NotFound
 from models import Agent, Call, Customer, Message, Routing, Ticket, TicketState
 
@@ -151,13 +151,12 @@ def _answer(values: Any, slugs: Mapping[int, str]) -> Answer:
     return Answer(key, ticket_id, subject, customer, reading, language, said, slugs[was], confidence, at)
 
 
-def misroutes(db: Session, *, since: datetime, until: datetime, limit: int = MISROUTES) -> list[Misroute]:
+def misroutes(db: Session, *, since: datetime, until: datetime, language: str, limit: int = MISROUTES
+              ) -> list[Misroute]:  # fmt: skip
     """The last answers of the period that were acted on and were wrong, newest first."""
     slugs = slugs_of(db)
     asked = (
-        query(
-            db, since, until, *_COLUMNS, col(Guess.because), col(Guess.message_id), sa.func.coalesce(Agent.name, "")
-        )
+        query(db, since, until, *_COLUMNS, col(Guess.because), col(Guess.message_id), Agent)
         .join(Customer, col(Customer.id) == Ticket.customer_id, isouter=True)
         .join(Agent, col(Agent.id) == col(Last.by_id), isouter=True)
         .where(
@@ -172,7 +171,12 @@ def misroutes(db: Session, *, since: datetime, until: datetime, limit: int = MIS
     mails = _mails(db, [message_id for *_, message_id, _ in found if message_id])
     notes = _notes(db, [answer.ticket_id for answer, _, message_id, _ in found if not message_id])
     return [
-        _misroute(answer, because, mails.get(message_id, "") if message_id else notes.get(answer.ticket_id, ""), by)
+        _misroute(
+            answer,
+            because,
+            mails.get(message_id, "") if message_id else notes.get(answer.ticket_id, ""),
+            agents.called(by, language),
+        )
         for answer, because, message_id, by in found
     ]
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session
 
 import cti.push
-from helpdesk import calls, exchange_log, exchanges
+from helpdesk import agents, calls, exchange_log, exchanges, romaji
 from helpdesk.customers import contact_points, matching
 from helpdesk.exchange_log import Line
 from helpdesk.settings import Settings
@@ -68,15 +68,15 @@ def seen(db: Session, inbound: Inbound, door: exchanges.Door, *, language: str, 
     told = exchanges.events_in(door, inbound.raw, content_type, settings=settings, now=now)
     queue = db.get(Queue, call.queue_id) if call.queue_id else None
     taker = db.get(Agent, call.agent_id) if call.agent_id else None
-    shown = [agent.name for each in calls.showing(db, call.id) if (agent := db.get(Agent, each))]
+    shown = [agents.called(agent, language) for each in calls.showing(db, call.id) if (agent := db.get(Agent, each))]
     ticket = db.get(Ticket, call.ticket_id) if call.ticket_id else None
     opens = ticket is not None and ticket.created_at >= now
     return Seen(
         heard=[Heard(event.kind, event.direction, event.call_id, event.agents, event.queue, event.cause, event.at)
                for event in told],
         number_kind=_kind(call, settings), number=_display(call, settings), match=call.match,
-        customers=_customers(db, call), dialed=contact_points.national(call.dialed, settings.region),
-        queue_name=queue.called(language) if queue else "", agents=shown, taken_by=taker.name if taker else "",
+        customers=_customers(db, call, language), dialed=contact_points.national(call.dialed, settings.region),
+        queue_name=queue.called(language) if queue else "", agents=shown, taken_by=agents.called(taker, language),
         state=call.state.value, outcome=call.outcome.value, ticket_id=None if opens or ticket is None else ticket.id,
         opens_ticket=opens, answer=inbound.envelope.get("answer"),
     )  # fmt: skip
@@ -145,7 +145,8 @@ def _display(call: Call, settings: Settings) -> str:
     return contact_points.national(call.number, settings.region) if call.number else call.number_typed
 
 
-def _customers(db: Session, call: Call) -> list[str]:
+def _customers(db: Session, call: Call, language: str) -> list[str]:
     found = matching.by_phone(db, call.number) if call.number else matching.NOBODY
     ids = [call.customer_id] if call.customer_id else list(found.candidates)
-    return [customer.name for each in ids if (customer := db.get(Customer, each))]
+    found_ones = [customer for each in ids if (customer := db.get(Customer, each))]
+    return [romaji.spoken(each.name, each.reading, language) for each in found_ones]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import imports
+from helpdesk import agents, imports
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import OrdersBrought, emit
@@ -215,14 +215,14 @@ def take_back(db: Session, import_id: int, *, by: Agent, now: datetime) -> tuple
     return undone, len(rows) - undone
 
 
-def lately(db: Session) -> list[tuple[OrderImport, str]]:
-    """The last imports with who did them, the newest first."""
+def lately(db: Session, *, language: str) -> list[tuple[OrderImport, str]]:
+    """The last imports with who did them, as this language calls them, the newest first."""
     rows = (
-        sa.select(OrderImport, sa.func.coalesce(Agent.name, ""))
+        sa.select(OrderImport, Agent)
         .join(Agent, col(Agent.id) == OrderImport.by_id, isouter=True)
         .order_by(col(OrderImport.id).desc()).limit(10)
     )  # fmt: skip
-    return [(act, name) for act, name in db.execute(rows)]
+    return [(act, agents.called(by, language)) for act, by in db.execute(rows)]
 
 
 def refused(text: str, lines: Sequence[Line], reason: Callable[[Line], str], head: str) -> Iterator[list[str]]:

@@ -59,6 +59,11 @@ def reading(name: str, kana: str, language: str) -> str:
     return latin(name, kana) if language == "en" else kana
 
 
+def tongue(called: str, language: str) -> str:
+    """In which language a name, as a reader of this one calls it, is drawn and read aloud: Sato Ken is no Japanese."""
+    return "ja" if language == "ja" or _JAPANESE.search(called) else language
+
+
 @lru_cache(maxsize=4_096)
 def latin(name: str, reading: str) -> str:
     """A Japanese name in Latin letters: "Sato Ken". "" where it needs none, or where no reading tells it."""

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from helpdesk import return_reasons
+from helpdesk import agents, return_reasons
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import Fact, SettingChanged, emit
 from helpdesk.settings_watched import (
@@ -106,24 +106,24 @@ def get(db: Session, change_id: int) -> SettingChange:
     return found
 
 
-def told(db: Session, change_ids: Iterable[int]) -> dict[int, Told]:
-    """Changes by their ids, with who made them and whether they were taken back."""
+def told(db: Session, change_ids: Iterable[int], *, language: str) -> dict[int, Told]:
+    """Changes by their ids, with who made them, as this language calls them, and whether they were taken back."""
     wanted = list(change_ids)
     rows = db.exec(
-        select(SettingChange, Agent.name)
+        select(SettingChange, Agent)
         .join(Agent, col(Agent.id) == col(SettingChange.by_id), isouter=True)
         .where(col(SettingChange.id).in_(wanted))
     ).all()
     undone = select(SettingChange.takes_back_id, SettingChange.id).where(col(SettingChange.takes_back_id).in_(wanted))
     backs = dict(db.exec(undone).all())
-    return {change.id or 0: Told(change, name or "", backs.get(change.id)) for change, name in rows}
+    return {change.id or 0: Told(change, agents.called(by, language), backs.get(change.id)) for change, by in rows}
 
 
-def of(db: Session, kind: str, subject: str, *, limit: int = 20) -> list[Told]:
+def of(db: Session, kind: str, subject: str, *, language: str, limit: int = 20) -> list[Told]:
     """What was changed of one thing, the newest first."""
     asked = select(SettingChange.id).where(SettingChange.kind == kind, SettingChange.subject == subject)
     ids = [found or 0 for found in db.exec(asked.order_by(col(SettingChange.id).desc()).limit(limit))]
-    found = told(db, ids)
+    found = told(db, ids, language=language)
     return [found[each] for each in ids]
 
 

@@ -41,7 +41,7 @@ async def page(request: Request) -> Response:
         told = accuracy.report(db, desk.router, since=since, until=until)
         return {
             "report": told, "preview": _preview(request, db, told), "queues": _queues(db, agent),
-            "misroutes": confirmed.misroutes(db, since=since, until=until),
+            "misroutes": confirmed.misroutes(db, since=since, until=until, language=agent.language),
             "shipped": accuracy.shipped_figures() if not told.headline.confirmed else None,
             **_versions(db, desk, agent.language),
         }  # fmt: skip

@@ -37,7 +37,7 @@ async def page(request: Request) -> Response:
             }
             for each in agents.everyone(db) if each.is_active
         ]  # fmt: skip
-        gone = [{"id": each.id, "name": each.name} for each in agents.everyone(db) if not each.is_active]
+        gone = [each for each in agents.everyone(db) if not each.is_active]
         return {"rows": rows, "gone": gone}
 
     frame, told = await look(request, verb)

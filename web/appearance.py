@@ -94,7 +94,8 @@ async def _form(request: Request, values: dict[str, str] | None, errors: dict[st
         access.supervisor(agent)
         now = appearance.current(db, name="")
         return {"values": values or {"name": now.name, "accent": now.accent}, "has_logo": now.logo_id is not None,
-                "earlier": settings_history.of(db, "preference", appearance.PREFERENCE, limit=5)}  # fmt: skip
+                "earlier": settings_history.of(db, "preference", appearance.PREFERENCE, limit=5,
+                                                    language=agent.language)}  # fmt: skip
 
     frame, told = await look(request, verb)
     accent = told["values"]["accent"] if not errors.get("accent") else ""

@@ -41,7 +41,7 @@ async def change(request: Request) -> Response:
 async def _page(request: Request, error: str = "", typed: str = "", status: int = 200) -> Response:
     def verb(db: Session, agent: Agent) -> list[blocked.Row]:
         access.supervisor(agent)
-        return blocked.rows(db)
+        return blocked.rows(db, language=agent.language)
 
     frame, rows = await look(request, verb)
     frame |= {"view": "blocked", "rows": rows, "error": error, "typed": typed}

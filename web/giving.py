@@ -30,7 +30,7 @@ def read(told: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def shown(db: Session, queue: Queue | None, told: dict[str, str] | None) -> dict[str, Any]:
+def shown(db: Session, queue: Queue | None, told: dict[str, str] | None, *, language: str) -> dict[str, Any]:
     """For the form: what was just typed, or the queue's, or a new queue's; and who takes any number of tickets."""
     of = queue or Queue(slug="", name="", name_en="")
     values = told or {
@@ -38,5 +38,6 @@ def shown(db: Session, queue: Queue | None, told: dict[str, str] | None) -> dict
         "assigns_away": "on" if of.assigns_away else "", "assigns_talking": "on" if of.assigns_talking else "",
     }  # fmt: skip
     serving = {each["id"] for each in agents.served_by(db).get(of.id or 0, [])}
-    unlimited = [each.name for each in agents.everyone(db) if each.id in serving and not each.most_tickets]
+    unlimited = [agents.called(each, language) for each in agents.everyone(db)
+                 if each.id in serving and not each.most_tickets]  # fmt: skip
     return {"told": values, "unlimited": unlimited}

@@ -99,7 +99,7 @@ async def _page(request: Request, *, lines: list[orders.Line] | None = None, tex
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
-        return {"imports": orders.lately(db)}
+        return {"imports": orders.lately(db, language=agent.language)}
 
     frame, told = await look(request, verb)
     counts = Counter(each.what for each in lines or ())

@@ -106,7 +106,7 @@ async def _form(request: Request, policy_id: int | None, values: dict[str, Any] 
             "values": shown,
             "queues": [(str(each.id), each.called(agent.language)) for each in queues.everyone(db)],
             "calendars": [(str(each.id), each.name) for each in hours.everyone(db)],
-            "people": [(str(each.id), each.name) for each in agents.everyone(db) if each.is_active],
+            "people": [(str(each), name) for each, name in agents.to_choose_from(db, language=agent.language)],
             "priorities": codes("policy_priority"), "channels": [each.value for each in Channel], "told": policies.TOLD,
         }  # fmt: skip
 
@@ -145,7 +145,7 @@ def _names(db: Session, agent: Agent) -> dict[str, dict[int | None, str]]:
     return {
         "queue": {each.id: each.called(agent.language) for each in queues.everyone(db)},
         "calendar": {each.id: each.name for each in hours.everyone(db)},
-        "agent": {each.id: each.name for each in agents.everyone(db)},
+        "agent": dict(agents.names(db, language=agent.language).items()),
     }
 
 

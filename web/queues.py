@@ -189,7 +189,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
             },
             "safety": safety.asked(queue, told),
             "rules": call_rules.shown(db, queue, rules, agent=agent),
-            "giving": giving.shown(db, queue, given),
+            "giving": giving.shown(db, queue, given, language=agent.language),
             "is_triage": bool(queue and queue.is_triage),
             "usual_receipt": receipts.WORDS,
             "people": [

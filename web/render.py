@@ -136,6 +136,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
         called=lambda name, reading: romaji.spoken(name, reading, lang),
         listed=lambda name, reading: romaji.listed(name, reading, lang),
         latin=romaji.latin,
+        tongue=lambda name: romaji.tongue(name, lang),
         reading=lambda name, reading: _reading(name, reading, lang),
     )
     voice = _voice(lang, str(zone))

@@ -140,7 +140,8 @@ async def _form(request: Request, schedule_id: int | None, *, form: FormData | N
         return {
             "schedule": row, "values": _values(row, people, settings.timezone),
             "queues": [(queue.id, queue.called(agent.language)) for queue in queues.everyone(db)],
-            "people": [(each.id, each.name, each.id in chosen) for each in agents.everyone(db) if each.is_active],
+            "people": [(each, name, each in chosen)
+                       for each, name in agents.to_choose_from(db, language=agent.language)],
         }  # fmt: skip
 
     frame, told = await look(request, verb)

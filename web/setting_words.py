@@ -160,6 +160,9 @@ PLACES = {
     "return_reason": "/admin/products#reasons",
 }  # fmt: skip
 
+CALLED = ("queue", "agent")
+"""What is called otherwise in either language."""
+
 Say = Callable[[str], str]
 
 
@@ -174,15 +177,20 @@ class Names:
 
 def names_of(db: Session, agent: Agent, say: Say) -> Names:
     """All that is needed to put changes into the agent's language, in which `say` speaks."""
-    kinds = {
+    kinds: dict[str, dict[int | None, str]] = {
         "queue": {each.id: each.called(agent.language) for each in queues.everyone(db)},
         "calendar": {each.id: each.name for each in hours.everyone(db)},
-        "agent": {each.id: each.name for each in agents.everyone(db)},
+        "agent": dict(agents.names(db, language=agent.language).items()),
     }
     known = {field.key: field for field in fields.everyone(db)}
     return Names(kinds, functools.cache(lambda user: speaker(db, agent.language, say, user=user)),
                  Naming(say, agent.language, kinds["queue"], known, kinds["agent"],
                         {tag.id: tag.name for tag in filters.tags(db)}))  # fmt: skip
+
+
+def called(kind: str, number: int | str, name: str, names: Names) -> str:
+    """What a thing that was set is called now in the reader's language; `name` where it is called alike in both."""
+    return names.kinds[kind].get(int(number), name) if kind in CALLED else name
 
 
 def told(rows: Sequence[RowChange], names: Names, say: Say) -> list[dict[str, Any]]:
@@ -210,8 +218,8 @@ def _row(row: RowChange, names: Names, say: Say) -> dict[str, Any]:
     lines += [{"label": say(LABELS[kind].get(name, name)), "was": "", "is": "", "is_opaque": True}
               for name in row.get("hidden", ())]  # fmt: skip
     name = "" if kind == "preference" else row["name"]
-    if kind == "queue":  # which has a name in either language
-        name = names.kinds["queue"].get(row["key"]["id"], name)
+    if kind in CALLED:
+        name = called(kind, row["key"]["id"], name, names)
     return {"kind": kind, "name": name, "what": what, "facts": facts, "lines": lines}
 
 

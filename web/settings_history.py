@@ -84,10 +84,12 @@ async def show(request: Request) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         access.supervisor(agent)
         settings_history.get(db, change_id)
-        found = settings_history.told(db, [change_id])[change_id]
+        found = settings_history.told(db, [change_id], language=agent.language)[change_id]
         say = renderer_of(request).gettext(agent.language)
+        names, change = setting_words.names_of(db, agent, say), found.change
         return {
-            "found": found, "rows": setting_words.told(found.change.rows, setting_words.names_of(db, agent, say), say),
+            "found": found, "rows": setting_words.told(change.rows, names, say),
+            "called": setting_words.called(change.kind, change.subject, change.name, names),
             "obstacle": settings_history.obstacle(db, found.change),
             "place": setting_words.PLACES.get(found.change.kind, "/admin").format(found.change.subject),
         }  # fmt: skip

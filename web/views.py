@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -32,12 +32,12 @@ async def page(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         names = {queue.id: queue.called(agent.language) for queue in queues.everyone(db)}
-        owners = dict(db.exec(select(Agent.id, Agent.name)).all())
+        owners = agents.names(db, language=agent.language)
         return {
             "rows": [
                 {"id": each.id, "name": each.name, "audience": each.audience.value, "sort": each.sort,
                  "queue": names.get(each.queue_id, ""), "is_own": each.owner_id == agent.id,
-                 "owner": owners.get(each.owner_id, ""), "may_change": saved_views.may_change(agent, each)}
+                 "owner": owners.get(each.owner_id or 0, ""), "may_change": saved_views.may_change(agent, each)}
                 for each in saved_views.of(db, agent)
             ]
         }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import acts
+from helpdesk import acts, agents
 from helpdesk.errors import NotFound
 from helpdesk.events import RunTakenBack, emit
 from helpdesk.settings import Settings
@@ -38,7 +38,7 @@ def runs(db: Session, rule_id: int | None = None, *, language: str, before: int 
     rules = _called(db, Rule, {row.rule_id for row in rows}, language)
     macros = _called(db, Macro, {row.macro_id for row in rows}, language)
     people = {row.by_id for row in rows} | {row.undone_by_id for row in rows}
-    staff = {each.id: each.name for each in db.exec(select(Agent).where(col(Agent.id).in_(people)))}
+    staff = {each.id: agents.called(each, language) for each in db.exec(select(Agent).where(col(Agent.id).in_(people)))}
     subjects = {each.id: each.subject for each in db.exec(
         select(Ticket).where(col(Ticket.id).in_({row.ticket_id for row in rows})))}  # fmt: skip
     return [

@@ -33,12 +33,15 @@ def lay_down_rules(stage: Stage) -> None:
     """What the desk does by itself from now on, what still waits to be tried, and what agents do in one step."""
     told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
     listed = "\n".join(("購入日と保証期間を確認", "集荷を手配", "届いた品物を確認", "返金または交換品を発送"))
+    listed_en = "\n".join(("Check the day of purchase and the warranty", "Arrange the pick-up",
+                           "Look at what came back", "Refund it or send another"))  # fmt: skip
     steps = checklist_templates.save(
         stage.db,
         None,
         name="返品の手順",
         name_en="Steps of a return",
         items=listed,
+        items_en=listed_en,
         queue_id=stage.lines["returns"].id,
         **told,
     )
@@ -60,26 +63,30 @@ def lay_down_rules(stage: Stage) -> None:
                          acts=[{"do": "assign", "value": "me"}, lay_on])  # fmt: skip
     macros.save(stage.db, None, taking, settings=stage.settings, **told)
     laid = {reply.trigger: str(reply.id) for reply in stage.db.exec(select(CannedReply))}
-    for line, (name, name_en), (steps_name, steps_en), todo, trigger in _MACROS:
+    for line, (name, name_en), (steps_name, steps_en), todo, todo_en, trigger in _MACROS:
         acts: list[dict[str, Any]] = [{"do": "assign", "value": "me"}, {"do": "reply", "value": laid[trigger]}]
         if todo:
-            queue_id, items = stage.lines[line].id, "\n".join(todo)
             made = checklist_templates.save(
-                stage.db, None, name=steps_name, name_en=steps_en, items=items, queue_id=queue_id, **told
-            )
+                stage.db, None, name=steps_name, name_en=steps_en, items="\n".join(todo),
+                items_en="\n".join(todo_en), queue_id=stage.lines[line].id, **told
+            )  # fmt: skip
             acts.insert(1, {"do": "checklist", "value": made.id})
         form = macros.Form(name=name, name_en=name_en, queue_id=stage.lines[line].id, acts=acts)
         macros.save(stage.db, None, form, settings=stage.settings, **told)
 
 
-_MACROS: tuple[tuple[str, tuple[str, str], tuple[str, str], tuple[str, ...], str], ...] = (
+_MACROS: tuple[tuple[str, tuple[str, str], tuple[str, str], tuple[str, ...], tuple[str, ...], str], ...] = (
     ("tech_support", ("故障の受付", "Take on a defect"), ("故障の切り分け", "Narrow down a defect"),
-     ("型番と製造番号を確認", "症状と発生時期を確認", "リセットの結果を確認", "保証の有無を確認"), "dengen"),
+     ("型番と製造番号を確認", "症状と発生時期を確認", "リセットの結果を確認", "保証の有無を確認"),
+     ("Ask for the model and serial number", "Ask what happens and since when", "Hear what a reset did",
+      "Check the warranty"), "dengen"),
     ("shipping", ("未着の調査を始める", "Look for a parcel"), ("未着の調査", "Where a parcel is"),
-     ("追跡番号を確認", "配送会社に照会", "お客様に結果を連絡"), "haisou"),
-    ("billing", ("領収書をご案内", "Explain the receipt"), ("", ""), (), "ryoushu"),
+     ("追跡番号を確認", "配送会社に照会", "お客様に結果を連絡"),
+     ("Look up the tracking number", "Ask the carrier", "Tell the customer what they said"), "haisou"),
+    ("billing", ("領収書をご案内", "Explain the receipt"), ("", ""), (), (), "ryoushu"),
 )  # fmt: skip
-"""Macros: a queue, what it is called, a checklist and its lines, the short word of the canned reply it lays in."""
+"""Macros: a queue, what it is called, a checklist and its lines in either language, the short word of the canned reply
+it lays in."""
 
 
 def compose_dashboard(stage: Stage) -> None:

@@ -224,7 +224,7 @@ def test_an_opinion_kept_beside_an_older_decision_was_not_acted_on(desk: OpenDes
     (only,) = tally(desk)
     assert (only.said, only.was, only.voice) == ("billing", "returns", "beside")
     assert accuracy.headline([only]).stayed == Share(0, 0)
-    assert desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL)) == []
+    assert desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL, language="ja")) == []
 
 
 def test_the_list_of_a_cell_can_be_walked_to_its_end_and_back(desk: OpenDesk) -> None:
@@ -257,11 +257,11 @@ def test_the_last_misroutes_show_the_words_that_decided_where_they_stand(desk: O
         Given("returns", "billing", 0.5, reason="nobody_sure"),
         Given("shipping", "general", 0.99, at=MONDAY - timedelta(hours=1)),
     ])  # fmt: skip
-    found = desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL))
+    found = desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL, language="ja"))
     assert [(each.answer.said, each.answer.was) for each in found] == [("shipping", "general"), ("returns", "billing")]
     assert [found[0].text[start:end] for start, end in found[0].marks] == ["電源"]
     assert found[0].subject_words == ["件"] and found[0].moved_by == SATO.name
-    assert len(desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL, limit=1))) == 1
+    assert len(desk.read(lambda db: confirmed.misroutes(db, since=SINCE, until=UNTIL, language="ja", limit=1))) == 1
 
 
 @pytest.mark.parametrize("start", [0, 5, 500, 990])

@@ -284,7 +284,7 @@ LOOKS: dict[str, Callable[[Session, Agent], Any]] = {
     "the tickets behind a figure": lambda db, agent: confirmed.answers(
         db, since=BEFORE, until=NOW, said="returns", was="billing"
     ),
-    "the last misroutes": lambda db, agent: confirmed.misroutes(db, since=BEFORE, until=NOW),
+    "the last misroutes": lambda db, agent: confirmed.misroutes(db, since=BEFORE, until=NOW, language="ja"),
     "what came by week": lambda db, agent: drift.volumes(db, weeks=3, until=NOW),
     "the words of two periods": lambda db, agent: drift.words(
         db, since=BEFORE, until=NOW, vectors=registry.shipped().vectors

@@ -174,6 +174,39 @@ def test_an_english_list_calls_a_customer_in_latin_letters_and_their_record_stil
     assert TANAKA.name in part(ben.get("/tickets/1").text, "side-1")
 
 
+def test_an_english_list_of_the_administration_calls_people_in_latin_letters_too(english: OpenDesk) -> None:
+    """Blocked callers, the staff, orders from a file, call-backs, approvals, views and what was set: a list says how a
+    person is called, and one to choose from says both."""
+    sato, akira, tanaka = english.as_(SATO), english.agent(AKIRA).id, english.customer(TANAKA).id
+    Twilio(english).rings("CA-1")
+    english.clock.advance(seconds=40)
+    Twilio(english).says("CA-1", "completed", sequence=2)
+    orders = f"注文番号,商品名,注文日,メール\nB-7,電気ケトル,2026-11-01,{TANAKA.email}\n"
+    foreseen = sato.post("/admin/orders", files={"file": ("o.csv", orders.encode(), "text/csv")}).text
+    assert "Tanaka Misaki" in text_of(part(foreseen, "main")) and TANAKA.name not in part(foreseen, "main")
+    sato.post("/admin/orders", files={"text": (None, orders), "take": (None, "1")})
+    save(english, "/admin/blocked", number=TANAKA.phone, do="block")
+    view = {"name": "急ぎ", "audience": "everybody", "sort": "newest", "column": ["queue"]}
+    sato.post("/views/new", data=view | {"all.priority": ["3"]})
+    assert "Sato Ken" in text_of(part(english.as_(BEN).get("/views").text, "main"))
+    save(english, "/admin/promises/new", name="Within the hour", at_risk_percent="75", first_response_minutes="60",
+         breached_agent_id=str(akira), breached_told="agent", is_active="on")  # fmt: skip
+    save(english, f"/admin/queues/{english.queue('returns').id}", name="返品", name_en="Returns", agent_id=[str(akira)])
+    for path, names in {
+        "/admin/agents": ("Kimura Akira", "Sato Ken"), "/admin/blocked": ("Tanaka Misaki", "Sato Ken"),
+        "/admin/orders": ("Sato Ken",), "/callbacks": ("Kimura Akira (木村 明)", "Tanaka Misaki"),
+        "/admin/audit?what=settings": ("Sato Ken", "Kimura Akira"), "/admin/changes/1": ("Sato Ken",),
+        "/admin/promises": ("Kimura Akira",), "/reports/schedules/new": ("Kimura Akira (木村 明)",),
+    }.items():  # fmt: skip
+        page = part(sato.get(path).text, "main")
+        for name in names:
+            assert name in text_of(page), (path, name)
+        for name in (TANAKA.name, *(f">{each.name}<" for each in (AKIRA, SATO))):
+            assert name not in page, (path, name)
+    assert AKIRA.name in part(sato.get(f"/admin/agents/{akira}").text, "main")
+    assert TANAKA.name in part(sato.get(f"/customers/{tanaka}").text, "main")
+
+
 def test_a_colleague_is_called_in_a_note_by_the_latin_letters_of_the_reading_and_told_who_did(desk: OpenDesk) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     desk.as_(BEN).post("/tickets/1/note", data={"body": "@Sato please look at this."})
