@@ -373,12 +373,14 @@ def between(expected: Numbers, doubt: Any) -> tuple[Numbers, Numbers]:
 
 
 def _quantile(mean: Numbers, doubt: Numbers, share: float) -> Numbers:
-    """The smallest number that is not exceeded with this probability, negative binomial, by halving."""
+    """The smallest number that is not exceeded with this probability, negative binomial, by halving what Cantelli's
+    inequality leaves of all numbers."""
     from scipy import special
 
     size = 1 / doubt**2
     chance = size / (size + mean)
-    low, high = np.full(mean.shape, -1.0), np.ceil(mean + 12 * np.sqrt(mean + (doubt * mean) ** 2) + 12)
+    spread, odds = np.sqrt(mean + (doubt * mean) ** 2), math.sqrt(share / (1 - share))
+    low, high = np.maximum(np.floor(mean - spread / odds) - 1, -1.0), np.ceil(mean + spread * odds)
     while (high - low > 1).any():
         middle = np.floor((low + high) / 2)
         reached = special.betainc(size, middle + 1, chance) >= share

@@ -35,6 +35,7 @@ class Quote:
     """A sentence that stands for many, without names and numbers."""
 
     text: str
+    source: str
     sentiment: str
     score: int | None
     scale: Scale
@@ -240,8 +241,10 @@ def _group(number: int, group: themes.Group, now: Sequence[Said]) -> Found:
 
 
 def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
-    """Some that stand for the others: short enough to read, with the topic's words, of each feeling in turn."""
-    fits = [each for each in of if QUOTE[0] <= len(each.text.strip()) <= QUOTE[1]] or list(of)
+    """Some that stand for the others: short enough to read, with the topic's words, of each feeling in turn. What
+    customers wrote themselves comes before what agents noted of a call."""
+    theirs = [each for each in of if each.source != "notes"] or of
+    fits = [each for each in theirs if QUOTE[0] <= len(each.text.strip()) <= QUOTE[1]] or list(theirs)
     fits = sorted(fits, key=lambda each: (abs(len(each.text) - LENGTH), each.at))[:LOOKED_AT]
     loud = sorted(fits, key=lambda each: (-len(themes.places(each.text, words)), abs(len(each.text) - LENGTH), each.at))
     chosen: list[Said] = []
@@ -250,8 +253,8 @@ def _quotes(of: Sequence[Said], words: Sequence[str]) -> tuple[Quote, ...]:
         chosen += [each for each in clear if each.sentiment == feeling and each not in chosen][:1]
     chosen += [each for each in loud if each not in chosen]
     return tuple(
-        Quote(themes.masked(each.text.strip()[: QUOTE[1] * 2], [each.name]), each.sentiment, each.score, each.scale,
-              each.ticket_id, each.at)
+        Quote(themes.masked(each.text.strip()[: QUOTE[1] * 2], [each.name]), each.source, each.sentiment, each.score,
+              each.scale, each.ticket_id, each.at)
         for each in chosen[:SHOWN]
     )  # fmt: skip
 

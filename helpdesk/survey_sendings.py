@@ -126,7 +126,7 @@ def stop(db: Session, sending: SurveySending, *, by: Agent, now: datetime) -> No
     hold_still(db, sending)
     if sending.state != SendingState.RUNNING:
         return
-    waiting = sa.update(Ask).where(col(Ask.sending_id) == sending.id, *_in_line())
+    waiting = sa.update(Ask).where(*_in_line(sending))
     freed = sa.literal("stopped:") + sa.cast(col(Ask.id), sa.String)
     left: Any = db.execute(waiting.values(state=AskState.LEFT_OUT, reason="stopped", about=freed))
     sending.state, sending.ended_at = SendingState.STOPPED, now
@@ -165,7 +165,7 @@ def of(db: Session, survey: Survey, *, limit: int = 20) -> list[SurveySending]:
 def told(db: Session, sending: SurveySending) -> Told:
     """How it stands now."""
     mine = col(Ask.sending_id) == sending.id
-    in_line = db.scalar(sa.select(sa.func.count()).select_from(Ask).where(mine, *_in_line())) or 0
+    in_line = db.scalar(sa.select(sa.func.count()).select_from(Ask).where(*_in_line(sending))) or 0
     answered = sa.select(sa.func.count()).select_from(Ask).where(mine, col(Ask.state) == AskState.ANSWERED)
     late = sa.select(col(Ask.reason), sa.func.count()).where(mine, col(Ask.state) == AskState.LEFT_OUT)
     left, asked = Counter(sending.left_out), sending.asked
@@ -275,15 +275,17 @@ def _next(db: Session, asked: Asked, sending: SurveySending, most: int, *, zone:
     return ids, until
 
 
-def _in_line() -> tuple[sa.ColumnElement[bool], ...]:
-    """Who was chosen and has not been written to, in the words of their index."""
-    return sa.text("ask.state = 'sent'"), sa.text("ask.sent_at IS NULL")  # type: ignore[return-value]
+def _in_line(sending: SurveySending) -> list[Any]:
+    """Who was chosen and has not been written to, in the words of their index. Nobody was chosen before it was made;
+    SQLite must be told a time, or it may take another index and look through all who were written to."""
+    made = col(Ask.created_at) > sending.created_at - LOST  # machines' clocks differ
+    return [col(Ask.sending_id) == sending.id, made, sa.text("ask.state = 'sent'"), sa.text("ask.sent_at IS NULL")]
 
 
 def _waiting(db: Session, sending: SurveySending, *, now: datetime) -> int:
     """How many stand in line."""
     fresh = col(Ask.created_at) > now - LOST
-    query = sa.select(sa.func.count()).select_from(Ask).where(col(Ask.sending_id) == sending.id, fresh, *_in_line())
+    query = sa.select(sa.func.count()).select_from(Ask).where(fresh, *_in_line(sending))
     return db.scalar(query) or 0
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from sqlmodel import Session
 
+from helpdesk.accuracy import Share
 from helpdesk.products import figures, rising
 from helpdesk.products.figures import Length, Line, Told
 from helpdesk.reporting.values import (
@@ -143,9 +144,13 @@ def _rates(told: Told) -> Chart:
     title = Word("report_part", "return_rates")
     if leading([rate.value for _, rate in lines]) is not None:
         line, rate = lines[0]
-        title = Word("return_finding", "highest", {"name": line.name, "share": Fact("share", rate.value),
-                                                   "low": Fact("share", rate.interval[0]),
-                                                   "high": Fact("share", rate.interval[1])})  # fmt: skip
+        rest = [each for _, each in lines[1:]]
+        others = Share(sum(each.held for each in rest), sum(each.of for each in rest))
+        is_clear = not rest or rate.interval[0] > others.interval[1]
+        title = Word("return_finding", "highest" if is_clear else "highest_unclear", {
+            "name": line.name, "share": Fact("share", rate.value), "low": Fact("share", rate.interval[0]),
+            "high": Fact("share", rate.interval[1]),
+        })  # fmt: skip
     series = Series(
         Word("return_figure", "return_rate"), [rate.value for _, rate in lines],
         low=[rate.interval[0] for _, rate in lines], high=[rate.interval[1] for _, rate in lines],

@@ -156,6 +156,18 @@ def test_what_pulls_satisfaction_down_is_named_and_what_does_not_is_not() -> Non
     assert not found["box"].drives
 
 
+def test_a_topic_speaks_in_customers_own_words_and_in_agents_notes_only_where_there_are_no_others(
+    desk: OpenDesk,
+) -> None:
+    noted = [Said("notes", "待たされたとのことでお詫び", MONDAY, "ja")] * 20
+    for own, sources in ((said(*["電話で長く待たされた"] * 5), {"comments"}), ([], {"notes"})):
+        found = matters.analyse([*noted, *own], [], TOPICS).matters
+        assert {quote.source for matter in found for quote in matter.quotes} == sources
+    give(desk, *[(1, "アプリの画面が真っ白")] * 5)
+    shown = page(desk, "?period=today")
+    assert "アンケートのコメント" in text_of(shown[shown.index('id="quotes-title"') :])
+
+
 def test_a_thousand_draws_without_a_change_are_hardly_ever_called_one() -> None:
     import random
 

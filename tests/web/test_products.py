@@ -89,6 +89,23 @@ def test_the_report_says_what_came_back_at_which_rate_and_how_long_it_took(desk:
 
 
 @pytest.mark.parametrize(
+    ("sold", "words"),
+    [(30, "の5 %（95%信頼区間 3 %〜9 %）ですが、ほかの商品との明らかな差はありません"),
+     (2000, "で、5 %（95%信頼区間 3 %〜9 %）です")],
+)  # fmt: skip
+def test_the_highest_rate_is_said_to_stand_out_only_where_it_does(desk: OpenDesk, sold: int, words: str) -> None:
+    desk.write(came_back)
+
+    def sell(db: Session) -> None:
+        customer_id = db.exec(select(Purchase.customer_id)).first() or 0
+        db.add(Purchase(customer_id=customer_id, order_number="B-2", product="ライト LT-5", quantity=sold,
+                        ordered_at=MONDAY - timedelta(days=30)))  # fmt: skip
+
+    desk.write(sell)
+    assert f"返品率が最も高いのは炊飯器 RC-55{words}" in text_of(shown(desk))
+
+
+@pytest.mark.parametrize(
     ("spans", "told"),
     [
         ([], (0, 0, None, None)),

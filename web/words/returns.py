@@ -90,6 +90,10 @@ WORDS: dict[str, dict[str, str]] = {
         "time": N_("Half of %(of)s returns are over within %(days)s days of the request"),
         "busiest": N_("Most returns in one week: %(count)s, in the week of %(day)s"),
         "highest": N_("%(name)s has the highest return rate: %(share)s (95 %% interval %(low)s to %(high)s)"),
+        "highest_unclear": N_(
+            "%(name)s has the highest return rate, %(share)s (95 %% interval %(low)s to %(high)s), "
+            "not clearly above the others"
+        ),
         "most_of": N_("Most frequent: %(name)s, “%(reason)s”, %(count)s times"),
         "method": N_(
             "Returns count by the day they were requested. Times are estimated after Kaplan and Meier, rates "
