@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import agents, dates, kept, names, subjects
+from helpdesk import agents, dates, kept, names, purchases, subjects
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import CannedReplyChanged, emit
 from helpdesk.settings import Settings
-from models import Agent, Attachment, CannedFile, CannedReply, CannedUse, Customer, Purchase, Queue, Ticket
+from models import Agent, Attachment, CannedFile, CannedReply, CannedUse, Customer, Queue, Ticket
 
 VARIABLES: Mapping[str, tuple[str, str]] = {  # by name: what a Japanese and an English gap call it
     "customer": ("氏名", "customer"),
@@ -294,10 +294,7 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
     """What the variables stand for on this ticket, in one language; "" where it is not known."""
     customer = db.get(Customer, ticket.customer_id) if ticket.customer_id else None
     queue = db.get(Queue, ticket.queue_id)
-    latest = db.exec(
-        select(Purchase).where(Purchase.customer_id == ticket.customer_id)
-        .order_by(col(Purchase.ordered_at).desc(), col(Purchase.id).desc()).limit(1)
-    ).first() if customer else None  # fmt: skip
+    order = purchases.meant(db, ticket)
     today, name = now.astimezone(ZoneInfo(settings.timezone)).date(), customer.name if customer else ""
     in_english = language == "en"
     return {
@@ -308,8 +305,8 @@ def values_for(db: Session, agent: Agent, ticket: Ticket, *, language: str, sett
         "subject": subjects.outside(ticket, language),
         "agent": agents.called(agent, language),
         "queue": queue.called(language) if queue else "",
-        "order": latest.order_number if latest else "",
-        "product": latest.product if latest else "",
+        "order": order.order_number if order else "",
+        "product": order.product if order else "",
         "date": dates.letter(today, language),
         "desk": settings.name,
     }  # fmt: skip

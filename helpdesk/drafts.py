@@ -16,12 +16,14 @@ from sqlmodel import Session, col, select
 
 from helpdesk import access, romaji
 from helpdesk.errors import Invalid, NotFound
-from models import Agent, Attachment, Customer, KeptDraft, Ticket
+from models import Agent, Attachment, Customer, KeptDraft, Message, MessageState, Ticket
 from models.database import hold_still
 
 TEXT_MAX, FIELD_MAX, FIELDS_MAX = 200_000, 5_000, 20
 THROWN = timedelta(minutes=10)
 """How long a draft that was thrown away can be taken back."""
+JUST = timedelta(minutes=1)
+"""How long the words of a mail are not kept as a draft after it was sent."""
 _PLACE = re.compile(r"(?P<kind>reply|note)-(?P<ticket>[0-9]{1,9})|new(?:-(?P<customer>[0-9]{1,9}))?")
 
 
@@ -74,7 +76,8 @@ def keep(
     by: Agent, tab: str = "", seen: int = 0, now: datetime,
 ) -> Saved:  # fmt: skip
     """Keep what stands in the box, in place of what stood there. `seen` is the version the window knows of. Without
-    words and files there is nothing to keep. Raises `Invalid` for what is longer than any mail."""
+    words and files there is nothing to keep, nor of what was just sent: a page that is left before it hears so says
+    farewell with it. Raises `Invalid` for what is longer than any mail."""
     if (
         len(text) > TEXT_MAX
         or len(told or ()) > FIELDS_MAX
@@ -84,7 +87,7 @@ def keep(
     draft = _locked(db, by, place.name)
     before = draft.version if draft is not None else 0
     is_anothers = draft is not None and draft.thrown_at is None and draft.tab != tab and before != seen
-    if not text.strip() and not files:
+    if (not text.strip() and not files) or _was_sent(db, place, text, by=by, now=now):
         if draft is not None and draft.thrown_at is None:
             db.delete(draft)
         return Saved(0, is_anothers)
@@ -99,6 +102,16 @@ def keep(
     ]
     draft.version, draft.saved_at = max(before, seen) + 1, now
     return Saved(draft.version, is_anothers)
+
+
+def _was_sent(db: Session, place: Place, text: str, *, by: Agent, now: datetime) -> bool:
+    if place.kind != "reply":
+        return False
+    sent = select(Message.reply_text).where(
+        Message.ticket_id == place.ticket_id, Message.author_id == by.id, Message.created_at > now - JUST,
+        Message.state != MessageState.WITHDRAWN,
+    )  # fmt: skip
+    return any(words.strip() == text.strip() for words in db.exec(sent))
 
 
 def throw(db: Session, place: Place, *, by: Agent, now: datetime) -> None:

@@ -5,7 +5,7 @@ the form does. What is laid into the box by an address (a canned reply, a mail t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
@@ -15,12 +15,14 @@ from starlette.responses import JSONResponse, Response
 from helpdesk import drafts
 from helpdesk.conversations import TicketView
 from models import Agent, Attachment, KeptDraft
-from web import outgoing, safety
+from web import canned, outgoing, safety
 from web.addresses import get, post
 from web.edge import act, back, desk_of, html, look, one_of, see, wants_fragment
 
 FIELDS = (*outgoing.BOX, "mode", "about", "again", "later", "queue_id")
 """What is kept besides the words."""
+LAID = ("canned", "canned_file")
+"""What was laid into them, each a list of ids: canned replies, and those of their files that go along."""
 WHAT = ("keep", "throw", "restore", "files")
 NO_CACHE = {"cache-control": "no-store"}
 
@@ -63,7 +65,10 @@ async def show(request: Request) -> Response:
         return drafts.at(db, agent, drafts.place(db, agent, name).name)
 
     _, draft = await see(request, verb)
-    told = {"version": draft.version, "text": draft.text, "at": draft.saved_at.isoformat()} if draft else {"version": 0}
+    if draft is None:
+        return JSONResponse({"version": 0}, headers=NO_CACHE)
+    told = {"version": draft.version, "text": draft.text, "at": draft.saved_at.isoformat(),
+            "canned": draft.told.get("canned", ""), "canned_files": draft.told.get("canned_file", "")}  # fmt: skip
     return JSONResponse(told, headers=NO_CACHE)
 
 
@@ -77,6 +82,8 @@ async def change(request: Request) -> Response:
         files = await outgoing.files_of(request, form, tokens) if what in ("keep", "files") else []
         text = str(form.get("body", "")).replace("\r\n", "\n")
         told = {field: value for field in FIELDS if isinstance(value := form.get(field), str) and value}
+        laid = canned.laid(form)
+        told |= {name: " ".join(map(str, ids)) for name, ids in zip(LAID, astuple(laid), strict=True) if ids}
         tab, seen = str(form.get("tab", "")), str(form.get("seen", ""))
     if what == "files":
         kept = [{"token": each.token, "name": each.name} for each in _kept(request, author, place.ticket_id, files)]

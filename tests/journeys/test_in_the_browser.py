@@ -672,6 +672,36 @@ def test_a_canned_reply_is_laid_in_by_its_short_word_or_from_the_list_and_leaves
     expect(box).to_have_value("")
 
 
+def test_a_canned_reply_and_its_file_come_along_where_a_draft_is_taken_up_on_another_machine(office: Office) -> None:
+    canned_reply(office, "返送のご案内", "hensou", "添付の票をご覧ください。", file="票.txt")
+    canned_reply(office, "お詫び", "owabi", "申し訳ございません。")
+    office.writes("定型文と別の端末", "アプリの設定を教えてください。")
+    here = office.page(AIKO, "/inbox?view=all")
+    row(here, "定型文と別の端末").click()
+    box, laid = "form[data-for=reply] textarea", "[data-canned-laid] [name=canned_file]"
+    here.locator(box).focus()
+    here.keyboard.type("/hensou")
+    expect(here.locator("#canned-typed [role=option]")).to_have_count(1)
+    here.keyboard.press("Tab")
+    expect(here.locator(laid)).to_be_checked()
+    expect(here.locator("[data-draft-said]")).to_have_text("下書き保存済み")
+
+    there = office.page(AIKO, here.url.removeprefix(office.desk.url), **OVERHEARD)  # another browser of hers
+    expect(there.locator(box)).to_have_value("添付の票をご覧ください。")
+    expect(there.locator(laid)).to_be_checked()
+    there.locator(box).focus()
+    there.keyboard.press("Control+a")
+    there.keyboard.type("/owabi")
+    expect(there.locator("#canned-typed [role=option]")).to_have_count(1)
+    there.keyboard.press("Enter")
+    with there.expect_response(lambda told: "/drafts/" in told.url and "canned_file" not in told.request.post_data):
+        there.locator(laid).uncheck()
+    here.reload()  # what this one had laid in itself is not what counts
+    expect(here.locator(box)).to_have_value("申し訳ございません。")
+    expect(here.locator("[data-canned-laid] input[name=canned]")).to_have_count(2)
+    expect(here.locator(laid)).not_to_be_checked()
+
+
 def test_a_slash_where_a_line_begins_offers_the_canned_replies_in_the_box_itself(office: Office) -> None:
     canned_reply(office, "電池の交換", "denchi", "電池を交換してください。")
     canned_reply(office, "電池の回収", "kaishu", "回収箱にお入れください。")

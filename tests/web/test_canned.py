@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from helpdesk.products import catalogue, following
 from models import CannedFile, CannedReply, Purchase
 from tests.cast import AIKO, BEN, MONDAY, RETURNS_ADDRESS, SATO, STRANGER, SUZUKI, TANAKA, OpenDesk, part, text_of
 from tests.postbox import Postbox
@@ -93,6 +94,32 @@ def test_the_newest_order_is_meant(ticket: OpenDesk) -> None:
                                             amount_yen=1, ordered_at=MONDAY)))  # fmt: skip
     canned_id = write(ticket, text="{order}")
     assert in_the_box(ticket.as_(BEN).get(f"/tickets/1?canned={canned_id}").text) == "A-2002"
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ("kz-200の電源が入りません。", "A-1001 コードレス掃除機 KZ-200"),
+        ("注文番号 Ａ-1001 の件です。加湿器ではありません。", "A-1001 コードレス掃除機 KZ-200"),
+        ("加湿器とKZ-200のどちらも動きません。", "A-2002 加湿器"),
+        ("動きません。", "A-2002 加湿器"),
+    ],
+    ids=["product", "number", "both", "neither"],
+)
+def test_the_order_the_customer_writes_of_is_meant_and_of_several_the_newest(
+    desk: OpenDesk, words: str, order: str
+) -> None:
+    tanaka = desk.customer(TANAKA).id or 0
+    desk.write(lambda db: db.add(Purchase(customer_id=tanaka, order_number="A-2002", product="加湿器", quantity=1,
+                                          amount_yen=1, ordered_at=MONDAY)))  # fmt: skip
+    for name in ("コードレス掃除機 KZ-200", "加湿器"):
+        desk.write(lambda db, name=name: catalogue.named(db, name, by=None, now=MONDAY))
+    following.follow(desk.database)
+    desk.mail(subject="ご相談", body=words, to=RETURNS_ADDRESS)
+    following.follow(desk.database)  # what the desk does beside its work
+    canned_id = write(desk, text="{order} {product}")
+    assert in_the_box(desk.as_(BEN).get(f"/tickets/1?canned={canned_id}").text) == order
 
 
 @SQLITE

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from helpdesk import drafts
-from models import Customer, KeptDraft, Ticket
+from models import Customer, KeptDraft, Message, MessageState, Ticket
 from tests.cast import AIKO, AKIRA, BEN, SATO, TANAKA, OpenDesk, Person, part, text_of
 
 JSON = {"accept": "application/json"}
@@ -83,6 +83,18 @@ def test_a_draft_is_gone_when_it_is_sent_or_emptied(desk: OpenDesk, ticket_id: i
     assert begun(desk) == 0 and "下書き" not in part(desk.as_(AIKO).get("/inbox").text, "row-1")
     keeps(desk, AIKO, "note-1", "やはり")
     assert keeps(desk, AIKO, "note-1", "  ")["version"] == 0 and begun(desk) == 0
+
+
+def test_the_farewell_of_a_page_that_was_left_while_its_mail_was_sent_keeps_no_draft(
+    desk: OpenDesk, ticket_id: int
+) -> None:
+    desk.reply(AIKO, 1, "お調べします\n少々お待ちください")
+    assert keeps(desk, AIKO, "reply-1", "お調べします\r\n少々お待ちください ")["version"] == 0
+    assert begun(desk) == 0 and box(desk, AIKO) == ""
+    assert keeps(desk, AIKO, "reply-1", "お調べします")["version"], "other words are"
+    sent = desk.messages()[-1]
+    desk.write(lambda db: setattr(db.get(Message, sent.id), "state", MessageState.WITHDRAWN))
+    assert keeps(desk, AIKO, "reply-1", sent.reply_text)["version"], "and those that were taken back"
 
 
 def test_a_refused_mail_leaves_its_draft(desk: OpenDesk, ticket_id: int) -> None:

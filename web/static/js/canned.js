@@ -9,6 +9,7 @@ const BEGUN = /(?:(?:^|\n)[/／]|(?:^|\s)[/／]([^\s/／]{1,30}))$/u; // alone i
 const MOST = 8;
 const loads = new WeakMap();
 const visited = new WeakSet();
+const restored = new WeakSet();
 const steps = new WeakMap(); // form -> what was laid in, with the box's text before and after
 
 const formOf = (element) => element.closest?.("form[data-draft], form[data-lays]");
@@ -128,7 +129,14 @@ function leave(form, id) {
   keep(form);
 }
 
-// What is laid in survives a reload with the draft it belongs to.
+// What is laid in survives with the draft it belongs to: on any machine with what the desk has kept, and here with words
+// that never reached it (drafts.js).
+function begun(form) {
+  const { draft, draftVersion, draftCanned, draftCannedFiles } = form.dataset;
+  if (!draftVersion || localStorage.getItem(`draft:${document.body.dataset.agent}:${draft}`)) return JSON.parse(localStorage.getItem(key(form)));
+  return draftCanned ? { ids: draftCanned.split(" "), files: draftCannedFiles.split(" ") } : null;
+}
+
 function keep(form) {
   if (!form.dataset.draft || form.matches("[data-lays]")) return; // a new mail goes with its page
   const place = form.querySelector("[data-canned-laid]");
@@ -144,16 +152,15 @@ function keep(form) {
 
 async function restore(form) {
   const picker = pickerOf(form);
-  const kept = picker && localStorage.getItem(key(form));
-  if (!kept || picker.dataset.restored) return;
-  picker.dataset.restored = "yes";
+  const laid = picker && begun(form);
+  if (!laid || restored.has(form)) return;
+  restored.add(form);
   if (!fieldOf(form).value) {
     localStorage.removeItem(key(form));
     return;
   }
   await load(picker);
-  const { ids, files } = JSON.parse(kept);
-  for (const offer of offersOf(picker)) if (ids.includes(offer.dataset.cannedOffer)) remember(form, offer, { files });
+  for (const offer of offersOf(picker)) if (laid.ids.includes(offer.dataset.cannedOffer)) remember(form, offer, { files: laid.files });
   tellGaps(form);
 }
 
@@ -308,4 +315,10 @@ document.addEventListener("focusin", ({ target }) => {
 document.addEventListener("desk:emptied", ({ target }) => target.matches?.("form[data-draft]") && forget(target));
 const restoreAll = (root) => root.querySelectorAll?.("form[data-draft]").forEach((form) => restore(form));
 document.addEventListener("desk:renewed", ({ detail: { root } }) => restoreAll(root));
+document.addEventListener("desk:adopted", ({ target }) => {
+  if (!pickerOf(target)) return;
+  forget(target);
+  restored.delete(target);
+  restore(target);
+});
 restoreAll(document);

@@ -82,8 +82,8 @@ function told(form) {
   const body = new URLSearchParams({ body: field(form).value, tab: TAB, seen: of(form).version });
   const before = (form.dataset.draftTold ?? "").split(" ");
   for (const one of form.elements) {
-    if (!one.name || ["body", "attachments", "canned_file", "keep_file", "confirmed", "canned"].includes(one.name)) continue;
-    if (one.type === "checkbox" ? one.name === "kept" && one.checked : one.type === "radio" ? one.checked && isChanged(one, before)
+    if (!one.name || ["body", "attachments", "keep_file", "confirmed"].includes(one.name)) continue;
+    if (one.type === "checkbox" ? ["kept", "canned_file"].includes(one.name) && one.checked : one.type === "radio" ? one.checked && isChanged(one, before)
       : one.name !== "kept" && one.nodeName !== "BUTTON" && isChanged(one, before)) body.append(one.name, one.value);
   }
   const files = [...(form.querySelector('input[type="file"]')?.files ?? [])];
@@ -124,12 +124,14 @@ async function store(form, state) {
   const asked = (state.asked = new AbortController());
   try {
     await upload(form, asked.signal);
-    const answer = await fetch(address(form), { method: "POST", headers: { Accept: "application/json" }, body: told(form), signal: asked.signal });
+    const body = told(form);
+    const answer = await fetch(address(form), { method: "POST", headers: { Accept: "application/json" }, body, signal: asked.signal });
     if (!answer.ok || answer.redirected) throw new Error("not kept");
+    const [canned, cannedFiles] = ["canned", "canned_file"].map((name) => body.getAll(name).join(" "));
     const { version, others: elsewhere, at } = await answer.json();
     if (state.asked !== asked) return; // sent, thrown away or saved again meanwhile
     kept(form, text, version, at);
-    others?.postMessage({ place: form.dataset.draft, text, version, at });
+    others?.postMessage({ place: form.dataset.draft, text, version, at, canned, canned_files: cannedFiles });
     said(form, !version ? "" : phrase(elsewhere ? "draft_other" : "draft_desk"));
   } catch {
     if (state.asked === asked && isDirty(form)) said(form, copy(form) ? phrase("draft") : "");
@@ -253,11 +255,13 @@ document.addEventListener("desk:sent", ({ detail: { form } }) => {
 
 // --- from other windows, and from other machines when this one is looked at again
 
-function adopt(form, { text, version, at }) {
+function adopt(form, { text, version, at, canned = "", canned_files: files = "" }) {
   const state = of(form);
   if (version === state.version || isDirty(form)) return; // what is typed here is saved later, and counts
   fill(form, text);
   kept(form, text, version, at);
+  Object.assign(form.dataset, { draftVersion: version, draftCanned: canned, draftCannedFiles: files });
+  form.dispatchEvent(new CustomEvent("desk:adopted", { bubbles: true }));
   said(form, phrase(version ? "draft_taken" : "draft_gone"));
 }
 
