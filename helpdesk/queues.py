@@ -92,6 +92,7 @@ def change(
     name_en: str | None = None,
     greeting: str | None = None,
     signature: str | None = None,
+    signature_en: str | None = None,
     sender_name: str | None = None,
     keywords: Sequence[str] | None = None,
     acknowledges: bool | None = None,
@@ -118,6 +119,7 @@ def change(
     queue.name, queue.name_en = name or queue.name, name_en or queue.name_en
     queue.greeting = queue.greeting if greeting is None else greeting
     queue.signature = queue.signature if signature is None else signature
+    queue.signature_en = queue.signature_en if signature_en is None else signature_en
     queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)

@@ -39,7 +39,8 @@ class Queue(Row, Named, table=True):
     address: str | None = Field(default=None, unique=True)  # the mail address customers write to
     language: str = "ja"  # in which its callers are greeted
     greeting: str = ""  # said to a caller; "" says the desk's own words
-    signature: str = ""  # below every reply; what follows a line {en} is for who does not write Japanese
+    signature: str = ""  # below every reply
+    signature_en: str = ""  # below those to who does not write Japanese; "" says the one above
     takes_reply_to: bool = False  # of mail to it, an address in Reply-To is the customer's and not the one in From
     sender_name: str = ""  # whose replies say who they are from; "" says the desk's name
     acknowledges: bool = False  # a first mail is answered by a receipt with the ticket's number

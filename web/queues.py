@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, romaji, signatures
+from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, romaji
 from helpdesk.calls import wrapping
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid
@@ -144,8 +144,8 @@ async def _save(request: Request, queue_id: int | None) -> Response:
         queues.change(
             db, queue, region=desk.settings.region, by=agent, now=desk.clock(), name=values["name"].strip(),
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
-            greeting=values["greeting"].strip(), sender_name=values["sender_name"],
-            signature=signatures.joined(values["signature"], values["signature_en"]),
+            greeting=values["greeting"].strip(), signature=values["signature"].strip(),
+            signature_en=values["signature_en"].strip(), sender_name=values["sender_name"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
             acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
@@ -181,8 +181,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "slug": queue.slug, "name": queue.name, "name_en": queue.name_en,
                 "phone": contact_points.national(queue.phone or "", region), "address": queue.address or "",
                 "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
-                "signature": signatures.parts(queue.signature)[0],
-                "signature_en": signatures.parts(queue.signature)[1], "sender_name": queue.sender_name,
+                "signature": queue.signature, "signature_en": queue.signature_en, "sender_name": queue.sender_name,
                 "acknowledges": "on" if queue.acknowledges else "",
                 "takes_reply_to": "on" if queue.takes_reply_to else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},

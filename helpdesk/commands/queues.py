@@ -44,9 +44,8 @@ def set_queue(
     name: Annotated[str | None, typer.Option(help="Japanese name.")] = None,
     name_en: Annotated[str | None, typer.Option(help="English name.")] = None,
     greeting: Annotated[str | None, typer.Option(help='Said to callers; "" says the usual words.')] = None,
-    signature: Annotated[
-        str | None, typer.Option(help="Below replies; {agent} is the agent's name, a line {en} begins the English one.")
-    ] = None,
+    signature: Annotated[str | None, typer.Option(help="Below replies; {agent} is the agent's name.")] = None,
+    signature_en: Annotated[str | None, typer.Option(help="Below those to who does not write Japanese.")] = None,
     keywords: Annotated[str | None, typer.Option(help="Words that lead there until it is learned, by commas.")] = None,
 ) -> None:
     """Say which number and address lead to a queue, and what it is called."""
@@ -58,7 +57,8 @@ def set_queue(
 
     def verb(db: Any) -> None:
         queues.change(db, queue_of(db, queue), region=settings.region, now=now(), phone=phone, address=address,
-                      name=name, name_en=name_en, greeting=greeting, signature=signature, keywords=words)  # fmt: skip
+                      name=name, name_en=name_en, greeting=greeting, signature=signature, signature_en=signature_en,
+                      keywords=words)  # fmt: skip
 
     changed(verb, "Set.")
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from classifiers import Router, registry
-from helpdesk import agents, hours, imports, impressions, policies, queues, signatures
+from helpdesk import agents, hours, imports, impressions, policies, queues
 from helpdesk.customers import contact_points, records
 from helpdesk.letters import table
 from helpdesk.products import catalogue
@@ -49,11 +49,13 @@ def set_up(db: Session, *, now: datetime, settings: Settings) -> Stage:
         stage.lines[queue.slug] = queue
         if line := LINES.get(queue.slug):
             queue.phone, queue.address, queue.greeting = line.phone, line.address, line.greeting
-            queue.signature = signatures.joined(
+            queue.signature = (
                 f"{COMPANY['ja']} お客様窓口　{queue.name}　担当: {{agent}}\n"
-                f"電話 {contact_points.national(line.phone)}（平日 9:00〜18:00）",
+                f"電話 {contact_points.national(line.phone)}（平日 9:00〜18:00）"
+            )
+            queue.signature_en = (
                 f"{{agent}}, {queue.name_en}, {COMPANY['en']}\n"
-                f"Phone {contact_points.national(line.phone)} (weekdays 9:00 to 18:00, Tokyo)",
+                f"Phone {contact_points.national(line.phone)} (weekdays 9:00 to 18:00, Tokyo)"
             )
     for account in ACCOUNTS:
         stage.staff[account.key] = agents.create(
