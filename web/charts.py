@@ -13,8 +13,8 @@ from helpdesk.accuracy import Bin, Point, QueueFigures
 from helpdesk.measures import Calls
 from helpdesk.reporting.values import percent
 
-WIDTH, HEIGHT = 520, 300
-LEFT, RIGHT, TOP, BOTTOM = 54, 26, 30, 42
+WIDTH, HEIGHT = 520, 316
+LEFT, RIGHT, TOP, BOTTOM = 54, 26, 38, 50
 
 
 class _Frame:
@@ -35,7 +35,7 @@ class _Frame:
         return Markup(
             '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">{grid}'
             '<text class="chart-name" x="{mid}" y="{foot}" text-anchor="middle">{x}</text>'
-            '<text class="chart-name" x="2" y="13">{y}</text>{parts}</svg>'
+            '<text class="chart-name" x="2" y="17">{y}</text>{parts}</svg>'
         ).format(
             w=self.width, h=HEIGHT, label=label, grid=self._grid(), mid=(LEFT + self.width - RIGHT) / 2,
             foot=HEIGHT - 6, x=x, y=y, parts=Markup("").join(parts),
@@ -53,7 +53,7 @@ class _Frame:
             )  # fmt: skip
             lines.append(
                 Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="middle">{}</text>')
-                .format(self.x(across), HEIGHT - BOTTOM + 16, percent(across))
+                .format(self.x(across), HEIGHT - BOTTOM + 22, percent(across))
             )  # fmt: skip
         return Markup("").join(lines)
 

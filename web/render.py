@@ -142,6 +142,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     voice = _voice(lang, str(zone))
     environment.globals["draw"] = functools.partial(drawing.draw, voice=voice)
     environment.globals["colours"] = drawing.classes
+    environment.globals["drawn_widths"] = tuple(drawing.WIDTHS)
     environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
     environment.globals["from_to"] = functools.partial(from_to, voice=voice)
     environment.filters["said"] = lambda text: said(text, voice)

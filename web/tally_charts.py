@@ -12,8 +12,8 @@ from markupsafe import Markup
 from helpdesk import dates
 from helpdesk.tallies.figures import DayLine
 
-WIDTH, HEIGHT = 720, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 26
+WIDTH, HEIGHT = 720, 244
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 40
 MOST_BARS = 62
 """More days than these are drawn as weeks."""
 LEVELS = 6

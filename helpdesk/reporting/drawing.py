@@ -2,7 +2,7 @@
 
 The one idea: geometry stands in attributes and looks stand in classes, so one drawing serves a page in light or dark
 (its style sheet gives the classes colours), a strict content policy, and paper (`dress="paper"` brings the few colours
-along). Drawings are made for a width, because letters must not shrink with it: a page holds a wide one and a narrow one
+along). Drawings are made for a width, because letters must not shrink with it: a page holds one for each of `WIDTHS`
 and shows whichever fits. Every mark says its numbers in a `<title>`; the table of the same numbers stands below.
 """
 
@@ -16,7 +16,9 @@ from markupsafe import Markup
 
 from helpdesk.reporting.values import Chart, Series, Voice, said, written
 
-WIDE, NARROW = 720, 340
+WIDE, MIDDLE, NARROW = 720, 480, 340
+WIDTHS: Final = {WIDE: "wide", MIDDLE: "middle", NARROW: "narrow"}
+"""Each with its name in the style sheet, which shows it where its letters are 11 px high or more."""
 HEIGHT: Final = 260
 TOP: Final = 16
 FOOT: Final = 26
@@ -50,7 +52,7 @@ def draw(chart: Chart, voice: Voice, *, width: int = WIDE, name: str = "", dress
         'aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{title}</title><desc id="{id}-d">{desc}</desc>'
         "{style}{parts}</svg>"
     ).format(
-        kind="wide" if width > NARROW else "narrow", size=size if dress == "paper" else "", w=width, h=round(height),
+        kind=WIDTHS[width], size=size if dress == "paper" else "", w=width, h=round(height),
         id=f"{name}-{width}", title=said(chart.title, voice), desc=_described(chart, voice), style=style,
         parts=Markup("").join(parts),
     )  # fmt: skip
@@ -272,14 +274,21 @@ def _heat(chart: Chart, voice: Voice, width: int) -> tuple[list[Markup], float]:
 
 
 def _folded(name: str, room: float) -> list[str]:
-    """A name in lines no wider than `room`, broken between words and Japanese letters; three at most."""
+    """A name in lines no wider than `room`, broken between words and Japanese letters; three at most, evenly long, so
+    that no letter stands alone."""
+    lines = _broken(name, room)
+    while room > LETTER and len(tighter := _broken(name, room := room - LETTER / 2)) == len(lines):
+        lines = tighter
+    return lines if len(lines) <= 3 else [*lines[:2], lines[2][:-1] + "…"]
+
+
+def _broken(name: str, room: float) -> list[str]:
     lines = [""]
     for piece in re.findall(r"[!-~]+ ?|.", name):
         if lines[-1] and _width((lines[-1] + piece).rstrip()) > room:
             lines.append("")
         lines[-1] += piece
-    kept = [line.strip() for line in lines]
-    return kept if len(kept) <= 3 else [*kept[:2], kept[2][:-1] + "…"]
+    return [line.strip() for line in lines]
 
 
 _WAYS = {"line": _lines, "stacked": _columns, "bars": _bars, "intervals": _intervals, "heat": _heat}

@@ -52,7 +52,7 @@ def chart(drawn: str, **changed: object) -> Chart:
 
 
 @pytest.mark.parametrize("drawn", ["line", "bars", "stacked", "heat", "intervals"])
-@pytest.mark.parametrize("width", [drawing.WIDE, drawing.NARROW])
+@pytest.mark.parametrize("width", drawing.WIDTHS)
 def test_every_drawing_says_its_numbers_escapes_its_words_and_keeps_in_its_frame(drawn, width, voice) -> None:
     svg = str(drawing.draw(chart(drawn), voice, width=width, name="a"))
     assert "最も多いのは&lt;b&gt;" in svg and "<b>" not in svg and "style=" not in svg
@@ -76,7 +76,7 @@ def test_a_day_along_a_drawing_is_as_the_reader_writes_it_and_whole_in_the_table
 @pytest.mark.parametrize(
     "places", [["不良・故障", "違う商品が届いた", "Damaged on delivery", "その他"], [f"{h}:00" for h in range(24)]]
 )
-@pytest.mark.parametrize("width", [drawing.WIDE, drawing.NARROW])
+@pytest.mark.parametrize("width", drawing.WIDTHS)
 def test_the_names_below_a_field_stand_apart_and_inside(places, width, voice) -> None:
     field = chart("heat", places=places, series=(Series("電気毛布", [1] * len(places)),))
     svg = str(drawing.draw(field, voice, width=width))
@@ -87,6 +87,13 @@ def test_the_names_below_a_field_stand_apart_and_inside(places, width, voice) ->
         assert ends.get(y, 0) <= float(x) - half and float(x) + half <= width, name
         ends[y] = float(x) + half
     assert found[0][2].startswith(places[0][:2])
+
+
+def test_a_name_below_a_field_is_folded_evenly(voice) -> None:
+    field = chart("heat", places=["不要になった", "配送時の破損", "Damaged on delivery"] + ["他"] * 5)
+    svg = str(drawing.draw(field, voice, width=drawing.MIDDLE))
+    lines = re.findall(r'class="chart-tick"[^>]*>([^<]+)<', svg)
+    assert ["不要に", "なった", "配送時", "の破損"] == [line for line in lines if line[0] in "不な配の"]
 
 
 def test_whiskers_stand_where_the_interval_ends_and_few_are_hollow(voice) -> None:
@@ -204,7 +211,7 @@ def test_the_page_of_calls_its_files_and_its_paper_say_the_same(desk: OpenDesk) 
     served(desk)
     page = desk.as_(SATO).get("/reports/calls")
     assert "着信は2件、うち1件が待っている間に切れました。" in page.text
-    assert page.text.count('<svg class="drawing"') == 2 * page.text.count("drawing-card")
+    assert page.text.count('<svg class="drawing"') == len(drawing.WIDTHS) * page.text.count("drawing-card")
     lines = desk.as_(SATO).get("/reports/calls.csv").content.decode("utf-8-sig").splitlines()
     assert any(line.startswith("返品・交換,") and ",2,1," in line for line in lines)
     book = desk.as_(SATO).get("/reports/calls.xlsx?period=today")

@@ -66,7 +66,7 @@ WORDS: dict[str, dict[str, str]] = {
         "split_off": N_("Split off"),
     },
     "field_kind": {
-        "text": N_("Text"),
+        "text": N_("Free text"),
         "number": N_("A number"),
         "date": N_("Date"),
         "choice": N_("One of several"),
