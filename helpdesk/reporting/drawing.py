@@ -35,7 +35,7 @@ PAPER: Final = """text{font-family:"Noto Sans CJK JP";font-size:12px;fill:#4c515
 .chart-fill-3{fill:#8a4f9e}.chart-good{fill:#3d9a63;stroke:#3d9a63}.chart-bad{fill:#d4533c;stroke:#d4533c}
 .chart-quiet{fill:#a39b8d;stroke:#a39b8d}.chart-number{fill:#1d2028}.chart-strong{fill:#ffffff}
 .chart-heat-0{fill:#f4f1eb}.chart-heat-1{fill:#e3e8f6}.chart-heat-2{fill:#c3cdec}.chart-heat-3{fill:#97a8dc}
-.chart-heat-4{fill:#667fc5}.chart-heat-5{fill:#3f5aa8}.chart-heat-6{fill:#243970}
+.chart-heat-4{fill:#566fb8}.chart-heat-5{fill:#3f5aa8}.chart-heat-6{fill:#243970}
 .chart-line.chart-fill-1-line{stroke:#c9860f}.chart-line.chart-fill-2-line{stroke:#2c8f8a}
 .chart-line.chart-fill-3-line{stroke:#8a4f9e}.chart-line.chart-good-line{stroke:#3d9a63}
 .chart-line.chart-bad-line{stroke:#d4533c}.chart-line.chart-quiet-line{stroke:#a39b8d}"""

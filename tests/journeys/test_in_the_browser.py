@@ -359,6 +359,7 @@ def test_the_keyboard_is_enough(office: Office) -> None:
     aiko.keyboard.press("Escape")
     aiko.keyboard.press("?")
     expect(aiko.get_by_role("dialog")).to_be_visible()
+    assert aiko.locator("#help").evaluate("help => help.scrollWidth <= help.clientWidth"), "no key is out of sight"
     aiko.keyboard.press("j")  # nothing moves behind the help
     aiko.keyboard.press("Escape")
     expect(aiko.get_by_role("dialog")).to_have_count(0)

@@ -3,10 +3,12 @@
 import re
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 
 from helpdesk import appearance
+from helpdesk.reporting import drawing
 from tests.cast import AIKO, SATO, OpenDesk, part, text_of
 
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
@@ -97,3 +99,19 @@ def test_words_can_be_read_in_every_shade(accent: str) -> None:
     for (button, hover, said, ground, _), far in ((made.day, "#ebe6dd"), (made.night, "#272b34")):
         for on, words in ((button, "#ffffff"), (hover, "#ffffff"), (said, far), (said, ground)):
             assert appearance.contrast(on, words) >= 4.5, (accent, on, words)
+
+
+def test_numbers_on_a_field_of_shades_can_be_read_by_day_by_night_and_on_paper() -> None:
+    """Of the levels 1 to 3 in the colour of words, and above in the one that stands out."""
+    css = Path(drawing.__file__).parents[2] / "web" / "static" / "css"
+    told = "".join((css / f"{name}.css").read_text() for name in ("tokens", "drawing"))
+    pairs = {name: (day, night) for name, day, night in re.findall(
+        r"--heat-(\w+): light-dark\((#\w{6}), (#\w{6})\)", told)}  # fmt: skip
+    words = tuple(re.findall(r"--(?:ink|bone)-0: (#\w{6})", told))
+    paper = dict(re.findall(r"\.chart-([\w-]+){fill:(#\w{6})}", drawing.PAPER))
+    for level in range(1, drawing.HEATS + 1):
+        number = pairs["strong"] if level >= 4 else words
+        for ground, on in zip(pairs[str(level)], number, strict=True):
+            assert appearance.contrast(ground, on) >= 4.5, (level, ground, on)
+        printed = paper[f"heat-{level}"], paper["strong" if level >= 4 else "number"]
+        assert appearance.contrast(*printed) >= 4.5, (level, printed)
