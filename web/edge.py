@@ -48,6 +48,7 @@ HEADERS = {
 }
 FILES = "/files/"
 """What stands below was written by strangers: no cookie counts there."""
+CUSTOMERS = ("/s/", "/m/", FILES)  # by links that they are sent
 MACHINES = ("/hooks/", "/api/")  # they prove themselves by signature or token, and no browser's cookie counts there
 STAY = timedelta(minutes=5)
 BODY_MAX = 26_000_000
@@ -358,7 +359,8 @@ async def on_crash(request: Request, error: Exception) -> Response:
     logger.error("request failed: %s %s: %s", request.method, request.url.path, place_of(error))
     if request.url.path.startswith(MACHINES):
         return PlainTextResponse("server error", 500)
-    answer = html(request, "error.html", language_of(request), 500, code="broken", status=500, desk=desk_facts(request))
+    answer = html(request, "error.html", language_of(request), 500, code="broken", status=500,
+                  desk=desk_facts(request), is_customers=_is_customers(request))  # fmt: skip
     protect(answer.headers, desk_of(request).settings)  # this answer is made outside of `Edge`
     return answer
 
@@ -383,7 +385,13 @@ async def _error_page(request: Request, status: int, code: str) -> Response:
     except SignedOut:
         agent = None
     return html(request, "error.html", language_of(request, agent), status, code=code, status=status,
-                desk=desk_facts(request), theme=agent.theme if agent else "")  # fmt: skip
+                desk=desk_facts(request), theme=agent.theme if agent else "",
+                is_customers=_is_customers(request) and agent is None)  # fmt: skip
+
+
+def _is_customers(request: Request) -> bool:
+    """Whether it is asked by a link that customers are sent: what only colleagues have is not offered to them."""
+    return request.url.path.startswith(CUSTOMERS)
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

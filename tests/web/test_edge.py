@@ -190,6 +190,14 @@ def test_another_sites_page_cannot_sign_a_visitor_in(desk: OpenDesk) -> None:
 
 
 @SQLITE
+@pytest.mark.parametrize("path", ["/s/1-aaaa", "/m/1-aaaa", "/files/aaaa"])
+def test_a_customer_whose_link_leads_nowhere_is_not_sent_to_the_inbox(standing_desk: OpenDesk, path: str) -> None:
+    assert browser(standing_desk).get(path).status_code == 404
+    assert "/inbox" not in browser(standing_desk).get(path).text
+    assert 'href="/inbox"' in standing_desk.as_(AIKO).get("/nothing").text
+
+
+@SQLITE
 def test_a_link_on_another_site_opens_the_page(standing_desk: OpenDesk) -> None:
     assert standing_desk.as_(AIKO).get("/inbox", headers={"sec-fetch-site": "cross-site"}).status_code == 200
 

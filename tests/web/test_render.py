@@ -231,7 +231,8 @@ def test_a_forgotten_value_is_an_error_not_an_empty_place(renderer: Renderer) ->
 
 
 def test_an_error_page_speaks_both_languages(renderer: Renderer) -> None:
-    context = {"code": "not_found", "status": 404, "desk": {"name": "あおば電機", "is_demo": False, "version": "1"}}
+    context = {"code": "not_found", "status": 404, "desk": {"name": "あおば電機", "is_demo": False, "version": "1"},
+               "is_customers": False}  # fmt: skip
     assert "ページがありません" in renderer.page("error.html", "ja", **context)
     assert "Nothing here" in renderer.page("error.html", "en", **context)
 
