@@ -25,7 +25,7 @@ WAITS, APART = timedelta(minutes=10), timedelta(hours=1)
 
 _WORDS = {
     "ja": {
-        "subject": "未読のお知らせ {count} 件",
+        "subject": "未読のお知らせ {count}件",
         "lead": "{name} さん\n\nまだ開いていないお知らせがあります。",
         "all": "すべてのお知らせ：{url}",
         "why": "お知らせメールの設定は「個人設定」で変えられます：{url}",

@@ -45,7 +45,7 @@ def set_queue(
     name_en: Annotated[str | None, typer.Option(help="English name.")] = None,
     greeting: Annotated[str | None, typer.Option(help='Said to callers; "" says the usual words.')] = None,
     signature: Annotated[str | None, typer.Option(help="Below replies; {agent} is the agent's name.")] = None,
-    signature_en: Annotated[str | None, typer.Option(help="Below those to who does not write Japanese.")] = None,
+    signature_en: Annotated[str | None, typer.Option(help="To customers who do not write Japanese.")] = None,
     keywords: Annotated[str | None, typer.Option(help="Words that lead there until it is learned, by commas.")] = None,
 ) -> None:
     """Say which number and address lead to a queue, and what it is called."""

@@ -24,6 +24,7 @@ _AT_WORK = {  # key: what the agent does now, why, and since how many minutes
     "lin": (Presence.AWAY, "training", 48),
 }
 _TO_DO = ("型番を確認する", "写真をもらう", "部品の在庫を調べる")
+_TAGS = {"tech_support": "部品待ち", "returns": "返送待ち", "shipping": "再配達", "billing": "VIP"}  # by queue
 
 
 def bring_orders(stage: Stage, newest: int, oldest: int) -> Act:
@@ -131,9 +132,10 @@ def work_on(stage: Stage) -> None:
     for form in (serial, where):
         fields.make(db, form, by=by, now=now)
     waiting = select(Ticket).where(Ticket.state == TicketState.OPEN).order_by(col(Ticket.last_contact_at).desc())
+    meant = {stage.lines[slug].id: name for slug, name in _TAGS.items()}
     for number, ticket in enumerate(db.exec(waiting.limit(12))):
-        if number % 3 == 0:
-            tags.add(db, ticket, ("初期不良", "VIP", "部品待ち", "設置")[number // 3 % 4], by=by, now=now)
+        if name := meant.pop(ticket.queue_id, ""):  # the newest of each
+            tags.add(db, ticket, name, by=by, now=now)
         if number % 5 == 1:
             tickets.prioritize(db, ticket, Priority.HIGH if number > 1 else Priority.URGENT, by=by, now=now)
     told = select(Ticket).where(Ticket.state == TicketState.OPEN, col(Ticket.subject).contains("E07"))

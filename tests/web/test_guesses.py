@@ -64,7 +64,7 @@ def test_the_page_says_how_good_each_guess_was_measured_to_be(desk: OpenDesk) ->
     for language in ("ja", "en"):
         for share in (urgency[language]["recall"], urgency[language]["precision"]):
             assert f"{round(share * 100)} %" in told
-        assert f"{urgency[language]['count']:,} 件" in told
+        assert f"{urgency[language]['count']:,}件" in told
         for name in ("accuracy", "poles"):
             share = feeling[f"{language}/inquiries"][name]
             assert f"{round(share * 100)} %" in element(desk, "/admin/guesses", "guess-sentiment")

@@ -170,7 +170,7 @@ def test_what_was_not_read_is_mailed_once_and_at_most_hourly(desk: OpenDesk, pos
     mail = postbox.last
     text = mail.get_content()
     assert f"{SATO.name}さんがメモであなたを呼びました" in text and "#1 電源が入りません" in text
-    assert f"{PUBLIC_URL}/tickets/1" in text and "未読のお知らせ 1 件" in mail["Subject"]
+    assert f"{PUBLIC_URL}/tickets/1" in text and "未読のお知らせ 1件" in mail["Subject"]
     assert mail["Auto-Submitted"] == "auto-generated" and DESK_ADDRESS in mail["From"]
     tell(desk, AIKO, ticket_id=1)
     desk.clock.advance(minutes=30)

@@ -24,9 +24,9 @@ def shown(desk: OpenDesk, query: str, who: Person = SATO) -> str:
 def test_what_was_just_said_is_found_without_anybody_asking_for_it(settings: Settings, clock: Clock) -> None:
     with open_desk(settings, clock, works=True) as desk:
         desk.mail(body="換気扇から音がします。")
-        until(lambda: "1 件" in text_of(desk.as_(SATO).get("/search?q=換気扇").text))
+        until(lambda: "1件" in text_of(desk.as_(SATO).get("/search?q=換気扇").text))
         desk.as_(SATO).post("/tickets/1/note", data={"body": "型番を確認"})
-        until(lambda: "1 件" in text_of(desk.as_(SATO).get("/search?q=型番&kind=note").text))
+        until(lambda: "1件" in text_of(desk.as_(SATO).get("/search?q=型番&kind=note").text))
 
 
 def test_the_words_are_marked_and_nothing_written_there_is_taken_for_html(desk: OpenDesk) -> None:
@@ -58,7 +58,7 @@ def test_pages_kinds_and_orders_lead_on(desk: OpenDesk) -> None:
     for number in range(23):
         desk.mail(f"客{number} <c{number}@example.net>", subject=f"換気扇{number}", body="音")
     page = shown(desk, "q=換気扇")
-    assert "問い合わせ 23 件" in text_of(page) and page.count('class="hit"') == 20
+    assert "問い合わせ 23件" in text_of(page) and page.count('class="hit"') == 20
     assert shown(desk, "q=換気扇&page=2").count('class="hit"') == 3
     assert shown(desk, "q=換気扇&page=999&sort=newest&kind=nothing").count('class="hit"') == 3
     assert "見つかりませんでした" in shown(desk, "q=換気扇&kind=note")

@@ -480,7 +480,7 @@ def test_the_middle_of_a_long_run_of_changes_folds_and_stays_readable(desk: Open
     every = re.findall(r'id="(fact-\d+)"', page)
     hidden = re.findall(r'id="(fact-\d+)"', folds[0])
     run = every[every.index(hidden[0]) - 1 :]
-    assert len(folds) == 1 and hidden == run[1:-1] and f"変更 {len(hidden)} 件" in text_of(folds[0])
+    assert len(folds) == 1 and hidden == run[1:-1] and f"変更 {len(hidden)}件" in text_of(folds[0])
     fold = re.search(r'id="(fold-\d+)"', page)
     does(desk, AIKO, "priority", priority="1")
     assert fold is not None and fold[1] in desk.as_(AIKO).get("/tickets/1").text, "who has opened it keeps it open"

@@ -1,4 +1,4 @@
-"""A queue has a signature of its own for who does not write Japanese."""
+"""A queue has a signature of its own for customers who do not write Japanese."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -70,7 +70,7 @@ def test_a_desk_takes_in_what_was_there_before_by_itself(settings: Settings, clo
     with open_desk(settings, clock, works=True) as desk:
         until(lambda: desk.read(keeping.progress).is_complete)
         desk.mail(TANAKA, subject="四", body="換気扇")
-        until(lambda: "4 件" in text_of(desk.as_(SATO).get("/search?q=換気扇").text))
+        until(lambda: "4件" in text_of(desk.as_(SATO).get("/search?q=換気扇").text))
 
 
 def test_a_ticket_that_was_long_and_is_short_leaves_no_piece_behind(database: Database) -> None:  # noqa: F811
