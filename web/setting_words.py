@@ -260,18 +260,18 @@ def _value(kind: str, name: str, value: Any, names: Names, say: Say) -> str:
         return RULE_PARTS[name](names.speaker(kind), value, kind) or "–"
     if name == "week":
         days = [f"{sentence(say, 'weekday', day)} {hours.written(value[day])}" for day in hours.WEEK if value.get(day)]
-        return ", ".join(days) or "–"
+        return names.naming.joined(days) or "–"
     if name == "days":
-        return ", ".join(f"{day} {hours.written(then) or '–'}" for day, then in value.items()) or "–"
+        return names.naming.joined([f"{day} {hours.written(then) or '–'}" for day, then in value.items()]) or "–"
     if group := GROUPS.get(f"{kind}.{name}"):
         codes = value if isinstance(value, list) else [value]
-        return ", ".join(sentence(say, group, str(code)) for code in codes if code is not None) or "–"
+        return names.naming.joined([sentence(say, group, str(code)) for code in codes if code is not None]) or "–"
     if name == "phone" and isinstance(value, str):
         return phone(value) or "–"
     if isinstance(value, bool):
         return sentence(say, "yes_no", "yes" if value else "no")
     if isinstance(value, list):
-        value = ", ".join(map(str, value))
+        value = names.naming.joined([str(each) for each in value])
     return "–" if value in (None, "") else str(value)
 
 

@@ -16,6 +16,8 @@ WIDTH, HEIGHT = 720, 244
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 40
 MOST_BARS = 62
 """More days than these are drawn as weeks."""
+MOST_NAMES = 4
+"""Of days below a drawing, at even steps."""
 LEVELS = 6
 
 
@@ -29,10 +31,10 @@ def days(lines: Sequence[DayLine], *, opened: str, resolved: str, label: str, la
         top = _y(came, most)
         said = f"{dates.whole_with_weekday(first, language)}: {opened} {came:,}, {resolved} {done:,}"
         parts.append(_rect("service-bar", LEFT + (place + 0.12) * wide, top, wide * 0.76, HEIGHT - BOTTOM - top, said))
-    points = " ".join(f"{round(LEFT + (place + 0.5) * wide, 1)},{_y(done, most)}"
-                      for place, (_, _, done) in enumerate(slots))  # fmt: skip
+    across = [round(LEFT + (place + 0.5) * wide, 1) for place in range(len(slots))]
+    points = " ".join(f"{x},{_y(done, most)}" for x, (_, _, done) in zip(across, slots, strict=True))
     parts.append(Markup('<polyline class="chart-curve" points="{}"/>').format(points))
-    return _drawn(parts, most, [first for first, _, _ in slots], label, language)
+    return _drawn(parts, most, list(zip(across, (first for first, _, _ in slots), strict=True)), label, language)
 
 
 def backlog(lines: Sequence[DayLine], *, label: str, language: str) -> Markup:
@@ -42,14 +44,15 @@ def backlog(lines: Sequence[DayLine], *, label: str, language: str) -> Markup:
         return Markup("")
     most = _round_up(max(count for _, count in told))
     wide = (WIDTH - LEFT - RIGHT) / max(1, len(told) - 1)
-    points = [f"{round(LEFT + place * wide, 1)},{_y(count, most)}" for place, (_, count) in enumerate(told)]
+    across = [round(LEFT + place * wide, 1) for place in range(len(told))]
+    points = [f"{x},{_y(count, most)}" for x, (_, count) in zip(across, told, strict=True)]
     foot = HEIGHT - BOTTOM
     parts = [
         Markup('<polygon class="service-area" points="{},{} {} {},{}"/>').format(
             LEFT, foot, " ".join(points), WIDTH - RIGHT, foot),
         Markup('<polyline class="chart-curve" points="{}"/>').format(" ".join(points)),
     ]  # fmt: skip
-    return _drawn(parts, most, [day for day, _ in told], label, language)
+    return _drawn(parts, most, list(zip(across, (day for day, _ in told), strict=True)), label, language)
 
 
 def heat(week: Sequence[Sequence[int]], *, days: Sequence[str], label: str) -> Markup:
@@ -80,7 +83,8 @@ def _slots(lines: Sequence[tuple[date, int, int]]) -> list[tuple[date, int, int]
              sum(done for _, _, done in lines[begin : begin + 7])) for begin in range(0, len(lines), 7)]  # fmt: skip
 
 
-def _drawn(parts: Sequence[Markup], most: int, firsts: Sequence[date], label: str, language: str) -> Markup:
+def _drawn(parts: Sequence[Markup], most: int, days: Sequence[tuple[float, date]], label: str, language: str) -> Markup:
+    """The parts over their grid; `days` are what is drawn, each with where it stands, of which some have a name."""
     grid = []
     for step in range(5):
         count = most * step / 4
@@ -89,10 +93,10 @@ def _drawn(parts: Sequence[Markup], most: int, firsts: Sequence[date], label: st
             LEFT, y, WIDTH - RIGHT, y))  # fmt: skip
         grid.append(Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="end" dominant-baseline="middle">{}'
                            "</text>").format(LEFT - 6, y, f"{count:,.0f}"))  # fmt: skip
-    for place in sorted({0, len(firsts) // 4, len(firsts) // 2, 3 * len(firsts) // 4} if firsts else ()):
-        x = LEFT + (place + 0.5) * (WIDTH - LEFT - RIGHT) / len(firsts)
-        grid.append(Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            round(x, 1), HEIGHT - 8, dates.short(firsts[place], language)))  # fmt: skip
+    for x, day in days[:: math.ceil(len(days) / MOST_NAMES) or 1]:
+        anchor = "start" if x == LEFT else "end" if x == WIDTH - RIGHT else "middle"
+        grid.append(Markup('<text class="chart-tick" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+            x, HEIGHT - 8, anchor, dates.short(day, language)))  # fmt: skip
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
         WIDTH, HEIGHT, label, Markup("").join(grid), Markup("").join(parts))  # fmt: skip
 

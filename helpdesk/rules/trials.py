@@ -14,7 +14,7 @@ from helpdesk.rules.waiting import due_at
 from helpdesk.terms import Matter
 from models import Event, Rule, Ticket
 
-DAYS = 31
+DAYS = 30
 MOST = 2000
 """Facts a trial looks at, the newest."""
 SHOWN = 50

@@ -30,7 +30,8 @@ class Account:
     password: str
     serves: tuple[str, ...]  # slugs of queues
     extension: str
-    language: str = "ja"
+    language: str = "ja"  # of their pages
+    languages: tuple[str, ...] = ("ja",)  # calls are answered in
     role: Role = Role.AGENT
 
 
@@ -65,6 +66,7 @@ ACCOUNTS: Final = (
     Account(
         "ben", "Ben Carter", "ベン カーター", f"ben@{DOMAIN}", "ben-demo-2026",
         ("returns", "shipping", "triage"), "202", language="en",
+        languages=("en", "ja"),
     ),
     Account(
         "sato", "佐藤 健", "サトウ ケン", f"sato@{DOMAIN}", "sato-demo-2026", ("triage",), "200", role=Role.SUPERVISOR,

@@ -71,6 +71,7 @@ def set_up(db: Session, *, now: datetime, settings: Settings) -> Stage:
             queue_ids=[stage.lines[slug].id or 0 for slug in account.serves],
             now=founded,
         )
+        agents.change(db, stage.staff[account.key], languages=account.languages, now=founded)
     _promise(stage, founded)
     _register_customers(stage, founded)
     return stage
