@@ -232,7 +232,7 @@ def test_a_customer_a_page_and_a_ticket_are_found_by_the_palette_and_what_is_ope
 
 
 def test_enter_chooses_what_is_still_on_its_way_and_nothing_where_it_ends_a_conversion(office: Office) -> None:
-    aiko = office.page(AIKO)
+    aiko = office.page(AIKO, **OVERHEARD)
     asked: list[Route] = []
     aiko.route("**/palette", lambda route: route.continue_() if asked else asked.append(route))
     aiko.route(re.compile(r"/palette\?q="), lambda route: route.fulfill(json={"groups": []}))

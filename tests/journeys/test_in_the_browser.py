@@ -47,6 +47,7 @@ pytestmark = pytest.mark.slow
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 OVERHEARD: dict[str, Any] = {"service_workers": "block"}
 """For a page whose posts are held or listened to: what passes its service worker by (sw.js) is told to nobody else."""
+NOWHERE = "http://nowhere.example/"
 TECH_ADDRESS = "tech@desk.example.jp"
 STRANGERS = ("+819012349901", "+819012349902", "+819012349903")
 _numbers = count(1)
@@ -84,6 +85,8 @@ class Office:
     def page(self, person: Person, path: str = "/inbox", **options: Any) -> Page:
         """A page that person has open and that listens."""
         page = self.window(person, **options).new_page()
+        if OVERHEARD.items() <= options.items():  # what is asked right after a first `route` may still pass by it
+            page.route(NOWHERE, lambda route: route.abort())
         page.goto(path)
         expect(page.locator("#connection")).to_have_attribute("data-connection", "on")
         return page
@@ -1000,7 +1003,7 @@ def test_while_aiko_writes_akira_reads_and_whoever_takes_over_writes(office: Off
 
 def test_what_changes_while_a_ticket_is_on_its_way_to_the_screen_is_seen_there(office: Office) -> None:
     office.writes("開く間に返信", "使い方を教えてください。", sender=SUZUKI)
-    aiko, akira = office.page(AIKO), office.page(AKIRA)
+    aiko, akira = office.page(AIKO), office.page(AKIRA, **OVERHEARD)
     opened = row(akira, "開く間に返信").locator("a")
     ticket = opened.get_attribute("data-open-ticket")
     akira.evaluate("""id => document.addEventListener("desk:frame", ({ detail }) => {

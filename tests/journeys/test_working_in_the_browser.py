@@ -31,7 +31,7 @@ def opened(office: Office, page: Page, subject: str) -> None:
 def test_ticked_tickets_are_resolved_in_one_line_and_taken_back(office: Office) -> None:
     for number in range(3):
         office.writes(f"まとめて {number}", "使い方を教えてください。")
-    aiko = office.page(AIKO, "/inbox?view=all")
+    aiko = office.page(AIKO, "/inbox?view=all", **OVERHEARD)
     asked: list[Route] = []
     aiko.route("**/bulk?*", lambda route: asked.append(route))  # the bar is on its way while both are ticked
     for number in range(2):
