@@ -259,10 +259,12 @@ def _queued(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: 
 
 
 def _sent(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: Any) -> None:
-    """What was to leave later answers when it leaves; anything else did when it was written."""
+    """What was to leave later answers when it leaves; anything else did when it was written, and answers nothing that
+    was asked after that."""
     message = db.get(Message, fact.message_id)
-    if message is not None and _is_answer(message) and _is_for_later(message):
-        _answered(db, ticket, rows, at=fact.at, answer_id=message.id)
+    if message is not None and _is_answer(message):
+        at = fact.at if _is_for_later(message) else message.created_at
+        _answered(db, ticket, [each for each in rows if each.started_at <= at], at=at, answer_id=message.id)
 
 
 def _taken_back(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: Any) -> None:

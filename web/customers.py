@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, conversations, numbers, unreachable
-from helpdesk.customers import records
+from helpdesk.customers import contact_points, records
 from helpdesk.errors import Conflict, Invalid, NotFound
 from models import Agent
 from web.addresses import both, get, post
@@ -184,6 +184,8 @@ async def edit(request: Request) -> Response:
 
 async def _form(request: Request, customer_id: int | None, values: dict[str, str] | None, errors: dict[str, str],
                 status: int = 200) -> Response:  # fmt: skip
+    region = desk_of(request).settings.region
+
     def verb(db: Session, agent: Agent) -> dict[str, str]:
         if values is not None:
             return values
@@ -194,7 +196,7 @@ async def _form(request: Request, customer_id: int | None, values: dict[str, str
         return {
             "name": customer.name, "reading": customer.reading, "company": customer.company, "number": customer.number,
             "language": customer.language, "caution": customer.caution, "note": customer.note,
-            "phones": "\n".join(point.value for point in points if point.kind == "phone"),
+            "phones": "\n".join(contact_points.national(each.value, region) for each in points if each.kind == "phone"),
             "addresses": "\n".join(point.value for point in points if point.kind == "email"),
         }  # fmt: skip
 

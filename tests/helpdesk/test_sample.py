@@ -29,6 +29,8 @@ from models import (
     Message,
     MessageState,
     Parked,
+    Promise,
+    PromiseKind,
     Purchase,
     Queue,
     Review,
@@ -108,6 +110,22 @@ def test_nothing_lies_in_the_future_and_history_is_in_the_order_of_time(now: dat
 def test_no_mail_is_put_on_its_way(db: Session) -> None:
     assert set(db.exec(select(Message.state)).all()) == {MessageState.RECEIVED, MessageState.SENT}
     assert not db.exec(select(Event.id).where(Event.fact == "message_queued")).all()
+
+
+def test_what_agents_answered_kept_its_promise_when_they_answered(db: Session) -> None:
+    answers = select(Message).where(Message.direction == "out", Message.kind == "reply").order_by(col(Message.id))
+    first: dict[int, Message] = {}
+    for answer in db.exec(answers):
+        first.setdefault(answer.ticket_id, answer)
+    promised = db.exec(
+        select(Promise).where(Promise.kind == PromiseKind.FIRST_RESPONSE, col(Promise.ticket_id).in_(list(first)))
+    ).all()
+    by_mail = [each for each in promised if each.answer_id is not None]
+    assert len(by_mail) > 50
+    assert all(each.kept_at is not None for each in promised)
+    assert {each.ticket_id: (each.answer_id, each.kept_at) for each in by_mail} == {
+        each.ticket_id: (first[each.ticket_id].id, first[each.ticket_id].created_at) for each in by_mail
+    }
 
 
 def test_every_queue_has_open_work_and_triage_holds_what_nobody_was_sure_about(db: Session) -> None:

@@ -90,9 +90,9 @@ def test_lines_without_a_number_are_told_apart_by_product_and_place(desk: OpenDe
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (KETTLE.replace("2026/11/1 9:30", "昨日"), "注文日 “昨日”"),
-        (KETTLE.replace(",2,", ",二,", 1), "数量 “二”"),
-        (KETTLE.replace(",2,", ",0,", 1), "数量 “0”"),
+        (KETTLE.replace("2026/11/1 9:30", "昨日"), "注文日「昨日」"),
+        (KETTLE.replace(",2,", ",二,", 1), "数量「二」"),
+        (KETTLE.replace(",2,", ",0,", 1), "数量「0」"),
         (KETTLE.replace("B-7", ""), "注文番号"),
         (KETTLE.replace("電気ケトル KT-08", ""), "商品"),
         (KETTLE + KETTLE, "前の行にもあります"),
@@ -180,7 +180,7 @@ def test_a_moment_and_an_amount_no_database_can_hold_are_errors_of_their_lines(d
     told = f"C-1,扇風機,1,1,0001-01-01,{TANAKA.email}\nC-2,扇風機,90000,999999,2026/11/1,{TANAKA.email}\n"
     page = shown(desk, heads + told + f"C-3,扇風機,1,1980,2026/11/1,{TANAKA.email}\n")
     assert "追加 1" in page and "取り込めません 2" in page
-    assert "注文日 “0001-01-01”" in page and "単価 “999999”" in page
+    assert "注文日「0001-01-01」" in page and "単価「999999」" in page
 
 
 def test_what_a_later_file_changed_in_another_column_stays_too(desk: OpenDesk) -> None:

@@ -56,7 +56,7 @@ def test_one_line_that_cannot_be_lets_nothing_happen_and_says_why(desk: OpenDesk
     )  # fmt: skip
     page = shown(desk, text.encode())
     told = text_of(part(page, "main"))
-    for words in ("店長", "フランス語", "“倉庫”", "自分自身の権限は外せません", "前の行にもあります", "“99”"):
+    for words in ("店長", "フランス語", "「倉庫」", "自分自身の権限は外せません", "前の行にもあります", "「99」"):
         assert words in told, words
     assert 'name="take"' not in page
     assert "取り込めない行があります" in take(desk, text, 422)

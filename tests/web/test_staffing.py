@@ -90,7 +90,7 @@ def test_a_file_plans_all_or_nothing_and_the_plan_leaves_as_such_a_file(desk: Op
     bad = bring(f"氏名,日付,勤務時間,キュー\n{AIKO.name},2026/11/16,9:00-17:00,返品・交換\nだれか,2026-11-16,25時,\n")
     assert bad.status_code == 422 and not hours_of(desk)
     said = text_of(bad.text)
-    assert "担当ではありません" in said and "該当するオペレーターがいません" in said and "“だれか”" in said
+    assert "担当ではありません" in said and "該当するオペレーターがいません" in said and "「だれか」" in said
     good = f"氏名,日付,勤務時間,キュー\n{AIKO.name},2026/11/16,9:00-17:00,tech_support\n"
     good += f"{BEN.email},2026-11-17,22:00-6:00,\n"
     assert "2件のシフトを取り込みました" in text_of(bring(good).text)

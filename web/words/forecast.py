@@ -47,7 +47,7 @@ WORDS: dict[str, dict[str, str]] = {
         "of_way": N_("%(name)s: %(way)s"),
         "holiday": N_("%(day)s is a holiday (%(name)s): %(count)s expected."),
         "busiest": N_("Most come on %(day)s: %(count)s"),
-        "busiest_hour": N_("The busiest hour of the next seven days is %(weekday)s at %(hour)s: %(count)s"),
+        "busiest_hour": N_("The busiest hour of the next seven days is %(weekday)s at %(hour)s:00 (%(count)s)"),
         "busiest_half": N_("%(day)s: most come in the half hour from %(time)s, %(count)s"),
         "errors": N_("The forecast is nearer than “as last week” in %(better)s of %(count)s queues"),
         "too_short": N_("At least %(days)s days of a past are needed; %(known)s are known."),

@@ -154,7 +154,7 @@ WORDS: dict[str, dict[str, str]] = {
     "service_chart": {
         "days": N_("%(opened)s new tickets, %(resolved)s resolved"),
         "backlog": N_("%(now)s unresolved at the end, %(most)s at most"),
-        "hours": N_("Most come on %(weekday)s at %(hour)s: %(count)s"),
+        "hours": N_("Most come on %(weekday)s at %(hour)s:00 (%(count)s)"),
     },
     "automation": {
         "routing": N_("Routing"),
