@@ -89,6 +89,8 @@ def offered(told: Sequence[Event], *, viewer_id: int, now: datetime) -> Event | 
         if row.at < now - OFFERED:
             return None
         if row.actor_id == viewer_id:
+            if fact.act_id.startswith(facts.WITH_A_MAIL):
+                return None  # beside the mail's own undo it would be taken for that
             is_undo = fact.act_id.startswith(UNDONE)
             return row if is_undo or (can_be_undone(fact) and changed.isdisjoint(things(fact))) else None
         changed.update(things(fact))

@@ -933,6 +933,11 @@ def emit(db: Session, fact: Fact) -> None:
     reactions.react(db, fact)
 
 
+WITH_A_MAIL = "mail:"
+"""What the act begins with that a mail does to its ticket by being written; its number follows. It is taken back with
+the mail."""
+
+
 @contextmanager
 def one_act(db: Session, act: str = "") -> Iterator[None]:
     """What is stated meanwhile is one act, and is taken back as one. An act within an act is a part of it."""

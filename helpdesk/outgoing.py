@@ -21,6 +21,7 @@ from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
 from helpdesk.events import (
+    WITH_A_MAIL,
     MessageAwaits,
     MessageHeld,
     MessageQueued,
@@ -34,6 +35,7 @@ from helpdesk.events import (
     TicketUnmerged,
     emit,
     name_of,
+    one_act,
 )
 from helpdesk.mail import compose
 from helpdesk.settings import Settings
@@ -475,7 +477,8 @@ def _needs_approval(db: Session, ticket: Ticket) -> bool:
 
 def _taken(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: datetime) -> None:
     if ticket.assignee_id is None and by.id is not None:
-        tickets.assign(db, ticket, by, by=by, now=now)
+        with one_act(db, f"{WITH_A_MAIL}{message.id}"):
+            tickets.assign(db, ticket, by, by=by, now=now)
         message.undoes = message.undoes | {"assigned": by.id}
 
 
@@ -487,7 +490,8 @@ def _answered(db: Session, ticket: Ticket, message: Message, *, by: Agent, now: 
         message.undoes = message.undoes | {
             "state": ticket.state.value, "resolved_at": resolved_at, "pending_until": pending_until
         }  # fmt: skip
-        tickets.reopen(db, ticket, by_id=by.id, now=now)
+        with one_act(db, f"{WITH_A_MAIL}{message.id}"):
+            tickets.reopen(db, ticket, by_id=by.id, now=now)
     tickets.touch(ticket, message.reply_text, awaits_us=False, now=now)
 
 

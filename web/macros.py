@@ -55,7 +55,7 @@ async def use(request: Request) -> Response:
 
     done, is_seen = await act(request, verb)
     if not is_seen:
-        return RedirectResponse("/inbox?notice=moved_away", 303)
+        return RedirectResponse(f"/inbox?notice=moved_away&left={ticket_id}", 303)
     notice = "macro_used" if done.run or done.canned_id else "macro_nothing"
     laid = f"canned={done.canned_id}&" if done.canned_id else ""
     return RedirectResponse(f"/tickets/{ticket_id}?{laid}notice={notice}", 303)
