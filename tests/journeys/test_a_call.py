@@ -3,6 +3,7 @@
 import re
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
@@ -36,6 +37,7 @@ from tests.cast import (
     text_of,
 )
 
+JAPAN = ZoneInfo("Asia/Tokyo")
 SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 
@@ -298,6 +300,18 @@ def test_a_call_joins_the_callers_one_open_ticket_of_the_dialed_queue(desk: Open
     assert [ticket.id for ticket in desk.tickets()] == [ticket_id]
     assert desk.call("CA-2").ticket_id == ticket_id
     aiko.check()
+
+
+def test_the_card_says_when_the_customer_last_wrote_also_where_the_call_joins_that_ticket(desk: OpenDesk) -> None:
+    desk.mail(TANAKA, subject="保証書が見つかりません")
+    wrote_at = desk.clock().astimezone(JAPAN)
+    desk.write(lambda db: setattr(db.get(Ticket, 1), "queue_id", desk.queue("tech_support").id))
+    desk.clock.advance(days=1)
+    desk.ready(AIKO)
+    desk.twilio.rings("CA-1", to=TECH_NUMBER)
+    assert desk.call("CA-1").ticket_id == 1
+    said = re.search(r"最終連絡 (\S+ \S+)", on_page(desk, AIKO, "CA-1"))
+    assert said and said[1].endswith(f"{wrote_at:%H:%M}") and f"{wrote_at:%m/%d}" in said[1]
 
 
 def test_it_does_not_join_a_ticket_of_another_queue_or_one_of_two(desk: OpenDesk) -> None:

@@ -144,3 +144,23 @@ def test_whoever_takes_a_ticket_took_it_and_whoever_is_given_one_was_given_it(de
     assert f"{ben}さんが担当になりました" in said
     assert f"{sato}さんが{ben}さんを担当にしました" in said
     assert f"{ben}さんが{ben}さんを" not in said
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_customers_form_writes_numbers_as_people_do_and_saved_unchanged_changes_none(desk: OpenDesk) -> None:
+    customer = desk.customer(TANAKA)
+    path = f"/customers/{customer.id}/edit"
+    typed = {"name": customer.name, "reading": customer.reading, "addresses": TANAKA.email}
+    desk.as_(BEN).post(path, data={**typed, "phones": f"{TANAKA.phone}\n+442071838750"})
+
+    def lines() -> str:
+        found = re.search(r'<textarea id="f-phones"[^>]*>([^<]*)</textarea>', desk.as_(BEN).get(path).text)
+        assert found
+        return found[1]
+
+    before = [(each.id, each.key, each.value, each.source, each.label) for each in desk.points_of(TANAKA)]
+    shown = lines()
+    assert "+81" not in shown and "+44 20 7183 8750" in shown
+    desk.as_(BEN).post(path, data={**typed, "phones": shown})
+    assert [(each.id, each.key, each.value, each.source, each.label) for each in desk.points_of(TANAKA)] == before
+    assert lines() == shown
