@@ -461,11 +461,11 @@ def _token(recipient_id: int, settings: Settings) -> str:
 def _of_token(db: Session, token: str, *, settings: Settings) -> tuple[ReportRecipient, ReportSchedule]:
     number = re.fullmatch(r"([0-9]{1,9})-[a-z2-7]{16,64}", token)
     if number is None or not hmac.compare_digest(_token(int(number[1]), settings), token):
-        raise NotFound("link_expired")
+        raise NotFound("link_gone")
     row = db.get(ReportRecipient, int(number[1]))
     schedule = db.get(ReportSchedule, row.schedule_id) if row else None
     if row is None or schedule is None:
-        raise NotFound("link_expired")
+        raise NotFound("link_gone")
     return row, schedule
 
 

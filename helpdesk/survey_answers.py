@@ -162,11 +162,11 @@ def _of_token(
 ) -> tuple[Ask, Survey]:
     number = re.fullmatch(r"([0-9]{1,9})-[a-z2-7]{16,64}", token)
     if number is None or not hmac.compare_digest(survey_words.token(int(number[1]), settings), token):
-        raise NotFound("link_expired")
+        raise NotFound("link_gone")
     row = db.get(Ask, int(number[1]))
     survey = db.get(Survey, row.survey_id) if row else None
     if row is None or survey is None or row.sent_at is None or (not for_ever and now - row.sent_at > OPEN_FOR):
-        raise NotFound("link_expired")
+        raise NotFound("link_gone")
     return row, survey
 
 

@@ -107,7 +107,8 @@ async def _form(
             "languages": found.languages, "levels": levels,
         }  # fmt: skip
         return {
-            "person": {"id": found.id, "name": found.name, "email": found.email}, "is_own": found.id == agent.id,
+            "person": {"id": found.id, "name": found.name, "reading": found.reading, "email": found.email},
+            "is_own": found.id == agent.id,
             "values": shown, "levels": LEVELS, "spoken": LANGUAGES,
             "queues": [{"id": queue.id, "name": queue.called(agent.language)} for queue in queues.everyone(db)],
         }  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_mailbox_is_set_up_and_its_mail_comes_in(desk: OpenDesk, account: Acco
     desk.read_everything()
     assert [desk.queue_of(ticket) for ticket in desk.tickets()] == ["returns"]
     shown = text_of(part(desk.as_(SATO).get("/admin/mailboxes").text, "mailboxes"))
-    assert "接続済み" in shown and "取り込み 1 通" in shown
+    assert "接続済み" in shown and "取り込み 1通" in shown
 
 
 @pytest.mark.parametrize(
