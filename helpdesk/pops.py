@@ -32,6 +32,7 @@ _SPOKE_BEFORE = sa.select(
     .limit(1)
     .scalar_subquery(),
     tickets.last_contact_before().scalar_subquery(),
+    tickets.last_mail_before().scalar_subquery(),
 )
 _PURCHASED = (
     select(Purchase)
@@ -166,7 +167,7 @@ def _last_contact(db: Session, call: Call) -> datetime | None:
     """When the customer was last spoken to before this call."""
     if call.customer_id is None:
         return None
-    asked = {"customer_id": call.customer_id, "call_id": call.id, "at": call.started_at}
+    asked = {"customer_id": call.customer_id, "call_id": call.id, "ticket_id": call.ticket_id, "at": call.started_at}
     return max((at for at in db.execute(_SPOKE_BEFORE, asked).one() if at), default=None)
 
 

@@ -28,6 +28,8 @@ from models import (
     Customer,
     Direction,
     Message,
+    MessageKind,
+    MessageState,
     Note,
     PointKind,
     Priority,
@@ -334,5 +336,24 @@ def last_contact_before() -> sa.Select[datetime]:
         sa.select(col(Ticket.last_contact_at))
         .where(col(Ticket.customer_id) == sa.bindparam("customer_id"), col(Ticket.last_contact_at) < sa.bindparam("at"))
         .order_by(col(Ticket.last_contact_at).desc())
+        .limit(1)
+    )
+
+
+def last_mail_before() -> sa.Select[datetime]:
+    """When ticket :ticket_id last heard from its customer, or wrote to them, by mail before the time :at: a call that
+    joins the ticket has moved it since."""
+    at = sa.func.coalesce(col(Message.sent_at), col(Message.created_at))
+    return (
+        sa.select(at)
+        .where(
+            col(Message.ticket_id) == sa.bindparam("ticket_id"),
+            at < sa.bindparam("at"),
+            col(Message.state).in_((MessageState.RECEIVED, MessageState.SENT)),
+            col(Message.kind) != MessageKind.FORWARD,
+            sa.not_(col(Message.is_automatic)),
+            sa.not_(col(Message.is_from_stranger)),
+        )
+        .order_by(col(Message.id).desc())
         .limit(1)
     )
