@@ -40,7 +40,7 @@ def test_a_rule_says_what_it_would_mean_where_it_stands_and_whom_it_would_have_m
         "the new name, and the sentence"
     )
     assert "実行順：2件中2番目" in will and "オフになっています" in will
-    assert "過去31日間で対象になる問い合わせ：1件" in will
+    assert "過去30日間で対象になる問い合わせ：1件" in will
     assert the_rule(desk, second).name == "規則", "nothing was saved"
     assert "自動でメールを送信" not in will
     assert "変更はありません" in rehearsed(desk, f"/admin/rules/{second}")
