@@ -59,6 +59,31 @@ def test_what_is_removed_by_a_key_leaves_the_focus_beside_its_place(office: Offi
     expect(tags).to_have_count(1)
 
 
+def test_a_line_can_be_written_while_the_last_is_on_its_way_and_what_the_desk_did_not_get_comes_back(
+    office: Office,
+) -> None:
+    office.writes("続けて書く", "使い方を教えてください。")
+    aiko = office.page(AIKO, **OVERHEARD)
+    ticket = opened(office, aiko, "続けて書く")
+    held: list[Route] = []
+    aiko.route("**/tickets/*/tags", lambda route: held.append(route))
+    tags, box = ticket.locator(".side .tags .tag-remove"), ticket.locator("[name=tag]")
+    keys(aiko, "t", "=修理", "Enter", "Enter", "=至急", "Enter", "=書きか")
+    until(lambda: aiko.wait_for_timeout(10) or held)
+    aiko.unroute("**/tickets/*/tags")
+    held[0].continue_()
+    expect(tags).to_have_count(2)
+    expect(box).to_have_value("書きか")
+    held.clear()
+    aiko.route("**/tickets/*/tags", lambda route: held.append(route))
+    keys(aiko, "=け", "Enter", "=次の札", "Enter", "=その次")
+    until(lambda: aiko.wait_for_timeout(10) or held)
+    held[0].abort()
+    expect(box).to_have_value("書きかけ 次の札 その次")
+    expect(tags).to_have_count(2)
+    office.complaints = [said for said in office.complaints if "ERR_FAILED" not in said]
+
+
 def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:
     office.writes("並べ替える", "使い方を教えてください。")
     aiko = office.page(AIKO)

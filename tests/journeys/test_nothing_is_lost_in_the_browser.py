@@ -7,10 +7,10 @@ One desk in a process of its own serves the file; the office is that of test_in_
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.cast import AIKO, PASSWORD
-from tests.journeys.test_in_the_browser import OVERHEARD, Office, browser, card, finish, office, whole_office
+from tests.journeys.test_in_the_browser import OVERHEARD, Office, browser, card, finish, office, row, whole_office
 from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
@@ -158,3 +158,23 @@ def test_a_line_that_says_nothing_any_more_is_taken_for_dead_and_another_one_bri
     aiko.clock.run_for(5_000)
     listens(aiko)
     expect(aiko.locator("#rows .row-subject", has_text="眠っている間の件")).to_be_visible()
+
+
+def test_what_is_written_on_while_a_note_is_on_its_way_stands_in_the_box_for_the_next(office: Office) -> None:
+    office.writes("書き続ける", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all", **OVERHEARD)
+    row(aiko, "書き続ける").click()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("書き続ける")
+    held: list[Route] = []
+    aiko.route("**/tickets/*/note", lambda route: held.append(route))
+    aiko.keyboard.press("n")
+    box = aiko.locator("form[data-for=note] textarea")
+    expect(box).to_be_focused()
+    aiko.keyboard.type("一行目")
+    aiko.keyboard.press("Control+Enter")
+    until(lambda: aiko.wait_for_timeout(10) or held)
+    aiko.keyboard.type("\n二行目")
+    held[0].continue_()
+    expect(aiko.locator(".entry[data-kind=note]").last).to_contain_text("一行目")
+    expect(box).to_have_value("二行目")
+    expect(aiko.locator(".entry[data-kind=note]").last).not_to_contain_text("二行目")

@@ -247,8 +247,16 @@ document.addEventListener("desk:sending", ({ detail: { form, waits } }) => {
   if (own) waits.push(of(own).saving);
 });
 
-document.addEventListener("desk:sent", ({ detail: { form } }) => {
-  if (form.matches(FORM)) empty(form);
+// What was written on while it was on its way is the beginning of the next.
+document.addEventListener("desk:sent", ({ detail: { form, data } }) => {
+  if (form.matches(FORM)) {
+    const [sent, now] = [data.get("body"), field(form).value];
+    empty(form);
+    if (sent && now !== sent && now.startsWith(sent)) {
+      fill(form, now.slice(sent.length).trimStart());
+      later(form);
+    }
+  }
   const thrown = form.dataset.draftThrows && document.querySelector(`form[data-draft="${form.dataset.draftThrows}"]`);
   if (thrown) empty(thrown);
 });

@@ -10,32 +10,47 @@ import { announce } from "./notices.js";
 
 const PATIENCE = 2000; // no form waits longer for what should go before it
 const underWay = new WeakSet();
-const chosen = new WeakMap(); // of forms under way, what was chosen in them since
+const waiting = new WeakMap(); // of forms under way, what goes after: the last choice, or each line written since
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("form[data-quick]") || event.defaultPrevented) return;
   event.preventDefault();
   const data = new FormData(form, event.submitter);
+  const isLine = form.dataset.clears === "at-once"; // the next line can be written while this one is on its way
+  if (isLine) form.reset();
   if (underWay.has(form)) {
-    if (form.querySelector("[data-submit]")) chosen.set(form, data); // a button pressed twice is one press
+    if (isLine) waiting.get(form).push(data);
+    else if (form.querySelector("[data-submit]")) waiting.set(form, [data]); // a button pressed twice is one press
     return;
   }
   underWay.add(form);
+  waiting.set(form, [data]);
   form.setAttribute("aria-busy", "true");
+  let next;
   try {
-    for (let next = data; next; next = chosen.get(form)) {
-      chosen.delete(form);
-      await send(form, next);
+    while ((next = waiting.get(form).shift())) {
+      if (!(await send(form, next)) && isLine) giveBack(form, next);
     }
   } catch {
+    for (const line of isLine ? [...waiting.get(form).reverse(), next] : []) giveBack(form, line);
     announce(phrase("failed"), "error");
   } finally {
     underWay.delete(form);
-    chosen.delete(form);
     form.removeAttribute("aria-busy");
   }
 });
+
+// What the desk did not take stands where it was written, before what was written there since.
+function giveBack(form, data) {
+  for (const [name, words] of data) {
+    const field = form.elements[name];
+    if (field?.matches?.("input:not([type=hidden])")) field.value = [words, field.value].filter(Boolean).join(" ");
+  }
+}
+
+// The second press of a button that emptied its field is no reproach.
+document.addEventListener("invalid", (event) => underWay.has(event.target.form) && event.preventDefault(), true);
 
 // Any other form leaves the page and is sent once: a second press of the same button while the first is on its way would
 // make a second rule, reply or calendar. Whoever comes back to the page may send it again.
@@ -57,6 +72,7 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => (gone = new WeakMap()));
 
+// Whether the desk took it.
 async function send(form, data) {
   const plain = form.enctype !== "multipart/form-data";
   await patiently(rest); // which has its say in what is sent and in what comes back
@@ -76,15 +92,16 @@ async function send(form, data) {
   const refusal = page?.querySelector('[data-error-message], #notice > [data-kind="error"]');
   if (!answer.ok && page) {
     const halted = new CustomEvent("desk:halted", { detail: { form, page }, cancelable: true });
-    if (!document.dispatchEvent(halted)) return; // its questions stand beside the form now
+    if (!document.dispatchEvent(halted)) return false; // its questions stand beside the form now
   }
   if (!answer.ok || refusal) {
     const words = refusal?.textContent.trim() || phrase("failed");
-    if (!beside(form, refusal?.dataset.field, words)) announce(words, "error");
+    const refused = { detail: { form, name: refusal?.dataset.field, words }, cancelable: true };
+    if (document.dispatchEvent(new CustomEvent("desk:refused", refused))) announce(words, "error"); // else its field says it
     if (form.querySelector("[data-submit]")) form.reset(); // a refused choice goes back; what was typed stays
-    return;
+    return false;
   }
-  document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form } }));
+  document.dispatchEvent(new CustomEvent("desk:sent", { detail: { form, data } }));
   const menu = form.closest("details[data-menu][open]");
   if (menu?.contains(document.activeElement)) menu.querySelector("summary").focus();
   menu?.removeAttribute("open");
@@ -93,27 +110,6 @@ async function send(form, data) {
   if (page?.body.dataset.pane === "gate") location.assign(answer.url);
   else if (page && (to.pathname === from || went || "stay" in form.dataset)) take(page, asked);
   else if (page) location.assign(answer.url);
-}
-
-// What is wrong with one field is said below it, until something else is typed there; the focus goes there.
-function beside(form, name, words) {
-  const named = name && [...form.elements].filter((one) => one.name === name || one.name.endsWith(`_${name}`));
-  const isOfMode = (one) => !one.closest("[data-when]") || getComputedStyle(one.closest("[data-when]")).display !== "none";
-  const field = named?.find((one) => one.matches("input:not([type=hidden]), textarea") && isOfMode(one));
-  if (!field) return false;
-  field.closest("details:not([open])")?.setAttribute("open", "");
-  const line = Object.assign(document.createElement("p"), { className: "field-error", id: `${form.id || name}-error`, textContent: words });
-  line.setAttribute("role", "alert");
-  document.getElementById(line.id)?.remove();
-  (field.closest("label") ?? field).after(line);
-  field.setAttribute("aria-invalid", "true");
-  field.setAttribute("aria-describedby", line.id);
-  field.focus();
-  field.addEventListener("input", () => {
-    line.remove();
-    field.removeAttribute("aria-invalid");
-    field.removeAttribute("aria-describedby");
-  }, { once: true });
   return true;
 }
 

@@ -8,6 +8,7 @@ import "./beside.js";
 import "./similar.js";
 import "./returns.js";
 import "./safety.js";
+import "./refused.js";
 import "./files.js";
 import "./canned.js";
 import "./mentions.js";

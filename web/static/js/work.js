@@ -35,8 +35,10 @@ document.addEventListener("click", ({ target }) => {
   done.hidden = true;
 });
 
-document.addEventListener("desk:sent", ({ detail: { form } }) => {
-  if (form.matches("[data-clears]")) form.reset();
+// What was written since it was sent stays.
+document.addEventListener("desk:sent", ({ detail: { form, data } }) => {
+  if (form.dataset.clears !== "when-sent") return;
+  if ([...new FormData(form)].every(([name, value]) => data.getAll(name).includes(value))) form.reset();
 });
 
 document.addEventListener("desk:halted", (event) => {

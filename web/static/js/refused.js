@@ -1,0 +1,23 @@
+// What is wrong with one field of a form that is sent by script is said below it, until something else is typed there; the
+// focus goes there.
+document.addEventListener("desk:refused", (event) => {
+  const { form, name, words } = event.detail;
+  const named = name && [...form.elements].filter((one) => one.name === name || one.name.endsWith(`_${name}`));
+  const isOfMode = (one) => !one.closest("[data-when]") || getComputedStyle(one.closest("[data-when]")).display !== "none";
+  const field = named?.find((one) => one.matches("input:not([type=hidden]), textarea") && isOfMode(one));
+  if (!field) return;
+  event.preventDefault();
+  field.closest("details:not([open])")?.setAttribute("open", "");
+  const line = Object.assign(document.createElement("p"), { className: "field-error", id: `${form.id || name}-error`, textContent: words });
+  line.setAttribute("role", "alert");
+  document.getElementById(line.id)?.remove();
+  (field.closest("label") ?? field).after(line);
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", line.id);
+  field.focus();
+  field.addEventListener("input", () => {
+    line.remove();
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }, { once: true });
+});
