@@ -91,6 +91,30 @@ def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> No
 
 
 @pytest.mark.daily
+def test_on_a_phone_a_ticket_handed_out_of_sight_is_taken_back_with_a_thumb(office: Office) -> None:
+    office.writes("手を離れる件", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=unassigned&sort=oldest", viewport={"width": 390, "height": 780}, has_touch=True)
+    opened(office, aiko, "手を離れる件")
+    aiko.locator(".side-opener").tap()
+    form = aiko.locator('form[action$="/transfer"]')
+    aiko.locator("details", has=form).last.locator("summary").first.tap()
+    form.locator("[name=queue_id]").select_option(label="返品・交換")
+    form.locator("[name=reason]").fill("返品のご希望です")
+    form.get_by_role("button").tap()
+    aiko.wait_for_url("**/inbox?view=unassigned&sort=oldest&*")
+    done = aiko.locator(".done:not([hidden])")
+    expect(done).to_contain_text("返品・交換へ移しました")
+    undo = done.locator("[data-undo]").bounding_box()
+    bar = aiko.locator(".rail").bounding_box()
+    assert undo and bar and undo["width"] >= 44 and undo["height"] >= 44
+    assert bar["y"] - 30 < undo["y"] + undo["height"] <= bar["y"], "at the foot, above the bar"
+    done.locator("[data-undo]").tap()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("手を離れる件")
+    aiko.wait_for_url("**/tickets/*?view=unassigned&sort=oldest")
+    expect(aiko.locator(".done:not([hidden])")).to_contain_text("取り消し済み")
+
+
+@pytest.mark.daily
 def test_a_ticket_is_resolved_by_a_key_and_opened_again_by_the_undo_beside_it(office: Office) -> None:
     office.writes("解決を取り消す件", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all")
