@@ -399,7 +399,7 @@ def out_of_sight(request: Request, ticket_id: int) -> Response:
 
 
 def beside_its_list(request: Request, path: str, **told: str) -> str:
-    """An address with the list that the page before it showed, as its view, its order and how far down; `told` besides."""
+    """An address with the list that the page before it showed, its order and how far down; `told` besides."""
     before = dict(parse_qsl(address_of(request.headers.get("referer", "")).query))
     query = {name: before[name] for name in ("view", "sort", "after") if name in before} | told
     return f"{path}?{urlencode(query)}" if query else path

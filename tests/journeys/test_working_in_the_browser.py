@@ -93,7 +93,8 @@ def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> No
 @pytest.mark.daily
 def test_on_a_phone_a_ticket_handed_out_of_sight_is_taken_back_with_a_thumb(office: Office) -> None:
     office.writes("手を離れる件", "使い方を教えてください。")
-    aiko = office.page(AIKO, "/inbox?view=unassigned&sort=oldest", viewport={"width": 390, "height": 780}, has_touch=True)
+    aiko = office.page(AIKO, "/inbox?view=unassigned&sort=oldest",
+                       viewport={"width": 390, "height": 780}, has_touch=True)  # fmt: skip
     opened(office, aiko, "手を離れる件")
     aiko.locator(".side-opener").tap()
     form = aiko.locator('form[action$="/transfer"]')
