@@ -128,9 +128,7 @@ async def resolve(request: Request) -> Response:
 
 async def reopen(request: Request) -> Response:
     """It was not."""
-    return await change(
-        request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
-    )
+    return await change(request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now))
 
 
 async def transfer(request: Request) -> Response:
