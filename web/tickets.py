@@ -33,6 +33,7 @@ from helpdesk import (
 )
 from helpdesk import drafts as kept_drafts
 from helpdesk.asterisk import dialing
+from helpdesk.conversations import doings
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, SavedView, Ticket
@@ -357,14 +358,12 @@ def _forms(request: Request) -> dict[str, Any]:
     return {"pauses": pauses.choices(now, zone), "today": now.astimezone(ZoneInfo(zone)).date().isoformat()}
 
 
-def _left(request: Request, db: Session, agent: Agent) -> tuple[int, conversations.Done] | None:
+def _left(request: Request, db: Session, agent: Agent) -> tuple[int, doings.Done] | None:
     """A ticket the agent has just sent out of their own sight, and what can be taken back of it."""
     asked = request.query_params.get("left", "")
     if not asked.isdecimal() or len(asked) > 9:
         return None
-    done = conversations.done_elsewhere(
-        db, int(asked), agent=agent, language=agent.language, now=desk_of(request).clock()
-    )
+    done = doings.elsewhere(db, int(asked), agent=agent, language=agent.language, now=desk_of(request).clock())
     return (int(asked), done) if done is not None else None
 
 
