@@ -215,7 +215,8 @@ def test_a_macro_does_several_things_at_once_lays_its_reply_and_is_taken_back(de
 def test_after_a_macro_the_line_says_all_that_is_taken_back_and_what_stays(desk: OpenDesk, goes_on: str) -> None:
     to = {"acts-3-do": "move", "acts-3-value": desk.queue("tech_support").id} if goes_on == "out of sight" else {}
     a_macro(desk, name="急ぎ", name_en="Rush", **{"acts-0-do": "note", "acts-0-value": "始めた",
-            "acts-1-do": "prioritize", "acts-1-value": "4", "acts-2-do": "pend", "acts-2-value": "60"}, **to)  # fmt: skip
+            "acts-1-do": "prioritize", "acts-1-value": "4", "acts-2-do": "pend", "acts-2-value": "60"},
+            **to)  # fmt: skip
     desk.mail(to=RETURNS_ADDRESS)
     page = desk.as_(BEN).post("/tickets/1/macros", data={"macro_id": "1"}).text
     done = part(page, "done-1")
