@@ -27,6 +27,7 @@ class Done:
     what of it is not taken back."""
 
     event_id: int
+    at: datetime
     code: str
     facts: dict[str, Any]
     is_undone: bool
@@ -40,15 +41,15 @@ def shown(row: Event | None, told: Sequence[Event], names: Names, named: Mapping
         return None
     number, act_id, entry = row.id or 0, recall(row).act_id, of_fact(row, names, {})
     if act_id.startswith(changes.UNDONE):
-        return Done(number, entry.fact, entry.facts, is_undone=True)
+        return Done(number, row.at, entry.fact, entry.facts, is_undone=True)
     act = [each for each in told if act_id and recall(each).act_id == act_id]
     macro = next((named[each.id or 0] for each in act if each.fact == _MACRO and each.id in named), None)
     if macro is None:
-        return Done(number, entry.fact, entry.facts, is_undone=False)
+        return Done(number, row.at, entry.fact, entry.facts, is_undone=False)
     lines = [of_fact(each, names, {}) for each in act if changes.can_be_undone(recall(each))]
     parts = [(each.fact, each.facts) for each in lines]
     stays = [each for each in STAYS if each in macro.did]
-    return Done(number, "macro_ran", {"name": macro.name}, False, parts, stays)
+    return Done(number, row.at, "macro_ran", {"name": macro.name}, False, parts, stays)
 
 
 def elsewhere(db: Session, ticket_id: int, *, agent: Agent, language: str, now: datetime) -> Done | None:

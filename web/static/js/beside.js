@@ -9,3 +9,23 @@ document.addEventListener("keydown", (event) => {
   closer.click();
   document.querySelector(".side-opener")?.focus();
 }, true);
+
+// What unfolds beside a ticket below the lower edge comes into sight; the focus stays on what unfolded it.
+let pressed = null;
+document.addEventListener("click", ({ target }) => (pressed = target.closest?.(".side summary")?.parentElement ?? null));
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.open || !target.matches(".side details") || (target !== pressed && !target.contains(document.activeElement))) return;
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  target.scrollIntoView({ block: "nearest", behavior: isCalm ? "instant" : "smooth" });
+}, true);
+
+// Tags that begin like what is typed.
+let asked = 0;
+document.addEventListener("input", async ({ target }) => {
+  if (!target.matches?.("[data-tag-input]")) return;
+  const mine = ++asked;
+  const answer = await fetch(`/tags?q=${encodeURIComponent(target.value)}`).catch(() => null);
+  if (!answer?.ok || answer.redirected || mine !== asked) return;
+  const { tags } = await answer.json();
+  target.list?.replaceChildren(...tags.map((name) => Object.assign(document.createElement("option"), { value: name })));
+});
