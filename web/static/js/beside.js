@@ -12,10 +12,8 @@ document.addEventListener("keydown", (event) => {
 }, true);
 
 // What unfolds beside a ticket below the lower edge comes into sight; the focus stays on what unfolded it.
-let pressed = null;
-document.addEventListener("click", ({ target }) => (pressed = target.closest?.(".side summary")?.parentElement ?? null));
 document.addEventListener("toggle", ({ target }) => {
-  if (!target.open || !target.matches(".side details") || (target !== pressed && !target.contains(document.activeElement))) return;
+  if (!target.open || !target.matches(".side details")) return;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   target.scrollIntoView({ block: "nearest", behavior: isCalm ? "instant" : "smooth" });
 }, true);
