@@ -204,11 +204,19 @@ def attachments_of(db: Session, agent: Agent, file_ids: Iterable[int]) -> list[A
     found = {file.id: file for file in db.exec(query.where(col(CannedFile.id).in_(wanted), _seen(db, agent)))}
     if missing := [file_id for file_id in wanted if file_id not in found]:
         raise NotFound("canned_file_gone", field="attachments", file_id=missing[0])
-    return [
-        Attachment(message_id=0, name=file.name, content_type=file.content_type, size_bytes=file.size_bytes,
-                   sha256=file.sha256)
-        for file in (found[file_id] for file_id in wanted)
-    ]  # fmt: skip
+    return [_attachment(found[file_id]) for file_id in wanted]
+
+
+def left_out(db: Session, agent: Agent, canned_ids: Iterable[int], file_ids: Iterable[int]) -> list[Attachment]:
+    """The same for files of these canned replies that are not to go along, so that they can be chosen after all."""
+    query = select(CannedFile).join(CannedReply, col(CannedReply.id) == CannedFile.canned_id)
+    rest = query.where(col(CannedReply.id).in_(set(canned_ids)), col(CannedFile.id).not_in(set(file_ids)))
+    return [_attachment(file) for file in db.exec(rest.where(_seen(db, agent)).order_by(col(CannedFile.id)))]
+
+
+def _attachment(file: CannedFile) -> Attachment:
+    return Attachment(message_id=0, name=file.name, content_type=file.content_type, size_bytes=file.size_bytes,
+                      sha256=file.sha256)  # fmt: skip
 
 
 def used(db: Session, agent: Agent, canned_ids: Iterable[int], *, ticket: Ticket, now: datetime) -> None:

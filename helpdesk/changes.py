@@ -46,7 +46,7 @@ def undo(db: Session, ticket: Ticket, event_id: int, by: Agent, now: datetime) -
     row = db.get(Event, event_id)
     if row is None or row.ticket_id != ticket.id:
         raise NotFound("not_found", event_id=event_id)
-    act = _act(db, row)
+    act = [(each.id or 0, recall(each)) for each in act_of(db, row)]
     if not any(can_be_undone(fact) for _, fact in act):
         raise Conflict("cannot_be_undone", event_id=event_id)
     changed = {thing for _, fact in act for thing in things(fact)}
@@ -104,15 +104,14 @@ def latest(db: Session, ticket_id: int, *, viewer_id: int, now: datetime) -> Eve
     return offered(list(reversed(newest)), viewer_id=viewer_id, now=now)
 
 
-def _act(db: Session, row: Event) -> list[tuple[int, Fact]]:
+def act_of(db: Session, row: Event) -> list[Event]:
     """The event and what was stated with it of the same ticket, oldest first."""
-    fact, number = recall(row), row.id or 0
-    if not fact.act_id:
-        return [(number, fact)]
+    number, act_id = row.id or 0, recall(row).act_id
+    if not act_id:
+        return [row]
     near = col(Event.id).between(number - _AROUND, number + _AROUND)
     rows = db.exec(select(Event).where(Event.ticket_id == row.ticket_id, near).order_by(col(Event.id)))
-    told = ((each.id or 0, recall(each)) for each in rows)
-    return [(each, said) for each, said in told if said.act_id == fact.act_id]
+    return [each for each in rows if recall(each).act_id == act_id]
 
 
 def _state_back(db: Session, ticket: Ticket, fact: Any, by: Agent, now: datetime) -> None:

@@ -238,23 +238,32 @@ class TicketUnlinked(Fact):
 @dataclass(frozen=True, kw_only=True)
 class TicketMerged(Fact):
     """One ticket goes on in another; stated once for either. `before` is what the merged one was: "resolved", "open",
-    or "awaiting" our answer."""
+    or "awaiting" our answer; `rested_until` where it was pending: until when (ISO 8601, "": until the customer writes).
+
+    `found` is what the merge may change in the other, as it was: "state" with its "at" as in `TicketResolved.was_at`,
+    "awaited", "contact_at", and "clock", see `sla.clock_of`; empty in merges of before this was kept.
+    """
 
     ticket_id: int
     queue_id: int
     merged_id: int
     into_id: int
     before: str
+    rested_until: str | None = None
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TicketUnmerged(Fact):
-    """A merge was taken back; stated once for either."""
+    """A merge was taken back; stated once for either. Where nothing came of it meanwhile, `since` is when it was merged
+    (ISO 8601) and `clock` what the other's next answer was due by then, see `sla.clock_of`; else "" and None."""
 
     ticket_id: int
     queue_id: int
     merged_id: int
     into_id: int
+    since: str = ""
+    clock: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

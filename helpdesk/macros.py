@@ -76,19 +76,23 @@ def everyone(db: Session, agent: Agent, *, settings: Settings, now: datetime) ->
 def stale(db: Session, *, language: str, settings: Settings, now: datetime) -> list[Stale]:
     """Shared macros, canned replies and checklists that nobody used or changed for 90 days, or that point to what is
     gone; those that were never used come first, then the longest unused."""
-    found = [
-        Stale("macro", each.id or 0, each.called(language), each.last_used_at, is_broken)
-        for each in db.exec(select(Macro).where(col(Macro.deleted_at).is_(None), col(Macro.owner_id).is_(None)))
-        if (is_broken := acts.points_to_nothing(db, each.acts, settings=settings)) or kept.is_stale(each, now=now)
-    ] + [
-        Stale("canned", reply.id or 0, reply.called(language), reply.last_used_at, False)
-        for reply in db.exec(select(CannedReply).where(col(CannedReply.is_active)))
-        if kept.is_stale(reply, now=now)
-    ] + [
-        Stale("checklist", each.id or 0, each.called(language), each.last_used_at, False)
-        for each in db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
-        if kept.is_stale(each, now=now)
-    ]
+    found = (
+        [
+            Stale("macro", each.id or 0, each.called(language), each.last_used_at, is_broken)
+            for each in db.exec(select(Macro).where(col(Macro.deleted_at).is_(None), col(Macro.owner_id).is_(None)))
+            if (is_broken := acts.points_to_nothing(db, each.acts, settings=settings)) or kept.is_stale(each, now=now)
+        ]
+        + [
+            Stale("canned", reply.id or 0, reply.called(language), reply.last_used_at, False)
+            for reply in db.exec(select(CannedReply).where(col(CannedReply.is_active)))
+            if kept.is_stale(reply, now=now)
+        ]
+        + [
+            Stale("checklist", each.id or 0, each.called(language), each.last_used_at, False)
+            for each in db.exec(select(ChecklistTemplate).where(col(ChecklistTemplate.deleted_at).is_(None)))
+            if kept.is_stale(each, now=now)
+        ]
+    )
     return sorted(found, key=lambda each: (not each.is_broken, each.last_at is not None, each.last_at or now))
 
 
@@ -146,16 +150,16 @@ def use(db: Session, ticket: Ticket, macro_id: int, *, by: Agent, settings: Sett
     if draft is not None:
         canned.offer(db, by, ticket, draft, settings=settings, now=now)  # gone, or not the agent's to use: say so now
     before = len(db.info.get("facts", ()))
+    macro.uses, macro.last_used_at = macro.uses + 1, now
     with one_act(db):
         did = acts.do_all(doing, [each for each in macro.acts if each["do"] != "reply"])
-    macro.uses, macro.last_used_at = macro.uses + 1, now
-    if not did:
-        return Done(None, draft)
-    run = RuleRun(macro_id=macro.id, ticket_id=ticket.id or 0, did=did, by_id=by.id, at=now)
-    db.add(run)
-    db.flush()
-    emit(db, MacroRan(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, macro_id=macro.id or 0, run_id=run.id or 0,
-                      by_id=by.id, at=now))  # fmt: skip
+        if not did:
+            return Done(None, draft)
+        run = RuleRun(macro_id=macro.id, ticket_id=ticket.id or 0, did=did, by_id=by.id, at=now)
+        db.add(run)
+        db.flush()
+        emit(db, MacroRan(ticket_id=ticket.id or 0, queue_id=ticket.queue_id, macro_id=macro.id or 0,
+                          run_id=run.id or 0, by_id=by.id, at=now))  # fmt: skip
     facts = db.info["facts"]
     facts.insert(before, facts.pop())  # what it did is the newest that the agent did, and offered to be taken back
     return Done(run, draft)

@@ -8,7 +8,7 @@ takes back what it kept. What time alone brings about is in one column of one in
 Whoever changes queue or priority changes what is promised, not what has passed: business time that was used stays used.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from helpdesk.events import (
     PromiseChanged,
     TicketMerged,
     TicketOpened,
+    TicketUnmerged,
     emit,
     name_of,
 )
@@ -63,6 +64,9 @@ OTHERS = {"ticket_moved", "ticket_prioritized"}
 _TABLE: sa.Table = Promise.__table__  # type: ignore[attr-defined]
 _INSERT = sa.insert(_TABLE)
 _COLUMNS = [column.name for column in _TABLE.c if column.name != "id"]
+_CLOCK = ("policy_id", "calendar_id", "promised_seconds", "started_at", "counted_at", "left_seconds", "due_at",
+          "at_risk_at", "next_at", "warned_at", "breached_at")  # fmt: skip
+"""What a promise takes over from another that is due sooner."""
 _UNSAID = (MessageState.WITHDRAWN, MessageState.FAILED, MessageState.AWAITING)
 
 
@@ -89,6 +93,7 @@ def conclude(db: Session, told: Sequence[Fact]) -> None:
     new = {ticket_id for ticket_id, facts in by_ticket.items() if any(isinstance(each, TicketOpened) for each in facts)}
     rows = _rows(db, by_ticket.keys() - new)
     _merge(db, book, by_ticket, rows)
+    _unmerge(db, by_ticket, rows)
     for ticket_id, facts in by_ticket.items():
         ticket = db.get(Ticket, ticket_id)
         if ticket is None:
@@ -203,6 +208,13 @@ def of(db: Session, ticket_id: int) -> list[Promise]:
     return list(db.exec(select(Promise).where(Promise.ticket_id == ticket_id).order_by(col(Promise.id))))
 
 
+def clock_of(db: Session, ticket: Ticket) -> dict[str, Any]:
+    """By when somebody is waiting for an answer, as columns of the promise (times as ISO 8601); {} where nobody is."""
+    promise = _awaited(of(db, ticket.id or 0))
+    values = {name: getattr(promise, name) for name in _CLOCK} if promise else {}
+    return {name: each.isoformat() if isinstance(each, datetime) else each for name, each in values.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The promises on a ticket that a customer opens, as rows without their ticket, and the earliest of them."""
@@ -292,6 +304,14 @@ def _called(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: 
         _heard(book, ticket, rows, at=call.started_at)
 
 
+def _separated(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: Any) -> None:
+    """A ticket that is one of its own again: where nobody wrote meanwhile its customer has waited all the time."""
+    since = datetime.fromisoformat(fact.since) if fact.since and fact.merged_id == ticket.id else None
+    for promise in rows:
+        if ticket.state == TicketState.OPEN and promise.kept_at is None and promise.paused_at == since is not None:
+            _run(book, promise, at=since)
+
+
 def _nothing(db: Session, book: Book, ticket: Ticket, rows: list[Promise], fact: Any) -> None:
     pass
 
@@ -305,6 +325,7 @@ _HEAR: dict[type[Fact], Callable[[Session, Book, Ticket, list[Promise], Any], No
     MessageFailed: _taken_back,
     CallChanged: _called,
     CallEnded: _called,
+    TicketUnmerged: _separated,
 }
 
 
@@ -370,6 +391,7 @@ def _run_or_rest(db: Session, book: Book, ticket: Ticket, rows: Sequence[Promise
     """Clocks run while the ticket is open. That it is resolved keeps the promise that it would be; where it goes on in
     another ticket nothing is kept, and nothing due."""
     is_solved = ticket.state == TicketState.RESOLVED and ticket.merged_into_id is None
+    solved_at = (ticket.resolved_at if is_solved else None) or at  # earlier than now where a reopening was taken back
     for promise in rows:
         if promise.kind == PromiseKind.RESOLUTION and promise.kept_at is not None and not is_solved:
             promise.kept_at = None
@@ -378,9 +400,9 @@ def _run_or_rest(db: Session, book: Book, ticket: Ticket, rows: Sequence[Promise
         if ticket.state == TicketState.OPEN and promise.paused_at is not None:
             _run(book, promise, at=at)
         elif ticket.state != TicketState.OPEN and promise.paused_at is None:
-            _rest(db, book, ticket, promise, at=at)
+            _rest(db, book, ticket, promise, at=max(promise.counted_at, min(solved_at, at)))
         if is_solved and promise.kind == PromiseKind.RESOLUTION:
-            promise.kept_at = at
+            promise.kept_at = min(solved_at, at)
 
 
 def _merge(db: Session, book: Book, by_ticket: dict[int, list[Fact]], rows: dict[int, list[Promise]]) -> None:
@@ -399,15 +421,34 @@ def _merge(db: Session, book: Book, by_ticket: dict[int, list[Fact]], rows: dict
                 copied = _values(theirs) | {"ticket_id": ticket_id, "kind": kind}
                 rows[ticket_id].append(Promise(**copied))
             elif ours.due_at is None or theirs.due_at < ours.due_at:
-                for name in ("policy_id", "calendar_id", "promised_seconds", "started_at", "counted_at", "left_seconds",
-                             "due_at", "at_risk_at", "next_at", "warned_at", "breached_at"):  # fmt: skip
+                for name in _CLOCK:
                     setattr(ours, name, getattr(theirs, name))
 
 
-def _awaited(rows: Sequence[Promise]) -> Promise | None:
-    return next(
-        (each for each in rows if each.kind in ANSWERS and each.kept_at is None and each.paused_at is None), None
-    )
+def _unmerge(db: Session, by_ticket: dict[int, list[Fact]], rows: dict[int, list[Promise]]) -> None:
+    """Where nothing came of a merge, whoever was in the other ticket waits by the time that was theirs before."""
+    for ticket_id, facts in by_ticket.items():
+        for fact in facts:
+            if not isinstance(fact, TicketUnmerged) or ticket_id != fact.into_id or fact.clock is None:
+                continue
+            theirs = next(_unanswered(rows.get(fact.merged_id, ())), None)
+            own = rows.setdefault(ticket_id, [])
+            ours = next((each for each in _unanswered(own) if theirs and each.started_at == theirs.started_at), None)
+            if ours is None:
+                continue
+            if not fact.clock:  # it was made for the merge
+                own.remove(ours)
+                db.delete(ours)
+            for name, value in fact.clock.items():
+                setattr(ours, name, datetime.fromisoformat(value) if isinstance(value, str) else value)
+
+
+def _awaited(rows: Iterable[Promise]) -> Promise | None:
+    return next((each for each in _unanswered(rows) if each.paused_at is None), None)
+
+
+def _unanswered(rows: Iterable[Promise]) -> Iterator[Promise]:
+    return (each for each in rows if each.kind in ANSWERS and each.kept_at is None)
 
 
 # --- one clock ---------------------------------------------------------------------------------------------------

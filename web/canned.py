@@ -126,6 +126,11 @@ def along(db: Session, agent: Agent, laid: Laid, uploaded: list[Attachment], *, 
     return files
 
 
+def left_out(db: Session, agent: Agent, laid: Laid) -> list[Attachment]:
+    """Files of canned replies in the text whose tick was taken away."""
+    return canned.left_out(db, agent, laid.ids, laid.file_ids) if laid.ids else []
+
+
 # --- for supervisors
 
 

@@ -11,7 +11,7 @@ from helpdesk.errors import Invalid, NotAllowed
 from helpdesk.macros import Form
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Role
-from web import builder, kept
+from web import builder, kept, tickets
 from web.addresses import both, get, post
 from web.builder import Draft
 from web.edge import act, desk_of, fragment, html, look, see, wants_fragment
@@ -55,10 +55,10 @@ async def use(request: Request) -> Response:
 
     done, is_seen = await act(request, verb)
     if not is_seen:
-        return RedirectResponse(f"/inbox?notice=moved_away&left={ticket_id}", 303)
-    notice = "macro_used" if done.run or done.canned_id else "macro_nothing"
-    laid = f"canned={done.canned_id}&" if done.canned_id else ""
-    return RedirectResponse(f"/tickets/{ticket_id}?{laid}notice={notice}", 303)
+        return tickets.out_of_sight(request, ticket_id)
+    told = {"canned": str(done.canned_id)} if done.canned_id else {}
+    told["notice"] = "macro_used" if done.run or done.canned_id else "macro_nothing"
+    return RedirectResponse(tickets.beside_its_list(request, f"/tickets/{ticket_id}", **told), 303)
 
 
 def queues_of(db: Session, agent: Agent) -> list[int]:

@@ -44,6 +44,7 @@ async def reply(request: Request) -> Response:
     author, _ = await see(request, lambda db, agent: access.ticket(db, agent, ticket_id))
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
         files = await files_of(request, form, asking.kept_of(request, form, author, ticket_id))
+        unticked = asking.unticked_of(request, form, author, ticket_id)
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
         laid = canned.laid(form)
@@ -59,6 +60,7 @@ async def reply(request: Request) -> Response:
         now = desk.clock()
         along = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
         every = [*along, *_kept_files(db, agent, found, kept)]
+        unticked.extend(canned.left_out(db, agent, laid))
         draft = replace(_draft(db, agent, found, typed, view, every, leaves_at), canned_ids=laid.ids)
         safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))
         outgoing.write(db, found, draft, by=agent, settings=desk.settings, now=now)
@@ -68,7 +70,7 @@ async def reply(request: Request) -> Response:
     try:
         await act(request, write)
     except safety.Halted as halted:
-        raise asking.again(request, halted, typed, every, author, ticket_id, laid.ids) from halted
+        raise asking.again(request, halted, typed, every, author, ticket_id, laid.ids, unticked) from halted
     return _back_to(request, ticket_id)
 
 
@@ -80,6 +82,7 @@ async def new(request: Request) -> Response:
     author, _ = await see(request, lambda db, agent: None)
     async with request.form(max_files=20, max_part_size=FILES_MAX_BYTES) as form:
         files = await files_of(request, form, asking.kept_of(request, form, author, 0))
+        unticked = asking.unticked_of(request, form, author, 0)
         typed = {name: str(form.get(name, ""))[:200_000] for name in FIELDS}
         confirmed = str(form.get("confirmed", ""))
         laid = canned.laid(form)
@@ -88,6 +91,7 @@ async def new(request: Request) -> Response:
     def write(db: Session, agent: Agent) -> int:
         nonlocal every
         every = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
+        unticked.extend(canned.left_out(db, agent, laid))
         leaves_at = _moment(typed["later"], desk.settings.timezone)
         customer = access.customer(db, agent, _number(typed["customer_id"])) if typed["customer_id"] else None
         draft = Draft(
@@ -106,10 +110,10 @@ async def new(request: Request) -> Response:
     try:
         ticket_id = await act(request, write)
     except safety.Halted as halted:
-        again = asking.again(request, halted, typed, every, author, 0, laid.ids)
+        again = asking.again(request, halted, typed, every, author, 0, laid.ids, unticked)
         return await _form(request, typed, {}, again.status, again.panel)
     except Invalid as error:  # the files lie here already, and what was laid in is in the text
-        kept = asking.again(request, safety.Halted((), ""), typed, every, author, 0, laid.ids).panel
+        kept = asking.again(request, safety.Halted((), ""), typed, every, author, 0, laid.ids, unticked).panel
         return await _form(request, typed, {str(error.facts.get("field", "")): error.code}, 422, kept)
     return RedirectResponse(f"/tickets/{ticket_id}", 303)
 

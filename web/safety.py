@@ -1,7 +1,8 @@
 """Before a mail leaves: who is writing just now, what its author should think of, and whose approval it awaits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -35,11 +36,12 @@ class LockView:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file that came with a mail that was halted."""
+    """A file that came with a mail that was halted; one whose tick was taken away can be ticked again."""
 
     token: str
     name: str
     size_bytes: int
+    is_ticked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +137,30 @@ def kept_of(request: Request, form: FormData, agent: Agent, ticket_id: int) -> l
     )  # fmt: skip
 
 
+def unticked_of(request: Request, form: FormData, agent: Agent, ticket_id: int) -> list[Attachment]:
+    """The files of a mail that was halted before whose tick was taken away; what is gone by now is not missed."""
+    desk, chosen = desk_of(request), form.getlist("kept")
+    found: list[Attachment] = []
+    for token in [str(each) for each in form.getlist("offered") if each not in chosen][:20]:
+        with suppress(Invalid):
+            found += kept_files.read([token], folder=desk.settings.attachments, agent_id=agent.id or 0,
+                                     ticket_id=ticket_id, settings=desk.settings)  # fmt: skip
+    return found
+
+
 def again(
     request: Request, halted: safety.Halted, typed: dict[str, str], files: Sequence[Attachment], agent: Agent,
-    ticket_id: int, canned: Sequence[int] = (),
+    ticket_id: int, canned: Sequence[int] = (), unticked: Sequence[Attachment] = (),
 ) -> Again:  # fmt: skip
-    """What the box shows of a mail that was halted; the files it came with are not asked for again. The answer is 409
-    where a colleague writes, 422 where the author is asked something."""
-    kept = kept_views(request, files, agent, ticket_id)
+    """What the box shows of a mail that was halted; the files it came with are not asked for again, and those that were
+    not to go along can be chosen after all. The answer is 409 where a colleague writes, 422 where the author is asked
+    something."""
+    known = {(file.name, file.sha256) for file in files}
+    rest = {(file.name, file.sha256): file for file in unticked if (file.name, file.sha256) not in known}
+    kept = [
+        *kept_views(request, files, agent, ticket_id),
+        *(replace(each, is_ticked=False) for each in kept_views(request, [*rest.values()], agent, ticket_id)),
+    ]
     outside = frozenset(
         address for concern in halted.concerns if concern.code != "recipients" for address in concern.addresses
     )

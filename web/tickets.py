@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -32,12 +33,13 @@ from helpdesk import (
 )
 from helpdesk import drafts as kept_drafts
 from helpdesk.asterisk import dialing
+from helpdesk.conversations import doings
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
 from models import Agent, SavedView, Ticket
 from web import bulk, canned, drafts, outgoing, safety, similar, words
 from web.addresses import get, post
-from web.edge import act, back, desk_of, renderer_of, see, shown, shown_region
+from web.edge import act, address_of, back, desk_of, renderer_of, see, shown, shown_region
 
 DEFAULT_VIEW = "all"
 
@@ -127,9 +129,7 @@ async def resolve(request: Request) -> Response:
 
 async def reopen(request: Request) -> Response:
     """It was not."""
-    return await change(
-        request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now)
-    )
+    return await change(request, lambda db, found, agent, form, now: tickets.reopen(db, found, by_id=agent.id, now=now))
 
 
 async def transfer(request: Request) -> Response:
@@ -214,7 +214,7 @@ async def undo(request: Request) -> Response:
 
     here = await act(request, run)
     if "/inbox" in request.headers.get("referer", "") or here != ticket_id:
-        return RedirectResponse(f"/tickets/{here}", 303)
+        return RedirectResponse(beside_its_list(request, f"/tickets/{here}"), 303)
     return back(request, f"/tickets/{ticket_id}")
 
 
@@ -358,14 +358,12 @@ def _forms(request: Request) -> dict[str, Any]:
     return {"pauses": pauses.choices(now, zone), "today": now.astimezone(ZoneInfo(zone)).date().isoformat()}
 
 
-def _left(request: Request, db: Session, agent: Agent) -> tuple[int, conversations.Done] | None:
+def _left(request: Request, db: Session, agent: Agent) -> tuple[int, doings.Done] | None:
     """A ticket the agent has just sent out of their own sight, and what can be taken back of it."""
     asked = request.query_params.get("left", "")
     if not asked.isdecimal() or len(asked) > 9:
         return None
-    done = conversations.done_elsewhere(
-        db, int(asked), agent=agent, language=agent.language, now=desk_of(request).clock()
-    )
+    done = doings.elsewhere(db, int(asked), agent=agent, language=agent.language, now=desk_of(request).clock())
     return (int(asked), done) if done is not None else None
 
 
@@ -389,9 +387,19 @@ async def change(request: Request, verb: Callable[[Session, Ticket, Agent, dict[
         return found.assignee_id == agent.id or agents.serves(db, agent, found.queue_id)
 
     still_seen = await act(request, run)
-    if leaves and not still_seen:
-        return RedirectResponse(f"/inbox?notice=moved_away&left={ticket_id}", 303)
-    return back(request, f"/tickets/{ticket_id}")
+    return out_of_sight(request, ticket_id) if leaves and not still_seen else back(request, f"/tickets/{ticket_id}")
+
+
+def out_of_sight(request: Request, ticket_id: int) -> Response:
+    """To the list the ticket was opened from, where what sent it out of the agent's sight can be taken back."""
+    return RedirectResponse(beside_its_list(request, "/inbox", notice="moved_away", left=str(ticket_id)), 303)
+
+
+def beside_its_list(request: Request, path: str, **told: str) -> str:
+    """An address with the list that the page before it showed, its order and how far down; `told` besides."""
+    before = dict(parse_qsl(address_of(request.headers.get("referer", "")).query))
+    query = {name: before[name] for name in ("view", "sort", "after") if name in before} | told
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def number(text: str) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 from sqlmodel import Session, select
 
 from helpdesk import agents, asides, changes, duplicates, looks, preferences, queues, sla, survey_answers, tickets
+from helpdesk.conversations import doings
 from helpdesk.conversations.customers import CustomerBrief, CustomerPanel, briefs, panel
+from helpdesk.conversations.doings import Done
 from helpdesk.conversations.entries import (
     Entry,
     Feeling,
@@ -72,17 +74,6 @@ class LanguageView:
 
     code: str
     confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What the viewer did last, as one line: `code` and `facts` as in an entry. `is_undone`: they took something back;
-    else it can be, by its event's number."""
-
-    event_id: int
-    code: str
-    facts: dict[str, Any]
-    is_undone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +171,8 @@ def show(
     told = looks.facts(db, ticket.id, _TOLD)
     called = asides.names(db, aside, {each for row in told for each in spoken_of(recall(row))}, language=language)
     names = Names(queue_names, staff, called)
-    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last, language)
+    named = ran.named(db, told, language=language)
+    entries = _entries(db, ticket, messages, decisions, feelings, names, told, last, language, named)
     return TicketView(
         ticket.id,
         ticket.subject,
@@ -218,22 +210,11 @@ def show(
         ticket.priority,
         ticket.pending_until,
         aside,
-        _done(changes.offered(told, viewer_id=agent.id or 0, now=now), names),
+        doings.shown(changes.offered(told, viewer_id=agent.id or 0, now=now), told, names, named),
         _duplicate(ticket, beside, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
         clocks=sla.clocks(db, ticket, now=now),
         given=_given(ticket, entries),
     )
-
-
-def done_elsewhere(db: Session, ticket_id: int, *, agent: Agent, language: str, now: datetime) -> Done | None:
-    """What the agent did last to a ticket that may be out of their sight now, where it can be taken back."""
-    row = changes.latest(db, ticket_id, viewer_id=agent.id or 0, now=now)
-    names = Names(
-        {queue.id or 0: queue.called(language) for queue in queues.everyone(db)},
-        looks.staff(db, language),
-        {},
-    )
-    return _done(row, names) if row is not None else None
 
 
 def _entries(
@@ -246,6 +227,7 @@ def _entries(
     told: Sequence[Event],
     last: Message | None,
     language: str,
+    named: Mapping[int, ran.Named],
 ) -> list[Entry]:
     assert ticket.id is not None
     staff = names.staff
@@ -261,7 +243,6 @@ def _entries(
         for decision in decisions
         if decision.because
     }
-    named = ran.named(db, told, language=language)
     is_heard = any(row.fact == ANSWERED for row in told)
     answers = survey_answers.of_tickets(db, tickets.family(ticket.id)) if is_heard else ()
     further = survey_answers.questions_of(db, answers)
@@ -295,14 +276,6 @@ def _last_received(messages: Sequence[Message]) -> Message | None:
     """The newest of the customer's side, as `tickets.last_received` finds it."""
     theirs = (each for each in reversed(messages) if each.direction == Direction.IN and not each.is_from_stranger)
     return next(theirs, None)
-
-
-def _done(row: Event | None, names: Names) -> Done | None:
-    if row is None:
-        return None
-    entry = of_fact(row, names, {})
-    is_undone = recall(row).act_id.startswith(changes.UNDONE)
-    return Done(row.id or 0, entry.fact, entry.facts, is_undone)
 
 
 def _duplicate(

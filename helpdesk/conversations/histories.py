@@ -128,12 +128,12 @@ def told_of(db: Session, rows: Sequence[Event], *, language: str) -> list[Entry]
     return [acted(of_fact(row, names, {}), named) for row in rows]
 
 
-def acted(entry: Entry, names: Mapping[int, tuple[str, bool]]) -> Entry:
+def acted(entry: Entry, names: Mapping[int, ran.Named]) -> Entry:
     """With the name of the rule or macro it tells of, and that it failed, where it did."""
     if entry.id not in names:
         return entry
-    name, is_failed = names[entry.id]
-    return replace(entry, fact="rule_failed" if is_failed else entry.fact, facts=entry.facts | {"name": name})
+    told = names[entry.id]
+    return replace(entry, fact="rule_failed" if told.is_failed else entry.fact, facts=entry.facts | {"name": told.name})
 
 
 def spoken_of(told: Fact) -> list[tuple[str, int]]:

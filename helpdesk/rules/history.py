@@ -48,9 +48,17 @@ def runs(db: Session, rule_id: int | None = None, *, language: str, before: int 
     ]  # fmt: skip
 
 
-def named(db: Session, told: Sequence[Event], *, language: str) -> dict[int, tuple[str, bool]]:
-    """Of facts that tell of a run, by the event's number: the name of its rule or macro, and whether it failed. Asks
-    nothing where there is none."""
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A run: the name of its rule or macro, whether it failed, and what it did, see `acts.ACTS`."""
+
+    name: str
+    is_failed: bool
+    did: Sequence[str]
+
+
+def named(db: Session, told: Sequence[Event], *, language: str) -> dict[int, Named]:
+    """What facts that tell of a run say of it, by the event's number. Asks nothing where there is none."""
     mine = {row.id or 0: row for row in told if row.fact in ("rule_ran", "macro_ran", "run_taken_back")}
     if not mine:
         return {}
@@ -60,9 +68,10 @@ def named(db: Session, told: Sequence[Event], *, language: str) -> dict[int, tup
     names = _called(db, Rule, {row.rule_id for row in ran.values()}, language)
     macros = _called(db, Macro, {row.macro_id for row in ran.values()}, language)
     return {
-        number: (names.get(row.rule_id or 0) or macros.get(row.macro_id or 0, ""), row.how == RunEnd.FAILED)
+        number: Named(names.get(row.rule_id or 0) or macros.get(row.macro_id or 0, ""), row.how == RunEnd.FAILED,
+                      [each["do"] for each in row.did])
         for number, row in ran.items()
-    }
+    }  # fmt: skip
 
 
 def can_undo(row: RuleRun) -> bool:

@@ -258,6 +258,34 @@ def test_whoever_waits_in_a_merged_ticket_waits_in_the_other_for_the_sooner_time
     assert stated(desk, "promise_breached") == [("promise_breached", "first_response")]
 
 
+def test_taken_back_a_merge_leaves_each_customer_the_time_that_was_theirs(desk: OpenDesk) -> None:
+    promised(desk, next_response_minutes=60)
+    desk.mail()
+    desk.clock.advance(minutes=10)
+    desk.mail(subject="別件", body="返品したいです。")
+    desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"})
+    desk.clock.advance(minutes=20)
+    desk.as_(SATO).post("/tickets/1/unmerge")
+    assert [ticket(desk, number).due_at for number in (1, 2)] == [
+        MONDAY + timedelta(minutes=60), MONDAY + timedelta(minutes=70)
+    ]  # fmt: skip
+    desk.clock.advance(minutes=35)
+    look_out(desk)
+    assert stated(desk, "promise_breached") == [("promise_breached", "first_response")]
+    assert ticket(desk, 2).due_at == MONDAY + timedelta(minutes=70)
+
+
+def test_a_customer_answered_in_the_other_ticket_has_not_waited_meanwhile(desk: OpenDesk) -> None:
+    promised(desk)
+    desk.mail()
+    desk.mail(subject="別件", body="返品したいです。")
+    desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"})
+    desk.clock.advance(minutes=20)
+    desk.reply(SATO, 2, "お答えします。")
+    desk.as_(SATO).post("/tickets/1/unmerge")
+    assert ticket(desk, 1).due_at == MONDAY + timedelta(minutes=80) and ticket(desk, 2).due_at is None
+
+
 def test_a_changed_calendar_and_a_changed_policy_move_open_tickets(desk: OpenDesk) -> None:
     calendar_id = office(desk)
     policy_id = promised(desk, calendar_id=calendar_id, first_response_minutes=8 * 60)

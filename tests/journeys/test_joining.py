@@ -1,5 +1,7 @@
 """Which ticket a mail joins, who takes part, and two tickets that become one."""
 
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from smtplib import SMTP
 from typing import Any
@@ -7,12 +9,14 @@ from typing import Any
 import pytest
 from sqlmodel import col, select, update
 
+from helpdesk import policies
 from helpdesk.mail import threads
 from helpdesk.settings import Settings
-from models import Inbound, Queue, TicketState
+from models import Inbound, Promise, Queue, TicketState
 from tests.cast import (
     AIKO,
     BEN,
+    PUBLIC_URL,
     RETURNS_ADDRESS,
     SATO,
     STRANGER,
@@ -249,6 +253,80 @@ def test_a_resolved_ticket_that_is_separated_again_stays_resolved(desk: OpenDesk
     desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
     desk.as_(BEN).post("/tickets/2/unmerge")
     assert desk.tickets()[1].state == TicketState.RESOLVED
+
+
+def standing(desk: OpenDesk) -> list[dict[str, Any]]:
+    """All that the tickets and their promises say; how a clock counted until now may be told in two ways."""
+    promises = desk.read(lambda db: db.exec(select(Promise).order_by(col(Promise.id))).all())
+    return [row.model_dump(exclude={"paused_at", "counted_at", "left_seconds"}) for row in (*desk.tickets(), *promises)]
+
+
+FORMER: dict[str, Callable[[OpenDesk], Any]] = {
+    "both open": lambda desk: None,
+    "the target answered": lambda desk: desk.reply(BEN, 1, "お答えします。"),
+    "the target resolved": lambda desk: desk.as_(BEN).post("/tickets/1/resolve"),
+    "the target pending": lambda desk: desk.as_(BEN).post("/tickets/1/pend", data={"until": "monday"}),
+    "the merged pending": lambda desk: desk.as_(BEN).post("/tickets/2/pend", data={"until": "monday"}),
+    "the merged pending for the customer": lambda desk: desk.as_(BEN).post("/tickets/2/pend",
+                                                                           data={"until": "customer"}),
+    "the merged resolved": lambda desk: desk.as_(BEN).post("/tickets/2/resolve"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["unmerge", "undo"])
+@pytest.mark.parametrize("former", FORMER)
+def test_a_merge_that_nothing_came_of_leaves_no_trace_in_either_ticket(desk: OpenDesk, former: str, way: str) -> None:
+    form = policies.Form(name="標準", first_response_minutes=60, next_response_minutes=60, resolution_minutes=600)
+    desk.write(lambda db: policies.save(db, None, form, by=None, now=desk.clock()))
+    two(desk)
+    desk.clock.advance(minutes=1)
+    FORMER[former](desk)
+    desk.clock.advance(minutes=1)
+    before = standing(desk)
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    assert standing(desk) != before
+    desk.clock.advance(minutes=5)
+    event = re.search(r'name="event" value="(\d+)"', part(desk.as_(BEN).get("/tickets/1").text, "done-1"))
+    assert event
+    page = {"referer": f"{PUBLIC_URL}/tickets/1"}
+    told = {"unmerge": ("/tickets/2/unmerge", {}), "undo": ("/tickets/1/undo", {"event": event[1]})}[way]
+    assert desk.as_(BEN).post(told[0], data=told[1], headers=page).status_code == 200
+    assert standing(desk) == before
+
+
+AFTER: dict[str, Callable[[OpenDesk], Any]] = {
+    "answered": lambda desk: desk.reply(BEN, 1, "お答えします。"),
+    "written to": lambda desk: desk.mail(TANAKA, subject="続き [#1]", body="まだです。"),
+    "pended": lambda desk: desk.as_(BEN).post("/tickets/1/pend", data={"until": "monday"}),
+}
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_what_was_said_or_settled_since_a_merge_counts_when_it_is_taken_back(desk: OpenDesk, after: str) -> None:
+    two(desk)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.clock.advance(minutes=1)
+    AFTER[after](desk)
+    since = desk.tickets()[0].model_dump()
+    assert since["state"] != TicketState.RESOLVED
+    desk.as_(BEN).post("/tickets/2/unmerge")
+    one, other = desk.tickets()
+    assert one.model_dump() == since
+    assert (other.state, other.awaits_us) == (TicketState.OPEN, True), "nobody answered there"
+
+
+def test_two_merges_into_one_ticket_are_both_taken_back(desk: OpenDesk) -> None:
+    two(desk)
+    desk.mail(STRANGER, subject="三件目", to=RETURNS_ADDRESS)
+    desk.as_(BEN).post("/tickets/1/resolve")
+    before = standing(desk)
+    for number in (2, 3):
+        desk.as_(BEN).post(f"/tickets/{number}/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/3/unmerge")
+    assert desk.tickets()[0].state == TicketState.OPEN, "the other is still there"
+    desk.as_(BEN).post("/tickets/2/unmerge")
+    assert standing(desk) == before
 
 
 def test_what_is_merged_on_is_followed_and_circles_are_refused(desk: OpenDesk) -> None:

@@ -8,12 +8,14 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.cast import AIKO, AKIRA, SATO, TANAKA
-from tests.journeys.test_in_the_browser import OVERHEARD, Office, browser, office, row, whole_office
+from tests.journeys.test_in_the_browser import OVERHEARD, Office, browser, office, open_desk, row, whole_office
 from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
@@ -88,6 +90,89 @@ def test_a_ticket_is_handed_to_a_colleague_with_the_reason(office: Office) -> No
     form.get_by_role("button").click()
     expect(aiko.locator(".entry[data-kind=note]")).to_contain_text("交換の判断をお願いします")
     expect(aiko.locator("select[data-assign]")).to_have_value(row_agent(aiko, AKIRA.name))
+
+
+@pytest.mark.daily
+def test_on_a_phone_a_ticket_handed_out_of_sight_is_taken_back_with_a_thumb(office: Office) -> None:
+    office.writes("手を離れる件", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=unassigned&sort=oldest",
+                       viewport={"width": 390, "height": 780}, has_touch=True)  # fmt: skip
+    opened(office, aiko, "手を離れる件")
+    held: list[Route] = []  # what is out of sight is not there any more, and a browser says so aloud
+    aiko.route("**/region*", lambda route: held.append(route))
+    aiko.locator(".side-opener").tap()
+    form = aiko.locator('form[action$="/transfer"]')
+    aiko.locator("details", has=form).last.locator("summary").first.tap()
+    form.locator("[name=queue_id]").select_option(label="返品・交換")
+    form.locator("[name=reason]").fill("返品のご希望です")
+    form.get_by_role("button").tap()
+    aiko.wait_for_url("**/inbox?view=unassigned&sort=oldest&*")
+    done = aiko.locator(".done:not([hidden])")
+    expect(done).to_contain_text("返品・交換へ移しました")
+    undo = done.locator("[data-undo]").bounding_box()
+    bar = aiko.locator(".rail").bounding_box()
+    assert undo and bar and undo["width"] >= 44 and undo["height"] >= 44
+    assert bar["y"] - 90 < undo["y"] + undo["height"] <= bar["y"], "at the foot, above the bar"
+    aiko.unroute("**/region*")
+    done.locator("[data-undo]").tap()
+    expect(aiko.locator(".ticket-title h1")).to_have_text("手を離れる件")
+    aiko.wait_for_url("**/tickets/*?view=unassigned&sort=oldest")
+    expect(aiko.locator(".done:not([hidden])")).to_contain_text("取り消し済み")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_on_a_phone_what_unfolds_beside_a_ticket_comes_into_sight(motion: Any, office: Office) -> None:
+    office.writes("奥の欄", "使い方を教えてください。")
+    aiko = office.page(AIKO, "/inbox?view=all", viewport={"width": 390, "height": 780}, has_touch=True)
+    aiko.emulate_media(reduced_motion=motion)
+    opened(office, aiko, "奥の欄")
+    aiko.locator(".side-opener").tap()
+    for name in ("merge", "pend", "transfer"):
+        summary = aiko.locator(f".side details[id^={name}-] > summary")
+        summary.evaluate("(one) => one.scrollIntoView({ block: 'end', behavior: 'instant' })")
+        summary.tap()
+        expect(aiko.locator(f".side details[id^={name}-]")).to_be_in_viewport(ratio=0.99)
+        expect(aiko.locator(f".side details[id^={name}-]")).to_have_attribute("open", "")
+    expect(aiko.locator(".side details[id^=pend-]")).not_to_have_attribute("open", "")  # a menu closes for the next
+    expect(aiko.locator(".side details[id^=transfer-] > summary")).to_be_focused()
+
+
+def test_a_search_is_begun_with_a_thumb(office: Office) -> None:
+    office.writes("充電台の件", "充電台が光りません。")
+    aiko = office.page(AIKO, "/search", viewport={"width": 390, "height": 780}, has_touch=True)
+    aiko.get_by_label("すべてを検索").last.fill("充電台")
+    aiko.locator("main [role=search]").get_by_role("button", name="検索").tap()
+    expect(aiko.locator(".hit").first).to_contain_text("充電台の件")
+
+
+def test_z_takes_back_the_mail_that_waits_or_what_was_done_after_it_and_never_both(
+    tmp_path: Path, sqlite_template: Path, browser: Browser
+) -> None:
+    with open_desk(tmp_path, sqlite_template, browser, undo_seconds="60") as office:
+        office.writes("取り消す返信", "使い方を教えてください。")
+        aiko = office.page(AIKO, "/inbox?view=all")
+        opened(office, aiko, "取り消す返信")
+        priority, box = aiko.get_by_label("優先度"), aiko.locator("[data-key-reply]")
+        done, waits = aiko.locator(".done:not([hidden])"), aiko.locator(".leaving [data-undo]")
+        priority.select_option("4")
+        expect(done).to_contain_text("最優先")
+        box.fill("お答えします。")
+        box.press("Control+Enter")
+        expect(waits).to_have_count(1)
+        aiko.evaluate("document.activeElement.blur()")
+        aiko.keyboard.press("z")
+        expect(box).to_have_value("お答えします。")
+        expect(priority).to_have_value("4")
+        expect(aiko.locator("#connection")).to_have_attribute("data-connection", "on")
+        box.press("Control+Enter")
+        expect(waits).to_have_count(1)
+        priority.select_option("1")
+        expect(done).to_contain_text("低")
+        aiko.evaluate("document.activeElement.blur()")
+        aiko.keyboard.press("z")
+        expect(done).to_contain_text("取り消し済み")
+        expect(priority).to_have_value("4")
+        expect(waits).to_have_count(1)
 
 
 @pytest.mark.daily

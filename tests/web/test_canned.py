@@ -161,6 +161,26 @@ def test_nothing_a_customer_wrote_becomes_markup_in_the_box(desk: OpenDesk) -> N
 # --- sent
 
 
+@pytest.mark.parametrize("path", ["/tickets/1/reply", "/tickets/new"])
+def test_a_file_whose_tick_was_taken_away_can_be_ticked_again_beside_the_question_about_forgotten_files(
+    ticket: OpenDesk, postbox: Postbox, path: str
+) -> None:
+    form: dict[str, Any] = {"body": "返品票を添付いたします。", "canned": write(ticket, files=[PDF]), "mode": "reply"}
+    form |= {"queue_id": ticket.queue("returns").id, "to": TANAKA.email, "subject": "返品票"}
+    place = "safety-1" if path == "/tickets/1/reply" else "safety-0"
+    for _ in range(2):  # asked twice it is there once
+        page = ticket.as_(BEN).post(path, data=form)
+        assert page.status_code == 422 and text_of(part(page.text, place)).count("返品票.pdf") == 1
+        (token,) = re.findall(r'name="kept" value="([^"]+)">', page.text)
+        form |= {"offered": [token]}
+    page = ticket.as_(BEN).post(path, data=form | {"kept": token, "body": "鈴木様\n返品票を添付いたします。"})
+    if page.status_code == 422:  # and ticked it stays so, whatever is asked next
+        assert re.findall(r'name="kept" value="[^"]+"( checked)?>', page.text) == [" checked"]
+    assert ticket.as_(BEN).post(path, data=form | {"kept": token}).status_code == 200
+    ticket.post(ticket.messages(1 if "reply" in path else 2)[-1])
+    assert [file.get_filename() for file in postbox.last.iter_attachments()] == ["返品票.pdf"]
+
+
 def test_its_files_go_along_and_its_use_is_counted_when_the_mail_is_sent(ticket: OpenDesk, postbox: Postbox) -> None:
     canned_id = write(ticket, files=[PDF])
     page = ticket.as_(BEN).get(f"/tickets/1?canned={canned_id}").text

@@ -211,6 +211,26 @@ def test_a_macro_does_several_things_at_once_lays_its_reply_and_is_taken_back(de
     assert (ticket(desk).assignee_id, ticket(desk).priority) == (None, 2)
 
 
+@pytest.mark.parametrize("goes_on", ["here", "out of sight"])
+def test_after_a_macro_the_line_says_all_that_is_taken_back_and_what_stays(desk: OpenDesk, goes_on: str) -> None:
+    to = {"acts-3-do": "move", "acts-3-value": desk.queue("tech_support").id} if goes_on == "out of sight" else {}
+    a_macro(desk, name="急ぎ", name_en="Rush", **{"acts-0-do": "note", "acts-0-value": "始めた",
+            "acts-1-do": "prioritize", "acts-1-value": "4", "acts-2-do": "pend", "acts-2-value": "60"},
+            **to)  # fmt: skip
+    desk.mail(to=RETURNS_ADDRESS)
+    page = desk.as_(BEN).post("/tickets/1/macros", data={"macro_id": "1"}).text
+    done = part(page, "done-1")
+    assert "Used “Rush”" in text_of(done) and "Priority set to top" in text_of(done)
+    assert "Set to pending · " in text_of(done) and "The note stays when this is undone" in text_of(done)
+    assert ("Moved to Tech support" in text_of(done)) == bool(to)
+    event = re.search(r'name="event" value="(\d+)"', done)
+    assert event
+    page = desk.as_(BEN).post("/tickets/1/undo", data={"event": event[1]}).text
+    assert "Taken back" in text_of(part(page, "done-1"))
+    found = ticket(desk)
+    assert (found.priority, found.state, desk.queue_of(found)) == (2, "open", "returns") and desk.count(Note) == 1
+
+
 def test_a_macro_that_cannot_do_one_thing_does_none(desk: OpenDesk) -> None:
     a_macro(desk, **{"acts-0-do": "note", "acts-0-value": "始めた", "acts-1-do": "assign",
                      "acts-1-value": desk.agent(AIKO).id})  # fmt: skip

@@ -121,6 +121,28 @@ def test_who_hands_a_ticket_out_of_their_own_sight_can_take_it_back(desk: OpenDe
     assert desk.queue_of(ticket) == "tech_support" and ticket.assignee_id == desk.agent(AIKO).id
 
 
+@SQLITE
+@pytest.mark.parametrize("way", ["transfer", "move", "macro"])
+def test_what_goes_out_of_ones_sight_leads_back_to_the_list_it_was_opened_from(
+    desk: OpenDesk, ticket_id: int, way: str
+) -> None:
+    returns = str(desk.queue("returns").id)
+    made = {"name": "返品へ", "acts-0-do": "move", "acts-0-value": returns, "step": "save"}
+    assert desk.as_(SATO).post("/admin/macros/new", data=made).status_code == 200
+    path, form = {"transfer": ("transfer", {"queue_id": returns, "agent_id": "", "reason": "返品のご希望です"}),
+                  "move": ("move", {"queue_id": returns}), "macro": ("macros", {"macro_id": "1"})}[way]  # fmt: skip
+    page = "https://desk.example.com/tickets/1?view=mine&sort=oldest&after=x&notice=resolved"
+    answer = desk.as_(AIKO).post(f"/tickets/1/{path}", data=form, headers={"referer": page}, follow_redirects=False)
+    listed = answer.headers["location"]
+    assert listed == "/inbox?view=mine&sort=oldest&after=x&notice=moved_away&left=1"
+    listed = listed.replace("&after=x", "")
+    shown = desk.as_(AIKO).get(listed).text
+    assert 'data-view="mine"' in shown and 'data-sort="oldest"' in shown
+    answer = desk.as_(AIKO).post("/tickets/1/undo", data={"event": offered(shown)[1]},
+                                 headers={"referer": f"https://desk.example.com{listed}"})  # fmt: skip
+    assert str(answer.url).endswith("/tickets/1?view=mine&sort=oldest") and answer.status_code == 200
+
+
 def test_a_transfer_needs_a_reason_and_somewhere_to_go(desk: OpenDesk, ticket_id: int) -> None:
     returns, tech = desk.queue("returns").id, desk.queue("tech_support").id
     assert "理由を書いてください" in does(desk, AIKO, "transfer", queue_id=returns, agent_id="", reason=" ")

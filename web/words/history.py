@@ -125,6 +125,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     # What one has just done oneself, in one short line with a way back beside it.
     "done": {
+        "macro_ran": N_("Used “%(name)s”"),
         "ticket_moved": N_("Moved to %(to_queue)s"),
         "ticket_assigned": N_("Assigned to %(to)s"),
         "ticket_taken": N_("You are in charge of this now"),
@@ -170,6 +171,11 @@ WORDS: dict[str, dict[str, str]] = {
         "return_declined": N_("The return of “%(name)s” was declined"),
         "return_withdrawn": N_("The return of “%(name)s” was withdrawn"),
         "return_back": N_("The return of “%(name)s” went one step back"),
+    },
+    # What a macro did that is not taken back with it.
+    "stays": {
+        "note": N_("The note stays when this is undone"),
+        "call_back": N_("The call-back stays when this is undone"),
     },
     "past": {
         "within:1": N_("In the last 24 hours"),

@@ -71,6 +71,12 @@ function openBell() {
   summary?.click();
 }
 
+// Of a mail that waits and what was done to the ticket, whichever was later; never both.
+function lastDone() {
+  const offered = [...document.querySelectorAll("[data-undo]:not([hidden] *)")];
+  return offered.sort((one, other) => Date.parse(other.dataset.at) - Date.parse(one.dataset.at))[0];
+}
+
 // A letter must never act twice on a call, nor on the second of two that ring.
 const ringing = () => first('#pops .pop[data-state="ringing"] [data-accept]');
 
@@ -94,7 +100,7 @@ export const ACTS = {
   send_back: { needs: () => first("[data-key-return]"), run: () => beside("[data-key-return]") },
   choose: { needs: () => first("#rows"), run: () => toggle() },
   chosen: { needs: () => first("#rows [data-tick]:checked"), run: () => offers()?.focus() },
-  undo: { needs: () => first("[data-undo]:not([hidden] *)"), run: () => first("[data-undo]:not([hidden] *)")?.click() },
+  undo: { needs: lastDone, run: () => lastDone()?.click() },
   back: { run: () => first("a[data-back]")?.click() },
   accept: { needs: ringing, run: () => ringing()?.click() },
   wrap_up: { needs: () => first("#pops .pop-note textarea"), run: () => first("#pops .pop-wrap-up textarea", "#pops .pop-note textarea")?.focus() },

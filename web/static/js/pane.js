@@ -19,7 +19,7 @@ const styled = sheet ? painted.then(() => new Promise((done) => {
 export async function open(id, { push = true } = {}) {
   const mine = ++asked;
   const moment = performance.now();
-  const address = `/tickets/${id}?view=${encodeURIComponent(view)}`;
+  const address = `/tickets/${id}?${list()}`;
   let answer;
   try {
     answer = await fetch(`/tickets/${id}/region`);
@@ -52,6 +52,12 @@ function close() {
   renewed(pane);
 }
 
+// The list beside it as an address names it: its view, and its order and how far down where the address says so.
+function list() {
+  const asked = [...new URLSearchParams(location.search)].filter(([name]) => name === "sort" || name === "after");
+  return new URLSearchParams([["view", view], ...asked]);
+}
+
 function entitle(words) {
   document.title = `${words} – ${document.querySelector(".brand-name")?.textContent ?? ""}`;
 }
@@ -66,7 +72,7 @@ if (pane) {
   document.addEventListener("click", (event) => {
     if (!event.target.closest("a[data-back]") || document.body.dataset.pane !== "ticket") return;
     event.preventDefault();
-    history.pushState({}, "", `/inbox?view=${encodeURIComponent(view)}`);
+    history.pushState({}, "", `/inbox?${list()}`);
     close();
   });
   addEventListener("popstate", () => {

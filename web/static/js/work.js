@@ -1,7 +1,5 @@
 // What was just done, with its way back: it stays while the pointer or the focus is on it, and leaves by itself later.
-// Once it left, the region it stands in does not bring it back. Besides: suggestions for tags, small forms that begin
-// anew once they are sent, and a form that was refused, which shows what is wrong beside each field.
-import { morph } from "./morph.js";
+// Once it left, the region it stands in does not bring it back. Besides: small forms begin anew once they are sent.
 
 const STAY = 30000;
 const begun = new Map(); // event -> when it was first shown
@@ -39,27 +37,6 @@ document.addEventListener("click", ({ target }) => {
 document.addEventListener("desk:sent", ({ detail: { form, data } }) => {
   if (form.dataset.clears !== "when-sent") return;
   if ([...new FormData(form)].every(([name, value]) => data.getAll(name).includes(value))) form.reset();
-});
-
-document.addEventListener("desk:halted", (event) => {
-  const { form, page } = event.detail;
-  const present = document.querySelector("[data-fields-form]");
-  const fresh = page.querySelector("[data-fields-form]");
-  if (!present || !fresh || (form !== present && !form.querySelector("[data-resolve]"))) return;
-  if (form === present) event.preventDefault(); // else what cannot be done is said besides
-  // What is typed stays as it is; the errors are put beside it.
-  morph(present, document.importNode(fresh, true));
-  present.querySelector('[aria-invalid="true"]')?.focus();
-});
-
-let asked = 0;
-document.addEventListener("input", async ({ target }) => {
-  if (!target.matches?.("[data-tag-input]")) return;
-  const mine = ++asked;
-  const answer = await fetch(`/tags?q=${encodeURIComponent(target.value)}`).catch(() => null);
-  if (!answer?.ok || answer.redirected || mine !== asked) return;
-  const { tags } = await answer.json();
-  target.list?.replaceChildren(...tags.map((name) => Object.assign(document.createElement("option"), { value: name })));
 });
 
 document.addEventListener("desk:renewed", look);
