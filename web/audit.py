@@ -92,7 +92,7 @@ def sentence(line: audit.Line, say: Any) -> str:
     if line.kind == "exports":
         more.append(words.sentence(say, "table", line.facts["what"]))
     more += [line.facts["customer"]] if line.facts.get("customer") else []
-    return ": ".join([told, ", ".join(more)]) if more else told
+    return f"{told}{say(': ')}{say(', ').join(more)}" if more else told
 
 
 def _changed(rows: list[dict[str, Any]], say: Any) -> str:
