@@ -339,8 +339,8 @@ AS_TYPED = {"問い合わせ 1件", "以降:2026-11-01 まで:2026-11-30"}
 
 def test_japanese_has_the_punctuation_and_the_spacing_of_japanese() -> None:
     """Latin letters and figures stand in a sentence without spaces, as most of the sentences have it; colons, commas
-    and brackets are full-width. What is typed as it stands, such as キュー:返品, is followed by no space. What is filled
-    in may be either, and keeps the spaces its sentence gives it."""
+    and brackets are full-width. What is typed as it stands, such as キュー:返品, is followed by no space.
+    What is filled in may be either, and keeps the spaces its sentence gives it."""
     spaced = re.compile(rf"{JAPANESE} [A-Za-z0-9]|[A-Za-z0-9] {JAPANESE}")
     narrow = re.compile(rf"{JAPANESE}(?:[,;!?]|:(?: |$)| ?\()|\) ?{JAPANESE}|～")
     for message in catalog(LOCALE / "ja" / "LC_MESSAGES" / "desk.po"):
