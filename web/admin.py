@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
-from models import Agent, Inbound, Parked, Post, Rule
+from models import Agent, Inbound, Parked, ParkedKind, Post, Rule
 from web.addresses import get, post
 from web.edge import act, desk_of, html, look
 from web.settings_history import change, saved
@@ -106,7 +106,7 @@ def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, i
     rule = db.get(Rule, post.rule_id) if post and post.rule_id else None
     return {
         "id": parked.id, "kind": parked.kind.value, "error": parked.error, "more": more.get(parked.id, 0),
-        "source": ledger.called(db, parked.source) or parked.source, "detail": parked.detail,
+        **_source(db, parked), "detail": parked.detail,
         "parked_at": parked.parked_at, "size_bytes": size,
         "raw_url": f"/admin/inbound/{parked.inbound_id}/raw" if parked.inbound_id else "",
         "mail_url": f"/admin/mail/{parked.inbound_id}" if parked.inbound_id and parked.kind == "mail" else "",
@@ -118,6 +118,18 @@ def _row(db: Session, parked: Parked, size: int | None, more: dict[int | None, i
                           "rule": rule.called(language) if rule else ""},
     }  # fmt: skip
 
+
+def _source(db: Session, parked: Parked) -> dict[str, Any]:
+    """Where it came from, or what was to be done: by its name, or else by the words for its kind."""
+    kind, _, name = parked.source.partition(":")
+    if parked.kind == ParkedKind.MAIL:
+        return {"source_name": ledger.called(db, parked.source), "source": ("mail_source", kind)}
+    if parked.kind == ParkedKind.WORK and parked.source == parked.work:
+        return {"source_name": "", "source": ("due_work", parked.work)}
+    return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ()}
+
+
+_SYSTEMS = {"twilio": "Twilio", "asterisk": "Asterisk"}  # what stands in the settings, without a name of its own
 
 ROUTES = (
     get("/admin/parked", parked),

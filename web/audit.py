@@ -92,7 +92,7 @@ def sentence(line: audit.Line, say: Any) -> str:
     if line.kind == "exports":
         more.append(words.sentence(say, "table", line.facts["what"]))
     more += [line.facts["customer"]] if line.facts.get("customer") else []
-    return ": ".join([told, ", ".join(more)]) if more else told
+    return f"{told}{say(': ')}{say(', ').join(more)}" if more else told
 
 
 def _changed(rows: list[dict[str, Any]], say: Any) -> str:
@@ -101,7 +101,7 @@ def _changed(rows: list[dict[str, Any]], say: Any) -> str:
         name = row["name"]
         if row["kind"] == "member":
             name = words.sentence(say, "member_change", row["what"], row["facts"])
-        parts = [f"{each['label']}: {each['was']} → {each['is']}" for each in row["lines"]]
+        parts = [f"{each['label']}{say(': ')}{each['was']} → {each['is']}" for each in row["lines"]]
         told.append(" ".join([name, *parts]))
     return " / ".join(told)
 

@@ -70,7 +70,7 @@ def curve(points: Sequence[Point], now: QueueFigures, preview: QueueFigures | No
     for figures, name, kind in ((now, now_is, "now"), (preview, preview_is, "preview")):
         if figures and figures.precision.value is not None and figures.coverage.value is not None:
             at = frame.x(figures.coverage.value), frame.y(figures.precision.value)
-            words = f"{name}: {x} {percent(figures.coverage.value)}, {y} {percent(figures.precision.value)}"
+            words = f"{name} · {x} {percent(figures.coverage.value)} · {y} {percent(figures.precision.value)}"
             parts.append(_ring(*at, words) if kind == "now" else _diamond(*at, words))
     return frame.drawing(parts, label=label, x=x, y=y)
 
@@ -84,7 +84,7 @@ def calibration(bins: Sequence[Bin], *, label: str, x: str, y: str) -> Markup:
         (low, high), value = each.held.interval, each.held.value or 0
         across = frame.x(each.said)
         parts.append(_line(across, frame.y(low), across, frame.y(high), "chart-whisker"))
-        words = f"{x} {percent(each.said)}, {y} {percent(value)}, n = {each.held.of:,}"
+        words = f"{x} {percent(each.said)} · {y} {percent(value)} · n = {each.held.of:,}"
         size = round(3 + 6 * math.sqrt(each.held.of / most), 1)
         parts.append(_dot(across, frame.y(value), size, words, "chart-few" if each.held.is_few else "chart-dot"))
     return frame.drawing(parts, label=label, x=x, y=y)

@@ -62,9 +62,9 @@ async def refused(request: Request) -> Response:
     gettext = renderer_of(request).gettext(agent.language)
 
     def reason(line: orders.Line) -> str:
-        said = [f"{words.sentence(gettext, 'order_column', column)}: {words.sentence(gettext, 'error', code)}"
+        told = [(words.sentence(gettext, "order_column", column), words.sentence(gettext, "error", code))
                 for column, code, _ in line.errors]  # fmt: skip
-        return " / ".join(said)
+        return " / ".join(gettext(": ").join(each) for each in told)
 
     heads, *rows = orders.refused(text, lines, reason, words.sentence(gettext, "order_column", "reason"))
     return StreamingResponse(

@@ -19,7 +19,7 @@ from helpdesk.customers import records
 from helpdesk.errors import NotFound
 from helpdesk.search import asking, finding
 from models import Agent, Role
-from web import administration
+from web import administration, render
 from web.addresses import get
 from web.edge import desk_of, renderer_of, see
 from web.words import N_
@@ -110,7 +110,7 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
         except NotFound:
             pass
         else:
-            item = _item(f"/tickets/{ticket.id}", f"#{ticket.id} {ticket.subject or words('(no subject)')}")
+            item = _item(f"/tickets/{ticket.id}", f"#{ticket.id} {render.titled(ticket.subject, words)}")
             groups.append({"title": words("Ticket"), "items": [item]})
     ids = [customer.id or 0 for customer in records.search(db, typed, region=region)[:FOUND]]
     if ids:
@@ -119,9 +119,7 @@ def _found(db: Session, agent: Agent, typed: str, asked: asking.Query, *, region
         groups.append({"title": words("Customers"), "items": items})
     if not asked.is_empty and (hits := finding.suggest(db, agent, asked, region=region, now=now).tickets):
         items = [
-            _item(
-                f"/tickets/{hit.id}", f"#{hit.id} {_plain(hit.subject) or words('(no subject)')}", _plain(hit.customer)
-            )
+            _item(f"/tickets/{hit.id}", f"#{hit.id} {render.titled(_plain(hit.subject), words)}", _plain(hit.customer))
             for hit in hits
             if not number or hit.id != int(number[1])
         ]

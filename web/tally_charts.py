@@ -29,7 +29,7 @@ def days(lines: Sequence[DayLine], *, opened: str, resolved: str, label: str, la
     parts = []
     for place, (first, came, done) in enumerate(slots):
         top = _y(came, most)
-        said = f"{dates.whole_with_weekday(first, language)}: {opened} {came:,}, {resolved} {done:,}"
+        said = f"{dates.whole_with_weekday(first, language)} · {opened} {came:,} · {resolved} {done:,}"
         parts.append(_rect("service-bar", LEFT + (place + 0.12) * wide, top, wide * 0.76, HEIGHT - BOTTOM - top, said))
     across = [round(LEFT + (place + 0.5) * wide, 1) for place in range(len(slots))]
     points = " ".join(f"{x},{_y(done, most)}" for x, (_, _, done) in zip(across, slots, strict=True))

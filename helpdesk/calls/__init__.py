@@ -34,6 +34,8 @@ from models import (
 from models.database import hold_still
 from models.looking import ask
 
+WITHHELD = "☎ —"
+"""The subject of a ticket that began with a call of which no number is known; pages say it in the reader's language."""
 MOST_OWN = 20  # calls of an agent's own that are shown at once
 _OFFERED = (
     select(CallOffer.agent_id)
@@ -226,7 +228,8 @@ def showing(db: Session, call_id: int | None) -> list[int]:
 
 def subject_of(call: Call) -> str:
     """A telephone ticket's subject until its first note gives it a better one."""
-    return f"☎ {contact_points.national(call.number, 'JP') if call.number else call.number_typed or '—'}"
+    called = contact_points.national(call.number, "JP") if call.number else call.number_typed
+    return f"☎ {called}" if called else WITHHELD
 
 
 def ticket_of(db: Session, call: Call) -> Ticket | None:

@@ -75,7 +75,8 @@ def _findings(now: Calls, before: Calls) -> list[Text]:
     """What can be said without a test: counts, and a level where anybody can be counted."""
     if not now.offered:
         return [Word("report_finding", "no_calls")]
-    counts = {"count": Fact("count", now.offered), "abandoned": Fact("count", now.abandoned)}
+    gave_up = now.abandoned - now.short_abandoned  # as the rate beside it has it: who hangs up at once has not waited
+    counts = {"count": Fact("count", now.offered), "abandoned": Fact("count", gave_up)}
     said: list[Text] = [Word("report_finding", "calls", counts)]
     if now.service_level is not None and before.service_level is not None:
         facts = {"now": Fact("share", now.service_level), "before": Fact("share", before.service_level)}

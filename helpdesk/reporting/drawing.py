@@ -74,8 +74,8 @@ def _described(chart: Chart, voice: Voice) -> str:
         known = [value for value in each.values if value is not None]
         if known:
             low, high = (written(chart.kind, value, voice) for value in (min(known), max(known)))
-            told.append(f"{said(each.name, voice)}: {low} – {high}")
-    return ", ".join(told)
+            told.append(f"{said(each.name, voice)} {low} – {high}")
+    return " · ".join(told)
 
 
 # --- over time: lines and columns -------------------------------------------------------------------------------------
@@ -298,13 +298,13 @@ _WAYS = {"line": _lines, "stacked": _columns, "bars": _bars, "intervals": _inter
 
 
 def _mark(chart: Chart, voice: Voice, series: Series, place: int) -> str:
-    """What a mark says of itself: "11/16, Answered: 12"."""
-    words = f"{said(chart.places[place], voice)}, {said(series.name, voice)}: "
+    """What a mark says of itself: "11/16 · Answered 12"."""
+    words = f"{said(chart.places[place], voice)} · {said(series.name, voice)} "
     words += written(chart.kind, series.values[place], voice)
     if series.low and series.low[place] is not None:
         low, high = (written(chart.kind, bounds[place], voice) for bounds in (series.low, series.high))
         words += f" ({low} – {high})"
-    return f"{words}, n = {series.of[place]:,}" if series.of else words
+    return f"{words} · n = {series.of[place]:,}" if series.of else words
 
 
 def _scale(top: float, kind: str) -> tuple[float, float]:

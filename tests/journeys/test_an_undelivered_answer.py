@@ -62,6 +62,7 @@ def test_the_work_engine_sends_tries_again_parks_and_sends_what_is_replayed(
         until(lambda: desk.count(Parked) == 1 and desk.messages(1)[-1].state == MessageState.FAILED)
         page = text_of(desk.as_(SATO).get("/admin/parked").text)
         assert "送信サーバー" in page or "メールサーバー" in page
+        assert "メールの送信 ·" in page and "send_mail" not in page
         settings.smtp_url = SecretStr(postbox.url)
         assert desk.as_(SATO).post("/admin/parked/1/replay").status_code == 200
         until(lambda: desk.messages(1)[-1].state == MessageState.SENT)

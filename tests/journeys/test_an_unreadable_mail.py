@@ -19,6 +19,7 @@ def test_a_mail_nobody_can_read_is_kept_shown_to_a_supervisor_and_replayed_after
     assert not desk.tickets()
     (parked,) = desk.read(lambda db: db.exec(select(Parked)).all())
     page = desk.as_(SATO).get("/admin/parked").text
+    assert "メールサーバーから受信（SMTP）" in text_of(page)  # by which way it came, in words
     assert "差出人" in text_of(page) and f"/admin/inbound/{parked.inbound_id}/raw" in page
     sato.check()
     shown = desk.as_(SATO).get(f"/admin/inbound/{parked.inbound_id}/raw")

@@ -115,7 +115,7 @@ def test_a_mail_put_on_a_ticket_by_hand_has_the_same_sender(desk: OpenDesk) -> N
     filled_in(desk)
     (held,) = [row for row in desk.read(_inbounds) if row.outcome == "too_many_tickets"]
     shown = text_of(desk.as_(SATO).get(f"/admin/mail/{held.id}").text)
-    assert f"<{TANAKA.email}>" in shown and "送信元 (From) form@shop.example.jp" in shown
+    assert f"<{TANAKA.email}>" in shown and "送信元（From） form@shop.example.jp" in shown
     form = {"way": "queue", "queue_id": desk.queue("returns").id}
     assert desk.as_(SATO).post(f"/admin/mail/{held.id}/assign", data=form).status_code == 200
     assert desk.messages()[-1].sender_address == TANAKA.email and len(desk.messages()) == 2

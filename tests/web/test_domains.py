@@ -258,7 +258,7 @@ def test_a_name_server_that_fails_is_said_and_judged_as_nothing(desk: OpenDesk, 
     page = check(desk)
     for what in ("spf", "dkim", "dmarc"):
         ((level, words),) = said(page, what)
-        assert level == "unknown" and "DNS に問い合わせできない" in words
+        assert level == "unknown" and "DNSに問い合わせできない" in words
     assert to_set(page, "spf")[1] == SPF  # what to set is still there to copy
 
 

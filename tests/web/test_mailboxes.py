@@ -114,7 +114,7 @@ def test_the_test_really_connects_and_says_what_is_wrong(
 @SQLITE
 def test_the_test_speaks_tls_or_says_that_the_server_does_not(desk: OpenDesk, account: Account) -> None:
     answer = desk.as_(SATO).post("/admin/mailboxes/new/test", data=typed(account, port=account.server.plain_port))
-    assert "TLS 接続ができません" in error_at(answer.text, "security")
+    assert "TLS接続ができません" in error_at(answer.text, "security")
 
 
 @SQLITE

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from helpdesk import tickets
 from models import Channel, Message, Note
 from tests.cast import AIKO, BEN, MONDAY, PUBLIC_URL, RETURNS_ADDRESS, SATO, TANAKA, OpenDesk, text_of
+from web import words
 
 PAGES = ("/inbox", "/inbox?view=mine", "/inbox?view=unassigned", "/inbox?view=resolved", "/inbox?view=queue-2",
          "/inbox?sort=oldest", "/tickets/1", "/tickets/1/similar", "/calls", "/calls?filter=today",
@@ -164,3 +165,24 @@ def test_a_customers_form_writes_numbers_as_people_do_and_saved_unchanged_change
     desk.as_(BEN).post(path, data={**typed, "phones": shown})
     assert [(each.id, each.key, each.value, each.source, each.label) for each in desk.points_of(TANAKA)] == before
     assert lines() == shown
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_a_call_of_a_withheld_number_is_called_so_in_the_readers_language_until_its_note_names_it(
+    desk: OpenDesk,
+) -> None:
+    desk.twilio.rings("CA-1", caller="anonymous")
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/accept")
+    desk.twilio.says("CA-1", "in-progress", caller="anonymous")
+    for language, said in (("ja", "☎ 非通知"), ("en", "☎ Number withheld")):
+        desk.as_(AIKO).post("/account", data={"language": language, "theme": ""})
+        for path in ("/inbox?view=mine", "/tickets/1", "/search?q=%231"):
+            assert said in text_of(desk.as_(AIKO).get(path).text), path
+    desk.twilio.says("CA-1", "completed", sequence=2, caller="anonymous")
+    desk.as_(AIKO).post(f"/calls/{desk.call('CA-1').id}/wrap-up", data={"note": "Wi-Fiの件", "disposition": "solved"})
+    assert desk.tickets()[0].subject == "Wi-Fiの件"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_all_work_that_may_be_set_aside_has_a_name_for_people(desk: OpenDesk) -> None:
+    assert set(desk.app.state.desk.jobs.by_name()) == set(words.codes("due_work"))

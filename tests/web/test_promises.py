@@ -26,10 +26,10 @@ def test_a_policy_says_in_plain_sentences_what_it_means_and_what_it_would_mean_n
     make(desk, queue_id=desk.queue("returns").id, priority="3", channel="mail", breached_agent_id=desk.agent(BEN).id)
     told = text_of(desk.as_(SATO).get(PAGE).text)
     assert "「返品・交換」の問い合わせのうち、優先度「高」で、メールで受けたものが対象です。" in told
-    assert "初回は1時間30分以内に回答します。" in told
+    assert "初回は1時間30分以内に返信します。" in told
     assert "時間の75 %が経過したら、担当者に通知します。" in told
     assert "期限を過ぎたら、担当者、管理者、Ben Carterに通知します。" in told
-    assert "初回回答 2026/11/16(月) 11:30" in told
+    assert "初回返信 2026/11/16(月) 11:30" in told
     assert "解決 2026/11/17(火) 02:00" in told
 
 
@@ -63,9 +63,9 @@ def due(desk: OpenDesk, ticket_id: int = 1) -> object:
     "wrong, says",
     [
         ({"name": " "}, "ポリシー名を入力してください。"),
-        ({"first_response_minutes": "soon"}, "1:30 や 90 のように時間を入力してください。"),
+        ({"first_response_minutes": "soon"}, "1:30や90のように時間を入力してください。"),
         ({"first_response_minutes": "", "resolution_minutes": ""}, "期限を1つ以上設定してください。"),
-        ({"at_risk_percent": "100"}, "1～99の数字を入力してください。"),
+        ({"at_risk_percent": "100"}, "1〜99の数字を入力してください。"),
         ({"queue_id": "999"}, "選択肢から選んでください。"),
         ({"priority": "7"}, "選択肢から選んでください。"),
         ({"channel": "owl"}, "選択肢から選んでください。"),
@@ -123,20 +123,20 @@ def test_a_ticket_s_head_says_by_when_it_is_due_and_that_it_is_overdue(desk: Ope
     make(desk, at_risk_percent="50")
     desk.mail(to=RETURNS_ADDRESS)
     screen = desk.screen_of(BEN, "/tickets/1")
-    assert "初回回答 期限 11:30 残り 1:30:00" in head(desk)
+    assert "初回返信 期限 11:30 残り 1:30:00" in head(desk)
     assert "解決 期限" in head(desk)
     desk.clock.advance(minutes=60)
     look_out(desk)
     screen.check()
-    assert "初回回答 まもなく期限 11:30 残り 30:00" in head(desk)
+    assert "初回返信 まもなく期限 11:30 残り 30:00" in head(desk)
     desk.clock.advance(minutes=31)
     look_out(desk)
     screen.check()
-    assert "初回回答 期限超過 11:30" in head(desk)
+    assert "初回返信 期限超過 11:30" in head(desk)
     told = text_of(part(desk.as_(SATO).get("/tickets/1").text, "ticket-1"))
-    assert told.index("初回回答の期限が近づいています") < told.index("初回回答の期限を過ぎました")
+    assert told.index("初回返信の期限が近づいています") < told.index("初回返信の期限を過ぎました")
     desk.reply(BEN, 1, "承りました。")
-    assert "初回回答 期限後 11:31" in head(desk)
+    assert "初回返信 期限後 11:31" in head(desk)
     desk.as_(BEN).post("/tickets/1/resolve")
     assert "解決 期限内 11:31" in head(desk)
     screen.check()

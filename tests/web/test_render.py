@@ -332,6 +332,23 @@ def test_translations_name_the_same_facts() -> None:
             assert set(named.findall(str(message.string))) == set(named.findall(str(message.id))), message.id
 
 
+JAPANESE = r"[\u3040-\u30ff\u3400-\u9fff]"
+AS_TYPED = {"問い合わせ 1件", "以降:2026-11-01 まで:2026-11-30"}
+"""A label before its figure, as in 問い合わせ 12件, and what is typed into the search."""
+
+
+def test_japanese_has_the_punctuation_and_the_spacing_of_japanese() -> None:
+    """Latin letters and figures stand in a sentence without spaces, as most of the sentences have it; colons, commas
+    and brackets are full-width. What is typed as it stands, such as キュー:返品, is followed by no space.
+    What is filled in may be either, and keeps the spaces its sentence gives it."""
+    spaced = re.compile(rf"{JAPANESE} [A-Za-z0-9]|[A-Za-z0-9] {JAPANESE}")
+    narrow = re.compile(rf"{JAPANESE}(?:[,;!?]|:(?: |$)| ?\()|\) ?{JAPANESE}|～")
+    for message in catalog(LOCALE / "ja" / "LC_MESSAGES" / "desk.po"):
+        said = re.sub(r"%\(\w+\)s", "\ufffc", str(message.string))
+        if message.id and said not in AS_TYPED:
+            assert not spaced.search(said) and not narrow.search(said), said
+
+
 @pytest.mark.parametrize(
     ("group", "code"), [(group, code) for group, table in words.WORDS.items() for code in table], ids=str
 )

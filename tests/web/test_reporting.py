@@ -56,7 +56,7 @@ def chart(drawn: str, **changed: object) -> Chart:
 def test_every_drawing_says_its_numbers_escapes_its_words_and_keeps_in_its_frame(drawn, width, voice) -> None:
     svg = str(drawing.draw(chart(drawn), voice, width=width, name="a"))
     assert "最も多いのは&lt;b&gt;" in svg and "<b>" not in svg and "style=" not in svg
-    assert "11/16, 応答: 3" in svg and "初期不良, 応答: 5" in svg and "放棄: 1" in svg
+    assert "11/16 · 応答 3" in svg and "初期不良 · 応答 5" in svg and "放棄 1" in svg
     assert f'viewBox="0 0 {width} ' in svg and "nan" not in svg
     ends = [
         float(x) + float(w) for x, w in re.findall(r'<rect class="[^"]*" x="([^"]+)" y="[^"]+" width="([^"]+)"', svg)
@@ -69,7 +69,7 @@ def test_a_day_along_a_drawing_is_as_the_reader_writes_it_and_whole_in_the_table
     reader = Renderer(timezone="Asia/Tokyo", desk_name="あおば電機").voice(language)
     lines = chart("line", places=[MONDAY.date(), MONDAY.date()])
     svg = str(drawing.draw(lines, reader))
-    assert f">{day}</text>" in svg and f"{day}, 応答: 3" in svg
+    assert f">{day}</text>" in svg and f"{day} · 応答 3" in svg
     assert written("text", lines.table().rows[0][0], reader) in ("2026/11/16(月)", "Mon 16 Nov 2026")
 
 
@@ -104,7 +104,7 @@ def test_whiskers_stand_where_the_interval_ends_and_few_are_hollow(voice) -> Non
     assert whisker and dot
     low, high, middle = float(whisker[1]), float(whisker[2]), float(dot[1])
     assert low > middle > high and low - middle == pytest.approx(middle - high, abs=0.2)
-    assert "50 % (25 % – 75 %), n = 8" in svg
+    assert "50 % (25 % – 75 %) · n = 8" in svg
 
 
 def test_the_table_below_has_the_numbers_of_the_drawing() -> None:
