@@ -1,9 +1,10 @@
-"""Plain denials: "満足していません", "おすすめできない", "悪くない".
+"""Plain denials: "満足していません", "おすすめできない", "欲しい色がありませんでした", "悪くない".
 
-The idea: a word of praise that is denied is a complaint, and the models know the word so well that a short denial
-hardly moves them: few who fill in a survey deny, so little of it can be learned. Where a Japanese comment ends in a
-plain denial the denial is heard beside the models; trouble that is denied is no praise for certain, but no anger. What
-is denied twice, asked, supposed or taken back in the same sentence is no plain denial, and is left to the models.
+The idea: a word of praise that is denied, and a thing wanted that was not there, is a complaint, and the models know
+the words so well that a short denial hardly moves them: few who fill in a survey deny, so little of it can be learned.
+Where a Japanese comment ends in a plain denial the denial is heard beside the models; trouble that is denied is no
+praise for certain, but no anger. What is denied twice, asked, supposed or taken back in the same sentence is no plain
+denial, and is left to the models.
 """
 
 import re
@@ -35,6 +36,16 @@ def of(text: str) -> Denial | None:
 _STOP = re.compile(r"[。!?\n]+")
 _NOT = r"(?:な(?:い|かった)|ませんでした|ません|ありませんでした|ありません|ず)"
 _SAID = r"(?:と(?:は|も)?(?:言え|いえ|思え|思わ|思い|感じられ)|に?(?:は|も)?(?:なれ|なり))"
+_WANTED = (
+    r"(?:(?:欲し|ほし)(?:い|かった)|(?:探して|望んで|期待して|希望して|求めて)い?[たる]"
+    r"|(?:お?目当て|希望|好み)の|必要な)"
+)
+_UNLESS_MEANT_ILL = r"(?<!しつこい)(?<!余計な)(?<!無駄な)(?<!不要な)"
+_ABSENT = (
+    r"(?:な(?:い|かった)|ありません(?:でした)?|無(?:い|かった)|"
+    r"(?:置いて|売って|残って|入って|届いて|見つかって)?(?:い)?(?:な(?:い|かった)|ません(?:でした)?)|"
+    r"見つから(?:な(?:い|かった)|ず)|見つかりません(?:でした)?)"
+)
 _PRAISE = (
     # 満足していない、おすすめできません、納得とは言えない
     rf"(?:満足|納得|おすすめ|お勧め|オススメ|お薦め|信頼|信用|安心|感心)(?:は|も|が)?"
@@ -46,6 +57,10 @@ _PRAISE = (
     # 良くありませんでした、わかりやすくない
     rf"(?:良|よ|嬉し|うれし|(?:わかり|分かり|使い|見|読み|話し)やす|早|速|美味し|おいし|楽し|ありがた|優し|やさし|面白|心地よ)くは?{_NOT}",
     rf"(?:助から|助かり|気に入ら|気に入り|役に立た|役に立ち|役立た|役立ち|勧められ|薦められ){_NOT}",
+    # 欲しい色がありませんでした、探していたサイズが置いてなかった、連絡が一度もない
+    rf"(?:{_WANTED}(?!もの|物|こと|事|点|ところ|通り|とおり)[^、。\s]{{1,10}}?(?<!で)"
+    rf"|{_UNLESS_MEANT_ILL}(?:在庫|選択肢|連絡|返事|返信|回答|謝罪|お詫び|説明|案内|フォロー))"
+    rf"(?:が|は|も)(?:一度も|一回も|一切|全く|まったく|全然|何も|どこにも|ほとんど)?{_ABSENT}",
     # また買いたいとは思わない、もう使いたくない
     rf"(?:買い|利用し|使い|頼み|お願いし|行き|注文し|購入し|し)た(?:く(?:は|も)?|いと?(?:は|も)?(?:思わ|思い|思え|感じ)){_NOT}",
 )

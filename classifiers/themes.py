@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from classifiers import naming
+from classifiers.naming import NAMED_BY
 from classifiers.words import Words
 
 LISTS = Path(__file__).parent / "data" / "topics.toml"
@@ -26,7 +28,6 @@ LEAST_TEXTS = 40  # of one language; among fewer no group is worth a name
 LEAST_WORD = 4  # texts a word must stand in to take part
 MOST_WORDS = 1_500
 MOST_GROUPS = 8
-NAMED_BY = 5  # words
 BELONGS = 0.35  # share of a text's weight that must fall to one group
 
 
@@ -42,10 +43,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Texts that showed themselves to be about one matter: the words it is named by, and the places of its texts in
-    what was given, those that are most about it first."""
+    """Texts that showed themselves to be about one matter: what it is called, its words as they stand in texts, and the
+    places of its texts in what was given, those that are most about it first."""
 
     language: str
+    names: tuple[str, ...]
     words: tuple[str, ...]
     texts: tuple[int, ...]
 
@@ -78,20 +80,21 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
-def groups(given: Sequence[Words]) -> list[Group]:
+def groups(given: Sequence[Words], texts: Sequence[str] = ()) -> list[Group]:
     """Matters that show themselves, a language at a time, the largest first; none among too few texts.
 
-    The number of groups grows with the texts. The same texts give the same groups.
+    `texts` are what the words are of; where they are at hand, a group is called as they have it. The number of groups
+    grows with the texts. The same texts give the same groups.
     """
     found: list[Group] = []
     for language in ("ja", "en"):
         at = [place for place, each in enumerate(given) if each.language == language]
         if len(at) >= LEAST_TEXTS:
-            found += _groups(language, at, given)
+            found += _groups(language, at, given, texts)
     return sorted(found, key=lambda group: (-len(group.texts), group.words))
 
 
-def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Group]:
+def _groups(language: str, at: Sequence[int], given: Sequence[Words], texts: Sequence[str]) -> list[Group]:
     from scipy.sparse import csr_matrix
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
@@ -123,12 +126,16 @@ def _groups(language: str, at: Sequence[int], given: Sequence[Words]) -> list[Gr
     share = said / np.maximum(said.sum(axis=1, keepdims=True), 1e-9)
     found = []
     for number in range(many):
-        best = np.argsort(-model.components_[number], kind="stable")[: 2 * NAMED_BY]
+        best = np.argsort(-model.components_[number], kind="stable")[: 3 * NAMED_BY]
         belong = [row for row in np.argsort(-said[:, number], kind="stable") if share[row, number] >= BELONGS]
         if len(belong) >= LEAST_WORD:
-            names = tuple(dict.fromkeys(shown[kept[word]] for word in best if model.components_[number][word] > 0))
-            names = tuple(sorted(names, key=_stands_alone, reverse=True))[:NAMED_BY]
-            found.append(Group(language, names, tuple(at[row] for row in belong)))
+            loudest = [kept[word] for word in best if model.components_[number][word] > 0]
+            written = tuple(dict.fromkeys(shown[word] for word in loudest[: 2 * NAMED_BY]))
+            written = tuple(sorted(written, key=_stands_alone, reverse=True))[:NAMED_BY]
+            ours = tuple(at[row] for row in belong)
+            ran = [folded(texts[place]) for place in ours if texts]
+            names = naming.named(loudest, [given[place].written for place in ours], ran, _nameless()) or written
+            found.append(Group(language, names, written, ours))
     return found
 
 
@@ -148,6 +155,12 @@ def _plain() -> frozenset[str]:
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     return frozenset([*_lists()["plain"]["words"], *ENGLISH_STOP_WORDS])
+
+
+@lru_cache(maxsize=1)
+def _nameless() -> frozenset[str]:
+    """Words that could stand over any group, as they would name it."""
+    return frozenset(_lists()["nameless"]["words"])
 
 
 @lru_cache(maxsize=256)

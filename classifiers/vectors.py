@@ -83,6 +83,17 @@ class Vectors:
         starts = starts[rows[starts] >= 0]
         return starts, starts + lengths[starts], rows[starts]
 
+    def plain(self, written: str, row: int) -> str:
+        """The form of a word that a dictionary has it under: つながら and つながっ are つながる, 高か is 高い, and a
+        noun is itself. `written` as it stands when nothing else leads to its row."""
+        turned = [written[:-1] + chr(code) for code in _PLAIN[_kana(written[-1:])].tolist() if code]
+        stems = [written + "る"] if _E_OR_I[_kana(written[-1:])] else []
+        for each in (*stems, *turned) if len(written) > 1 else ():
+            spot = int(np.searchsorted(self._hashes, sought := hashed(_lines([each]))[0]))
+            if spot < len(self._hashes) and self._hashes[spot] == sought and self._rows[spot] == row:
+                return each
+        return written
+
     def words_many(self, texts: Sequence[str]) -> list[list[Word]]:
         """The words of each of many normal forms. They are searched together, divided by line ends no word goes
         over."""
@@ -235,6 +246,11 @@ def _ends_well(katakana: NDArray[np.bool_], at: NDArray[np.intp], length: int) -
     begins = ~katakana[at - 1] | (at == 0)
     ends = ~katakana[at + length]
     return np.asarray((begins & (ends | (length >= 4))) | (ends & (length >= 3)))
+
+
+def _kana(letter: str) -> int:
+    """The place of a hiragana in the tables of endings; that of one which ends no word for any other letter."""
+    return ord(letter) - 0x3041 if "ぁ" <= letter <= "ゖ" else 0
 
 
 def _plain_endings() -> NDArray[np.uint64]:

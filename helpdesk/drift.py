@@ -161,11 +161,13 @@ def compare(language: str, before: Sequence["Words"], now: Sequence["Words"]) ->
     of one degree; of all words tested those are shown that keep the share of false ones under ten per cent
     (Benjamini and Hochberg 1995).
     """
+    from classifiers import naming
+
     counts = [Counter(word for text in texts for word in text.written) for texts in (before, now)]
     written = {word: shown for text in (*before, *now) for word, shown in text.written.items()}
     sizes = len(before), len(now)
     changes = [
-        Change(written[word], Share(counts[0][word], sizes[0]), Share(counts[1][word], sizes[1]),
+        Change(naming.alone(word, written[word]), Share(counts[0][word], sizes[0]), Share(counts[1][word], sizes[1]),
                p_of(counts[0][word], sizes[0], counts[1][word], sizes[1]), word)
         for word in written
         if counts[0][word] + counts[1][word] >= RARE

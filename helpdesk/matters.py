@@ -150,7 +150,7 @@ def analyse(
     earlier, heard_before = _by_topic(before, ready, heed)
     read_now = drift.words_of([("", each.text) for each in now], vectors=vectors, heard=heard, heed=heed)
     read_before = drift.words_of([("", each.text) for each in before], vectors=vectors, heard=heard_before, heed=heed)
-    found = [group for group in themes.groups(read_now) if len(group.texts) >= LEAST]
+    found = [group for group in themes.groups(read_now, [each.text for each in now]) if len(group.texts) >= LEAST]
     covered = {at for places in of_topic.values() for at in places}
     drifts = [
         drift.compare(language, [each for each in read_before if each.language == language],
@@ -236,7 +236,7 @@ def _sure(p: Mapping[str, float]) -> set[str]:
 
 def _group(number: int, group: themes.Group, now: Sequence[Said]) -> Found:
     of = [now[at] for at in group.texts]
-    return Found(number, group.language, group.words, len(of), _felt(of, "positive"), _felt(of, "negative"),
+    return Found(number, group.language, group.names, len(of), _felt(of, "positive"), _felt(of, "negative"),
                  _quotes(of, group.words))  # fmt: skip
 
 

@@ -1,16 +1,28 @@
-"""What the sample's supervisor has arranged: canned replies, rules and macros, a dashboard, and who works when."""
+"""What the sample's supervisor has arranged: canned replies, rules and macros, a dashboard and a report by mail, the
+shop that is about to open, and who works when."""
 
 from datetime import timedelta
 from typing import Any, Final
 
 from sqlmodel import select
 
-from helpdesk import canned, checklist_templates, dashboards, macros, shifts, staffing
+from helpdesk import (
+    canned,
+    checklist_templates,
+    dashboards,
+    exchanges,
+    macros,
+    mailboxes,
+    schedules,
+    shifts,
+    staffing,
+)
 from helpdesk.letters import entries, file
 from helpdesk.mail import attachments
 from helpdesk.rules import making
+from helpdesk.sample.company import DOMAIN
 from helpdesk.sample.stage import Stage
-from models import CannedReply
+from models import CannedReply, ExchangeKind
 
 
 def prepare_words(stage: Stage) -> None:
@@ -116,3 +128,26 @@ def plan_shifts(stage: Stage) -> None:
             shifts.add(stage.db, stage.staff[key], week, worked, **told)
     for slug in ("tech_support", "returns", "general"):
         staffing.assume(stage.db, stage.lines[slug], staffing.WhatIf(instead={"least": 1}), **told)
+
+
+def mail_reports(stage: Stage) -> None:
+    """The week's figures leave every Monday morning."""
+    form = schedules.Form(
+        name="週次サービスレポート", report="service", asked={"period": "last_week"}, timezone=stage.settings.timezone,
+        formats=("pdf", "xlsx"), agent_ids=[stage.staff["sato"].id or 0],
+    )  # fmt: skip
+    schedules.save(stage.db, None, form, by=stage.staff["sato"], settings=stage.settings, now=stage.now)
+
+
+def prepare_the_shop(stage: Stage) -> None:
+    """The shop's mailbox and telephones are set up and rest until it opens: nobody goes there, and nothing is heard."""
+    told: dict[str, Any] = {"by": stage.staff["sato"], "now": stage.now}
+    mails = mailboxes.Form(
+        name="直営店の受付", address=f"store@{DOMAIN}", host=f"imap.{DOMAIN}", user=f"store@{DOMAIN}",
+        secret="not-a-secret", queue_id=stage.lines["general"].id,
+    )  # fmt: skip
+    mailboxes.pause(stage.db, mailboxes.create(stage.db, mails, settings=stage.settings, **told), **told)
+    calls = exchanges.Form(
+        kind=ExchangeKind.PUSH, name="store", label="直営店の電話（開店準備中）", queue_id=stage.lines["general"].id
+    )
+    exchanges.pause(stage.db, exchanges.create(stage.db, calls, settings=stage.settings, **told), **told)

@@ -1,13 +1,13 @@
 """What happens at the sample company whoever writes: mornings and evenings, reviews, orders, settings set otherwise."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlmodel import col, select
 
-from helpdesk import agents, checklists, fields, orders, queues, settings_history, tags, tickets, watchers
+from helpdesk import agents, bulk, checklists, fields, orders, queues, settings_history, tags, tickets, watchers
 from helpdesk.letters import shipped, table
 from helpdesk.reviews import drawing
 from helpdesk.reviews import making as making_reviews
@@ -15,6 +15,7 @@ from helpdesk.sample.mails import arrive
 from helpdesk.sample.stage import Act, Stage, when
 from models import Agent, Presence, Priority, ReviewPick, SettingChange, Ticket, TicketState
 
+WANTING = 2  # points of a criterion of which the supervisor says more
 _AT_WORK = {  # key: what the agent does now, why, and since how many minutes
     "aiko": (Presence.READY, "", 11),
     "ben": (Presence.READY, "", 25),
@@ -62,14 +63,6 @@ def evening(stage: Stage, days: int) -> Act:
             agents.set_state(stage.db, agent.id or 0, Presence.OFFLINE, now=at)
 
 
-_REMARKS = {
-    "ja": ("状況を先に確認できていて、とても丁寧でした。", "回答は正確です。次に何が起きるかも一言添えましょう。",
-           "手順どおりです。この調子でお願いします。"),
-    "en": ("You asked before you answered, which was just right.", "Correct. Do say what will happen next.",
-           "By the book. Keep it up."),
-}  # fmt: skip
-
-
 def review(stage: Stage) -> Act:
     """On Monday mornings two tickets of everybody are drawn from the week before, and the supervisor has read those of
     all weeks but the last."""
@@ -82,16 +75,28 @@ def review(stage: Stage) -> Act:
         drawing.draw(db, asked, timezone=stage.settings.timezone, by=by, now=at)
         drawn = select(ReviewPick).where(ReviewPick.week == week.isoformat(), ReviewPick.agent_id != by.id)
         for pick in db.exec(drawn.order_by(col(ReviewPick.id))).all() if weeks else ():
-            points: dict[int, int | None] = {number: _points(pick, number) for number in range(1, 6)}
-            words = _REMARKS[db.get_one(Agent, pick.agent_id).language][pick.ticket_id % 3]
+            points = {number: _points(pick, number) for number in range(1, 6)}
+            words = _remark(points, db.get_one(Agent, pick.agent_id).language, pick.ticket_id)
             making_reviews.save(db, pick, points, words, by=by, now=at)
 
 
-def _points(pick: ReviewPick, number: int) -> int:
+def _points(pick: ReviewPick, number: int) -> int | None:
     """What the supervisor thought: mostly good, everybody with strengths of their own."""
     luck = int.from_bytes(hashlib.sha256(f"{pick.ticket_id} {number}".encode()).digest()[:4], "big") % 100
     luck += 7 * ((pick.agent_id * 3 + number * 2 + pick.agent_id * number) % 5 - 2)
     return 5 if luck >= 60 else 4 if luck >= 20 else 3 if luck >= 5 else 2
+
+
+def _remark(points: Mapping[int, int | None], language: str, luck: int) -> str:
+    """What the supervisor wrote beside the points: praise for what was best, and the worst where it was not good."""
+    given = {number: value for number, value in points.items() if value is not None}
+    best, worst = max(given, key=given.__getitem__), min(given, key=given.__getitem__)
+    said = []
+    for number, kind in ((best, "good"), (worst, "more")):
+        if kind == "good" and given[best] >= 4 or kind == "more" and given[worst] <= WANTING:
+            lines = [row for row in table("remarks.csv") if (row["criterion"], row["kind"]) == (str(number), kind)]
+            said.append(lines[luck % len(lines)][language])
+    return (" " if language == "en" else "").join(said)
 
 
 def settings(stage: Stage) -> Act:
@@ -138,6 +143,8 @@ def work_on(stage: Stage) -> None:
             tags.add(db, ticket, name, by=by, now=now)
         if number % 5 == 1:
             tickets.prioritize(db, ticket, Priority.HIGH if number > 1 else Priority.URGENT, by=by, now=now)
+    shipping = [each.id or 0 for each in db.exec(waiting.where(Ticket.queue_id == stage.lines["shipping"].id))]
+    bulk.begin(db, "tag", str(tags.make(db, "運送会社に確認", by=by, now=now).id), shipping, by=by, now=now)
     told = select(Ticket).where(Ticket.state == TicketState.OPEN, col(Ticket.subject).contains("E07"))
     for ticket in db.exec(told):
         tags.add(db, ticket, "部品待ち", by=by, now=now)

@@ -32,18 +32,22 @@ def load(db: Session, *, now: datetime, settings: Settings) -> None:
     asked = [opinions.after_tickets(stage), opinions.to_a_list(stage)]
     others = [days.review(stage), days.settings(stage), days.broken_mail(stage), days.this_morning(stage)]
     _play([*stories, *evenings, *bought, *asked, *others], until=now)
+    opinions.ask_from_now_on(stage)
     opinions.gathered_elsewhere(stage)
     days.work_on(stage)
     arrangements.lay_down_rules(stage)
     arrangements.compose_dashboard(stage)
     arrangements.plan_shifts(stage)
+    arrangements.mail_reports(stage)
+    arrangements.prepare_the_shop(stage)
     late = Filter({"state": ("open",), "waiting": ("us",), "contact": ("before:1",)})
     saved_views.save(
         db, None, name="返信待ち・1日以上", asked=late, sort="oldest", columns=saved_views.USUAL, audience="everybody",
         queue_id=None, by=stage.staff["sato"], now=now,
     )  # fmt: skip
     vacuums = segments.Asked({"bought": ("掃除機",), "reach": ("email",)})
-    segments.save(db, None, name="掃除機をお使いの方", asked=vacuums, by=stage.staff["sato"], now=now)
+    cleaners = segments.save(db, None, name="掃除機をお使いの方", asked=vacuums, by=stage.staff["sato"], now=now)
+    opinions.ready_to_send(stage, cleaners)
     day = now - timedelta(days=1)  # what agents were told before is read
     db.execute(sa.update(Notification).where(col(Notification.at) < day).values(read_at=day, mailed_at=day))
     receipts = {"acknowledges": True}  # from now on: nobody is told today what was received weeks ago

@@ -4,23 +4,39 @@ The words are in `helpdesk/sample/`: `answers.csv` to the survey after each tick
 question, `recommend.csv` to a survey sent to a list, and `elsewhere.csv` from cards in the shop, brought in as a file.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 
-from helpdesk import comments, imports
-from helpdesk.customers import contact_points
-from helpdesk.events import FeedbackGiven, emit
+from helpdesk import comments, imports, segments, survey_reach, survey_sendings, surveys
+from helpdesk.events import FeedbackGiven, SurveySendingChanged, emit
 from helpdesk.letters import table
-from helpdesk.sample.stage import Act, Stage
-from models import Answer, AnswerSource, Ask, AskedAfter, AskState, Scale, Survey, Ticket, TicketState
+from helpdesk.sample.stage import Act, Stage, when
+from models import (
+    Answer,
+    AnswerSource,
+    Ask,
+    AskedAfter,
+    AskState,
+    Scale,
+    Segment,
+    SendingState,
+    Survey,
+    SurveySending,
+    Ticket,
+    TicketState,
+)
 
+ABOUT_CLEANERS = {
+    "more_ja": "掃除機で困っていることはありますか\nあるとうれしい機能は何ですか",
+    "more_en": "Does anything about the cleaner trouble you?\nWhich feature would you like to have?",
+}
 FURTHER = {"more_ja": "ほかに改善してほしいことはありますか", "more_en": "What else should we improve?"}
 
 
 def after_tickets(stage: Stage) -> Act:
-    """Every evening at half past eight: what customers answered whose tickets were resolved since the evening before.
-    From now on the survey asks by itself."""
+    """Every evening at half past eight: what customers answered whose tickets were resolved since the last one."""
     db, since = stage.db, stage.now - timedelta(days=61)
     survey = Survey(name="解決後のアンケート", questions=FURTHER, created_at=since, changed_at=since)
     db.add(survey)
@@ -47,35 +63,43 @@ def after_tickets(stage: Stage) -> Act:
             if ask is not None and is_answered:
                 _answer(stage, ask, left.pop(0), at, more=more.pop(0) if more else "")
         since = at
-    survey.is_active = True
 
 
 def to_a_list(stage: Stage) -> Act:
-    """Two weeks ago customers were asked by a list whether they recommend the company; some have answered."""
-    db, at = stage.db, stage.now - timedelta(days=14, hours=2)
+    """Two weeks ago everybody with an address was asked whether they recommend the company; some have answered."""
+    db, at = stage.db, when(stage, "14d 10:30")
     yield at
-    survey = Survey(name="おすすめ度調査", scale=Scale.ELEVEN, after=AskedAfter.LIST, created_at=at, changed_at=at)
-    db.add(survey)
-    db.flush()
+    survey = Survey(
+        name="おすすめ度調査", scale=Scale.ELEVEN, after=AskedAfter.LIST, rest_days=3, is_active=True, created_at=at,
+        changed_at=at,
+    )  # fmt: skip
+    reached = segments.Asked({"reach": ("email",)})
+    everybody = segments.save(db, None, name="メールで連絡できる方", asked=reached, by=stage.staff["sato"], now=at)
     asks: dict[str, list[Ask]] = {}
-    told = table("recommend.csv")
-    for key, customer in stage.customers.items():
-        address = contact_points.email_key(stage.addresses[key])
-        ask = Ask(
-            survey_id=survey.id or 0, about=f"list:{address}", customer_id=customer.id,
-            queue_id=stage.lines["general"].id or 0, key=address, language=customer.language, created_at=at,
-            sent_at=at, state=AskState.SENT,
-        )  # fmt: skip
-        db.add(ask)
-        asks.setdefault(customer.language, []).append(ask)
-    db.flush()
-    for row in told:
+    for ask in _sent(stage, _counted(stage, survey, everybody, at), at):
+        asks.setdefault(ask.language, []).append(ask)
+    for row in table("recommend.csv"):
         at = max(at, stage.now - timedelta(days=int(row["ago"])))
         yield at
         if waiting := asks.get(row["language"]):
             ask = waiting.pop(0)
             ask.state = AskState.ANSWERED
             _answer(stage, ask, row, at, scale=Scale.ELEVEN)
+
+
+def ready_to_send(stage: Stage, whom: Segment) -> None:
+    """A survey whose recipients are counted and that waits for the supervisor's word."""
+    survey = Survey(
+        name="掃除機の使い心地", scale=Scale.NONE, after=AskedAfter.LIST, rest_days=0, is_active=True,
+        questions=ABOUT_CLEANERS, created_at=stage.now, changed_at=stage.now,
+    )  # fmt: skip
+    _counted(stage, survey, whom, stage.now)
+
+
+def ask_from_now_on(stage: Stage) -> None:
+    """The survey after each ticket asks by itself; of what was resolved before now nobody is asked again."""
+    for survey in stage.db.exec(select(Survey).where(Survey.after == AskedAfter.RESOLVED)):
+        survey.is_active = True
 
 
 def gathered_elsewhere(stage: Stage) -> None:
@@ -87,6 +111,52 @@ def gathered_elsewhere(stage: Stage) -> None:
         rows.append(imports.Row(number, {"comment": told["comment"], "score": told["score"], "at": at}))
     said = comments.brought(rows, timezone=stage.settings.timezone, now=stage.now)
     comments.bring_in(stage.db, said, by=stage.staff["sato"], now=stage.now)
+
+
+def _counted(stage: Stage, survey: Survey, whom: Segment, at: datetime) -> SurveySending:
+    """A sending after the walk that counts whom it reaches, which the desk does beside its work."""
+    db, by = stage.db, stage.staff["sato"]
+    db.add(survey)
+    db.flush()
+    sending = SurveySending(
+        survey_id=survey.id or 0, segment_id=whom.id, name=whom.name, conditions=whom.conditions, by_id=by.id,
+        last=segments.newest(db), created_at=at,
+    )  # fmt: skip
+    db.add(sending)
+    db.flush()
+    assert sending.id is not None
+    emit(db, SurveySendingChanged(sending_id=sending.id, survey_id=sending.survey_id, what="made", by_id=by.id, at=at))
+    while step := survey_sendings.look(db, sending.id, settings=stage.settings, now=at):
+        survey_sendings.take(db, sending.id, step, settings=stage.settings, now=at)
+    return sending
+
+
+def _sent(stage: Stage, sending: SurveySending, at: datetime) -> list[Ask]:
+    """It was sent then: `survey_sendings.begin` would put the mails on their way now."""
+    db, asked = stage.db, segments.read(sending.conditions)
+    survey, zone = surveys.get(db, sending.survey_id), stage.settings.timezone
+    ids = sorted(segments.holding(db, asked, range(1, sending.last + 1), zone=zone, now=at))
+
+    def holds(others: Sequence[int]) -> set[int]:
+        return segments.holding(db, asked, others, zone=zone, now=at)
+
+    reached = survey_reach.of(db, survey, ids, holds=holds, settings=stage.settings, now=at)
+    asks = [
+        Ask(
+            survey_id=sending.survey_id, sending_id=sending.id, about=f"list:{each.key}", key=each.key,
+            customer_id=each.customer_id, queue_id=survey_sendings.queue_of(db, survey), language=each.language,
+            created_at=at, sent_at=at, state=AskState.SENT,
+        )
+        for each in reached if not each.reason
+    ]  # fmt: skip
+    db.add_all(asks)
+    sending.state, sending.begun_at, sending.ended_at = SendingState.DONE, at, at
+    for what, by_id in (("begun", sending.by_id), ("done", None)):
+        emit(db, SurveySendingChanged(
+            sending_id=sending.id or 0, survey_id=sending.survey_id, what=what, by_id=by_id, at=at
+        ))  # fmt: skip
+    db.flush()
+    return asks
 
 
 def _asked(stage: Stage, survey: Survey, ticket: Ticket, is_answered: bool, at: datetime) -> Ask | None:

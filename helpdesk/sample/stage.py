@@ -29,6 +29,7 @@ class Stage:
     zone: ZoneInfo
     router: Router
     asked: frozenset[str]  # what is guessed of texts besides their queue
+    office: hours.Timetable = field(default_factory=lambda: hours.Timetable(None))
     staff: dict[str, Agent] = field(default_factory=dict)
     lines: dict[str, Queue] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -89,6 +90,7 @@ def _promise(stage: Stage, founded: datetime) -> None:
         resolution_minutes=45 * 60, at_risk_told=["assignee"], breached_told=["assignee", "supervisors"],
     )  # fmt: skip
     policies.save(stage.db, None, form, by=by, now=founded)
+    stage.office = hours.Timetable(office)
 
 
 def _register_customers(stage: Stage, founded: datetime) -> None:
@@ -151,8 +153,11 @@ def _buy(stage: Stage, customer: Customer, bought: str, products: dict[str, dict
 
 
 def when(stage: Stage, ago: str) -> datetime:
-    """ "95m" and "3h" before now; "12d 09:42" at that hour of the desk's day, twelve days before today."""
+    """ "95m" and "3h" before now; "3h at work" so long before by the office's hours, so that what waits is as late on a
+    holiday as on a Thursday; "12d 09:42" at that hour of the desk's day, twelve days before today."""
     days, _, clock = ago.partition(" ")
+    if clock == _AT_WORK:
+        return stage.office.before(stage.now, span(days).total_seconds()) or stage.now
     if not clock:
         return stage.now - span(ago)
     hour, minute = map(int, clock.split(":"))
@@ -160,6 +165,17 @@ def when(stage: Stage, ago: str) -> datetime:
     return day.replace(hour=hour, minute=minute, second=0, microsecond=0).astimezone(stage.now.tzinfo)
 
 
+def later(stage: Stage, at: datetime, after: str) -> datetime:
+    """ "95m", "3h" or "12d" after `at`; "3h at work" so long after by the office's hours."""
+    length, _, by = after.partition(" ")
+    if by == _AT_WORK:
+        return stage.office.after(at, span(length).total_seconds()) or at
+    return at + span(length)
+
+
 def span(text: str) -> timedelta:
     """ "95m", "3h" or "12d"."""
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})
+
+
+_AT_WORK = "at work"

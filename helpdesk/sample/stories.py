@@ -16,7 +16,7 @@ from helpdesk import agents, impressions, returns, routing, tickets
 from helpdesk.calls import hearing, wrapping
 from helpdesk.sample.company import LINES
 from helpdesk.sample.mails import filled, reply, write
-from helpdesk.sample.stage import Act, Stage, span, when
+from helpdesk.sample.stage import Act, Stage, later, when
 from models import Agent, Call, Product, ProductReturn, Purchase, Queue, ReturnReason, Ticket
 
 
@@ -35,7 +35,7 @@ def story(stage: Stage, told: dict[str, Any]) -> Act:
     ticket = stage.db.get(Ticket, ticket_id)
     assert ticket is not None, told
     for step in told.get("then", ()):
-        at += span(step["after"])
+        at = later(stage, at, step["after"])
         yield at
         if "customer" in step:
             write(stage, told, step["customer"], at, ticket=ticket)

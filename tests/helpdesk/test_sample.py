@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from classifiers import cases as meanings
 from classifiers import registry
-from helpdesk import access, agents, canned, cases, impressions, letters, similar
+from helpdesk import access, agents, canned, cases, comments, impressions, letters, similar, survey_sendings
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
@@ -35,7 +35,9 @@ from models import (
     Queue,
     Review,
     Routing,
+    SendingState,
     SettingChange,
+    SurveySending,
     Ticket,
     TicketState,
 )
@@ -43,6 +45,8 @@ from models.database import Database
 from models.migrations import upgrade
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  # eleven in the morning in Tokyo
+THURSDAY = datetime(2026, 11, 19, 6, 0, tzinfo=UTC)  # three in the afternoon in Tokyo
+HOLIDAY = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)  # Monday 23 November, eight in the morning in Tokyo
 JUST_AFTER_MIDNIGHT = datetime(2026, 12, 31, 15, 1, tzinfo=UTC)  # New Year's Day, one past midnight in Tokyo
 
 
@@ -93,18 +97,38 @@ def test_agents_who_are_ready_serve_every_line_a_caller_can_be_made_to_dial(db: 
         assert agents.ready_for(db, queue.id or 0), caller.key
 
 
-@pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
-def test_nothing_lies_in_the_future_and_history_is_in_the_order_of_time(now: datetime, tmp_path: Path) -> None:
-    database = filled(tmp_path, now)
+@pytest.fixture(
+    scope="module", params=[THURSDAY, HOLIDAY, JUST_AFTER_MIDNIGHT], ids=["thursday", "holiday", "midnight"]
+)
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Session, datetime]]:
+    """The desk as a visitor finds it who comes at that time."""
+    database = filled(tmp_path_factory.mktemp("opened"), request.param)
     with Session(database.reading_engine) as db:
-        times = db.exec(select(Event.at).order_by(col(Event.id))).all()
-        latest = [db.exec(select(func.max(column))).one() for column in (Ticket.last_contact_at, Message.created_at)]
-        open_count = db.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == TicketState.OPEN))
+        yield db, request.param
     database.close()
+
+
+def test_nothing_lies_in_the_future_and_history_is_in_the_order_of_time(opened: tuple[Session, datetime]) -> None:
+    db, now = opened
+    times = db.exec(select(Event.at).order_by(col(Event.id))).all()
+    latest = [db.exec(select(func.max(column))).one() for column in (Ticket.last_contact_at, Message.created_at)]
+    open_count = db.scalar(select(func.count()).select_from(Ticket).where(Ticket.state == TicketState.OPEN))
     assert list(times) == sorted(times)
     assert max(times) <= now
     assert all(moment <= now for moment in latest)
     assert 20 <= (open_count or 0) <= 35
+
+
+def test_a_few_tickets_are_late_whichever_day_it_is(opened: tuple[Session, datetime]) -> None:
+    db, now = opened
+    waiting = db.exec(
+        select(Promise).join(Ticket).where(Ticket.state == TicketState.OPEN, col(Promise.kept_at).is_(None))
+    ).all()
+    late = {each.ticket_id for each in waiting if each.due_at and each.due_at < now}
+    at_risk = {each.ticket_id for each in waiting if each.at_risk_at and each.at_risk_at <= now} - late
+    assert 2 <= len(late) <= 5 and len(late | at_risk) <= 8
 
 
 def test_no_mail_is_put_on_its_way(db: Session) -> None:
@@ -280,6 +304,40 @@ def test_the_history_of_settings_holds_what_was_set_otherwise_since_and_what_was
 def test_reviews_differ_as_people_do(db: Session) -> None:
     scores = [tuple(sorted(each.points.items())) for each in db.exec(select(Review))]
     assert len(scores) > 20 and len(set(scores)) > len(scores) // 2
+
+
+def test_a_review_praises_what_got_full_points_and_names_what_got_few(db: Session) -> None:
+    for review in db.exec(select(Review)):
+        given = [points for points in review.points.values() if points is not None]
+        assert review.comment, review.points
+        if min(given) > 2:
+            assert comments.felt(review.comment)[0] != "negative", (review.points, review.comment)
+        said = {row["criterion"]: row["kind"] for row in letters.table("remarks.csv")
+                for words in (row["ja"], row["en"]) if words in review.comment}  # fmt: skip
+        for criterion, kind in said.items():
+            assert (review.points[criterion] or 0) >= 4 if kind == "good" else (review.points[criterion] or 0) <= 2
+
+
+def test_what_customers_say_fits_what_they_choose() -> None:
+    """As far as the desk's own reading tells, which is wrong of one comment in five."""
+    odd = []
+    for file, glad, angry in (("answers.csv", 5, 2), ("elsewhere.csv", 5, 2), ("recommend.csv", 9, 6)):
+        for row in letters.table(file):
+            felt = comments.felt(row["comment"])[0] if row["comment"] else ""
+            score = int(row["score"])
+            assert score < glad or felt != "negative", row
+            if score <= angry and felt == "positive":
+                odd.append(row["comment"])
+    assert len(odd) <= 3, odd
+
+
+def test_a_survey_was_sent_to_a_segment_and_another_waits_for_a_word(db: Session) -> None:
+    sent, counted = db.exec(select(SurveySending).order_by(col(SurveySending.id))).all()
+    assert (sent.state, counted.state) == (SendingState.DONE, SendingState.COUNTED)
+    told = survey_sendings.told(db, sent)
+    assert told.asked == sent.found - sum(told.left_out.values()) and 20 <= told.answered < told.asked
+    assert set(told.left_out) >= {"asked_lately"} and not told.in_line
+    assert counted.asked and len(counted.sample) > 3
 
 
 def test_agents_are_at_work(db: Session) -> None:
