@@ -28,7 +28,7 @@ from markupsafe import Markup, escape
 
 from helpdesk import calls, dates, romaji
 from helpdesk.reporting import drawing, paper
-from helpdesk.reporting.values import Voice, from_to, percent, said, seconds, written
+from helpdesk.reporting.values import Voice, from_to, percent, said, seconds, signed, written
 from web import folding, words
 from web.folding import FoldingEnvironment
 from web.keeping import Keeping
@@ -151,6 +151,7 @@ def _environment(lang: str, zone: ZoneInfo, desk_name: str, version: str) -> Env
     environment.globals["note_of"] = functools.partial(paper.note, voice=voice)
     environment.globals["from_to"] = functools.partial(from_to, voice=voice)
     environment.filters["said"] = lambda text: _TOGETHER.sub("\u00a0", said(text, voice))
+    environment.filters["signed"] = signed
     environment.filters["written"] = lambda value, kind: written(kind, value, voice)
     environment.globals["ticket_rows"] = _Rows(environment, zone)
     return environment

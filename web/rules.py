@@ -202,9 +202,10 @@ async def _form(request: Request, rule_id: int | None, draft: Draft | None, erro
             assert rule is not None
             shown = _drawn(rule)
         says = {language: speaker(request, db, language) for language in ("ja", "en")}
+        read = sorted(says, key=lambda language: language != agent.language)  # the reader's own first
         return {
             "draft": shown, "rule": rule, "triggers": triggers.triggers(), "waits": list(triggers.WAITS),
-            "meaning": [(language, says[language].rule(rule)) for language in ("ja", "en")] if rule else [],
+            "meaning": [(language, says[language].rule(rule)) for language in read] if rule else [],
             "secrets": _secrets(rule, request) if rule else [],
             "will": will and will | _foreseen(db, will, _typed(shown), says[agent.language], desk),
         } | choices(db, agent.language, "rule")  # fmt: skip

@@ -162,11 +162,12 @@ async def send(request: Request) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    """The page as customers will see it. Nothing that is chosen there is kept."""
-    language = "en" if request.query_params.get("lang") == "en" else "ja"
+    """The page as customers will see it, in the reader's language or the one asked for. Nothing is kept of it."""
 
     def verb(db: Session, agent: Agent) -> survey_answers.Opened:
         access.supervisor(agent)
+        wanted = request.query_params.get("lang")
+        language = wanted if wanted in ("ja", "en") else agent.language
         survey = surveys.get(db, request.path_params["survey_id"])
         asked = survey_words.question(survey, None, language, desk=desk_of(request).settings.name)
         more = [(each, "") for each in survey_questions.asked(survey.questions, language)]
@@ -174,9 +175,9 @@ async def preview(request: Request) -> Response:
 
     _, seen = await see(request, verb)
     return html(
-        request, "surveys/answer.html", language, seen=seen, desk=desk_facts(request), action="", chosen=None,
+        request, "surveys/answer.html", seen.language, seen=seen, desk=desk_facts(request), action="", chosen=None,
         comment="", error="", is_stop=False, is_done=False, is_preview=True, clicked=False, more=seen.more,
-        choices=_choices(seen.scale, language),
+        choices=_choices(seen.scale, seen.language),
     )  # fmt: skip
 
 

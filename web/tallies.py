@@ -16,7 +16,7 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.measures import SECOND
 from helpdesk.reporting import files
 from helpdesk.reporting import tallies as sheets
-from helpdesk.reporting.values import percent, running
+from helpdesk.reporting.values import percent, running, signed
 from helpdesk.tallies import figures, findings, rows, spread
 from helpdesk.tallies.figures import AGAINST, Figure, Line, Service
 from helpdesk.tallies.totals import Asked
@@ -266,10 +266,10 @@ def _step(code: str, now: Figure, before: Figure | None) -> dict[str, str] | Non
         return None  # of so few, a change says nothing
     if now.kind == "share":
         points = 100 * (now.value - before.value)
-        text, moved = f"{points:+.0f} pt", points
+        text, moved = f"{signed(points)} pt", points
     else:
         moved = 100 * (now.value / before.value - 1)
-        text = f"{moved:+.0f} %"
+        text = f"{signed(moved)} %"
     if abs(moved) < 0.5:
         return {"way": "same", "text": "±0", "tone": ""}
     is_sure = now.low is not None and now.high is not None and not now.low <= before.value <= now.high

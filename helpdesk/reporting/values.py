@@ -234,6 +234,11 @@ def percent(share: float | None) -> str:
     return f"{min(round(share * 100), 99) if share < 1 else 100} %"
 
 
+def signed(value: float, *, places: int = 0) -> str:
+    """A difference with its sign, which is the minus of printers and not a hyphen: "+28", "−4", "−0.1"."""
+    return f"{value:+,.{places}f}".replace("-", "−")
+
+
 def seconds(count: float | None) -> str:
     """A length of time as m:ss, or h:mm:ss from an hour on. Nothing and less than nothing are 0:00."""
     whole = max(0, int(count or 0))
@@ -251,5 +256,5 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "ratio": lambda value: f"{value * 100:,.0f} %",
     "number": lambda value: f"{value:,.2f}",
     "tenths": lambda value: f"{value:,.1f}".removesuffix(".0"),
-    "points": lambda value: f"{value:+.0f}",
+    "points": signed,
 }

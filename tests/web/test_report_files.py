@@ -118,8 +118,8 @@ def test_a_day_that_is_not_over_is_said_to_be_so_and_its_counts_are_no_fall(desk
         assert "比較：2026/11/16(月)" in shown or path == "routing", path
         assert "まだ終わっていない" not in desk.as_(SATO).get(f"/reports/{path}?period=yesterday").text
     shown = desk.as_(SATO).get("/reports/service?period=today").text
-    assert "前期間 3" in shown and "-67 %" not in shown
-    assert "-50 %" not in shown and 'class="step"' not in shown
+    assert "前期間 3" in shown and "−67 %" not in shown
+    assert "−50 %" not in shown and 'class="step"' not in shown
 
 
 def test_only_one_that_leads_alone_is_called_the_most() -> None:

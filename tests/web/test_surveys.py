@@ -301,6 +301,16 @@ def test_the_scale_stays_once_somebody_has_answered(desk, postbox, asks) -> None
     assert answer.status_code == 422 and "この尺度での回答がすでにあります" in answer.text
 
 
+def test_a_preview_is_in_the_readers_language_and_offers_the_other(desk, asks) -> None:
+    asks(question_ja="{desk}の対応は？", question_en="How was {desk}?")
+    sato = desk.as_(SATO)
+    assert "の対応は？" in sato.get("/admin/surveys/1/preview").text
+    assert "How was" in sato.get("/admin/surveys/1/preview?lang=en").text
+    sato.post("/account", data={"language": "en", "theme": "light"})
+    shown = sato.get("/admin/surveys/1/preview").text
+    assert "How was" in shown and 'href="?lang=ja"' in shown
+
+
 def test_a_preview_keeps_nothing(desk, asks) -> None:
     asks(question_ja="{desk}の対応は？")
     shown = desk.as_(SATO).get("/admin/surveys/1/preview").text

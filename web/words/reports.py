@@ -158,7 +158,7 @@ WORDS: dict[str, dict[str, str]] = {
         "lowest_of_many": N_(
             "Of days with %(least)s calls or more, the service level was lowest on %(day)s: %(share)s"
         ),
-        "hour": N_("Most calls come on %(weekday)s from %(hour)s o'clock (%(count)s)"),
+        "hour": N_("Most calls come on %(weekday)s at %(hour)s:00 (%(count)s)"),
         "no_answers": N_("Nobody has answered in this period."),
         "csat": N_("%(now)s are satisfied"),
         "csat_same": N_("%(now)s are satisfied; no more than chance from the period before (%(before)s)"),
