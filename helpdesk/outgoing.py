@@ -366,9 +366,10 @@ def plain(address: str) -> str:
 
 
 def sender_of(db: Session, ticket: Ticket, *, default: str, desk_name: str) -> tuple[str, str]:
-    """The name and address a mail comes from: the queue's own, or the desk's."""
+    """The name and address a mail comes from: the queue's own, in the customer's language, or the desk's."""
     queue = queues.get(db, ticket.queue_id)
-    return queue.sender_name or desk_name, queue.address or default
+    in_english = queue.sender_name_en if ticket.language != "ja" else ""
+    return in_english or queue.sender_name or desk_name, queue.address or default
 
 
 def can_send(db: Session, settings: Settings, *, address: str = "") -> bool:

@@ -94,6 +94,7 @@ def change(
     signature: str | None = None,
     signature_en: str | None = None,
     sender_name: str | None = None,
+    sender_name_en: str | None = None,
     keywords: Sequence[str] | None = None,
     acknowledges: bool | None = None,
     acknowledgment: dict[str, str] | None = None,
@@ -121,6 +122,7 @@ def change(
     queue.signature = queue.signature if signature is None else signature
     queue.signature_en = queue.signature_en if signature_en is None else signature_en
     queue.sender_name = queue.sender_name if sender_name is None else " ".join(sender_name.split())[:200]
+    queue.sender_name_en = queue.sender_name_en if sender_name_en is None else " ".join(sender_name_en.split())[:200]
     if keywords is not None:
         queue.keywords = _keywords(keywords)
     queue.acknowledges = queue.acknowledges if acknowledges is None else acknowledges

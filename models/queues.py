@@ -42,7 +42,8 @@ class Queue(Row, Named, table=True):
     signature: str = ""  # below every reply
     signature_en: str = ""  # below those to customers who do not write Japanese; "" says the one above
     takes_reply_to: bool = False  # of mail to it, an address in Reply-To is the customer's and not the one in From
-    sender_name: str = ""  # whose replies say who they are from; "" says the desk's name
+    sender_name: str = ""  # whom its mails say they are from; "" says the desk's name
+    sender_name_en: str = ""  # the same to who does not write Japanese; "" says the one above
     acknowledges: bool = False  # a first mail is answered by a receipt with the ticket's number
     acknowledgment: dict[str, str] = json_column(default_factory=dict)  # language -> its words, where not the desk's
     needs_approval: bool = False  # somebody else reads a mail before it leaves

@@ -85,7 +85,7 @@ async def state(request: Request) -> Response:
 
 RECEIPT = ("acknowledges", "acknowledgment_ja", "acknowledgment_en")
 FIELDS = ("slug", "name", "name_en", "phone", "address", "keywords", "greeting", "signature", "signature_en",
-          "sender_name", "takes_reply_to", *RECEIPT)  # fmt: skip
+          "sender_name", "sender_name_en", "takes_reply_to", *RECEIPT)  # fmt: skip
 
 
 async def every(request: Request) -> Response:
@@ -146,6 +146,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
             name_en=values["name_en"].strip(), phone=values["phone"].strip(), address=values["address"].strip(),
             greeting=values["greeting"].strip(), signature=values["signature"].strip(),
             signature_en=values["signature_en"].strip(), sender_name=values["sender_name"],
+            sender_name_en=values["sender_name_en"],
             keywords=[word for word in re.split("[,、，\n]", values["keywords"]) if word.strip()],
             acknowledges=bool(values["acknowledges"]), takes_reply_to=bool(values["takes_reply_to"]),
             acknowledgment={each: values[f"acknowledgment_{each}"].strip() for each in receipts.WORDS},
@@ -182,6 +183,7 @@ async def _form(request: Request, queue_id: int | None, values: dict[str, str] |
                 "phone": contact_points.national(queue.phone or "", region), "address": queue.address or "",
                 "keywords": "\n".join(queue.keywords), "greeting": queue.greeting,
                 "signature": queue.signature, "signature_en": queue.signature_en, "sender_name": queue.sender_name,
+                "sender_name_en": queue.sender_name_en,
                 "acknowledges": "on" if queue.acknowledges else "",
                 "takes_reply_to": "on" if queue.takes_reply_to else "",
                 **{f"acknowledgment_{each}": queue.acknowledgment.get(each, "") for each in receipts.WORDS},

@@ -25,6 +25,7 @@ LABELS: dict[str, dict[str, str]] = {
         "name": N_("Japanese name"), "name_en": N_("English name"), "phone": N_("Phone number"),
         "address": N_("E-mail address"), "language": N_("Spoken to callers"), "greeting": N_("Greeting"),
         "signature": N_("Signature"), "signature_en": N_("Signature in English"), "sender_name": N_("Sender name"),
+        "sender_name_en": N_("Sender name in English"),
         "takes_reply_to": N_("The customer is whoever Reply-To names"), "acknowledges": N_("Automatic receipt"),
         "acknowledgment": N_("Words of the receipt"), "needs_approval": N_("A second person approves every mail"),
         "confirms_recipients": N_("Show recipients and files once more"),

@@ -50,6 +50,7 @@ def set_up(db: Session, *, now: datetime, settings: Settings) -> Stage:
         stage.lines[queue.slug] = queue
         if line := LINES.get(queue.slug):
             queue.phone, queue.address, queue.greeting = line.phone, line.address, line.greeting
+            queue.sender_name_en = COMPANY["en"]
             queue.signature = (
                 f"{COMPANY['ja']} お客様窓口　{queue.name}　担当: {{agent}}\n"
                 f"電話 {contact_points.national(line.phone)}（平日 9:00〜18:00）"

@@ -229,6 +229,25 @@ def test_a_queues_sender_name_stands_in_its_mails(desk: OpenDesk, postbox: Postb
     assert postbox.last["From"].addresses[0].display_name == "あおば返品係"
 
 
+def test_who_writes_english_gets_mail_from_the_queues_english_name(desk: OpenDesk, postbox: Postbox) -> None:
+    queue, page = desk.queue("returns"), f"/admin/queues/{desk.queue('returns').id}"
+    form = {"name": queue.name, "name_en": queue.name_en, "address": RETURNS_ADDRESS, "sender_name": "あおば返品係",
+            "sender_name_en": "Aoba Returns", "acknowledges": "on", "agent_id": [desk.agent(BEN).id]}  # fmt: skip
+    assert desk.as_(SATO).post(page, data=form).status_code == 200
+    assert 'value="Aoba Returns"' in desk.as_(SATO).get(page).text
+    desk.mail(subject="My order", body="I would like to return the kettle that I bought from you.", to=RETURNS_ADDRESS)
+    desk.mail(subject="返品", body="掃除機を返品したいです。", to=RETURNS_ADDRESS)
+    for ticket_id, name in ((1, "Aoba Returns"), (2, "あおば返品係")):
+        receipt = next(each for each in desk.messages(ticket_id) if each.direction == "out")
+        for message in (receipt, desk.reply(BEN, ticket_id, "はい")):
+            desk.post(message)
+            assert postbox.last["From"].addresses[0].display_name == name
+            assert postbox.last["Reply-To"].addresses[0].display_name in ("", name)
+    desk.as_(SATO).post(page, data=form | {"sender_name_en": ""})
+    desk.post(desk.reply(BEN, 1, "Yes."))
+    assert postbox.last["From"].addresses[0].display_name == "あおば返品係", "a queue with one name says it to all"
+
+
 def test_what_a_colleague_noted_of_a_call_is_no_subject_of_a_mail(desk: OpenDesk, postbox: Postbox) -> None:
     desk.twilio.rings("CA-1", caller=TANAKA.phone, to=RETURNS_NUMBER)
     call = desk.call("CA-1")
