@@ -41,13 +41,7 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// What the desk did not take stands where it was written, before what was written there since.
-function giveBack(form, data) {
-  for (const [name, words] of data) {
-    const field = form.elements[name];
-    if (field?.matches?.("input:not([type=hidden])")) field.value = [words, field.value].filter(Boolean).join(" ");
-  }
-}
+const giveBack = (form, data) => document.dispatchEvent(new CustomEvent("desk:unsent", { detail: { form, data } }));
 
 // The second press of a button that emptied its field is no reproach.
 document.addEventListener("invalid", (event) => underWay.has(event.target.form) && event.preventDefault(), true);

@@ -21,3 +21,11 @@ document.addEventListener("desk:refused", (event) => {
     field.removeAttribute("aria-describedby");
   }, { once: true });
 });
+
+// A line that the desk did not take stands where it was written, before what was written there since.
+document.addEventListener("desk:unsent", ({ detail: { form, data } }) => {
+  for (const [name, words] of data) {
+    const field = form.elements[name];
+    if (field?.matches?.("input:not([type=hidden])")) field.value = [words, field.value].filter(Boolean).join(" ");
+  }
+});
