@@ -125,9 +125,11 @@ class Need:
 
     @property
     def expected_level(self) -> float | None:
-        """Of the week's calls, how many would be answered in time with this plan; None without calls."""
-        calls = float(self.calls.sum())
-        return float((self.calls * self.level_planned).sum()) / calls if calls > 0.05 else None
+        """Of the week's calls, how many would be answered in time with this plan; None without calls. Left out are half
+        hours with too few for anybody to be wanted, such as at night: nobody is planned then, and none is missing."""
+        counted = np.where(self.calls >= CALLS_LEAST, self.calls, 0.0)
+        calls = float(counted.sum())
+        return float((counted * self.level_planned).sum()) / calls if calls > 0.05 else None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """What the sample company's customers say when they are asked, and what was gathered of them elsewhere.
 
-The words are in `helpdesk/sample/`: `answers.csv` to the survey after each ticket, `further.csv` to its further
+The words are in `helpdesk/sample/`: `answers.csv` to the survey after each ticket
+(each with what that must have been: a call or mails, answered by whom, about what), `further.csv` to its further
 question, `recommend.csv` to a survey sent to a list, and `elsewhere.csv` from cards in the shop, brought in as a file.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,6 +21,7 @@ from models import (
     Ask,
     AskedAfter,
     AskState,
+    Channel,
     Scale,
     Segment,
     SendingState,
@@ -57,11 +60,13 @@ def after_tickets(stage: Stage) -> Act:
         )
         for ticket in db.exec(solved.order_by(col(Ticket.id))).all():
             left = said.get((slugs[ticket.queue_id], ticket.language), [])
-            is_answered = bool(left) and (ticket.id or 0) % 5 < 3  # most are not
+            fit = next((each for each in left if _fits(stage, each, ticket)), None)
+            is_answered = fit is not None and (ticket.id or 0) % 5 < 3  # many are not
             more = further.get(ticket.language, []) if is_answered and (ticket.id or 0) % 2 else []
             ask = _asked(stage, survey, ticket, is_answered, at)
-            if ask is not None and is_answered:
-                _answer(stage, ask, left.pop(0), at, more=more.pop(0) if more else "")
+            if ask is not None and fit is not None and is_answered:
+                left.remove(fit)
+                _answer(stage, ask, fit, at, more=more.pop(0) if more else "")
         since = at
 
 
@@ -157,6 +162,17 @@ def _sent(stage: Stage, sending: SurveySending, at: datetime) -> list[Ask]:
         ))  # fmt: skip
     db.flush()
     return asks
+
+
+def _fits(stage: Stage, row: dict[str, str], ticket: Ticket) -> bool:
+    """Whether it can have been said of this ticket: of a call or of mails, of who answered, of what it was about."""
+    way = "call" if ticket.channel == Channel.PHONE else "mail"
+    answered_by = stage.staff[row["by"]].id if row["by"] else ticket.assignee_id
+    return (
+        row["way"] in ("", way)
+        and answered_by == ticket.assignee_id
+        and re.search(row["about"], ticket.subject) is not None
+    )
 
 
 def _asked(stage: Stage, survey: Survey, ticket: Ticket, is_answered: bool, at: datetime) -> Ask | None:

@@ -174,6 +174,14 @@ def later(stage: Stage, at: datetime, after: str) -> datetime:
     return at + span(length)
 
 
+def somebody_there(stage: Stage, at: datetime) -> datetime:
+    """`at`, or while the office is closed some moment of the day of work before."""
+    if stage.office.between(at, at + timedelta(minutes=1)):
+        return at
+    minutes = 10 + (at.day * 131 + at.hour * 60 + at.minute) * 7 % 480
+    return stage.office.before(at, minutes * 60.0) or at
+
+
 def span(text: str) -> timedelta:
     """ "95m", "3h" or "12d"."""
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from cti import CallEvent, Kind
-from helpdesk import agents, impressions, returns, routing, tickets
+from helpdesk import agents, impressions, recalls, returns, routing, tickets
 from helpdesk.calls import hearing, wrapping
 from helpdesk.sample.company import LINES
 from helpdesk.sample.mails import filled, reply, write
-from helpdesk.sample.stage import Act, Stage, later, when
-from models import Agent, Call, Product, ProductReturn, Purchase, Queue, ReturnReason, Ticket
+from helpdesk.sample.stage import Act, Stage, later, somebody_there, when
+from models import Agent, Call, Callback, CallbackState, Product, ProductReturn, Purchase, Queue, ReturnReason, Ticket
 
 
 def story(stage: Stage, told: dict[str, Any]) -> Act:
@@ -25,6 +25,7 @@ def story(stage: Stage, told: dict[str, Any]) -> Act:
     at = when(stage, told["ago"])
     queue = told.get("queue") or told.get("call") or told["to"]
     wanted = "tech_support" if queue == "tech" else queue
+    at = somebody_there(stage, at) if "by" in told else at
     yield at
     if "call" in told:
         call = _ring(stage, told, at)
@@ -59,6 +60,8 @@ def _work(stage: Stage, ticket: Ticket, wanted: str, step: dict[str, Any], at: d
     if "reply" in step:
         reply(stage, ticket, step["reply"], by, at)
     if step.get("resolve"):
+        for promised in db.exec(select(Callback).where(Callback.ticket_id == ticket.id)):
+            recalls.settle(db, promised, CallbackState.DONE, note=step.get("note", ""), by=by, now=at)
         tickets.resolve(db, ticket, by=by, now=at)
     return wanted
 

@@ -20,8 +20,10 @@ from helpdesk.sample import loading
 from helpdesk.settings import Settings
 from models import (
     Agent,
+    Answer,
     Attachment,
     Call,
+    Channel,
     Event,
     Impression,
     Inbound,
@@ -329,6 +331,19 @@ def test_what_customers_say_fits_what_they_choose() -> None:
             if score <= angry and felt == "positive":
                 odd.append(row["comment"])
     assert len(odd) <= 3, odd
+
+
+def test_what_customers_say_can_have_been_said_of_their_ticket(db: Session) -> None:
+    told = {row["comment"]: row for row in letters.table("answers.csv") if row["comment"]}
+    given = db.exec(select(Answer, Ticket).join(Ticket, col(Ticket.id) == Answer.ticket_id).where(Answer.comment != ""))
+    of_tickets = [(told[answer.comment], ticket) for answer, ticket in given if answer.comment in told]
+    assert len(of_tickets) > 25
+    for row, ticket in of_tickets:
+        assert row["way"] in ("", "call" if ticket.channel == Channel.PHONE else "mail"), row
+        assert (
+            not row["by"]
+            or ticket.assignee_id == db.exec(select(Agent.id).where(col(Agent.email).startswith(row["by"]))).one()
+        ), row
 
 
 def test_a_survey_was_sent_to_a_segment_and_another_waits_for_a_word(db: Session) -> None:
