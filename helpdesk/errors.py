@@ -38,7 +38,14 @@ class Conflict(DeskError):
 
 
 class Invalid(DeskError):
-    """What was typed or sent cannot be understood. `facts["field"]` names the field where there is one."""
+    """What was typed or sent cannot be understood. `facts["field"]` names the field where there is one; where several
+    are wrong at once, `facts["fields"]` has the code of each."""
+
+
+def by_field(error: DeskError) -> dict[str, str]:
+    """What a form says beside its fields: the code of each that is wrong, under "" what is of none."""
+    several = error.facts.get("fields")
+    return dict(several) if isinstance(several, dict) else {str(error.facts.get("field", "")): error.code}
 
 
 def place_of(error: Exception) -> str:

@@ -57,13 +57,15 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
     """A new waiting line, the last but triage. `slug` is its short name for commands and the classifier's label.
 
     Its key words lead inquiries there until the classifier has learned it from agents' moves. Raises `Invalid` with
-    the field, or `Conflict("taken")`.
+    the field, and every other that is wrong in `fields`, or `Conflict("taken")`.
     """
+    wrong = {
+        field: "queue_name_missing" for field, value in (("name", name), ("name_en", name_en)) if not value.strip()
+    }
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", slug):
-        raise Invalid("not_a_short_name", field="slug")
-    for field, value in (("name", name), ("name_en", name_en)):
-        if not value.strip():
-            raise Invalid("queue_name_missing", field=field)
+        wrong["slug"] = "not_a_short_name"
+    for field, code in wrong.items():
+        raise Invalid(code, field=field, fields=wrong)
     if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is not None:
         raise Conflict("taken", field="slug")
     last = max((queue.position for queue in everyone(db) if not queue.is_triage), default=-1)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from helpdesk import access, agents, hours, queues, readiness, romaji
 from helpdesk.customers import contact_points
-from helpdesk.errors import Conflict, Invalid
+from helpdesk.errors import Conflict, Invalid, by_field
 from models import Agent, Queue
 from web import errands
 from web.addresses import both
@@ -44,7 +44,10 @@ async def begin(request: Request) -> Response:
     try:
         queue_id, _ = await change(request, verb)
     except (Invalid, Conflict) as error:
-        return await _begin(request, values, {str(error.facts.get("field", "")): error.code}, 422)
+        wrong = by_field(error)
+        if not values["slug"] and wrong.keys() & {"name", "name_en"}:
+            wrong.pop("slug", None)  # it is made of the English name, and asked for only where that yields none
+        return await _begin(request, values, wrong, 422)
     return saved(f"/admin/queues/{queue_id}/guide", None)
 
 

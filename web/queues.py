@@ -11,7 +11,7 @@ from starlette.responses import Response
 from helpdesk import access, agents, board, help_signs, queues, readiness, receipts, romaji
 from helpdesk.calls import wrapping
 from helpdesk.customers import contact_points
-from helpdesk.errors import Conflict, Invalid
+from helpdesk.errors import Conflict, Invalid, by_field
 from helpdesk.events import last_number
 from helpdesk.settings_history import Rehearsed
 from models import Agent, Presence, Role
@@ -160,8 +160,7 @@ async def _save(request: Request, queue_id: int | None) -> Response:
     except Rehearsed as seen:
         return await _form(request, queue_id, values, chosen, {}, 200, told, rules, given, will=seen.shown)
     except (Invalid, Conflict) as error:
-        field = str(error.facts.get("field", ""))
-        return await _form(request, queue_id, values, chosen, {field: error.code}, 422, told, rules, given)
+        return await _form(request, queue_id, values, chosen, by_field(error), 422, told, rules, given)
     return saved("/admin/queues", change_id)
 
 

@@ -66,7 +66,8 @@ def lay_down_rules(stage: Stage) -> None:
     late = making.Form(
         name="返信が遅れている問い合わせ", name_en="Answers that are late", trigger="unanswered_for",
         after_minutes=240, in_hours=True,
-        acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"},
+        acts=[{"do": "note", "value": "4時間返信がありません。{agent}さん、確認をお願いします。"
+                                      " / No answer for 4 hours: {agent}, please have a look."},
               {"do": "prioritize", "value": "4"}],
     )  # fmt: skip
     kept = [making.save(stage.db, None, form, settings=stage.settings, **told) for form in (refund, late)]

@@ -533,6 +533,15 @@ def test_a_queue_that_cannot_be_made_is_explained_beside_its_field(
     assert standing_desk.count(Queue) == 6
 
 
+@SQLITE
+def test_a_form_of_a_queue_says_at_once_whatever_is_wrong_with_its_names(standing_desk: OpenDesk) -> None:
+    wrong = {"slug": "Repair Visits", "name": "", "name_en": " "}
+    page = new_queue(standing_desk, **wrong).text
+    assert all(f'id="f-{name}-error"' in page for name in wrong)
+    page = standing_desk.as_(SATO).post("/admin/queues/guide", data={"name": "", "name_en": ""}).text
+    assert 'id="f-name-error"' in page and 'id="f-name_en-error"' in page and "f-slug" not in page
+
+
 def test_a_queue_is_changed_and_says_who_serves_it(desk: OpenDesk) -> None:
     returns = desk.queue("returns").id
     page = desk.as_(SATO).get(f"/admin/queues/{returns}").text
