@@ -213,7 +213,7 @@ def test_two_tickets_of_one_matter_are_joined_and_separated_again(office: Office
     opened(office, aiko, "同じ件の二通目")
     form = aiko.locator("details.merge")
     form.locator("summary").click()
-    form.locator("[name=into]").fill(f"＃{first}")
+    form.locator("input[name=into]").fill(f"＃{first}")
     form.get_by_role("button").click()
     expect(row(aiko, "同じ件の二通目")).to_have_count(0)
     joined = aiko.locator(".merged:not([data-kind])")  # of another kind is the warning of a duplicate
