@@ -8,7 +8,7 @@ import csv
 import struct
 import tomllib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import encoders
@@ -115,7 +115,7 @@ def quoted(text: str, *, sender: str, at: datetime, language: str) -> str:
 
 def file(name: str) -> bytes:
     """What an attachment of that name holds: a small picture, or a page of PDF."""
-    return _FILES[name.rpartition(".")[2]]()
+    return _page(_SLIP if "slip" in name else _NOTE) if name.endswith(".pdf") else _picture()
 
 
 def _parts(kind: str, parts: Sequence[MIMEBase]) -> MIMEBase:
@@ -157,9 +157,9 @@ def _picture() -> bytes:
     )
 
 
-def _page() -> bytes:
+def _page(words: bytes) -> bytes:
     """A PDF with one line on one page."""
-    line = b"BT /F1 18 Tf 60 760 Td (DELIVERY NOTE   BL-3   1 pc   JPY 9,980) Tj ET"
+    line = b"BT /F1 18 Tf 60 760 Td (%s) Tj ET" % words
     objects = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -178,7 +178,7 @@ def _page() -> bytes:
     return content + head + end
 
 
-_FILES: dict[str, Callable[[], bytes]] = {"png": _picture, "pdf": _page}
+_NOTE, _SLIP = b"DELIVERY NOTE   BL-3   1 pc   JPY 9,980", b"RETURN SLIP   Order:          Item:          Reason:"
 
 
 def entries(name: str, kind: str) -> list[dict[str, Any]]:

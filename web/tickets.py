@@ -221,10 +221,16 @@ async def undo(request: Request) -> Response:
 async def merge(request: Request) -> Response:
     """Go on with its matter in another ticket, which the agent must see as well."""
 
-    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
-        merging.merge(db, found, _other(db, agent, form.get("into", ""), "into"), by=agent, now=now)
+    customers: set[int | None] = set()
 
-    return await change(request, verb)
+    def verb(db: Session, found: Ticket, agent: Agent, form: dict[str, str], now: Any) -> None:
+        other = _other(db, agent, form.get("into", ""), "into")
+        customers.update({found.customer_id, other.customer_id} - {None})
+        merging.merge(db, found, other, by=agent, now=now)
+
+    answer = await change(request, verb)
+    here = f"/tickets/{request.path_params['ticket_id']}"
+    return back(request, here, notice="merged_other_customer") if len(customers) > 1 else answer
 
 
 async def unmerge(request: Request) -> Response:

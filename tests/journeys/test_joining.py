@@ -350,6 +350,23 @@ def test_an_open_matter_opens_the_resolved_ticket_it_is_merged_into(desk: OpenDe
     assert desk.tickets()[0].state == TicketState.OPEN and desk.tickets()[0].awaits_us
 
 
+def test_the_customers_other_open_tickets_are_offered_to_merge_into(desk: OpenDesk) -> None:
+    for number, subject in enumerate(("電源が入らない", "充電台の色", "解決した件"), 1):
+        desk.mail(TANAKA, subject=subject, body=f"{subject}について。", to=RETURNS_ADDRESS)
+        assert len(desk.tickets()) == number
+    desk.as_(BEN).post("/tickets/3/resolve")
+    menu = part(desk.as_(BEN).get("/tickets/1").text, "merge-1")
+    assert re.findall(r'name="into" value="(\d+)"', menu) == ["2"] and "充電台の色" in text_of(menu)
+    page = desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"})
+    assert "different customers" not in text_of(page.text) and desk.tickets()[0].merged_into_id == 2
+
+
+def test_who_merges_tickets_of_two_customers_is_told(desk: OpenDesk) -> None:
+    two(desk)
+    page = desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"}, headers={"referer": f"{PUBLIC_URL}/tickets/2"})
+    assert "The two tickets are of different customers." in text_of(part(page.text, "notice"))
+
+
 def test_nobody_merges_what_they_cannot_see_or_writes_into_what_is_merged(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     desk.mail(SUZUKI, subject="別", to=RETURNS_ADDRESS)

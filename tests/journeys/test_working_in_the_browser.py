@@ -122,10 +122,10 @@ def test_on_a_phone_a_ticket_handed_out_of_sight_is_taken_back_with_a_thumb(offi
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_on_a_phone_what_unfolds_beside_a_ticket_comes_into_sight(motion: Any, office: Office) -> None:
-    office.writes("奥の欄", "使い方を教えてください。")
+    office.writes(f"奥の欄 {motion}", "使い方を教えてください。")
     aiko = office.page(AIKO, "/inbox?view=all", viewport={"width": 390, "height": 780}, has_touch=True)
     aiko.emulate_media(reduced_motion=motion)
-    opened(office, aiko, "奥の欄")
+    opened(office, aiko, f"奥の欄 {motion}")
     aiko.locator(".side-opener").tap()
     for name in ("merge", "pend", "transfer"):
         summary = aiko.locator(f".side details[id^={name}-] > summary")
@@ -213,8 +213,8 @@ def test_two_tickets_of_one_matter_are_joined_and_separated_again(office: Office
     opened(office, aiko, "同じ件の二通目")
     form = aiko.locator("details.merge")
     form.locator("summary").click()
-    form.locator("[name=into]").fill(f"＃{first}")
-    form.get_by_role("button").click()
+    form.locator("input[name=into]").fill(f"＃{first}")
+    form.get_by_role("button", name="統合", exact=True).click()
     expect(row(aiko, "同じ件の二通目")).to_have_count(0)
     joined = aiko.locator(".merged:not([data-kind])")  # of another kind is the warning of a duplicate
     leads = joined.locator("a")
