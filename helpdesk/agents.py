@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, col, select
 
 from helpdesk import queues, romaji
+from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
 from helpdesk.tokens import hash_of
@@ -69,7 +70,7 @@ def create(
     email = email.strip().lower()
     if not name.strip():
         raise Invalid("name_missing", field="name")
-    if "@" not in email:
+    if not contact_points.email_key(email):
         raise Invalid("not_an_address", field="email")
     if db.exec(select(Agent).where(Agent.email == email)).first():
         raise Conflict("taken", field="email")

@@ -31,7 +31,7 @@ def opened(db: Session, token: str, *, now: datetime) -> Agent:
     row = db.exec(select(Invitation).where(Invitation.token_hash == tokens.hash_of(token))).first()
     agent = db.get(Agent, row.agent_id) if row and row.expires_at > now else None
     if agent is None or not agent.is_active:
-        raise NotFound("not_found")
+        raise NotFound("invitation_gone")
     return agent
 
 

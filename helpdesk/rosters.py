@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from helpdesk import agents, imports, invitations, queues
+from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid
 from helpdesk.imports import plain
 from models import Agent, Queue, Role
@@ -105,7 +106,7 @@ def _line(db: Session, number: int, told: Mapping[str, str], known: Mapping[int,
     line = Line(number, told["name"], email, agent=agents.by_email(db, email) if email else None)
     if not told["name"]:
         line.errors.append(("name", "name_missing", ""))
-    if "@" not in email.strip("@"):
+    if not contact_points.email_key(email):
         line.errors.append(("email", "not_an_address", told["email"]))
     wanted: dict[str, Any] = {name: told[name] for name in ("name", "reading", "phone") if name in told}
     if "extension" in told:

@@ -298,9 +298,9 @@ def _check(form: Form, region: str) -> list[tuple[PointKind, str, str]]:
             raise Invalid("not_a_phone_number", field="phones", typed=typed)
         points[PointKind.PHONE, number.e164] = number.e164
     for typed in filter(None, (address.strip() for address in form.addresses)):
-        if "@" not in typed.strip("@"):
+        if not (key := contact_points.email_key(typed)):
             raise Invalid("not_an_address", field="addresses", typed=typed)
-        points[PointKind.EMAIL, contact_points.email_key(typed)] = typed
+        points[PointKind.EMAIL, key] = typed
     return [(kind, key, value) for (kind, key), value in points.items()]
 
 

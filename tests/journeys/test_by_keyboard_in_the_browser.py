@@ -310,3 +310,17 @@ def test_what_is_wrong_with_a_field_is_said_below_it_and_the_focus_is_there(offi
     expect(into).to_be_focused()
     expect(into).to_have_attribute("aria-invalid", "true")
     office.complaints = [said for said in office.complaints if "status of 4" not in said]
+
+
+def test_a_form_that_comes_back_refused_stands_where_it_is_wrong(office: Office) -> None:
+    sato = office.page(SATO, "/admin/queues/2")
+    sato.locator("main form").first.evaluate("(form) => { form.noValidate = true; }")
+    wrong = sato.locator("main [name=longest_wait_seconds]")
+    wrong.fill("-5")
+    wrong.press("Enter")
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_be_focused()
+    expect(wrong).to_be_in_viewport()
+    refused = [said for said in office.complaints if "status of 422" in said]  # no mistake of the page
+    office.complaints = [said for said in office.complaints if said not in refused]
+    assert len(refused) == 1

@@ -88,12 +88,23 @@ def test_a_link_opens_once_and_lets_its_agent_in(desk: OpenDesk) -> None:
     assert "伊藤 恵美" in browser.get(path).text
     assert browser.post(path, data={"password": "short"}).status_code == 422
     assert browser.post(path, data={"password": NEW_PASSWORD}).url.path == "/inbox"
-    assert browser.get(path).status_code == 404, "once"
+    again = browser.get(path, headers={"accept": "text/html"})
+    assert again.status_code == 404 and "再発行を依頼" in again.text, "once"
     emi = desk.read(agents.by_email, "emi@desk.example.jp")
     assert agents.is_password(emi, NEW_PASSWORD)
     undone = re.findall(r"/admin/changes/(\d+)/undo", page)
     assert desk.as_(SATO).post(f"/admin/changes/{undone[0]}/undo").status_code == 200
     assert not agents.is_password(desk.read(agents.by_email, "emi@desk.example.jp"), NEW_PASSWORD), "no longer let in"
+
+
+@SQLITE
+@pytest.mark.parametrize("email", ["nobody", "@@ nonsense !!", "emi @desk.example.jp", "@desk.example.jp", "emi@"])
+def test_what_is_no_address_gets_no_account_and_no_customer(desk: OpenDesk, email: str) -> None:
+    told = {"name": "伊藤 恵美", "email": email, "role": "agent", "addresses": email, "language": "ja"}
+    for path in ("/admin/agents/new", "/customers/new"):
+        answer = desk.as_(SATO).post(path, data=told)
+        assert answer.status_code == 422 and "field-error" in answer.text, path
+    assert "取り込めない" in shown(desk, (HEADS + EMI.replace("emi@desk.example.jp", email)).encode())
 
 
 @SQLITE

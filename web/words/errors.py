@@ -231,6 +231,7 @@ WORDS: dict[str, dict[str, str]] = {
         "empty": N_("The message is empty."),
         "unreadable": N_("The message could not be read."),
         "link_expired": N_("This link is too old. Please open it from the ticket again."),
+        "invitation_gone": N_("This link has been used or has ended. Please ask whoever gave it to you for a new one."),
         "link_gone": N_("This link is not valid, or no longer. If you need us, please answer our e-mail."),
         "reader_failed": N_("The message could not be read."),
         "stranger": N_("The sender quotes a ticket without taking part in it."),
