@@ -56,8 +56,9 @@ screenshots: dev  ## pictures of every page, in .cache/screenshots
 	@$(python) -m tests.chromium
 	@$(python) -m tests.screenshots $(ARGS)
 
-check: dev  ## the linter and the type checker
+check: dev  ## the linter, the formatter and the type checker
 	@$(python) -m ruff check
+	@$(python) -m ruff format --check
 	@$(python) -m mypy
 
 lock: dev  ## write the lock files anew; UPGRADE=1 takes the newest versions

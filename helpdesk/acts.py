@@ -593,4 +593,3 @@ def choices(db: Session, *, language: str, user: str) -> dict[str, list[tuple[st
         "watch": ([(ME, "")] if user == "macro" else []) + staff,
         **{what: each for what, each in terms.choices(db, language=language).items() if what.startswith("field:")},
     }
-

@@ -38,9 +38,7 @@ DIGITS_MAX = 18
 _NUMERALS = frozenset("0123456789.+-")
 _TRIED = ("", "0", "a" * 60, "0" * 60, "ア" * 60, "a1-" * 20 + "!", " " * 60, "a@" * 30)
 """What a new pattern is tried with: the repetitions that slow ones are slow at."""
-_HERE = sa.and_(
-    col(FieldValue.field_id) == col(TicketField.id), col(FieldValue.ticket_id) == sa.bindparam("ticket_id")
-)
+_HERE = sa.and_(col(FieldValue.field_id) == col(TicketField.id), col(FieldValue.ticket_id) == sa.bindparam("ticket_id"))
 _SAID = (
     columns_of(TicketField)
     .add_columns(col(FieldValue.value))

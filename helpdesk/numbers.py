@@ -79,9 +79,7 @@ def lines(db: Session, customer: Customer, *, now: datetime) -> Lines:
     )  # fmt: skip
 
 
-def create(
-    db: Session, form: records.Form, *, region: str, by: Agent | None = None, now: datetime
-) -> Customer:
+def create(db: Session, form: records.Form, *, region: str, by: Agent | None = None, now: datetime) -> Customer:
     """A new record; who calls from one of its numbers just now is known at once. Raises `Invalid`."""
     made = records.create(db, form, region=region, by=by, now=now)
     callers.relabel(db, _phones(db, made), now=now)

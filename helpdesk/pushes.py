@@ -37,10 +37,18 @@ WORK = "send_push"
 _LOST = "lost_at"
 
 _WORDS = {
-    "ja": {"call": "着信があります", "called": "着信がありました", "news": "あなた宛てのお知らせがあります",
-           "ticket": "問い合わせ #{number}"},
-    "en": {"call": "Incoming call", "called": "There was a call", "news": "There is news for you",
-           "ticket": "Ticket #{number}"},
+    "ja": {
+        "call": "着信があります",
+        "called": "着信がありました",
+        "news": "あなた宛てのお知らせがあります",
+        "ticket": "問い合わせ #{number}",
+    },
+    "en": {
+        "call": "Incoming call",
+        "called": "There was a call",
+        "news": "There is news for you",
+        "ticket": "Ticket #{number}",
+    },
 }
 logger = logging.getLogger(__name__)
 
@@ -273,8 +281,13 @@ def _of_call(db: Session, agent: Agent, call_id: int, settings: Settings) -> dic
     customer = db.get(Customer, call.customer_id) if call.customer_id and ways.says_names(agent) else None
     who = romaji.spoken(customer.name, customer.reading, agent.language) if customer else ""
     body = " · ".join(filter(None, (who, queue.called(agent.language) if queue else "")))
-    return {"title": words["call"], "body": body or settings.name, "path": "/inbox", "tag": f"call-{call_id}",
-            "over": {"title": words["called"], "path": "/calls", "seconds": int(CALL_LASTS.total_seconds())}}
+    return {
+        "title": words["call"],
+        "body": body or settings.name,
+        "path": "/inbox",
+        "tag": f"call-{call_id}",
+        "over": {"title": words["called"], "path": "/calls", "seconds": int(CALL_LASTS.total_seconds())},
+    }
 
 
 def _of_news(db: Session, agent: Agent, notification_id: int, settings: Settings) -> dict[str, str] | None:

@@ -155,8 +155,11 @@ class Matter:
     @cached_property
     def returned_words(self) -> str:
         """The names and codes of what comes back. Folded."""
-        return fold("\n".join(
-            word for _, each in self.returns for word in (each.name, each.name_en, each.code or "", *each.words)))
+        return fold(
+            "\n".join(
+                word for _, each in self.returns for word in (each.name, each.name_en, each.code or "", *each.words)
+            )
+        )
 
     @cached_property
     def customer_words(self) -> str:

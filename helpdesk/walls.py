@@ -11,9 +11,7 @@ from helpdesk.events import WallChanged, emit
 from models import Agent, WallLink
 
 
-def make(
-    db: Session, *, name: str, language: str, by: Agent, now: datetime, dashboard_id: int | None = None
-) -> str:
+def make(db: Session, *, name: str, language: str, by: Agent, now: datetime, dashboard_id: int | None = None) -> str:
     """A new secret, which is shown now and kept nowhere, for the live figures or for a dashboard.
 
     Raises `Invalid("name_missing")`.

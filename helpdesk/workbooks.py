@@ -45,8 +45,19 @@ def text_of(raw: bytes, *, letters_max: int) -> str:
     try:
         with ZipFile(io.BytesIO(raw)) as book:
             return _text(book, letters_max)
-    except (BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError,
-            ElementTree.ParseError, LookupError, ValueError, OverflowError) as error:  # damaged, or with a password
+    except (
+        BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ElementTree.ParseError,
+        LookupError,
+        ValueError,
+        OverflowError,
+    ) as error:  # damaged, or with a password
         raise Invalid("import_workbook", field="file") from error
 
 

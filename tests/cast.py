@@ -478,8 +478,8 @@ def regions(html: str) -> list[tuple[str, str]]:
 def settled(html: str) -> str:
     """HTML without what a page changes by itself: seconds that run, and the mark of where one is."""
     html = re.sub(r'(<span class="running"[^>]*>)[^<]*', r"\1", html)
-    html = re.sub(r'(<\w+\b[^>]*\sdata-keep[^>]*>)[^<]*', r"\1", html)
-    return re.sub(r'\s+', " ", re.sub(r' aria-current="\w+"', "", html)).strip()
+    html = re.sub(r"(<\w+\b[^>]*\sdata-keep[^>]*>)[^<]*", r"\1", html)
+    return re.sub(r"\s+", " ", re.sub(r' aria-current="\w+"', "", html)).strip()
 
 
 def text_of(html: str) -> str:

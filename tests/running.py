@@ -135,4 +135,3 @@ def running(folder: Path, *, command: str = "serve", **more: str) -> Iterator[Ru
         yield desk
     finally:
         desk.stop()
-

@@ -101,8 +101,9 @@ def _offers(db: Session, agent: Agent) -> dict[str, Any]:
     served = set(agents.queue_ids(db, agent))
     every = [(queue.id, queue.called(agent.language), queue.id in served) for queue in queues.everyone(db)]
     return {
-        "agents": [(each, name) for each, name in agents.to_choose_from(db, language=agent.language)
-                   if each != agent.id],
+        "agents": [
+            (each, name) for each, name in agents.to_choose_from(db, language=agent.language) if each != agent.id
+        ],
         "me": agent.id,
         "queues": [(queue_id, name) for queue_id, name, _ in every],
         "tags": [(each.id, each.name) for each in filters.tags(db)],

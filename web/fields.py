@@ -134,7 +134,10 @@ async def _save(request: Request, field_id: int | None) -> Response:
 
 
 async def _form(
-    request: Request, field_id: int | None, values: dict[str, Any] | None = None, errors: dict[str, str] | None = None,
+    request: Request,
+    field_id: int | None,
+    values: dict[str, Any] | None = None,
+    errors: dict[str, str] | None = None,
     will: Any = None,
 ) -> Response:
     def verb(db: Session, agent: Agent) -> dict[str, Any]:

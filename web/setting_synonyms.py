@@ -57,8 +57,7 @@ SYNONYMS: dict[str, str] = {
     "/reviews/form": "品質 評価 採点 モニタリング 応対品質 quality scoring scorecard QA monitoring evaluation",
     "/admin/tags": "ラベル 分類 カテゴリ カテゴリー タグ統合 label category categories classification",
     "/admin/fields": (
-        "項目 カスタム項目 入力項目 フォーム 必須 カスタムフィールド 製造番号 custom field form required "
-        "property"
+        "項目 カスタム項目 入力項目 フォーム 必須 カスタムフィールド 製造番号 custom field form required property"
     ),
     "/admin/products": (
         "返品 返金 交換 返品理由 商品マスタ 型番 ロット SKU カタログ 不良品 catalogue catalog sku lot refund reasons"

@@ -64,9 +64,7 @@ def understand_all(
     return [
         Understood(email, "ja", None, ())
         if email.unreadable
-        else Understood(
-            email, language_of(f"{email.subject}\n{words}"), prediction, _stored(email, folder), impression
-        )
+        else Understood(email, language_of(f"{email.subject}\n{words}"), prediction, _stored(email, folder), impression)
         for email, (_, words), prediction, impression in zip(emails, inquiries, predictions, own, strict=True)
     ]
 

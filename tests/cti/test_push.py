@@ -243,7 +243,10 @@ def test_answers_are_the_ones_zammad_gives():
 
 def test_sipgate_is_asked_for_the_later_events_and_placetel_is_not():
     root = ET.fromstring(push.answer_xml(events_url="https://desk.example.com/in?a=1&b=2"))
-    assert root.attrib == {"onAnswer": "https://desk.example.com/in?a=1&b=2", "onHangup": "https://desk.example.com/in?a=1&b=2"}
+    assert root.attrib == {
+        "onAnswer": "https://desk.example.com/in?a=1&b=2",
+        "onHangup": "https://desk.example.com/in?a=1&b=2",
+    }
     assert (len(root), ET.fromstring(push.answer_xml()).attrib) == (0, {})
 
 

@@ -247,9 +247,7 @@ def test_our_own_twiml_answering_is_not_an_agent_answering():
 
 
 def test_a_call_we_placed_is_answered_when_the_customer_picks_up():
-    event = only(
-        replay.status_form(CALL, "in-progress", DESK, TANAKA, sequence=2, at=NOON, Direction="outbound-api")
-    )
+    event = only(replay.status_form(CALL, "in-progress", DESK, TANAKA, sequence=2, at=NOON, Direction="outbound-api"))
     assert (event.kind, event.direction) == ("answer", "out")
 
 

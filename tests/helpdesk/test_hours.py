@@ -24,7 +24,7 @@ def calendar(**fields: object) -> Calendar:
 
 
 def tokyo(text: str) -> datetime:
-    """"2026-11-16 09:00" by the wall clock in Tokyo."""
+    """ "2026-11-16 09:00" by the wall clock in Tokyo."""
     return datetime.fromisoformat(text).replace(tzinfo=TOKYO).astimezone(UTC)
 
 

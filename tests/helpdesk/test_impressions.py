@@ -279,4 +279,3 @@ def test_a_damaged_model_is_reported_and_mail_is_read_without_it(
     finally:
         monkeypatch.undo()
         urgency.shipped.cache_clear()
-

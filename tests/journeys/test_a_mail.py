@@ -134,9 +134,13 @@ def test_a_mail_to_several_addresses_of_the_desk_is_one_ticket_of_the_first_queu
 
 def test_japanese_in_its_old_charset_is_read(desk: OpenDesk) -> None:
     raw = (
-        b"From: tanaka@example.com\r\nSubject: =?ISO-2022-JP?B?GyRCSlZJSiROJCo0aiQkGyhC?=\r\n"
-        b"Content-Type: text/plain; charset=ISO-2022-JP\r\n\r\n"
-    ) + "①返品をお願いします。髙橋".encode("cp932").replace(b"\x87\x40", b"") + b"\r\n"
+        (
+            b"From: tanaka@example.com\r\nSubject: =?ISO-2022-JP?B?GyRCSlZJSiROJCo0aiQkGyhC?=\r\n"
+            b"Content-Type: text/plain; charset=ISO-2022-JP\r\n\r\n"
+        )
+        + "①返品をお願いします。髙橋".encode("cp932").replace(b"\x87\x40", b"")
+        + b"\r\n"
+    )
     desk.mail(raw=raw)
     (message,) = desk.messages()
     assert message.subject == "返品のお願い" and "返品をお願いします" in message.text

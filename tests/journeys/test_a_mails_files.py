@@ -1,6 +1,5 @@
 """What comes with a mail: files that are only downloaded, HTML in its sandbox, and who may see any of it."""
 
-
 from sqlmodel import select
 
 from models import (
@@ -15,7 +14,7 @@ from tests.cast import (
 )
 
 WITH_FILES = (
-    'From: tanaka@example.com\r\nTo: returns@desk.example.jp\r\nMessage-ID: <files@example.com>\r\nSubject: files\r\n'
+    "From: tanaka@example.com\r\nTo: returns@desk.example.jp\r\nMessage-ID: <files@example.com>\r\nSubject: files\r\n"
     'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="m"\r\n\r\n--m\r\n'
     "Content-Type: text/html; charset=utf-8\r\n\r\n<p onclick='alert(1)'>見て<script>alert(1)</script>"
     '<img src="https://evil.example.net/pixel.gif"></p>\r\n--m\r\n'

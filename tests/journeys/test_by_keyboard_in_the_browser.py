@@ -84,6 +84,18 @@ def test_a_line_can_be_written_while_the_last_is_on_its_way_and_what_the_desk_di
     office.complaints = [said for said in office.complaints if "ERR_FAILED" not in said]
 
 
+def test_the_help_makes_way_for_a_call_that_rings(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    keys(aiko, "?")
+    expect(aiko.locator("#help")).to_be_visible()
+    office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    expect(aiko.locator("#help")).to_be_hidden()
+    keys(aiko, "c")
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+
+
 def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:
     office.writes("並べ替える", "使い方を教えてください。")
     aiko = office.page(AIKO)

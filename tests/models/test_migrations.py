@@ -111,19 +111,31 @@ def test_a_desk_with_mail_is_brought_up_to_date_and_loses_nothing(database: Data
     alembic(database, "downgrade", "0003")
 
     def fill(db: Session) -> None:
-        db.execute(sa.text("INSERT INTO queue (id, slug, name, name_en, language, greeting, signature, keywords,"
-                           " thresholds, is_triage, position) VALUES (7, 'q', '窓', 'W', 'ja', '', '', '[]', '{}',"
-                           " false, 0)"))
-        db.execute(sa.text("INSERT INTO ticket (id, subject, state, channel, queue_id, language, routed_by, is_urgent,"
-                           " sentiment, snippet, awaits_us, token, created_at, last_contact_at) VALUES (7, '件',"
-                           " 'open', 'mail', 7, 'ja', '', false, '', '', true, 'x', '2026-01-05 00:00:00',"
-                           " '2026-01-05 00:00:00')"))
+        db.execute(
+            sa.text(
+                "INSERT INTO queue (id, slug, name, name_en, language, greeting, signature, keywords,"
+                " thresholds, is_triage, position) VALUES (7, 'q', '窓', 'W', 'ja', '', '', '[]', '{}',"
+                " false, 0)"
+            )
+        )
+        db.execute(
+            sa.text(
+                "INSERT INTO ticket (id, subject, state, channel, queue_id, language, routed_by, is_urgent,"
+                " sentiment, snippet, awaits_us, token, created_at, last_contact_at) VALUES (7, '件',"
+                " 'open', 'mail', 7, 'ja', '', false, '', '', true, 'x', '2026-01-05 00:00:00',"
+                " '2026-01-05 00:00:00')"
+            )
+        )
         for number, direction, state in ((7, "in", "received"), (8, "out", "sent")):
-            db.execute(sa.text("INSERT INTO message (id, ticket_id, direction, state, internet_id, in_reply_to,"
-                               ' "references", sender_name, sender_address, "to", cc, subject, text, reply_text,'
-                               " quoted_text, signature, html, is_automatic, is_from_stranger, error, created_at)"
-                               f" VALUES ({number}, 7, '{direction}', '{state}', '', '', '[]', '', '', '[]', '[]', '',"
-                               " '本文', '', '', '', '', false, false, '', '2026-01-05 00:00:00')"))
+            db.execute(
+                sa.text(
+                    "INSERT INTO message (id, ticket_id, direction, state, internet_id, in_reply_to,"
+                    ' "references", sender_name, sender_address, "to", cc, subject, text, reply_text,'
+                    " quoted_text, signature, html, is_automatic, is_from_stranger, error, created_at)"
+                    f" VALUES ({number}, 7, '{direction}', '{state}', '', '', '[]', '', '', '[]', '[]', '',"
+                    " '本文', '', '', '', '', false, false, '', '2026-01-05 00:00:00')"
+                )
+            )
         db.execute(sa.text("INSERT INTO attachment (id, message_id, name, content_type, size_bytes, sha256, content_id,"
                            " is_inline) VALUES (7, 7, 'a.pdf', 'application/pdf', 1, 'f', '', false)"))  # fmt: skip
 

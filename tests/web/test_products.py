@@ -192,7 +192,7 @@ def test_a_list_of_products_with_lots_is_brought_in_and_twice_changes_nothing(de
 
     assert "追加 2件、変更 0件、変更なし 0件" in bring(LISTED)
     assert "追加 0件、変更 0件、変更なし 2件" in bring(LISTED)
-    assert "追加 0件、変更 1件" in bring("品番,ロット,数量\nrc55,Ｋ-2608,\"1,200\"\n")
+    assert "追加 0件、変更 1件" in bring('品番,ロット,数量\nrc55,Ｋ-2608,"1,200"\n')
     page = text_of(desk.as_(SATO).get("/admin/products").text)
     assert "炊飯器 RC-55" in page and "K-2608" in page and "1,200" in page
     for text, said in (("", "ファイル"), ("a,b\n1,2\n", "列名"), ("name,lot,units\nX,L,many\n", "2行目"),

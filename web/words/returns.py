@@ -101,9 +101,7 @@ WORDS: dict[str, dict[str, str]] = {
         ),
     },
     "product_warning": {
-        "inquiries_product": N_(
-            "Inquiries about %(name)s have risen: %(count)s in seven days, %(expected)s expected"
-        ),
+        "inquiries_product": N_("Inquiries about %(name)s have risen: %(count)s in seven days, %(expected)s expected"),
         "inquiries_lot": N_(
             "Inquiries about %(name)s, lot %(lot)s, have risen: %(count)s in seven days, %(expected)s expected"
         ),

@@ -162,7 +162,7 @@ def test_no_date_is_a_number(day, style):
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.text(max_size=40) | st.text(alphabet="0123456789+-() .ー０９内線extTEL:sip@;/#,<>\"", max_size=40))
+@given(st.text(max_size=40) | st.text(alphabet='0123456789+-() .ー０９内線extTEL:sip@;/#,<>"', max_size=40))
 def test_reading_never_fails_and_a_number_is_always_in_its_one_form(text):
     number = read_number(text)
     assert number.typed == text
@@ -349,7 +349,7 @@ def test_spellings_of_one_name_share_a_key(spellings):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("おの", "おおの"), ("高橋", "高島"), ("ゆき", "ゆうき"), ("かとう", "さとう"), ("さとう", "さとみ")]
+    [("おの", "おおの"), ("高橋", "高島"), ("ゆき", "ゆうき"), ("かとう", "さとう"), ("さとう", "さとみ")],
 )
 def test_different_names_keep_different_keys(one, other):
     assert name_key(one) != name_key(other)

@@ -125,9 +125,7 @@ def test_a_paused_mailbox_is_left_alone_and_a_continued_one_catches_up(boxes: Bo
 
 
 @SQLITE
-def test_a_desk_with_a_mailbox_closes_at_once(
-    settings: Settings, clock: Clock, account: Account, wire: Wire
-) -> None:
+def test_a_desk_with_a_mailbox_closes_at_once(settings: Settings, clock: Clock, account: Account, wire: Wire) -> None:
     with open_desk(settings, clock) as desk:
         boxes = Boxes(desk, account)
         boxes.add(port=wire.port)

@@ -36,9 +36,7 @@ def test_a_product_is_found_in_any_spelling_and_never_inside_another_word(
 
 
 def test_a_word_that_two_products_share_names_neither() -> None:
-    twins = [
-        Product(id=each, name=f"色違い{each} KX-1", name_key=str(each), created_at=MONDAY) for each in (1, 2)
-    ]
+    twins = [Product(id=each, name=f"色違い{each} KX-1", name_key=str(each), created_at=MONDAY) for each in (1, 2)]
     assert reading.Reader(twins, []).find("KX-1について") == []
     assert reading.Reader([], []).find("RC-55") == []
 

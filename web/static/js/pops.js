@@ -30,6 +30,7 @@ function look() {
 
 function announce(card) {
   announced.add(card.id);
+  document.getElementById("help")?.close(); // it would lie above the card, and is only read
   if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
   if (!document.body.dataset.desktop.split(" ").includes("call") || isQuiet()) return;
   const note = new Notification(card.dataset.name, {
