@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from helpdesk import agents, asides, changes, duplicates, looks, preferences, queues, sla, survey_answers, tickets
 from helpdesk.conversations import doings
-from helpdesk.conversations.customers import CustomerBrief, CustomerPanel, briefs, panel
+from helpdesk.conversations.customers import CustomerBrief, CustomerPanel, TicketBrief, briefs, panel
 from helpdesk.conversations.doings import Done
 from helpdesk.conversations.entries import (
     Entry,
@@ -117,6 +117,7 @@ class TicketView:
     done: Done | None
     duplicate: Duplicate | None
     clocks: Sequence[sla.Clock] = ()
+    others: Sequence[TicketBrief] = ()  # the customer's other open tickets that the viewer may work on
     given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
     @property
@@ -166,6 +167,8 @@ def show(
     guessed, shown = looks.impressions(db, ticket.id), preferences.all_shown(db)
     beside = panel(db, ticket.customer_id, language=language, but=ticket.id) if ticket.customer_id else None
     reachable = {point["value"]: point["unreachable"] for point in beside.addresses} if beside else {}
+    served = agents.queue_ids(db, agent)
+    others = [each for each in beside.open_tickets if each.queue_id in served] if beside else []
     feelings = {each.message_id: _feeling(each) for each in guessed if "sentiment" in shown}
     aside = asides.of(db, ticket, agent=agent, staff=staff, language=language)
     told = looks.facts(db, ticket.id, _TOLD)
@@ -211,8 +214,9 @@ def show(
         ticket.pending_until,
         aside,
         doings.shown(changes.offered(told, viewer_id=agent.id or 0, now=now), told, names, named),
-        _duplicate(ticket, beside, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
+        _duplicate(ticket, others, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
         clocks=sla.clocks(db, ticket, now=now),
+        others=others,
         given=_given(ticket, entries),
     )
 
@@ -279,17 +283,13 @@ def _last_received(messages: Sequence[Message]) -> Message | None:
 
 
 def _duplicate(
-    ticket: Ticket, beside: CustomerPanel | None, aside: asides.Aside, now: datetime
+    ticket: Ticket, others: Sequence[TicketBrief], aside: asides.Aside, now: datetime
 ) -> Duplicate | None:  # fmt: skip
-    if beside is None:
-        return None
-    others = {brief.id: brief for brief in beside.open_tickets}
     denied = aside.distinct | {each.other_id for each in aside.links}
-    told = [(each.id, each.subject, each.snippet, each.last_contact_at) for each in others.values()]
+    told = [(each.id, each.subject, each.snippet, each.last_contact_at) for each in others]
     number = duplicates.likely(ticket.subject, ticket.snippet, told, denied=denied, now=now)
-    if number is None:
-        return None
-    return Duplicate(number, others[number].subject, others[number].last_contact_at)
+    found = next((each for each in others if each.id == number), None)
+    return Duplicate(found.id, found.subject, found.last_contact_at) if found else None
 
 
 def _given(ticket: Ticket, entries: Sequence[Entry]) -> str:

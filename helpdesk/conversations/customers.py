@@ -37,6 +37,7 @@ _TICKETS = {
         col(Ticket.is_urgent),
         col(Ticket.sentiment),
         col(Ticket.snippet),
+        col(Ticket.queue_id),
     )
     .join(Queue, col(Queue.id) == Ticket.queue_id)
     .where(col(Ticket.customer_id) == sa.bindparam("customer_id"))
@@ -76,6 +77,7 @@ class TicketBrief(NamedTuple):  # a page has thirty of them: made, and compared,
     is_urgent: bool
     sentiment: str
     snippet: str = ""
+    queue_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,9 @@ def tickets_of(db: Session, customer_id: int, *, language: str, limit: int) -> l
             "urgency" in shown and urgent,
             feels if "sentiment" in shown else "",
             snippet,
+            queue_id,
         )
-        for number, subject, state, queue, at, urgent, feels, snippet in found
+        for number, subject, state, queue, at, urgent, feels, snippet, queue_id in found
     ]
 
 

@@ -10,7 +10,17 @@ import pytest
 from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.cast import AIKO, AKIRA, SATO, SUZUKI, TANAKA
-from tests.journeys.test_in_the_browser import OVERHEARD, STRANGERS, Office, browser, card, office, row, whole_office
+from tests.journeys.test_in_the_browser import (
+    OVERHEARD,
+    STRANGERS,
+    Office,
+    browser,
+    card,
+    finish,
+    office,
+    row,
+    whole_office,
+)
 from tests.patience import until
 
 __all__ = ["browser", "office", "whole_office"]
@@ -89,11 +99,13 @@ def test_the_help_makes_way_for_a_call_that_rings(office: Office) -> None:
     office.is_ready(aiko)
     keys(aiko, "?")
     expect(aiko.locator("#help")).to_be_visible()
-    office.rings()
+    call = office.rings()
     expect(card(aiko)).to_have_attribute("data-state", "ringing")
     expect(aiko.locator("#help")).to_be_hidden()
     keys(aiko, "c")
     expect(card(aiko)).to_have_attribute("data-state", "talking")
+    office.hangs_up(call)
+    finish(aiko)
 
 
 def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:

@@ -351,10 +351,12 @@ def test_an_open_matter_opens_the_resolved_ticket_it_is_merged_into(desk: OpenDe
 
 
 def test_the_customers_other_open_tickets_are_offered_to_merge_into(desk: OpenDesk) -> None:
-    for number, subject in enumerate(("電源が入らない", "充電台の色", "解決した件"), 1):
+    for number, subject in enumerate(("電源が入らない", "充電台の色", "解決した件", "他の窓口の件"), 1):
         desk.mail(TANAKA, subject=subject, body=f"{subject}について。", to=RETURNS_ADDRESS)
         assert len(desk.tickets()) == number
     desk.as_(BEN).post("/tickets/3/resolve")
+    tech = desk.queue("tech_support").id
+    desk.as_(BEN).post("/tickets/4/move", data={"queue_id": tech})
     menu = part(desk.as_(BEN).get("/tickets/1").text, "merge-1")
     assert re.findall(r'name="into" value="(\d+)"', menu) == ["2"] and "充電台の色" in text_of(menu)
     page = desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"})

@@ -302,10 +302,10 @@ def test_links_stand_on_both_pages_and_hide_what_the_viewer_may_not_see(desk: Op
     does(desk, SATO, "link", other="＃2", reason="child_of")
     here, there = (text_of(part(desk.as_(SATO).get(f"/tickets/{n}").text, f"links-{n}")) for n in (1, 2))
     assert "親 対応中 #2 ひみつの返品" in here and "子" in there and "#1" in there
-    hidden = re.sub(r"<datalist.*?</datalist>", "", part(desk.as_(AIKO).get("/tickets/1").text, "links-1"), flags=re.S)
+    hidden = part(desk.as_(AIKO).get("/tickets/1").text, "links-1")
     assert "#2" in hidden and "ひみつの返品" not in hidden
     does(desk, SATO, "link", remove="2", reason="child_of")
-    assert "#2" not in text_of(part(desk.as_(SATO).get("/tickets/1").text, "links-1"))
+    assert "親 対応中" not in text_of(part(desk.as_(SATO).get("/tickets/1").text, "links-1"))
 
 
 def test_a_likely_duplicate_is_hinted_at_until_it_is_said_to_be_another_matter(desk: OpenDesk, ticket_id: int) -> None:
