@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from helpdesk import access, impressions, inbox, ledger, preferences
 from helpdesk.errors import Invalid
 from models import Agent, Inbound, Parked, ParkedKind, Post, Rule
+from web import words
 from web.addresses import get, post
 from web.edge import act, desk_of, html, look
 from web.settings_history import change, saved
@@ -123,7 +124,8 @@ def _source(db: Session, parked: Parked) -> dict[str, Any]:
     """Where it came from, or what was to be done: by its name, or else by the words for its kind."""
     kind, _, name = parked.source.partition(":")
     if parked.kind == ParkedKind.MAIL:
-        return {"source_name": ledger.called(db, parked.source), "source": ("mail_source", kind)}
+        way = kind if kind in words.codes("mail_source") else parked.source  # a mailbox that could not hand it over
+        return {"source_name": ledger.called(db, parked.source), "source": ("mail_source", way)}
     if parked.kind == ParkedKind.WORK and parked.source == parked.work:
         return {"source_name": "", "source": ("due_work", parked.work)}
     return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ()}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from smtplib import SMTP
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from sqlmodel import col, select, update
 
 from helpdesk import policies
+from helpdesk.events import TicketMerged, TicketUnmerged, recall
 from helpdesk.mail import threads
 from helpdesk.settings import Settings
-from models import Inbound, Promise, Queue, TicketState
+from models import Event, Inbound, Promise, Queue, TicketState
 from tests.cast import (
     AIKO,
     BEN,
@@ -292,6 +294,21 @@ def test_a_merge_that_nothing_came_of_leaves_no_trace_in_either_ticket(desk: Ope
     told = {"unmerge": ("/tickets/2/unmerge", {}), "undo": ("/tickets/1/undo", {"event": event[1]})}[way]
     assert desk.as_(BEN).post(told[0], data=told[1], headers=page).status_code == 200
     assert standing(desk) == before
+
+
+def test_what_a_merge_remembers_of_the_other_ticket_are_times_numbers_and_codes(desk: OpenDesk) -> None:
+    form = policies.Form(name="標準", first_response_minutes=60, next_response_minutes=60, resolution_minutes=600)
+    desk.write(lambda db: policies.save(db, None, form, by=None, now=desk.clock()))
+    two(desk)
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/unmerge")
+    told = desk.read(lambda db: [recall(row) for row in db.exec(select(Event)).all()])
+    kept = [fact.found for fact in told if isinstance(fact, TicketMerged)]
+    kept += [fact.clock or {} for fact in told if isinstance(fact, TicketUnmerged)]
+    held = [each for row in kept for each in row.values()]
+    values = [value for each in held for value in (each.values() if isinstance(each, dict) else [each])]
+    words = [value for value in values if isinstance(value, str) and value and value not in set(TicketState)]
+    assert len(words) > 10 and all(datetime.fromisoformat(each).tzinfo for each in words)
 
 
 AFTER: dict[str, Callable[[OpenDesk], Any]] = {
