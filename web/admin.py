@@ -128,7 +128,9 @@ def _source(db: Session, parked: Parked) -> dict[str, Any]:
         return {"source_name": ledger.called(db, parked.source), "source": ("mail_source", way)}
     if parked.kind == ParkedKind.WORK and parked.source == parked.work:
         return {"source_name": "", "source": ("due_work", parked.work)}
-    return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ()}
+    if parked.kind == ParkedKind.CALLBACK:
+        return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ()}
+    return {"source_name": parked.source, "source": ()}
 
 
 _SYSTEMS = {"twilio": "Twilio", "asterisk": "Asterisk"}  # what stands in the settings, without a name of its own
