@@ -64,7 +64,8 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
     }
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", slug):
         wrong["slug"] = "not_a_short_name"
-    for field, code in wrong.items():
+    if wrong:
+        field, code = next(iter(wrong.items()))
         raise Invalid(code, field=field, fields=wrong)
     if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is not None:
         raise Conflict("taken", field="slug")

@@ -129,8 +129,8 @@ def _source(db: Session, parked: Parked) -> dict[str, Any]:
     if parked.kind == ParkedKind.WORK and parked.source == parked.work:
         return {"source_name": "", "source": ("due_work", parked.work)}
     if parked.kind == ParkedKind.CALLBACK:
-        return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ()}
-    return {"source_name": parked.source, "source": ()}
+        return {"source_name": name or _SYSTEMS.get(kind, kind), "source": ("parked_kind", parked.kind)}
+    return {"source_name": parked.source, "source": ("parked_kind", parked.kind)}
 
 
 _SYSTEMS = {"twilio": "Twilio", "asterisk": "Asterisk"}  # what stands in the settings, without a name of its own

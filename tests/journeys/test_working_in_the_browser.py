@@ -112,7 +112,9 @@ def test_on_a_phone_a_ticket_handed_out_of_sight_is_taken_back_with_a_thumb(offi
     undo = done.locator("[data-undo]").bounding_box()
     bar = aiko.locator(".rail").bounding_box()
     assert undo and bar and undo["width"] >= 44 and undo["height"] >= 44
-    assert bar["y"] - 90 < undo["y"] + undo["height"] <= bar["y"], "at the foot, above the bar"
+    whole, said = done.bounding_box(), aiko.locator("#notice .notice").bounding_box()
+    assert whole and said and bar["y"] - 90 < said["y"] + said["height"] <= bar["y"], "what is said is above the bar"
+    assert 0 <= said["y"] - (whole["y"] + whole["height"]) <= 40, "and what takes it back right above that, in the open"
     aiko.unroute("**/region*")
     done.locator("[data-undo]").tap()
     expect(aiko.locator(".ticket-title h1")).to_have_text("手を離れる件")

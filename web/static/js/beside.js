@@ -1,8 +1,9 @@
-// What stands beside a ticket is behind a button where it is narrow. It closes on Escape too, once no menu and no dialog is
-// open and no field is typed into, and gives the focus back to that button.
-import { morph } from "./morph.js";
+// What stands beside a ticket: how it closes and unfolds, suggestions for tags, and its own fields when they are refused.
 import { isComposing, TYPED_INTO } from "./keys.js";
+import { morph } from "./morph.js";
 
+// It is behind a button where it is narrow. It closes on Escape too, once no menu and no dialog is open and no field is
+// typed into, and gives the focus back to that button.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || isComposing(event) || event.target.matches?.(TYPED_INTO)) return;
   const closer = document.querySelector(".side:target .side-closer");

@@ -1,6 +1,5 @@
 // What comes when the page stands already: what begins with somebody typing, dropping, trying or setting something.
 import "./notes.js";
-import "./wrong.js";
 import "./focus.js";
 import "./paper.js";
 import "./trials.js";
