@@ -79,7 +79,7 @@ class Running:
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()
@@ -102,7 +102,7 @@ class Running:
         self.process = None
 
     def posts(self, path: str, form: dict[str, str], *, token: str = cast.TOKEN) -> tuple[int, str]:
-        """Post a form as Twilio does, signed. Returns status and body; raises OSError when nobody answers."""
+        """Post a form as Twilio does, signed. Returns status and body; raises OSError without a whole answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         headers = {"Content-Type": "application/x-www-form-urlencoded",
                    "X-Twilio-Signature": replay.sign(self.url + path, form, token)}  # fmt: skip
@@ -110,6 +110,8 @@ class Running:
             connection.request("POST", path, replay.body(form), headers)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+        except http.client.HTTPException as broken:  # it died between the head of its answer and the body
+            raise ConnectionError(broken) from broken
         finally:
             connection.close()
 

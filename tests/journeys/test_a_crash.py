@@ -5,9 +5,9 @@ answered "yes" is sent again, the very same bytes, until it is.
 """
 
 import smtplib
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -40,17 +40,16 @@ def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none
     running, url = machine
     running.start()
     answered: list[str] = []
-    senders = [
-        _sender([_mail(running, number) for number in range(half, MAILS, 2)], answered) for half in (0, 1)
-    ] + [
-        _sender([_rings(running, number) for number in range(half, CALLS, 2)], answered) for half in (0, 1)
-    ]  # fmt: skip
-    for death in range(1, DEATHS + 1):
-        until(lambda death=death: len(answered) >= death * (MAILS + CALLS) // (DEATHS + 1))  # type: ignore[misc]
-        running.kill()
-        running.start()
-    for sender in senders:
-        sender.join(2 * START_SECONDS)
+    works = [[_mail(running, number) for number in range(half, MAILS, 2)] for half in (0, 1)]
+    works += [[_rings(running, number) for number in range(half, CALLS, 2)] for half in (0, 1)]
+    with ThreadPoolExecutor(len(works)) as threads:
+        senders = [threads.submit(_sends, each, answered) for each in works]
+        for death in range(1, DEATHS + 1):
+            until(lambda death=death: len(answered) >= death * (MAILS + CALLS) // (DEATHS + 1))  # type: ignore[misc]
+            running.kill()
+            running.start()
+        for sender in senders:
+            sender.result(2 * START_SECONDS)
     assert len(answered) == MAILS + CALLS
     database = Database(url)
     try:
@@ -69,24 +68,18 @@ def test_a_kill_in_the_middle_of_mails_and_callbacks_loses_none_and_doubles_none
         database.close()
 
 
-def _sender(works: list[Callable[[], str]], answered: list[str]) -> threading.Thread:
+def _sends(works: list[Callable[[], str]], answered: list[str]) -> None:
     """Does each work until it is answered, then the next."""
-
-    def run() -> None:
-        for work in works:
-            end = time.monotonic() + START_SECONDS
-            while True:
-                try:
-                    answered.append(work())
-                    break
-                except (OSError, smtplib.SMTPException):
-                    if time.monotonic() > end:
-                        raise
-                    time.sleep(0.05)  # as a sender waits before it tries again
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
+    for work in works:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                answered.append(work())
+                break
+            except (OSError, smtplib.SMTPException):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)  # as a sender waits before it tries again
 
 
 def _mail(running: Running, number: int) -> Callable[[], str]:

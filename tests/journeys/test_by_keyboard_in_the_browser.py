@@ -272,7 +272,8 @@ def test_a_caller_who_gives_up_leaves_nobody_on_the_button_of_another(gone: int,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_chosen_can_be_told_where_the_system_chooses_the_colors(scheme: str, office: Office) -> None:
-    office.writes(f"色の件 {scheme}", "使い方を教えてください。", sender=TANAKA)
+    for subject in (f"色の件 {scheme}", f"色の隣の件 {scheme}"):
+        office.writes(subject, "使い方を教えてください。", sender=TANAKA)
     sato = office.page(SATO, "/inbox?view=all", forced_colors="active", color_scheme=scheme)
     row(sato, f"色の件 {scheme}").locator("a").click()
     expect(sato.locator(".ticket-title h1")).to_have_text(f"色の件 {scheme}")
