@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import sla, tickets
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import (
+from helpdesk.events import emit, recall
+from helpdesk.facts import (
     MessageAwaits,
     MessageBounced,
     MessageFailed,
@@ -29,9 +30,7 @@ from helpdesk.events import (
     TicketResolved,
     TicketSplit,
     TicketUnmerged,
-    emit,
     name_of,
-    recall,
 )
 from models import Agent, Event, Message, Ticket, TicketState
 from models.database import hold_still

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import notifications, policies
-from helpdesk.events import (
+from helpdesk.events import emit
+from helpdesk.facts import (
     CallChanged,
     CallEnded,
     Fact,
@@ -32,7 +33,6 @@ from helpdesk.events import (
     TicketMerged,
     TicketOpened,
     TicketUnmerged,
-    emit,
     name_of,
 )
 from helpdesk.policies import Book, Terms
