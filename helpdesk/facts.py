@@ -202,7 +202,7 @@ class TicketMerged(_OfTicket):
     or "awaiting" our answer; `rested_until` where it was pending: until when (ISO 8601, "": until the customer writes).
 
     `found` is what the merge may change in the other, as it was: "state" with its "at" as in `TicketResolved.was_at`,
-    "awaited", "contact_at", and "clock", see `sla.clock_of`; empty in merges of before this was kept.
+    "awaited", "contact_at", and "clock", see `sla.merges.clock_of`; empty in merges of before this was kept.
     """
 
     merged_id: int
@@ -214,7 +214,7 @@ class TicketMerged(_OfTicket):
 
 class TicketUnmerged(_OfTicket):
     """A merge was taken back; stated once for either. Where nothing came of it meanwhile, `since` is when it was merged
-    (ISO 8601) and `clock` what the other's next answer was due by then, see `sla.clock_of`; else "" and None."""
+    (ISO 8601) and `clock` what the other's next answer was due by then, see `sla.merges.clock_of`; else "" and None."""
 
     merged_id: int
     into_id: int
