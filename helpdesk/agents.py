@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 from helpdesk import queues, romaji
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused, emit
+from helpdesk.events import emit
+from helpdesk.facts import AgentChanged, AgentStateChanged, SignedIn, SignedOut, SignInRefused
 from helpdesk.tokens import hash_of
 from models import Agent, AgentState, Login, Membership, Presence, PushSubscription, Queue, Role
 from models.looking import ask, columns_of, remembered, rows

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import measures, queues
 from helpdesk.errors import Invalid
-from helpdesk.events import AlarmCleared, AlarmRaised, QueueChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import AlarmCleared, AlarmRaised, QueueChanged
 from helpdesk.measures import Calls
 from models import Agent, AgentState, Alarm, Membership, Presence, Queue
 

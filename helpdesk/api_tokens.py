@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import tokens
 from helpdesk.errors import Invalid
-from helpdesk.events import ApiTokenChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ApiTokenChanged
 from models import Agent, ApiToken
 
 SCOPES: Final = ("reports", "returns")

@@ -17,7 +17,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import PreferenceChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import PreferenceChanged
 from models import Agent, Logo, Preference
 
 PREFERENCE = "appearance"

@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 
 from helpdesk import agents, outgoing, tickets
 from helpdesk.errors import Conflict, Invalid, NotAllowed
-from helpdesk.events import MessageApproved, MessageReturned, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageApproved, MessageReturned
 from helpdesk.settings import Settings
 from models import Agent, Message, MessageState, Queue, Ticket
 from models.database import hold_still

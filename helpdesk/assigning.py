@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import policies, queues
-from helpdesk.events import Fact, TicketAssigned, TicketOpened, emit, name_of
+from helpdesk.events import emit
+from helpdesk.facts import Fact, TicketAssigned, TicketOpened, name_of
 from models import (
     Agent,
     AgentState,

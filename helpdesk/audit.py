@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, conversations, romaji, settings_history
 from helpdesk.errors import Invalid
-from helpdesk.events import TableExported, emit, recall
+from helpdesk.events import emit, recall
+from helpdesk.facts import TableExported
 from helpdesk.settings_history import Told
 from models import Agent, Customer, Event
 

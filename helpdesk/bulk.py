@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import access, agents, assigning, changes, queues, routing, tags, tickets
 from helpdesk.errors import Conflict, DeskError, Invalid, NotFound
-from helpdesk.events import BulkActChanged, emit, one_act, recall
+from helpdesk.events import emit, one_act, recall
+from helpdesk.facts import BulkActChanged
 from helpdesk.runtime import work
 from models import Agent, BulkAct, BulkItem, BulkItemState, BulkState, Event, Priority, Ticket
 from models.database import hold_still

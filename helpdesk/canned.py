@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, dates, kept, names, purchases, subjects
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import CannedReplyChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CannedReplyChanged
 from helpdesk.settings import Settings
 from models import Agent, Attachment, CannedFile, CannedReply, CannedUse, Customer, Queue, Ticket
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk.events import TicketReopened, TicketResolved, last_number, name_of
+from helpdesk.events import last_number
+from helpdesk.facts import TicketReopened, TicketResolved, name_of
 from models import (
     Bookmark,
     Call,

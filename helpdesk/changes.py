@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from helpdesk import checklists, fields, links, merging, returns, routing, splitting, tags, tickets, watchers
-from helpdesk import events as facts
+from helpdesk import checklists, facts, fields, links, merging, returns, routing, splitting, tags, tickets, watchers
 from helpdesk.errors import Conflict, NotAllowed, NotFound
-from helpdesk.events import Fact, name_of, one_act, recall
+from helpdesk.events import WITH_A_MAIL, one_act, recall
+from helpdesk.facts import Fact, name_of
 from models import Agent, Event, FieldChange, Ticket, TicketState
 from models.database import hold_still
 
@@ -89,7 +89,7 @@ def offered(told: Sequence[Event], *, viewer_id: int, now: datetime) -> Event | 
         if row.at < now - OFFERED:
             return None
         if row.actor_id == viewer_id:
-            if fact.act_id.startswith(facts.WITH_A_MAIL):
+            if fact.act_id.startswith(WITH_A_MAIL):
                 return None  # beside the mail's own undo it would be taken for that
             is_undo = fact.act_id.startswith(UNDONE)
             return row if is_undo or (can_be_undone(fact) and changed.isdisjoint(things(fact))) else None

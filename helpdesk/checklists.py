@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import ChecklistChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ChecklistChanged
 from models import Agent, ChecklistItem, Ticket
 from models.database import hold_still
 

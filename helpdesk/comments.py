@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 from classifiers import text as texts
 from helpdesk import imports, preferences, survey_answers, survey_words
 from helpdesk.errors import Invalid
-from helpdesk.events import FeedbackGiven, emit
+from helpdesk.events import emit
+from helpdesk.facts import FeedbackGiven
 from models import Agent, Answer, AnswerSource, Scale
 from models.database import Database
 

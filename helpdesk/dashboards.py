@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import access
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import DashboardChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import DashboardChanged
 from helpdesk.reporting import catalog
 from helpdesk.reporting.values import Chart, Figure, Sheet, Table
 from models import Agent, BoardAudience, Dashboard, Role, Tile, TileKind

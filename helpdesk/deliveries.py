@@ -21,7 +21,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, mailboxes, signatures, survey_words, tickets
 from helpdesk.errors import Rejected, Unreachable
-from helpdesk.events import MessageDelayed, MessageFailed, MessageSent, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageDelayed, MessageFailed, MessageSent
 from helpdesk.mail import attachments, compose, dkim, oauth, send
 from helpdesk.mail.send import NotTaken, Server, Told
 from helpdesk.mailboxes import Access

@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import mailboxes, seals
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import SendingDomainChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import SendingDomainChanged
 from helpdesk.mail import dkim, published
 from helpdesk.settings import Settings
 from models import Agent, DkimKey, DomainCheck, Mailbox, Queue

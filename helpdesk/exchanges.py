@@ -26,7 +26,8 @@ from cti import CallEvent
 from helpdesk import blocked, offering, queues, seals
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound, Rejected
-from helpdesk.events import ExchangeChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ExchangeChanged
 from helpdesk.settings import Settings
 from helpdesk.tokens import hash_of
 from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Inbound, Membership, Queue, VisitEnd

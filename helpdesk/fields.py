@@ -20,7 +20,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import names
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import FieldChanged, FieldSet, emit
+from helpdesk.events import emit
+from helpdesk.facts import FieldChanged, FieldSet
 from models import Agent, FieldChange, FieldKind, FieldValue, Ticket, TicketField
 from models.database import hold_still
 from models.looking import ask, columns_of

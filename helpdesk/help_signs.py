@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 
 from helpdesk import access, agents, romaji
 from helpdesk.errors import Conflict
-from helpdesk.events import HelpSignChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import HelpSignChanged
 from models import Agent, Call, CallState, Customer, HelpSign, Queue
 
 

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CalendarChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CalendarChanged
 from models import Agent, Calendar, Policy, Queue
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

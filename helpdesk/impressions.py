@@ -20,7 +20,8 @@ from sqlmodel import Session, select
 from classifiers import Reason
 from classifiers import text as texts
 from helpdesk.errors import NotFound
-from helpdesk.events import UrgencyJudged, emit
+from helpdesk.events import emit
+from helpdesk.facts import UrgencyJudged
 from models import Agent, Call, Impression, Ticket
 from models.database import Prepared
 

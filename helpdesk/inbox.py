@@ -18,7 +18,8 @@ from sqlalchemy.orm import defer, make_transient_to_detached
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Conflict, place_of
-from helpdesk.events import MailIgnored, ParkedSettled, SomethingParked, emit
+from helpdesk.events import emit
+from helpdesk.facts import MailIgnored, ParkedSettled, SomethingParked
 from models import Agent, Inbound, InboundKind, InboundState, Parked, ParkedKind, Redelivery
 from models.database import Prepared
 

@@ -11,7 +11,8 @@ from sqlmodel import Session
 from helpdesk import agents, calls, queues, routing, stays
 from helpdesk.calls import folding, wrapping
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import CallChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallChanged
 from helpdesk.runtime import work
 from models import Agent, Call, CallState, Presence
 from models.database import hold_still

@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 from sqlmodel import Session, col, select
 
-from helpdesk.events import ChecklistTemplateChanged, Fact, MacroChanged, RuleChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ChecklistTemplateChanged, Fact, MacroChanged, RuleChanged
 from models import Agent, ChecklistTemplate, Macro, Rule
 
 

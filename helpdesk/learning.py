@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 
 from classifiers.text import language as language_of
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import QueueChanged, RouterChanged, TrainingChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import QueueChanged, RouterChanged, TrainingChanged
 from helpdesk.mail.parse import subject_stem
 from helpdesk.runtime import work
 from helpdesk.settings import Settings

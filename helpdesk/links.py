@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from helpdesk.errors import Invalid
-from helpdesk.events import TicketLinked, TicketUnlinked, emit
+from helpdesk.events import emit
+from helpdesk.facts import TicketLinked, TicketUnlinked
 from models import Agent, LinkKind, Ticket, TicketLink
 
 SIDES = {

@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import acts, canned, kept, names
 from helpdesk.errors import Invalid, NotAllowed, NotFound
-from helpdesk.events import MacroRan, emit, one_act
+from helpdesk.events import emit, one_act
+from helpdesk.facts import MacroRan
 from helpdesk.settings import Settings
 from models import Agent, CannedReply, ChecklistTemplate, Macro, Queue, Role, RuleRun, Ticket
 from models.database import hold_still

@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox, seals
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import MailboxChanged, SomethingParked, emit
+from helpdesk.events import emit
+from helpdesk.facts import MailboxChanged, SomethingParked
 from helpdesk.mail.send import Server
 from helpdesk.settings import Settings
 from models import (

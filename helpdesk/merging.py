@@ -14,9 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk import sla, tickets
+from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import (
+from helpdesk.events import emit, recall
+from helpdesk.facts import (
     MessageAwaits,
     MessageBounced,
     MessageFailed,
@@ -29,10 +30,9 @@ from helpdesk.events import (
     TicketResolved,
     TicketSplit,
     TicketUnmerged,
-    emit,
     name_of,
-    recall,
 )
+from helpdesk.sla import merges
 from models import Agent, Event, Message, Ticket, TicketState
 from models.database import hold_still
 
@@ -137,7 +137,7 @@ def _as_it_is(db: Session, target: Ticket) -> dict[str, Any]:
     at = target.resolved_at if target.state == TicketState.RESOLVED else target.pending_until
     return {
         "state": target.state.value, "at": _iso(at), "awaited": target.awaits_us,
-        "contact_at": _iso(target.last_contact_at), "clock": sla.clock_of(db, target),
+        "contact_at": _iso(target.last_contact_at), "clock": merges.clock_of(db, target),
     }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from helpdesk import access, romaji, ways
-from helpdesk.events import AgentNotified, NotificationsRead, emit
+from helpdesk.events import emit
+from helpdesk.facts import AgentNotified, NotificationsRead
 from models import Agent, Notification, NotificationKind, Product, ProductWarning, Ticket
 from models.base import called
 

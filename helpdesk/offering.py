@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import agents, hours, recalls, stays
-from helpdesk.events import CallChanged, CallRinging, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallChanged, CallRinging
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import (

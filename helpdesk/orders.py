@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 from helpdesk import agents, imports
 from helpdesk.customers import contact_points, matching
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import OrdersBrought, emit
+from helpdesk.events import emit
+from helpdesk.facts import OrdersBrought
 from helpdesk.products import catalogue
 from models import Agent, Customer, OrderChange, OrderImport, Product, ProductReturn, Purchase
 from models.database import one_at_a_time

@@ -20,8 +20,8 @@ from helpdesk import agents, canned, mailboxes, merging, queues, subjects, ticke
 from helpdesk.customers import matching
 from helpdesk.customers.contact_points import email_key
 from helpdesk.errors import Conflict, Invalid, NotAllowed
-from helpdesk.events import (
-    WITH_A_MAIL,
+from helpdesk.events import WITH_A_MAIL, emit, one_act
+from helpdesk.facts import (
     MessageAwaits,
     MessageHeld,
     MessageQueued,
@@ -33,9 +33,7 @@ from helpdesk.events import (
     TicketReopened,
     TicketResolved,
     TicketUnmerged,
-    emit,
     name_of,
-    one_act,
 )
 from helpdesk.mail import compose
 from helpdesk.settings import Settings

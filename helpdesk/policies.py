@@ -18,7 +18,8 @@ from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CalendarChanged, Fact, PolicyChanged, QueueChanged, emit, name_of
+from helpdesk.events import emit
+from helpdesk.facts import CalendarChanged, Fact, PolicyChanged, QueueChanged, name_of
 from helpdesk.hours import Timetable
 from models import Agent, Assigning, Calendar, Channel, Event, Policy, Priority, PromiseKind, Queue
 

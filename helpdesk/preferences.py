@@ -11,7 +11,8 @@ from sqlalchemy import event
 from sqlmodel import Session, col
 
 from helpdesk.errors import Invalid
-from helpdesk.events import PreferenceChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import PreferenceChanged
 from models import Agent, Preference
 from models.looking import ask
 

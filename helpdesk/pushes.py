@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox, notifications, romaji, seals, ways
 from helpdesk.errors import Invalid, Unreachable
-from helpdesk.events import AgentNotified, CallRinging, Fact
+from helpdesk.facts import AgentNotified, CallRinging, Fact
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import Agent, Call, CallState, Customer, Login, Parked, PushKey, PushSubscription, Queue

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 from classifiers import keywords as key_words
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import AgentChanged, QueueChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import AgentChanged, QueueChanged
 from models import Agent, Queue, Role, Ticket, TicketState
 from models.looking import remembered
 

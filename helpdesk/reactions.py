@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from helpdesk import assigning, notifications, recalls, sla, surveys, watchers
-from helpdesk.events import (
+from helpdesk.facts import (
     CalendarChanged,
     CallChanged,
     CallEnded,

@@ -20,7 +20,8 @@ from sqlmodel import Session, col, select
 from helpdesk import agents, hours, queues, romaji
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
-from helpdesk.events import CallbackChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallbackChanged
 from helpdesk.settings import Settings
 from models import Agent, Calendar, Call, Callback, CallbackState, Customer, Outcome, Queue
 from models.database import hold_still

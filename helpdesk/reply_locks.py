@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from helpdesk import queues
-from helpdesk.events import ReplyLocked, ReplyUnlocked, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReplyLocked, ReplyUnlocked
 from models import Agent, ReplyLock, Ticket
 from models.database import hold_still
 from models.looking import peek

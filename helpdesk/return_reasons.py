@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import names
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CatalogueChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CatalogueChanged
 from models import Agent, ReturnReason
 
 NAME_MAX: Final = 60

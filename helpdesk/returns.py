@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import tickets
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import ReturnChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReturnChanged
 from helpdesk.products import catalogue, reading
 from models import (
     Agent,

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 from classifiers import Prediction, Reason, keywords
 from helpdesk import agents, queues
 from helpdesk.errors import Conflict, NotAllowed
-from helpdesk.events import TicketMoved, emit
+from helpdesk.events import emit
+from helpdesk.facts import TicketMoved
 from models import Agent, Queue, Routing, Ticket
 
 KEPT_REASONS = 8  # words kept beside a decision

@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 
 from helpdesk import agents, filters
 from helpdesk.errors import Invalid, NotAllowed, NotFound
-from helpdesk.events import ViewChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ViewChanged
 from helpdesk.filters import Filter
 from models import Agent, Membership, Role, SavedView, ViewAudience
 from models.looking import remembered

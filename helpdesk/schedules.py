@@ -22,7 +22,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, dates, outgoing, queues, seals
 from helpdesk.errors import Invalid, NotFound, Rejected, Unreachable
-from helpdesk.events import ReportMailed, ScheduleChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReportMailed, ScheduleChanged
 from helpdesk.mail import dkim
 from helpdesk.reporting import books, catalog, files, paper
 from helpdesk.reporting.catalog import Asked

@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select
 from helpdesk import filters
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import SegmentChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import SegmentChanged
 from helpdesk.filters import Count, Filter
 from helpdesk.search import letters
 from models import Agent, ContactPoint, Customer, PointKind, Purchase, Segment, Ticket

@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, return_reasons
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import Fact, SettingChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import Fact, SettingChanged
 from helpdesk.settings_watched import (
     LINKS,
     WATCHED,

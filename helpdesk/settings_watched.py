@@ -16,8 +16,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import object_session
 from sqlmodel import Session
 
-from helpdesk import events as facts
-from helpdesk.events import Fact
+from helpdesk import facts
+from helpdesk.facts import Fact
 from helpdesk.reviews import form as review_form
 from models import (
     Agent,

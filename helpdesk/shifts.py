@@ -19,7 +19,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, hours, imports, queues, romaji
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import ShiftsChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ShiftsChanged
 from helpdesk.imports import plain
 from models import Agent, Membership, Queue, Shift, ShiftQueue
 

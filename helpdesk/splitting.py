@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import merging, outgoing, routing, tickets
 from helpdesk.errors import Conflict
-from helpdesk.events import TicketSplit, emit
+from helpdesk.events import emit
+from helpdesk.facts import TicketSplit
 from models import (
     Agent,
     Call,

@@ -25,7 +25,8 @@ from sqlmodel import Session, col
 
 from helpdesk import erlang, hours, measures, outlook, policies, queues, shifts, writing
 from helpdesk.errors import Invalid
-from helpdesk.events import ShiftsChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ShiftsChanged
 from helpdesk.forecast import HALVES, Numbers
 from helpdesk.outlook import Outlook, Past
 from helpdesk.shifts import DAY, Planned

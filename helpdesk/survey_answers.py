@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import outgoing, survey_questions, survey_words
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import FeedbackGiven, emit
+from helpdesk.events import emit
+from helpdesk.facts import FeedbackGiven
 from helpdesk.settings import Settings
 from models import Answer, AnswerSource, Ask, AskState, OptOut, Scale, Survey, Ticket
 from models.database import hold_still

@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import outgoing, segments, sms, survey_reach, survey_words, surveys
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import SurveySendingChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import SurveySendingChanged
 from helpdesk.runtime import work
 from helpdesk.runtime.work import NotYet
 from helpdesk.segments import Asked

@@ -16,7 +16,8 @@ from sqlmodel import Session, col, select
 from helpdesk import outgoing, sms, survey_questions, survey_rests, survey_words, unreachable
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CallEnded, SurveyChanged, TicketResolved, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallEnded, SurveyChanged, TicketResolved
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import (

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import PreferenceChanged, TagChanged, TicketTagged, TicketUntagged, emit
+from helpdesk.events import emit
+from helpdesk.facts import PreferenceChanged, TagChanged, TicketTagged, TicketUntagged
 from models import Agent, Preference, Role, Tag, Ticket, TicketTag
 
 NAME_MAX = 40

@@ -17,7 +17,7 @@ from helpdesk import agents, hours, queues, return_reasons
 from helpdesk.canned import fold
 from helpdesk.dispositions import CODES
 from helpdesk.errors import Invalid
-from helpdesk.events import Fact, TicketOpened
+from helpdesk.facts import Fact, TicketOpened
 from models import (
     Calendar,
     Call,

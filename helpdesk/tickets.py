@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import agents, fields, mentions, sla
 from helpdesk.errors import Conflict, Invalid, NotAllowed
-from helpdesk.events import (
+from helpdesk.events import emit
+from helpdesk.facts import (
     CustomerLinked,
     CustomerUnlinked,
     NoteAdded,
@@ -20,7 +21,6 @@ from helpdesk.events import (
     TicketPrioritized,
     TicketReopened,
     TicketResolved,
-    emit,
 )
 from models import (
     Agent,

@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from classifiers import themes
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import TopicChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import TopicChanged
 from models import Agent, Answer, Call, Message, Topic, TopicMark
 
 if TYPE_CHECKING:

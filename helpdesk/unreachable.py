@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from helpdesk.customers import contact_points, records
-from helpdesk.events import AddressCleared, emit
+from helpdesk.events import emit
+from helpdesk.facts import AddressCleared
 from models import Agent, ContactPoint, Customer, PointKind, Ticket, UnreachableAddress
 from models.looking import ask, columns_of
 

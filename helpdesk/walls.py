@@ -7,7 +7,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import tokens
 from helpdesk.errors import NotFound
-from helpdesk.events import WallChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import WallChanged
 from models import Agent, WallLink
 
 

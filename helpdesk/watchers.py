@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 
 from helpdesk import agents, notifications
 from helpdesk.errors import NotAllowed
-from helpdesk.events import TicketUnwatched, TicketWatched, emit
+from helpdesk.events import emit
+from helpdesk.facts import TicketUnwatched, TicketWatched
 from models import Agent, NotificationKind, Ticket, TicketWatcher
 from models.database import hold_still
 

@@ -28,7 +28,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from helpdesk import access, agents, notifications
 from helpdesk.desk import Desk
 from helpdesk.errors import NotFound
-from helpdesk.events import AgentChanged, AgentStateChanged, CallRinging, Fact, last_number
+from helpdesk.events import last_number
+from helpdesk.facts import AgentChanged, AgentStateChanged, CallRinging, Fact
 from helpdesk.runtime import log
 from models import Agent, Role
 from web import lines, live

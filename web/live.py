@@ -14,9 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import agents, pops, views
-from helpdesk import events as facts
-from helpdesk.events import Fact
+from helpdesk import agents, facts, pops, views
+from helpdesk.facts import Fact
 from helpdesk.settings import Settings
 from models import Agent, Alarm, Call, Callback, CallbackState, Queue, Ticket, looking
 from web.render import LANGUAGES, Renderer

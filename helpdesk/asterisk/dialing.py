@@ -19,7 +19,8 @@ from helpdesk.asterisk.wires import source_of
 from helpdesk.calls import hearing
 from helpdesk.customers import contact_points
 from helpdesk.errors import NotAllowed, NotFound, Rejected
-from helpdesk.events import CallChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallChanged
 from helpdesk.settings import Settings
 from models import Agent, Call, CallState, Exchange, ExchangeKind, ExchangeState, Presence, Ticket
 

@@ -13,7 +13,8 @@ from helpdesk import agents, help_signs, offering, queues, routing, stays, ticke
 from helpdesk.calls.folding import refold
 from helpdesk.customers import contact_points
 from helpdesk.errors import Conflict, NotFound
-from helpdesk.events import CallChanged, Fact, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallChanged, Fact
 from helpdesk.runtime import work
 from models import (
     Agent,

@@ -10,7 +10,7 @@ from helpdesk import tickets
 from helpdesk.calls import holds_only, move_to_ticket, say, ticket_of
 from helpdesk.customers import choices, matching, records
 from helpdesk.errors import Conflict
-from helpdesk.events import CallChanged
+from helpdesk.facts import CallChanged
 from models import Agent, Call, CallState, ContactPoint, Customer, PointKind, PointSource, Ticket
 from models.database import hold_still
 

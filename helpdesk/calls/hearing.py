@@ -26,7 +26,7 @@ from helpdesk.calls import (
 from helpdesk.calls.folding import refold
 from helpdesk.calls.wrapping import wrapped
 from helpdesk.customers import choices, contact_points, matching
-from helpdesk.events import CallChanged, CallEnded
+from helpdesk.facts import CallChanged, CallEnded
 from models import Agent, Call, CallFact, CallOffer, CallState, Channel, Customer, OfferEnd, Presence, Queue, Ringing
 from models.database import hold_still
 

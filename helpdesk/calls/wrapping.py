@@ -11,7 +11,7 @@ from helpdesk import agents, dispositions, offering, routing, stays, tickets
 from helpdesk.calls import is_busy, joined, lower_hand, offered_to, say, subject_of, take_ticket_along, ticket_of
 from helpdesk.calls.folding import refold
 from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import CallWrappedUp
+from helpdesk.facts import CallWrappedUp
 from helpdesk.runtime import work
 from helpdesk.settings import Settings
 from models import Agent, Call, CallFact, CallState, Presence, Queue, Ringing

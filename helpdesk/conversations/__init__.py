@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from helpdesk import agents, asides, changes, duplicates, looks, preferences, queues, sla, survey_answers, tickets
+from helpdesk import agents, asides, changes, duplicates, looks, preferences, queues, survey_answers, tickets
 from helpdesk.conversations import doings
 from helpdesk.conversations.customers import CustomerBrief, CustomerPanel, TicketBrief, briefs, panel
 from helpdesk.conversations.doings import Done
@@ -33,6 +33,7 @@ from helpdesk.events import recall
 from helpdesk.mail import compose
 from helpdesk.rules import history as ran
 from helpdesk.settings import Settings
+from helpdesk.sla import showing
 from models import Agent, Call, Direction, Event, Impression, Message, Outcome, Queue, Routing, Ticket, TicketState
 
 ASSIGNED = ("ticket_assigned", "ticket_taken", "ticket_unassigned", "ticket_given", "ticket_returned")
@@ -116,7 +117,7 @@ class TicketView:
     aside: asides.Aside
     done: Done | None
     duplicate: Duplicate | None
-    clocks: Sequence[sla.Clock] = ()
+    clocks: Sequence[showing.Clock] = ()
     others: Sequence[TicketBrief] = ()  # the customer's other open tickets that the viewer may work on
     given: str = ""  # how the desk chose the assignee, where it did, see TicketAssigned
 
@@ -215,7 +216,7 @@ def show(
         aside,
         doings.shown(changes.offered(told, viewer_id=agent.id or 0, now=now), told, names, named),
         _duplicate(ticket, others, aside, now) if "merge" in can and ticket.state != TicketState.RESOLVED else None,
-        clocks=sla.clocks(db, ticket, now=now),
+        clocks=showing.clocks(db, ticket, now=now),
         others=others,
         given=_given(ticket, entries),
     )

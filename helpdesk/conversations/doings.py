@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from helpdesk import asides, changes, looks, queues
 from helpdesk.conversations.histories import Names, of_fact, spoken_of
-from helpdesk.events import MacroRan, name_of, recall
+from helpdesk.events import recall
+from helpdesk.facts import MacroRan, name_of
 from helpdesk.rules import history as ran
 from models import Agent, Event
 

@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 from helpdesk import asides, looks, queues, returns
 from helpdesk.conversations.entries import Entry
-from helpdesk.events import (
+from helpdesk.events import recall
+from helpdesk.facts import (
     ChecklistChanged,
     Fact,
     FieldSet,
@@ -30,7 +31,6 @@ from helpdesk.events import (
     TicketUntagged,
     TicketUnwatched,
     TicketWatched,
-    recall,
 )
 from helpdesk.mail import bounces
 from helpdesk.rules import history as ran

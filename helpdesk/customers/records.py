@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid
-from helpdesk.events import CustomerAdded, CustomerChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CustomerAdded, CustomerChanged
 from models import (
     Agent,
     Call,

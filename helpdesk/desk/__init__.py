@@ -24,7 +24,7 @@ from helpdesk.desk.doors import Doors
 from helpdesk.desk.jobs import Jobs
 from helpdesk.desk.keepers import Keepers
 from helpdesk.desk.rounds import Rounds
-from helpdesk.events import Fact
+from helpdesk.facts import Fact
 from helpdesk.mail import fetch, listen
 from helpdesk.reporting.values import Voice
 from helpdesk.rules import asking, book

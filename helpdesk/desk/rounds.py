@@ -23,7 +23,6 @@ from helpdesk import (
     recalls,
     saved_views,
     schedules,
-    sla,
     unheard,
 )
 from helpdesk.calls import wrapping
@@ -31,6 +30,7 @@ from helpdesk.mail import backstops
 from helpdesk.rules import waiting
 from helpdesk.runtime import memory
 from helpdesk.settings import Settings
+from helpdesk.sla import raising
 from models.database import Database
 
 TIDY_SECONDS = 2.0
@@ -152,7 +152,7 @@ class Rounds:
             (unheard.is_any, unheard.end),
             (alarms.news, alarms.watch),
             (recalls.is_any_overdue, recalls.raise_overdue),
-            (sla.is_anything_due, sla.raise_due),
+            (raising.is_anything_due, raising.raise_due),
             (assigning.is_any_left, assigning.take_back),
             (assigning.is_any_waiting, assigning.deal),
         )

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox
 from helpdesk.customers import contact_points
-from helpdesk.events import TicketReopened, name_of
+from helpdesk.facts import TicketReopened, name_of
 from helpdesk.settings import Settings
 from models import Event, Inbound, Parked, SenderHour, Ticket, TicketState
 from models.database import Prepared

@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox, merging, unreachable
 from helpdesk.customers import contact_points
-from helpdesk.events import MessageBounced, MessageFailed, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageBounced, MessageFailed
 from helpdesk.mail import compose, threads
 from helpdesk.mail.automatic import Failure
 from helpdesk.mail.parse import Email

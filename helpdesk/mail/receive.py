@@ -16,7 +16,8 @@ from classifiers import Prediction
 from classifiers.text import language as language_of
 from helpdesk import impressions, inbox, intake, mailboxes, outgoing, queues, receipts, tickets
 from helpdesk.customers import contact_points, guesses, matching, records
-from helpdesk.events import MessageReceived, TicketLinked, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageReceived, TicketLinked
 from helpdesk.mail import attachments, automatic, backstops, bounces, parse, posted, senders, threads
 from helpdesk.mail.parse import Email
 from helpdesk.settings import Settings

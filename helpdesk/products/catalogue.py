@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import imports
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import CatalogueChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import CatalogueChanged
 from models import Agent, Product, ProductLot
 
 NAME_MAX: Final = 200

@@ -23,7 +23,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import notifications
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import ProductWarned, emit
+from helpdesk.events import emit
+from helpdesk.facts import ProductWarned
 from helpdesk.tallies.findings import surest
 from models import (
     Agent,

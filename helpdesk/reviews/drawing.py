@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from helpdesk.errors import Conflict, Invalid, NotFound
-from helpdesk.events import ReviewChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReviewChanged
 from models import (
     Agent,
     Answer,

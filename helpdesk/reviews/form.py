@@ -12,7 +12,8 @@ from typing import Any
 from sqlmodel import Session
 
 from helpdesk.errors import Invalid
-from helpdesk.events import ReviewChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReviewChanged
 from models import Agent, ReviewForm
 
 NUMBER = 1

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import access, agents, notifications
 from helpdesk.errors import Conflict, Invalid, NotAllowed, NotFound
-from helpdesk.events import ReviewChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import ReviewChanged
 from helpdesk.reviews import form
 from helpdesk.reviews.form import Criterion
 from models import Agent, NotificationKind, Review, ReviewPick, Ticket

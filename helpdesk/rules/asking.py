@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from helpdesk import reactions
-from helpdesk.events import Fact
+from helpdesk.facts import Fact
 from helpdesk.rules import doing, waiting
 from helpdesk.rules.book import Book, Shelf
 from helpdesk.rules.guard import DEEPEST, Root, by_people, ran_since_people

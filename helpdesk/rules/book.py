@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import terms
-from helpdesk.events import Fact
+from helpdesk.facts import Fact
 from helpdesk.rules.triggers import CHANGES, TRIGGERS, WAITS, Trigger, name
 from models import Rule, TicketField
 

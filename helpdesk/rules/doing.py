@@ -7,7 +7,8 @@ from sqlmodel import Session
 
 from helpdesk import acts
 from helpdesk.errors import DeskError
-from helpdesk.events import Fact, RuleRan, emit
+from helpdesk.events import emit
+from helpdesk.facts import Fact, RuleRan
 from helpdesk.settings import Settings
 from helpdesk.terms import Matter
 from models import Rule, RuleRun, RunEnd

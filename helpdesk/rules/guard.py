@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from helpdesk.events import Fact
+from helpdesk.facts import Fact
 from helpdesk.rules.triggers import by_person, name
 from models import Call, Direction, Event, Message, RuleRun, RunEnd
 

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import acts, agents
 from helpdesk.errors import NotFound
-from helpdesk.events import RunTakenBack, emit
+from helpdesk.events import emit
+from helpdesk.facts import RunTakenBack
 from helpdesk.settings import Settings
 from models import Agent, Event, Macro, Rule, RuleRun, RunEnd, Ticket
 from models.database import hold_still

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from helpdesk.events import Fact, name_of
+from helpdesk.facts import Fact, name_of
 from helpdesk.returns import ENDS
 from helpdesk.terms import Matter
 from models import Message, ReturnState, Ticket, TicketState

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import hours, terms
-from helpdesk.events import Fact
+from helpdesk.facts import Fact
 from helpdesk.rules import doing
 from helpdesk.rules.book import Book, ready
 from helpdesk.rules.guard import Root, ran_since_people

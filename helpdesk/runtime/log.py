@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from helpdesk.events import Fact, recall
+from helpdesk.events import recall
+from helpdesk.facts import Fact
 from models import Event
 from models.looking import ask
 

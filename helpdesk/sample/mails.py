@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 
 from helpdesk import inbox, outgoing, subjects, tickets
 from helpdesk.customers import contact_points
-from helpdesk.events import MessageSent, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageSent
 from helpdesk.letters import build, file, quoted
 from helpdesk.mail import compose, receive, threads
 from helpdesk.sample.company import COMPANY, DOMAIN, LINES

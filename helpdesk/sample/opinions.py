@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 
 from helpdesk import comments, imports, segments, survey_reach, survey_sendings, surveys
-from helpdesk.events import FeedbackGiven, SurveySendingChanged, emit
+from helpdesk.events import emit
+from helpdesk.facts import FeedbackGiven, SurveySendingChanged
 from helpdesk.letters import table
 from helpdesk.sample.stage import Act, Stage, when
 from models import (

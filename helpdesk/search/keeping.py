@@ -17,8 +17,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from helpdesk import events as facts
-from helpdesk.events import last_number, name_of
+from helpdesk import facts
+from helpdesk.events import last_number
+from helpdesk.facts import name_of
 from helpdesk.search import documents, index, letters
 from helpdesk.search.documents import Things
 from helpdesk.search.index import Terms

@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from helpdesk import agents, queues, tickets
 from helpdesk.commands.opening import prepare
-from helpdesk.events import MessageReceived, emit
+from helpdesk.events import emit
+from helpdesk.facts import MessageReceived
 from helpdesk.rules import making
 from helpdesk.rules.asking import settle
 from helpdesk.rules.book import Shelf

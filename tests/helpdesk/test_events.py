@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import Session
 
-from helpdesk.events import AgentChanged, Fact, MessageQueued, SomethingParked, emit, last_number
+from helpdesk.events import emit, last_number
+from helpdesk.facts import AgentChanged, Fact, MessageQueued, SomethingParked
 from helpdesk.runtime import log, work
 from helpdesk.runtime.bus import Bus
 from helpdesk.settings import Settings

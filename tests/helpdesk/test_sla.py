@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from helpdesk import hours, policies, routing, sla, tickets
+from helpdesk import hours, policies, routing, tickets
+from helpdesk.sla import stored
 from models import (
     Calendar,
     Channel,
@@ -45,7 +46,7 @@ def promised(desk: OpenDesk, **fields: Any) -> int:
 
 def promises(desk: OpenDesk, ticket_id: int) -> dict[str, Promise]:
     """The ticket's latest promises by kind."""
-    return {each.kind.value: each for each in desk.read(sla.of, ticket_id)}
+    return {each.kind.value: each for each in desk.read(stored.of, ticket_id)}
 
 
 def ticket(desk: OpenDesk, ticket_id: int = 1) -> Ticket:

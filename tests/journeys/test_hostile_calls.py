@@ -13,7 +13,8 @@ from cti import LONGEST_ID, LONGEST_NAME
 from helpdesk import access, calls
 from helpdesk.calls import wrapping
 from helpdesk.errors import DeskError
-from helpdesk.events import CallChanged, CallWrappedUp, emit
+from helpdesk.events import emit
+from helpdesk.facts import CallChanged, CallWrappedUp
 from helpdesk.runtime import log
 from models import Agent, Call, CallFact, CallOffer, CallState, Inbound, InboundState, Parked, Ticket, TicketState
 from tests.cast import (

@@ -11,7 +11,8 @@ import pytest
 from sqlmodel import col, select, update
 
 from helpdesk import policies
-from helpdesk.events import TicketMerged, TicketUnmerged, recall
+from helpdesk.events import recall
+from helpdesk.facts import TicketMerged, TicketUnmerged
 from helpdesk.mail import threads
 from helpdesk.settings import Settings
 from models import Event, Inbound, Promise, Queue, TicketState

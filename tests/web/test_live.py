@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from helpdesk import agents, checklists, fields, learning, links, schedules, splitting, tags, tickets, watchers
-from helpdesk.events import AgentChanged, CallRinging, Fact, emit
+from helpdesk.events import emit
 from helpdesk.exchanges import failed
+from helpdesk.facts import AgentChanged, CallRinging, Fact
 from helpdesk.notifications import tell
 from helpdesk.products import rising
 from models import (
