@@ -279,7 +279,10 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_keyword": N_("A key word has two characters or more, or is one kanji, and 50 at most."),
         "too_many_keywords": N_("A queue can have 200 key words at most."),
         "not_a_share": N_("Please enter a number from 0 to 100."),
-        "not_a_host": N_("This is not the name of a server. Please enter only its name or address, without https:// and without spaces."),
+        "not_a_host": N_(
+            "This is not the name of a server. Please enter only its name or address, without https:// and without"
+            " spaces."
+        ),
         "not_a_port": N_("A port is a number from 1 to 65535."),
         "calendar_name_missing": N_("Please enter the calendar's name."),
         "not_a_zone": N_("This is no time zone. One is Asia/Tokyo."),
