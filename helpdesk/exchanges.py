@@ -49,6 +49,7 @@ class Option:
     choices: tuple[str, ...] = ()
     is_needed: bool = False
     pattern: str = r"[^\x00-\x1f\x7f]*"
+    otherwise: str = "not_one_line"  # the code of what is said where it does not fit the pattern
 
 
 _CALLER_IDS = Option(name="caller_ids", kind="rules")
@@ -60,10 +61,12 @@ OPTIONS: Mapping[ExchangeKind, tuple[Option, ...]] = {
     ),
     ExchangeKind.SIPGATE: (_CALLER_IDS,),
     ExchangeKind.PLACETEL: (_CALLER_IDS,),
-    ExchangeKind.THREECX: (Option(name="country", default="JP", pattern="[A-Z]{2}", is_needed=True),),
+    ExchangeKind.THREECX: (
+        Option(name="country", default="JP", pattern="[A-Z]{2}", is_needed=True, otherwise="not_a_country"),
+    ),
     ExchangeKind.PHONEBRIDGE: (),
     ExchangeKind.ASTERISK: (
-        Option(name="host", pattern=r"[A-Za-z0-9.:_-]{1,253}", is_needed=True),
+        Option(name="host", pattern=r"[A-Za-z0-9.:_-]{1,253}", is_needed=True, otherwise="not_a_host"),
         Option(name="port", kind="port", default="5038", is_needed=True),
         Option(name="user", is_needed=True),
         Option(name="security", kind="choice", choices=("plain", "tls"), default="plain"),
@@ -452,8 +455,10 @@ def _option(db: Session, option: Option, typed: str, settings: Settings) -> Any:
     if option.kind == "rules":
         return _rules(db, option.name, typed, settings)
     lines = [line.strip() for line in typed.splitlines() if line.strip()] if option.kind == "lines" else [typed]
-    if len(lines) > MOST_RULES or any(len(line) > LONGEST or not re.fullmatch(option.pattern, line) for line in lines):
-        raise Invalid("not_understood", field=option.name)
+    if len(lines) > MOST_RULES or any(len(line) > LONGEST for line in lines):
+        raise Invalid("too_long", field=option.name)
+    if not all(re.fullmatch(option.pattern, line) for line in lines):
+        raise Invalid(option.otherwise, field=option.name)
     return lines if option.kind == "lines" else typed
 
 

@@ -60,14 +60,10 @@ def make(db: Session, *, slug: str, name: str, name_en: str, by: Agent | None, n
     Its key words lead inquiries there until the classifier has learned it from agents' moves. Raises `Invalid` with
     the field, and every other that is wrong in `fields`, or `Conflict("taken")`.
     """
-    wrong = {
-        field: "queue_name_missing" for field, value in (("name", name), ("name_en", name_en)) if not value.strip()
-    }
+    wrong = _unnamed(name=name, name_en=name_en)
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,39}", slug):
         wrong["slug"] = "not_a_short_name"
-    if wrong:
-        field, code = next(iter(wrong.items()))
-        raise Invalid(code, field=field, fields=wrong)
+    _refuse(wrong)
     if db.exec(select(Queue.id).where(Queue.slug == slug)).first() is not None:
         raise Conflict("taken", field="slug")
     last = max((queue.position for queue in everyone(db) if not queue.is_triage), default=-1)
@@ -110,6 +106,7 @@ def change(
     """Change what is given; "" takes a number or address away. `safety` is what the queue asks before a mail leaves,
     `calls` how it takes calls and `giving` how its tickets find their agents, by the names of columns. Raises
     `Invalid`, or `Conflict("taken")`."""
+    _refuse(_unnamed(name=name, name_en=name_en))
     if phone is not None:
         queue.phone = contact_points.to_e164(phone, region=region) if phone else None
     if address is not None:
@@ -144,6 +141,18 @@ def change(
     if db.is_modified(queue):
         db.flush()
         _say(db, queue, "changed", by=by, now=now)
+
+
+def _unnamed(**names: str | None) -> dict[str, str]:
+    """What is wrong with the names that are given, by field; None is none given."""
+    return {field: "queue_name_missing" for field, name in names.items() if name is not None and not name.strip()}
+
+
+def _refuse(wrong: dict[str, str]) -> None:
+    """Raises `Invalid` with the first field, and with all of them in `fields`, where anything is wrong."""
+    if wrong:
+        field, code = next(iter(wrong.items()))
+        raise Invalid(code, field=field, fields=wrong)
 
 
 def _keywords(words: Sequence[str]) -> list[str]:

@@ -47,6 +47,7 @@ async def reply(request: Request) -> Response:
         unticked = asking.unticked_of(request, form, author, ticket_id)
         typed = {name: value for name, value in form.items() if isinstance(value, str)}
         kept = [_number(str(each)) for each in form.getlist("keep_file")]
+        offered = [_number(str(each)) for each in form.getlist("offered_file")]
         laid = canned.laid(form)
     leaves_at = _moment(typed.get("later", ""), desk.settings.timezone)
     every = files
@@ -60,6 +61,7 @@ async def reply(request: Request) -> Response:
         now = desk.clock()
         along = canned.along(db, agent, laid, files, most_bytes=FILES_MAX_BYTES)
         every = [*along, *_kept_files(db, agent, found, kept)]
+        unticked.extend(_kept_files(db, agent, found, [each for each in offered if each not in kept]))
         unticked.extend(canned.left_out(db, agent, laid))
         draft = replace(_draft(db, agent, found, typed, view, every, leaves_at), canned_ids=laid.ids)
         safety.check(db, found, draft, by=agent, now=now, confirmed=typed.get("confirmed", ""))

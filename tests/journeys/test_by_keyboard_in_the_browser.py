@@ -108,6 +108,37 @@ def test_the_help_makes_way_for_a_call_that_rings(office: Office) -> None:
     finish(aiko)
 
 
+def test_a_call_that_rings_stands_above_the_palette_and_what_is_being_typed_stays(office: Office) -> None:
+    aiko = office.page(AIKO)
+    office.is_ready(aiko)
+    keys(aiko, "Control+k")
+    box = aiko.locator("#palette-words")
+    box.press_sequentially("cふぃる")
+    office.rings()
+    expect(card(aiko)).to_have_attribute("data-state", "ringing")
+    box.press_sequentially("た")
+    expect(box).to_have_value("cふぃるた")
+    expect(box).to_be_focused()
+    card(aiko).locator("[data-accept]").click()  # which refuses where something lies above the button
+    expect(card(aiko)).to_have_attribute("data-state", "talking")
+    expect(box).to_have_value("cふぃるた")
+    keys(aiko, "Escape")
+    expect(aiko.locator("#palette")).to_be_hidden()
+
+
+def test_a_press_beside_the_palette_closes_it_and_does_nothing_else(office: Office) -> None:
+    office.writes("隣を押す", "使い方を教えてください。")
+    aiko = office.page(AIKO)
+    keys(aiko, "Control+k")
+    expect(aiko.locator("#palette-words")).to_be_focused()
+    where = aiko.url
+    place = row(aiko, "隣を押す").bounding_box()
+    assert place
+    aiko.mouse.click(place["x"] + 20, place["y"] + 20)
+    expect(aiko.locator("#palette")).to_be_hidden()
+    assert aiko.url == where
+
+
 def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:
     office.writes("並べ替える", "使い方を教えてください。")
     aiko = office.page(AIKO)

@@ -244,7 +244,12 @@ def test_a_signed_webhook_rings_on_aikos_page_and_not_on_bens_and_the_call_stays
     expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
     expect(aiko.locator("#me > summary .agent-state")).to_have_attribute("data-state", "wrap_up")
     expect(note).to_have_value("ブラシの交換を案内した。")
-    expect(card(aiko).locator("[data-until]")).to_have_text(re.compile(r"^[0-3]:\d\d$"))
+    left = card(aiko).locator("[data-until]")
+    expect(left).to_have_text(re.compile(r"^[0-3]:\d\d$"))
+    left.evaluate("left => (left.dataset.until = new Date(Date.now() - 60_000).toISOString())")
+    expect(left).to_have_text("時間を過ぎています")
+    late, avatar = left.bounding_box(), card(aiko).locator(".avatar").bounding_box()
+    assert late and avatar and late["x"] + late["width"] <= avatar["x"], "it stands beside the face, not under it"
     card(aiko).get_by_role("button", name="後処理を完了").click()  # nothing chosen: the browser asks
     expect(card(aiko)).to_have_attribute("data-state", "wrap_up")
     ticket = card(aiko).get_by_role("link", name="問い合わせを開く").get_attribute("href")

@@ -110,13 +110,34 @@ def test_sent_again_it_keeps_the_files_that_are_ticked_and_fills_no_box_any_more
     assert ">はい</textarea>" not in box(desk, f"/tickets/1?again={first.id}")
 
 
+def test_what_is_unticked_of_a_mail_taken_back_can_be_ticked_again_where_its_successor_is_halted(
+    desk: OpenDesk, postbox: Postbox
+) -> None:
+    asked(desk)
+    first = send(desk, body="はい", files={"attachments": ("図.txt", b"abc", "text/plain")})
+    desk.as_(BEN).post(f"/messages/{first.id}/undo")
+    page = box(desk, f"/tickets/1?again={first.id}")
+    offered = re.search(r'name="offered_file" value="(\d+)"', page)
+    assert offered
+    again = {"body": "図を添付いたします。", "to": TANAKA.email, "again": str(first.id), "offered_file": offered[1]}
+    halted = desk.as_(BEN).post("/tickets/1/reply", data=again)
+    assert halted.status_code == 422
+    token = re.search(r'name="kept" value="([^"]+)"(?! checked)>図.txt', halted.text)
+    assert token, "it is there still, without its tick"
+    second = send(desk, body="はい", kept=token[1], offered=token[1])
+    desk.clock.advance(seconds=10)
+    desk.post(second)
+    assert [each.get_filename() for each in postbox.last.iter_attachments()] == ["図.txt"]
+
+
 def test_nobody_takes_files_or_words_from_another_ticket(desk: OpenDesk, postbox: Postbox) -> None:
     asked(desk)
     desk.mail(subject="別件", to=RETURNS_ADDRESS)
     secret = send(desk, body="内緒", files={"attachments": ("a.txt", b"abc", "text/plain")})
     desk.as_(BEN).post(f"/messages/{secret.id}/undo")
     (row,) = desk.read(lambda db: db.exec(select(Attachment)).all())
-    for form in ({"keep_file": str(row.id)}, {"again": str(secret.id)}, {"about": str(secret.id)}):
+    for form in ({"keep_file": str(row.id)}, {"offered_file": str(row.id)}, {"again": str(secret.id)},
+                 {"about": str(secret.id)}):  # fmt: skip
         assert desk.as_(BEN).post("/tickets/2/reply", data={"body": "x"} | form).status_code == 404, form
     assert "内緒" not in desk.as_(BEN).get(f"/tickets/2?again={secret.id}").text
     assert desk.as_(AIKO).post(f"/messages/{secret.id}/undo").status_code == 404

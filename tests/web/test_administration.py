@@ -30,6 +30,15 @@ def test_a_setting_is_found_in_either_language_whatever_its_width_and_kana(desk:
     assert "署名" in shown, "and said in the reader's language"
 
 
+def test_a_queue_keeps_no_old_name_in_secret_where_the_form_has_none(desk: OpenDesk) -> None:
+    sato, queue = desk.as_(SATO), desk.queue("returns")
+    for names, wrong in (({"name": " ", "name_en": ""}, {"name", "name_en"}), ({"name": "", "name_en": "R"}, {"name"})):
+        answer = sato.post(f"/admin/queues/{queue.id}", data=names)
+        assert answer.status_code == 422 and set(re.findall(r'id="f-(\w+)-error"', answer.text)) == wrong
+        assert "キュー名を入力してください。" in text_of(part(answer.text, "f-name-error"))
+    assert desk.queue("returns").name == queue.name and desk.queue("returns").name_en == queue.name_en
+
+
 ALSO = {
     "/admin/agents": ("担当者", "オペレーター", "ユーザー", "権限", "退職", "異動", "内線番号", "users", "skills"),
     "/admin/calendars": ("営業時間", "祝日", "年末年始", "昼休み", "夜間", "business hours", "holidays", "lunch"),

@@ -98,6 +98,22 @@ def test_what_is_wrong_is_said_beside_its_field_and_what_was_typed_stays(desk: O
 
 
 @SQLITE
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (ASTERISK | {"host": "https://pbx.example.jp"}, "https:// や空白を入れず"),
+        (ASTERISK | {"host": "pbx example"}, "https:// や空白を入れず"),
+        (ASTERISK | {"user": "desk\tuser"}, "1行で入力してください"),
+        (ASTERISK | {"user": "u" * 201}, "長すぎます"),
+        ({"kind": "threecx", "country": "japan"}, "大文字2文字で入力してください（例：JP）"),
+    ],
+)
+def test_beside_a_field_stands_what_is_expected_there(desk: OpenDesk, changed: dict[str, str], expected: str) -> None:
+    field = next(name for name in ("country", "user", "host") if changed.get(name) != ASTERISK.get(name))
+    assert expected in text_of(part(make(desk, **changed).text, f"f-{field}-error"))
+
+
+@SQLITE
 def test_only_supervisors_may(desk: OpenDesk) -> None:
     front = settle(desk, "push")
     for path in ("", "/new", "/log", f"/{front.id}", f"/{front.id}/edit", f"/{front.id}/template.xml"):

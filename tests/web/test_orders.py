@@ -127,7 +127,7 @@ def test_an_import_is_taken_back_whole_but_for_what_came_after(desk: OpenDesk) -
     take(desk, HEADS + KETTLE.replace("発送済み", "完了") + KETTLE.replace("B-7", "B-70"))
     sato = desk.as_(SATO)
     page = text_of(sato.get("/admin/orders").text)
-    assert "最近の取り込み" in page and "追加 1 · 変更 1" in page
+    assert "最近の取り込み" in page and "追加 1 · 変更 1" in page and " 0" not in page.partition("最近の取り込み")[2]
     sato.post("/admin/orders/2/undo")
     assert [(each[0], each[5]) for each in bought(desk)] == [("B-7", "shipped")]
     take(desk, HEADS + KETTLE.replace("発送済み", "返品"))

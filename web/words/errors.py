@@ -160,7 +160,8 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many_days": N_("That is too many days for this view: half hours go up to 31 days, all others up to 400."),
         "not_an_exchange_name": N_("Use letters, digits and hyphens, 40 at most."),
         "value_missing": N_("Please enter it."),
-        "not_understood": N_("This is not understood."),
+        "not_one_line": N_("Please write it in one line, without control characters."),
+        "not_a_country": N_("Two capital letters of a country, such as JP"),
         "not_a_rule": N_("Write one rule a line, such as: 0120* = 03-5550-0101"),
         "mapped_twice": N_("One field stands twice. Each means one thing."),
         "has_no_key": N_("This telephone system has no key."),
@@ -278,7 +279,10 @@ WORDS: dict[str, dict[str, str]] = {
         "not_a_keyword": N_("A key word has two characters or more, or is one kanji, and 50 at most."),
         "too_many_keywords": N_("A queue can have 200 key words at most."),
         "not_a_share": N_("Please enter a number from 0 to 100."),
-        "not_a_host": N_("This is not the name of a server."),
+        "not_a_host": N_(
+            "This is not the name of a server. Please enter only its name or address, without https:// and without"
+            " spaces."
+        ),
         "not_a_port": N_("A port is a number from 1 to 65535."),
         "calendar_name_missing": N_("Please enter the calendar's name."),
         "not_a_zone": N_("This is no time zone. One is Asia/Tokyo."),

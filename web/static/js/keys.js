@@ -55,12 +55,15 @@ function beside(selector) {
   part.scrollIntoView({ block: "nearest" });
 }
 
-// The box is there at once, for what is typed next; what stands below it comes from palette.js.
+// The box is there at once, for what is typed next; what stands below it comes from palette.js. It is no modal dialog:
+// a call that rings stands above it and can be taken, while what is being typed stays where it is.
 function openPalette() {
   const dialog = first("#palette");
   if (!dialog || dialog.open) return;
-  first("#palette-words").value = "";
-  dialog.showModal();
+  const box = first("#palette-words");
+  box.value = "";
+  dialog.show();
+  box.focus();
   document.dispatchEvent(new CustomEvent("desk:palette"));
 }
 
@@ -126,6 +129,11 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     help?.close();
     act("palette");
+    return;
+  }
+  if (event.key === "Escape" && first("#palette[open]")) {
+    event.stopImmediatePropagation(); // it closes the palette, and nothing else
+    first("#palette").close();
     return;
   }
   if (document.querySelector("dialog[open]")) return;

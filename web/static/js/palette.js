@@ -160,7 +160,17 @@ if (dialog) {
     choose();
   });
   dialog.addEventListener("close", () => (wanted = false));
-  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+  // It is left by a press beside it, which does nothing else, or by the focus; both may go to a call, which stands above.
+  const isBeside = ({ target }) => dialog.open && !target.closest?.("#palette, #pops");
+  for (const kind of ["mousedown", "click"]) {
+    document.addEventListener(kind, (event) => {
+      if (!isBeside(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (kind === "click") dialog.close();
+    }, true);
+  }
+  document.addEventListener("focusin", (event) => isBeside(event) && dialog.close());
   if (dialog.open) {
     begin(); // asked for before this was here, perhaps with the first words typed
     ask();
