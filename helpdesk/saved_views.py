@@ -16,7 +16,7 @@ from helpdesk import agents, filters
 from helpdesk.errors import Invalid, NotAllowed, NotFound
 from helpdesk.events import emit
 from helpdesk.facts import ViewChanged
-from helpdesk.filters import Filter
+from helpdesk.filters import Filter, sorting
 from models import Agent, Membership, Role, SavedView, ViewAudience
 from models.looking import remembered
 
@@ -105,7 +105,7 @@ def save(
         raise Invalid("view_name_missing", field="name")
     if len(name) > NAME_MAX:
         raise Invalid("view_name_too_long", field="name")
-    if sort not in filters.SORTS:
+    if sort not in sorting.SORTS:
         raise Invalid("unknown_choice", field="sort")
     if audience not in set(ViewAudience):
         raise Invalid("unknown_choice", field="audience")

@@ -20,7 +20,8 @@ from helpdesk.customers import contact_points
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import emit
 from helpdesk.facts import SegmentChanged
-from helpdesk.filters import Count, Filter
+from helpdesk.filters import Filter, questions
+from helpdesk.filters.counting import Count
 from helpdesk.search import letters
 from models import Agent, ContactPoint, Customer, PointKind, Purchase, Segment, Ticket
 
@@ -260,7 +261,7 @@ def _conditions(db: Session, asked: Asked, *, zone: str, now: datetime) -> list[
             bought += _within(col(Purchase.ordered_at), people["bought_on"][0], zone)
         found.append(_has(Purchase, *bought))
     if asked.asks_tickets():
-        fits = filters.conditions(db, asked.tickets, now=now)
+        fits = questions.conditions(db, asked.tickets, now=now)
         if "resolved" in people:
             fits += _within(col(Ticket.resolved_at), people["resolved"][0], zone)
         found.append(_has(Ticket, *fits))

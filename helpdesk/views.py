@@ -1,6 +1,6 @@
 """Views of the tickets: mine, unassigned, all, one queue, resolved, and those that somebody kept; a page at a time.
 
-Every view is a filter, see helpdesk/filters.py, which finds the tickets of a page by an index; one more statement reads
+Every view is a filter, see helpdesk/filters, which finds the tickets of a page by an index; one more statement reads
 all that their rows show. Paging goes by the last row's key and never counts or skips, so the thousandth page costs what
 the first does. What the rail counts is counted once for every number of the log: nothing changes without a fact.
 """
@@ -33,7 +33,8 @@ from helpdesk import (
 )
 from helpdesk.errors import NotFound
 from helpdesk.events import last_number
-from helpdesk.filters import Count, Filter
+from helpdesk.filters import Filter, counting, finding
+from helpdesk.filters.counting import Count
 from models import (
     Agent,
     Customer,
@@ -126,7 +127,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, and what `filters.Found` says of them."""
+    """Rows, and what `finding.Found` says of them."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -171,7 +172,7 @@ def named(db: Session, agent: Agent, name: str) -> View:
 def page(
     db: Session, agent: Agent, name: str, *, language: str, cursor: str = "", sort: str = "newest", now: datetime
 ) -> Page:
-    """One page of a view, in one of `filters.SORTS`. Raises `NotFound` as `named` does, and for a broken cursor."""
+    """One page of a view, in one of `sorting.SORTS`. Raises `NotFound` as `named` does, and for a broken cursor."""
     return answers(db, agent, named(db, agent, name).asked, language=language, cursor=cursor, sort=sort, now=now)
 
 
@@ -180,7 +181,7 @@ def answers(
     limit: int = PAGE,
 ) -> Page:  # fmt: skip
     """The rows of the tickets a filter finds."""
-    found = filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
+    found = finding.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=now)
     shown = rows(db, found.ids, agent, language)
     return Page(shown, found.next_cursor, found.is_paused, found.paused_at, found.newest)
 
@@ -189,7 +190,7 @@ def total(db: Session, agent: Agent, view: View, *, now: datetime) -> Count | No
     """How many tickets a view holds, as the rail counts it; None for resolved ones, which only grow in number."""
     if view.name == "resolved":
         return None
-    return _counted(db, agent, now)[0].get(view.name) or filters.count(db, agent, view.asked, now=now)
+    return _counted(db, agent, now)[0].get(view.name) or counting.count(db, agent, view.asked, now=now)
 
 
 def rows_for_all(db: Session, ids: Sequence[int], *, language: str) -> dict[int, Row]:
@@ -203,7 +204,8 @@ def stretch(now: datetime) -> int:
 
 
 def rail(db: Session, agent: Agent, *, language: str, now: datetime) -> Rail:
-    """Open tickets by queue the agent serves, the agent's own, and what else waits. Counts end at `filters.COUNTED`."""
+    """Open tickets by queue the agent serves, the agent's own, and what else waits. Counts end at
+    `counting.COUNTED`."""
     served = set(agents.queue_ids(db, agent))
     shown = [queue for queue in queues.everyone(db) if queue.id in served]
     counted, others = _counted(db, agent, now)
@@ -290,7 +292,7 @@ def _count(db: Session, agent: Agent, saved: list[SavedView], now: datetime) -> 
     asked = [_BUILT_IN.get(name) or Filter({"state": ("open",), "queue": (name.partition("-")[2],)}) for name in names]
     names += [f"saved-{each.id}" for each in saved]
     asked += [filters.read(each.conditions) for each in saved]
-    found = filters.counts(db, agent, dict(enumerate(asked)), now=now)
+    found = counting.counts(db, agent, dict(enumerate(asked)), now=now)
     return {name: found[place] for place, name in enumerate(names)}
 
 

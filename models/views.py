@@ -25,7 +25,7 @@ class SavedView(Row, table=True):
     audience: ViewAudience = choice(ViewAudience, ViewAudience.OWNER)
     queue_id: int | None = points_to("queue.id", default=None, ondelete="SET NULL", index=True)
     conditions: dict[str, Any] = json_column(default_factory=dict)
-    """{"all": {kind: [values]}, "any": {kind: [values]}}; see helpdesk/filters.py for the kinds."""
+    """{"all": {kind: [values]}, "any": {kind: [values]}}; see helpdesk/filters for the kinds."""
     sort: str = "newest"
     columns: list[str] = json_column(default_factory=list)  # what a row shows besides its subject
     position: int = 0

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from helpdesk import agents, bulk, filters, queues, views
+from helpdesk.filters import finding
 from models import Agent
 from web.addresses import both, get, post
 from web.edge import act, back, desk_of, fragment, html, look, see, wants_fragment
@@ -72,7 +73,7 @@ async def _begin(request: Request) -> Response:
     value = str(form.get(what, "")) if what in bulk.ACTS else ""
     ids = _chosen(form)
     if form.get("whole"):  # looked up apart, because a search takes longer than others shall wait to write
-        _, ids = await see(request, lambda db, agent: filters.frozen(
+        _, ids = await see(request, lambda db, agent: finding.frozen(
             db, agent, views.named(db, agent, view).asked, most=bulk.MOST, now=now))  # fmt: skip
 
     def verb(db: Session, agent: Agent) -> int:

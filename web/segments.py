@@ -13,8 +13,9 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from helpdesk import access, filters, segments, views
+from helpdesk import access, segments, views
 from helpdesk.errors import Invalid
+from helpdesk.filters.counting import Count
 from helpdesk.products import catalogue
 from helpdesk.segments import Asked
 from models import Agent, Segment
@@ -93,7 +94,7 @@ async def customers(request: Request) -> Response:
         return {
             "segment": segment, "lines": segment_words.lines(asked, naming), "rows": rows_of(db, found.ids),
             "count": count, "next_before": found.next_before, "is_paused": found.is_paused,
-            "walked": filters.Count(segments.GLANCE),
+            "walked": Count(segments.GLANCE),
         }  # fmt: skip
 
     frame, seen = await look(request, verb)
@@ -169,10 +170,10 @@ def _preview(
         asked = segments.checked(db, given, by=agent)
     except Invalid as error:
         errors.setdefault(str(error.facts.get("field", "")), error.code)
-        return {"count": None, "rows": [], "is_paused": False, "walked": filters.Count(0)}
+        return {"count": None, "rows": [], "is_paused": False, "walked": Count(0)}
     found, count = segments.glance(db, asked, limit=SHOWN, zone=zone, now=now)
     return {"count": count, "rows": rows_of(db, found.ids), "is_paused": found.is_paused,
-            "walked": filters.Count(segments.GLANCE)}  # fmt: skip
+            "walked": Count(segments.GLANCE)}  # fmt: skip
 
 
 ROUTES = (

@@ -16,7 +16,6 @@ from helpdesk import (
     changes,
     conversations,
     fields,
-    filters,
     impressions,
     links,
     merging,
@@ -36,6 +35,7 @@ from helpdesk.asterisk import dialing
 from helpdesk.conversations import doings
 from helpdesk.customers import records
 from helpdesk.errors import Invalid, NotFound
+from helpdesk.filters import sorting
 from models import Agent, SavedView, Ticket
 from web import bulk, canned, drafts, outgoing, safety, similar, words
 from web.addresses import get, post
@@ -299,7 +299,7 @@ async def page(
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         shown = _view(request, db, agent, ticket_id) if ticket_id is not None else None
         view = views.named(db, agent, name)
-        order = sort if sort in filters.SORTS else view.saved.sort if view.saved else "newest"
+        order = sort if sort in sorting.SORTS else view.saved.sort if view.saved else "newest"
         listed = views.answers(db, agent, view.asked, language=agent.language, cursor=cursor, sort=order, now=now)
         draft = similar.draft_of(db, agent, ticket_id, query.get("draft", "")) if ticket_id is not None else ""
         chosen = canned.asked_for(request, db, agent, ticket_id) if ticket_id is not None else None

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from helpdesk import agents, filters, queues, saved_views, views
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.filters import Filter
+from helpdesk.filters import Filter, counting, questions, sorting
 from models import Agent, FieldKind, SavedView, ViewAudience
 from web.addresses import both, get, post
 from web.edge import act, desk_of, html, look, see
@@ -95,7 +95,7 @@ async def belongs(request: Request) -> Response:
 
     def verb(db: Session, agent: Agent) -> dict[str, Any]:
         view = views.named(db, agent, name)
-        held = filters.holding(db, agent, view.asked, ids, now=now)
+        held = questions.holding(db, agent, view.asked, ids, now=now)
         return {"held": sorted(held), "total": str(views.total(db, agent, view, now=now) or "")}
 
     _, told = await see(request, verb)
@@ -151,7 +151,7 @@ def _values(db: Session, agent: Agent, view: SavedView | None, given: QueryParam
                 "audience": view.audience.value, "queue_id": str(view.queue_id or "")}  # fmt: skip
     asked = views.named(db, agent, str(given.get("from") or "all")).asked
     sort = str(given.get("sort") or "newest")
-    return {"name": "", "asked": asked, "sort": sort if sort in filters.SORTS else "newest",
+    return {"name": "", "asked": asked, "sort": sort if sort in sorting.SORTS else "newest",
             "columns": list(saved_views.USUAL), "audience": "owner", "queue_id": ""}  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def _preview(
         errors.setdefault(str(error.facts.get("field", "")), error.code)
         return {"count": None, "rows": [], "is_paused": False, "newest": None}
     found = views.answers(db, agent, asked, language=agent.language, sort=values["sort"], now=now, limit=SHOWN)
-    return {"count": filters.count(db, agent, asked, now=now), "rows": found.rows, "is_paused": found.is_paused,
+    return {"count": counting.count(db, agent, asked, now=now), "rows": found.rows, "is_paused": found.is_paused,
             "newest": found.newest}  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from helpdesk import filters, queues, routing, tickets, views
-from helpdesk.filters import Filter
+from helpdesk.filters import Filter, counting, finding, sorting
 from helpdesk.settings import Settings
 from models import Agent, Channel, Role, Ticket
 from models.database import Database
@@ -154,12 +154,12 @@ def _million(folder: Path, *, quick: bool) -> None:
         agent.role = role
         for name, asked in ASKED.items():
             cost = []
-            for sort in filters.SORTS:
-                look = partial(filters.find, agent=agent, asked=asked, sort=sort, limit=views.PAGE, now=now)
+            for sort in sorting.SORTS:
+                look = partial(finding.find, agent=agent, asked=asked, sort=sort, limit=views.PAGE, now=now)
                 database.read_now(look)
                 cost.append(_processor_ms(partial(database.read_now, look)))
-            counting = partial(filters.count, agent=agent, asked=asked, now=now)
-            cost.append(_processor_ms(partial(database.read_now, counting)))
+            count = partial(counting.count, agent=agent, asked=asked, now=now)
+            cost.append(_processor_ms(partial(database.read_now, count)))
             costs += cost
             tell("view_worst", max(cost), "ms of processor time", floor=100, bar="value < floor", view=name,
                  role=role.value, tickets=count)  # fmt: skip

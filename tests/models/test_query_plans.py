@@ -45,7 +45,7 @@ from helpdesk import (
 from helpdesk.calls import callers, wrapping
 from helpdesk.customers import contact_points, guesses, matching, records
 from helpdesk.events import last_number
-from helpdesk.filters import Filter
+from helpdesk.filters import Filter, counting, finding, questions, sorting
 from helpdesk.mail import receive
 from helpdesk.products import figures, rising
 from helpdesk.runtime import log
@@ -351,10 +351,10 @@ def test_no_filter_in_any_order_walks_through_a_table(database: Database, name: 
 
     def look(db: Session) -> None:
         agent = agents.get(db, 1)
-        for sort in filters.SORTS:
-            filters.find(db, agent, ASKED[name], sort=sort, limit=views.PAGE, now=NOW)
-        filters.count(db, agent, ASKED[name], now=NOW)
-        filters.holding(db, agent, ASKED[name], [1, 2], now=NOW)
+        for sort in sorting.SORTS:
+            finding.find(db, agent, ASKED[name], sort=sort, limit=views.PAGE, now=NOW)
+        counting.count(db, agent, ASKED[name], now=NOW)
+        questions.holding(db, agent, ASKED[name], [1, 2], now=NOW)
 
     database.write_now(few)
     with _explained(database) as plans:

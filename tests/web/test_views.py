@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from helpdesk import agents, filters, routing, saved_views, tags, tickets
 from helpdesk.customers import contact_points
-from helpdesk.filters import Filter
+from helpdesk.filters import Filter, counting, finding, questions, sorting
 from models import (
     Agent,
     Channel,
@@ -66,11 +66,11 @@ def keep(desk: OpenDesk, person: Person, **fields: object) -> int:
 
 
 def found_by(desk: OpenDesk, person: Person, asked: Filter, *, sort: str = "newest", cursor: str = "",
-             limit: int = 50) -> filters.Found:  # fmt: skip
+             limit: int = 50) -> finding.Found:  # fmt: skip
     """What a filter finds for somebody."""
     agent = desk.agent(person)
-    found: filters.Found = desk.read(
-        lambda db: filters.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=MONDAY)
+    found: finding.Found = desk.read(
+        lambda db: finding.find(db, agent, asked, sort=sort, cursor=cursor, limit=limit, now=MONDAY)
     )
     return found
 
@@ -176,25 +176,25 @@ def test_each_condition_finds_exactly_the_tickets_that_it_means(desk: OpenDesk) 
     for name, (conditions, wanted) in cases.items():
         ids = set(every if wanted is None else [number for each in wanted for number in made[each]])
         asked = Filter(conditions)
-        for sort in filters.SORTS:
+        for sort in sorting.SORTS:
             found = found_by(desk, AIKO, asked, sort=sort)
             assert set(found.ids) == ids and len(found.ids) == len(ids), (name, sort)
         aiko = desk.agent(AIKO)
-        assert desk.read(partial(filters.count, agent=aiko, asked=asked, now=MONDAY)) == filters.Count(len(ids)), name
-        held = desk.read(partial(filters.holding, agent=aiko, asked=asked, ticket_ids=every, now=MONDAY))
+        assert desk.read(partial(counting.count, agent=aiko, asked=asked, now=MONDAY)) == counting.Count(len(ids)), name
+        held = desk.read(partial(questions.holding, agent=aiko, asked=asked, ticket_ids=every, now=MONDAY))
         assert held == ids, name
     some = Filter({"state": ("open",)}, {"priority": ("4",), "channel": ("phone",), "tag": ("1",)})
     one_is_enough = made["tagged"] + made["phone"] + made["top"]
     assert found_by(desk, AIKO, some).ids == one_is_enough
 
 
-@pytest.mark.parametrize("sort", filters.SORTS)
+@pytest.mark.parametrize("sort", sorting.SORTS)
 def test_leafing_through_shows_every_ticket_once_in_every_order(desk: OpenDesk, sort: str) -> None:
     for place in range(12):
         due_at = MONDAY + timedelta(hours=place % 3) if place % 2 else None
         open_tickets(desk, ("tech_support", "triage")[place % 2], priority=1 + place % 4, due_at=due_at,
                      state=(TicketState.OPEN, TicketState.PENDING)[place % 3 == 0])  # fmt: skip
-    column = filters.SORTS[sort].column
+    column = sorting.SORTS[sort].column
     for asked in (Filter({"state": ("open", "pending")}), Filter()):  # with resolved ones no index has every order
         seen: list[int] = []
         cursor: str | None = ""
@@ -205,13 +205,13 @@ def test_leafing_through_shows_every_ticket_once_in_every_order(desk: OpenDesk, 
         assert len(seen) == len(set(seen)) == 12
         values = [getattr(ticket, column) for number in seen for ticket in desk.tickets() if ticket.id == number]
         known = [value for value in values if value is not None]
-        assert values[: len(known)] == sorted(known, reverse=filters.SORTS[sort].is_descending)
+        assert values[: len(known)] == sorted(known, reverse=sorting.SORTS[sort].is_descending)
 
 
 def test_a_long_search_says_where_it_stopped_and_goes_on_from_there(
     desk: OpenDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filters, "WALK", 30)
+    monkeypatch.setattr(finding, "WALK", 30)
     rare = open_tickets(desk, subject="まれな言葉")
     open_tickets(desk, count=15)
     number = keep(desk, AIKO, **{"all.state": "open", "all.subject": "まれな"})
@@ -223,7 +223,7 @@ def test_a_long_search_says_where_it_stopped_and_goes_on_from_there(
 
 
 def test_counts_end_where_nobody_counts_any_more(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filters, "COUNTED", 3)
+    monkeypatch.setattr(counting, "COUNTED", 3)
     open_tickets(desk, count=5)
     page = desk.as_(AIKO).get("/inbox").text
     assert '<span class="list-total" data-list-total>3+</span>' in page
@@ -250,7 +250,7 @@ def test_who_serves_the_same_queues_shares_a_statement_and_is_counted_what_is_th
     }
     for _ in range(2):  # the second time by the statements that were kept
         counted = [
-            desk.read(partial(filters.counts, agent=agent, asked=asked, now=MONDAY)) for agent in (first, second)
+            desk.read(partial(counting.counts, agent=agent, asked=asked, now=MONDAY)) for agent in (first, second)
         ]
         assert [each.number for each in counted[0].values()] == [3, 4, 3, 4, 4, 3]
         assert [each.number for each in counted[1].values()] == [2, 5, 0, 5, 5, 4]
