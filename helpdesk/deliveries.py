@@ -221,7 +221,7 @@ def prepare(db: Session, message_id: int, folder: Path, settings: Settings) -> P
     rows = db.exec(select(Attachment).where(Attachment.message_id == message_id).order_by(col(Attachment.id)))
     files = [(row, attachments.path_of(folder, row.sha256).read_bytes()) for row in rows]
     author = db.get(Agent, message.author_id) if message.author_id else None
-    name = agents.called(author, ticket.language) if author else settings.name
+    name = agents.called(author, ticket.language) if author else ""
     signature = signatures.below(queue, ticket.language, agent=name) if queue else ""
     quoted = _quoted(db, message) if message.kind == MessageKind.REPLY else None
     links = survey_words.links(db, message_id, settings) if message.kind == MessageKind.SURVEY else None

@@ -26,7 +26,7 @@ class Shortcut:
 SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     N_("Everywhere"): (
         Shortcut(("Ctrl+K",), "palette", N_("Search and commands")),
-        Shortcut(("/",), "palette", N_("Search and commands")),
+        Shortcut(("/",), "palette", N_("The same, while not writing")),
         Shortcut(("l",), "bell", N_("Notifications")),
         Shortcut(("?",), "help", N_("This help")),
         Shortcut(("Esc",), "", N_("Close, or leave the field")),
@@ -37,6 +37,21 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("Enter",), "", N_("Open the line")),
         Shortcut(("x",), "choose", N_("Choose the ticket, for several at once")),
         Shortcut(("X",), "chosen", N_("What to do with the chosen tickets")),
+    ),
+    N_("Calls"): (
+        Shortcut(("c",), "accept", N_("Accept the call")),
+        Shortcut(("d",), "wrap_up", N_("Note of the call, or its wrap-up")),
+        Shortcut(("h",), "hand", N_("Ask for help in a call")),
+    ),
+    N_("Go to"): (
+        Shortcut(("g", "i"), "go:/inbox", N_("Inbox")),
+        Shortcut(("g", "m"), "go:/inbox?view=mine", N_("My tickets")),
+        Shortcut(("g", "u"), "go:/inbox?view=unassigned", N_("Unassigned")),
+        Shortcut(("g", "c"), "go:/calls", N_("Calls")),
+        Shortcut(("g", "b"), "go:/callbacks", N_("Call-backs")),
+        Shortcut(("g", "k"), "go:/customers", N_("Customers")),
+        Shortcut(("g", "q"), "go:/queues", N_("Live view")),
+        Shortcut(("g", "n"), "go:/notifications", N_("Notifications")),
     ),
     N_("Ticket"): (
         Shortcut(("r",), "reply", N_("Reply")),
@@ -56,20 +71,5 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("Ctrl+Enter",), "", N_("Send")),
         Shortcut(("/",), "", N_("In the reply box: choose a canned reply")),
         Shortcut(("@",), "", N_("In a note: tell a colleague")),
-    ),
-    N_("Calls"): (
-        Shortcut(("c",), "accept", N_("Accept the call")),
-        Shortcut(("d",), "wrap_up", N_("Note of the call, or its wrap-up")),
-        Shortcut(("h",), "hand", N_("Ask for help in a call")),
-    ),
-    N_("Go to"): (
-        Shortcut(("g", "i"), "go:/inbox", N_("Inbox")),
-        Shortcut(("g", "m"), "go:/inbox?view=mine", N_("My tickets")),
-        Shortcut(("g", "u"), "go:/inbox?view=unassigned", N_("Unassigned")),
-        Shortcut(("g", "c"), "go:/calls", N_("Calls")),
-        Shortcut(("g", "b"), "go:/callbacks", N_("Call-backs")),
-        Shortcut(("g", "k"), "go:/customers", N_("Customers")),
-        Shortcut(("g", "q"), "go:/queues", N_("Live view")),
-        Shortcut(("g", "n"), "go:/notifications", N_("Notifications")),
     ),
 }

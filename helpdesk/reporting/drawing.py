@@ -87,7 +87,9 @@ class _Frame:
     def __init__(self, chart: Chart, voice: Voice, width: int, top: float) -> None:
         self.chart, self.voice, self.width = chart, voice, width
         self.step, self.top_value = _scale(top, chart.kind)
-        marks = [written(chart.kind, step * self.step, voice) for step in range(self._steps() + 1)]
+        # an axis of whole numbers says no tenths
+        kind = "count" if chart.kind == "tenths" and float(self.step).is_integer() else chart.kind
+        marks = [written(kind, step * self.step, voice) for step in range(self._steps() + 1)]
         self.left = 8 + max(_width(mark) for mark in marks)
         self.marks = marks
         self.slot = (width - self.left - 8) / max(1, len(chart.places))

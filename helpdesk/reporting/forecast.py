@@ -227,8 +227,8 @@ def _days(told: Outlook, queue_id: int | None, expected: Numbers, low: Numbers, 
                Column(Word("forecast", "all_ways"), "tenths"),
                Column(Word("chart", "low")), Column(Word("chart", "high")))  # fmt: skip
     rows = [
-        [day, told.past.holidays.get(day), *(_round(float(ways[way][place])) for way in ways),
-         _round(float(expected[place])), int(low[place]), int(high[place])]
+        [day, told.past.holidays.get(day), *(round(float(ways[way][place]), 1) for way in ways),
+         round(float(expected[place]), 1), int(low[place]), int(high[place])]
         for place, day in enumerate(told.days)
     ]  # fmt: skip
     return Table("forecast_days", Word("report_part", "forecast_days"), columns, rows)
@@ -244,11 +244,6 @@ def _busy(rows: Numbers) -> range:
     """From the first half hour in which something is expected to the last."""
     some = np.flatnonzero(rows.max(axis=0) >= 0.01)
     return range(int(some[0]), int(some[-1]) + 1) if len(some) else range(0)
-
-
-def _round(value: float) -> float:
-    """Whole numbers, but for a few: 0.4 is not nothing."""
-    return round(value) if value >= 10 else round(value, 1)
 
 
 def _clock(half: int) -> str:

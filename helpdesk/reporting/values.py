@@ -15,7 +15,8 @@ from helpdesk import dates
 from helpdesk.measures import Interval
 
 Kind = Literal["count", "share", "ratio", "seconds", "number", "tenths", "points", "text", "day", "moment"]
-"""A ratio is shown in per cent as a share is, and may be more than 1; tenths are numbers told to one digit."""
+"""A ratio is shown in per cent as a share is, and may be more than 1; tenths are numbers told to one
+digit, a nought too, so that those below each other stand alike."""
 Drawn = Literal["line", "bars", "stacked", "heat", "intervals"]
 Say = Callable[[str, str, Mapping[str, object] | None], str]
 """A sentence of a group by its code, with facts, in one reader's language."""
@@ -255,6 +256,6 @@ _NUMBERS: Mapping[str, Callable[[float], str]] = {
     "seconds": seconds,
     "ratio": lambda value: f"{value * 100:,.0f} %",
     "number": lambda value: f"{value:,.2f}",
-    "tenths": lambda value: f"{value:,.1f}".removesuffix(".0"),
+    "tenths": lambda value: f"{value:,.1f}",
     "points": signed,
 }

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from classifiers import Router, registry
 from helpdesk import agents, hours, imports, impressions, policies, queues
@@ -52,11 +53,13 @@ def set_up(db: Session, *, now: datetime, settings: Settings) -> Stage:
             queue.phone, queue.address, queue.greeting = line.phone, line.address, line.greeting
             queue.sender_name_en = COMPANY["en"]
             queue.signature = (
-                f"{COMPANY['ja']} お客様窓口　{queue.name}　担当: {{agent}}\n"
+                f"{COMPANY['ja']} お客様窓口　{queue.name}\n"
+                "担当: {agent}\n"
                 f"電話 {contact_points.national(line.phone)}（平日 9:00〜18:00）"
             )
             queue.signature_en = (
-                f"{{agent}}, {queue.name_en}, {COMPANY['en']}\n"
+                "{agent}\n"
+                f"{queue.name_en}, {COMPANY['en']}\n"
                 f"Phone {contact_points.national(line.phone)} (weekdays 9:00 to 18:00, Tokyo)"
             )
     for account in ACCOUNTS:
@@ -137,6 +140,8 @@ def _buy(stage: Stage, customer: Customer, bought: str, products: dict[str, dict
         assert found, each
         code, quantity, days = found[1], int(found[2] or 1), int(found[3])
         at = stage.now - timedelta(days=days, hours=5)
+        if days <= 3:  # who waits for it asks so many hours of the office ago, which may be a long weekend
+            at = min(at, stage.office.before(stage.now, days * _DAY_AT_WORK) or at)
         status = "returned" if found[4] else "ordered" if days <= 2 else "shipped" if days == 3 else "delivered"
         orders[code] = f"HY{at.astimezone(stage.zone):%y%m%d}-{(customer.id or 0) * 37 % 900 + 100}{number}"
         stage.db.add(
@@ -178,8 +183,42 @@ def somebody_there(stage: Stage, at: datetime) -> datetime:
     """`at`, or while the office is closed some moment of the day of work before."""
     if stage.office.between(at, at + timedelta(minutes=1)):
         return at
-    minutes = 10 + (at.day * 131 + at.hour * 60 + at.minute) * 7 % 480
+    minutes = 10 + _luck(at) * 7 % 480
     return stage.office.before(at, minutes * 60.0) or at
+
+
+def somebody_back(stage: Stage, at: datetime) -> datetime:
+    """`at`, or while the office is closed a while after it opens again; `at` all the same where that is yet to come, so
+    that what was answered is answered whichever day a visitor comes."""
+    if stage.office.between(at, at + timedelta(minutes=1)):
+        return at
+    opened = stage.office.after(at, (10 + _luck(at) % 90) * 60.0)
+    return opened if opened and opened <= stage.now else at
+
+
+def seldom_on_a_day_off(stage: Stage, at: datetime, customer: Customer | None) -> datetime:
+    """`at`; of four moments on days off three are at the same hour one to three days of work before, unless that is
+    before the customer ordered what it is about. People write less on weekends."""
+    luck, then = _luck(at), at
+    if luck % 4 == 0 or _is_worked(stage, at):
+        return at
+    days_left = 1 + luck % 3
+    while days_left:
+        then -= timedelta(days=1)
+        days_left -= _is_worked(stage, then)
+    bought, ordered_at = col(Purchase.customer_id) == (customer and customer.id), col(Purchase.ordered_at)
+    return at if stage.db.scalar(sa.select(sa.exists().where(bought, ordered_at.between(then, at)))) else then
+
+
+def _is_worked(stage: Stage, at: datetime) -> bool:
+    """Whether the office opens on that day of the desk's."""
+    begins = at.astimezone(stage.zone).replace(hour=0, minute=0)
+    return stage.office.between(begins, begins + timedelta(days=1)) > 0
+
+
+def _luck(at: datetime) -> int:
+    """A number that is another at every other moment, and the same each time."""
+    return at.day * 131 + at.hour * 60 + at.minute
 
 
 def span(text: str) -> timedelta:
@@ -188,3 +227,4 @@ def span(text: str) -> timedelta:
 
 
 _AT_WORK = "at work"
+_DAY_AT_WORK = 9 * 3600.0  # seconds

@@ -16,7 +16,7 @@ from helpdesk import agents, impressions, recalls, returns, routing, tickets
 from helpdesk.calls import hearing, wrapping
 from helpdesk.sample.company import LINES
 from helpdesk.sample.mails import filled, reply, write
-from helpdesk.sample.stage import Act, Stage, later, somebody_there, when
+from helpdesk.sample.stage import Act, Stage, later, seldom_on_a_day_off, somebody_back, somebody_there, when
 from models import Agent, Call, Callback, CallbackState, Product, ProductReturn, Purchase, Queue, ReturnReason, Ticket
 
 
@@ -25,7 +25,10 @@ def story(stage: Stage, told: dict[str, Any]) -> Act:
     at = when(stage, told["ago"])
     queue = told.get("queue") or told.get("call") or told["to"]
     wanted = "tech_support" if queue == "tech" else queue
-    at = somebody_there(stage, at) if "by" in told else at
+    if "by" in told:
+        at = somebody_there(stage, at)
+    elif ":" in told["ago"]:
+        at = seldom_on_a_day_off(stage, at, stage.customers.get(told.get("who", "")))
     yield at
     if "call" in told:
         call = _ring(stage, told, at)
@@ -37,6 +40,7 @@ def story(stage: Stage, told: dict[str, Any]) -> Act:
     assert ticket is not None, told
     for step in told.get("then", ()):
         at = later(stage, at, step["after"])
+        at = at if "customer" in step else somebody_back(stage, at)
         yield at
         if "customer" in step:
             write(stage, told, step["customer"], at, ticket=ticket)

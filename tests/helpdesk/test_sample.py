@@ -1,8 +1,10 @@
 """The sample company: two months of work that the desk itself has done."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from classifiers import cases as meanings
 from classifiers import registry
-from helpdesk import access, agents, canned, cases, comments, impressions, letters, similar, survey_sendings
+from helpdesk import access, agents, canned, cases, comments, hours, impressions, letters, similar, survey_sendings
 from helpdesk.customers import contact_points, matching
 from helpdesk.mail import receive
 from helpdesk.mail.parse import subject_stem
@@ -22,6 +24,7 @@ from models import (
     Agent,
     Answer,
     Attachment,
+    Calendar,
     Call,
     Channel,
     Event,
@@ -30,6 +33,7 @@ from models import (
     InboundState,
     Message,
     MessageState,
+    Note,
     Parked,
     Promise,
     PromiseKind,
@@ -131,6 +135,24 @@ def test_a_few_tickets_are_late_whichever_day_it_is(opened: tuple[Session, datet
     late = {each.ticket_id for each in waiting if each.due_at and each.due_at < now}
     at_risk = {each.ticket_id for each in waiting if each.at_risk_at and each.at_risk_at <= now} - late
     assert 2 <= len(late) <= 5 and len(late | at_risk) <= 8
+
+
+def test_people_answer_while_the_office_is_open_and_customers_write_less_on_weekends(db: Session) -> None:
+    office = db.exec(select(Calendar)).one()
+    mails = db.exec(select(Message.direction, Message.author_id, Message.created_at)).all()
+    answers = [at for _, author_id, at in mails if author_id is not None]
+    assert len(answers) > 80 and all(hours.is_open(office, at) for at in answers)
+    assert all(hours.is_open(office, at) for at in db.exec(select(Note.created_at)))
+    received = [at for direction, _, at in mails if direction == "in"]
+    off = [at for at in received if hours.is_day_off(office, at)]
+    assert 0 < len(off) < len(received) / 7, "two days of seven, and a seventh of the mail or less"
+
+
+def test_nobody_writes_about_an_order_before_it_is_made(opened: tuple[Session, datetime]) -> None:
+    db, _ = opened
+    for text, at in db.exec(select(Message.text, Message.created_at)):
+        day = f"{at.astimezone(ZoneInfo('Asia/Tokyo')):%y%m%d}"
+        assert all(ordered <= day for ordered in re.findall(r"HY(\d{6})-", text)), (text, at)
 
 
 def test_no_mail_is_put_on_its_way(db: Session) -> None:

@@ -25,6 +25,7 @@ from tests.cast import (
     TANAKA,
     OpenDesk,
     Person,
+    part,
     text_of,
 )
 from tests.helpdesk.test_events import due
@@ -110,8 +111,10 @@ def test_the_bell_counts_what_is_unread_and_following_one_reads_it(desk: OpenDes
     assert 'data-unread="1"' in desk.as_(AIKO).get("/notifications/bell").text
     desk.as_(AIKO).post("/notifications/read", data={"id": 1, "as": "unread"})
     assert 'data-unread="2"' in desk.as_(AIKO).get("/notifications/bell").text
+    assert "すべて既読にする" in part(desk.as_(AIKO).get("/notifications").text, "notifications")
     desk.as_(AIKO).post("/notifications/read")
     assert 'data-unread="0"' in desk.as_(AIKO).get("/inbox").text
+    assert "すべて既読にする" not in desk.as_(AIKO).get("/notifications").text, "nothing is left to mark"
 
 
 def test_nobody_reads_what_another_was_told(desk: OpenDesk) -> None:

@@ -211,6 +211,9 @@ def test_supervisors_keep_the_reasons_and_agents_choose_among_those_in_use(desk:
     sato.post("/admin/products/reasons/1", data={"do": "off"})
     rows = desk.read(lambda db: db.exec(select(ReturnReason).order_by(col(ReturnReason.position))).all())
     assert (rows[0].name, len(rows)) == ("色違い", 8) and not rows[1].is_active
+    assert "色違い Colour" in text_of(sato.get("/admin/products").text)
+    sato.post("/account", data={"language": "en"})
+    assert "Colour 色違い" in text_of(sato.get("/admin/products").text), "each reader's own language stands first"
     desk.mail(TANAKA, to=RETURNS_ADDRESS)
     form = desk.as_(BEN).get("/tickets/1/returns").text
     assert "Colour" in form and "Defective" not in form
