@@ -468,3 +468,17 @@ def test_the_pages_of_notifications_and_settings_keep_nobody_out(lang: str, them
     faults += [each["id"] for each in onlooker.faults(me)]
     aiko.request.post("/account", form={"language": "ja", "theme": ""})
     assert faults == []
+
+
+def test_on_a_telephone_the_menu_says_in_which_state_one_is(office: Office) -> None:
+    aiko = office.page(AIKO, viewport=PHONE)
+    aiko.locator("#me > summary").click()
+    now = aiko.locator("#me .menu-title .agent-state")
+    aiko.locator("#me button[value=lunch]").click()
+    expect(now).to_have_attribute("data-state", "away")
+    expect(aiko.locator("#me[open]")).to_have_count(0)
+    aiko.locator("#me > summary").click()
+    expect(now).to_be_visible()
+    expect(now).to_contain_text("昼食")
+    aiko.locator("#me button[value=ready]").click()
+    expect(now).to_have_attribute("data-state", "ready")

@@ -139,6 +139,26 @@ def test_a_press_beside_the_palette_closes_it_and_does_nothing_else(office: Offi
     assert aiko.url == where
 
 
+def test_what_was_just_sent_is_in_sight_wherever_its_author_was_reading(office: Office) -> None:
+    office.writes("長い返信", "使い方を教えてください。\n\n" * 9)
+    aiko = office.page(AIKO)
+    ticket = opened(office, aiko, "長い返信")
+    conversation = ticket.locator(".conversation")
+
+    def below(number: str) -> Locator:  # what stands at the foot of a reply, where it is taken back
+        return ticket.locator(".entry", has_text=number).get_by_text("全文")
+
+    keys(aiko, "r")
+    ticket.locator("[data-key-reply]").fill("ご案内します。\n\n" * 9 + "一通目")  # the conversation gives way to it
+    until(lambda: conversation.evaluate("(one) => one.scrollHeight - one.scrollTop - one.clientHeight < 2"))
+    keys(aiko, "Control+Enter")
+    expect(below("一通目")).to_be_in_viewport()
+    conversation.evaluate("(one) => one.scrollTo(0, 0)")  # somebody reads how it began, and answers from there
+    expect(below("一通目")).not_to_be_in_viewport()
+    keys(aiko, "r", "=二通目", "Control+Enter")
+    expect(below("二通目")).to_be_in_viewport()
+
+
 def test_what_is_moved_keeps_the_focus_and_what_waits_in_a_menu_gives_it_back_to_the_menu(office: Office) -> None:
     office.writes("並べ替える", "使い方を教えてください。")
     aiko = office.page(AIKO)

@@ -33,6 +33,7 @@ from tests.cast import (
 from tests.conftest import open_desk
 from tests.postbox import Postbox
 
+ALL_THE_SAME = {"other_customer": "on"}
 ANSWERS = {"subject": "Re: 電源が入らない", "body": "まだ直りません。"}
 
 
@@ -194,7 +195,7 @@ def two(desk: OpenDesk) -> tuple[str, str]:
 def test_a_merged_ticket_points_to_its_target_which_shows_everything(desk: OpenDesk) -> None:
     two(desk)
     screens = [desk.screen_of(BEN, page) for page in ("/tickets/1", "/tickets/2", "/inbox", "/inbox?view=resolved")]
-    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "＃1"}).status_code == 200
+    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "＃1"} | ALL_THE_SAME).status_code == 200
     for screen in screens:
         screen.check()
     target, merged = (desk.as_(BEN).get(f"/tickets/{number}").text for number in (1, 2))
@@ -208,7 +209,7 @@ def test_a_merged_ticket_points_to_its_target_which_shows_everything(desk: OpenD
 @pytest.mark.parametrize("whose", [TANAKA, SUZUKI])
 def test_answers_to_either_land_in_the_target(desk: OpenDesk, whose: Any) -> None:
     asked = dict(zip((TANAKA.email, SUZUKI.email), two(desk), strict=True))
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.mail(whose, subject="続き", body="まだです。", headers={"In-Reply-To": asked[whose.email]})
     desk.mail(whose, subject="続き [#2]", body="もう一度。")
     assert [message.is_from_stranger for message in desk.messages(1)] == [False] * 3
@@ -217,14 +218,14 @@ def test_answers_to_either_land_in_the_target(desk: OpenDesk, whose: Any) -> Non
 
 def test_a_reply_in_the_target_answers_whoever_wrote_last_in_either(desk: OpenDesk, postbox: Postbox) -> None:
     _, second = two(desk)
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.post(desk.reply(BEN, 1, "お答えします。"))
     assert postbox.mails[-1][0].rcpt_tos == [SUZUKI.email] and postbox.last["In-Reply-To"] == second
 
 
 def test_a_mail_that_was_merged_in_is_answered_and_forwarded_from_the_target(desk: OpenDesk, postbox: Postbox) -> None:
     _, second = two(desk)
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.write(lambda db: db.exec(update(Queue).values(warns_of_recipients=False)))
     page = desk.as_(BEN).get("/tickets/1").text
     about = desk.messages(2)[0].id
@@ -237,7 +238,7 @@ def test_a_mail_that_was_merged_in_is_answered_and_forwarded_from_the_target(des
 
 def test_a_merge_is_taken_back_and_everything_is_as_it_was(desk: OpenDesk) -> None:
     first, second = two(desk)
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     screens = [desk.screen_of(BEN, page) for page in ("/tickets/1", "/tickets/2", "/inbox")]
     assert desk.as_(BEN).post("/tickets/2/unmerge").status_code == 200
     for screen in screens:
@@ -253,7 +254,7 @@ def test_a_merge_is_taken_back_and_everything_is_as_it_was(desk: OpenDesk) -> No
 def test_a_resolved_ticket_that_is_separated_again_stays_resolved(desk: OpenDesk) -> None:
     two(desk)
     desk.as_(BEN).post("/tickets/2/resolve")
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.as_(BEN).post("/tickets/2/unmerge")
     assert desk.tickets()[1].state == TicketState.RESOLVED
 
@@ -286,7 +287,7 @@ def test_a_merge_that_nothing_came_of_leaves_no_trace_in_either_ticket(desk: Ope
     FORMER[former](desk)
     desk.clock.advance(minutes=1)
     before = standing(desk)
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     assert standing(desk) != before
     desk.clock.advance(minutes=5)
     event = re.search(r'name="event" value="(\d+)"', part(desk.as_(BEN).get("/tickets/1").text, "done-1"))
@@ -301,7 +302,7 @@ def test_what_a_merge_remembers_of_the_other_ticket_are_times_numbers_and_codes(
     form = policies.Form(name="標準", first_response_minutes=60, next_response_minutes=60, resolution_minutes=600)
     desk.write(lambda db: policies.save(db, None, form, by=None, now=desk.clock()))
     two(desk)
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.as_(BEN).post("/tickets/2/unmerge")
     told = desk.read(lambda db: [recall(row) for row in db.exec(select(Event)).all()])
     kept = [fact.found for fact in told if isinstance(fact, TicketMerged)]
@@ -323,7 +324,7 @@ AFTER: dict[str, Callable[[OpenDesk], Any]] = {
 def test_what_was_said_or_settled_since_a_merge_counts_when_it_is_taken_back(desk: OpenDesk, after: str) -> None:
     two(desk)
     desk.as_(BEN).post("/tickets/1/resolve")
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.clock.advance(minutes=1)
     AFTER[after](desk)
     since = desk.tickets()[0].model_dump()
@@ -340,7 +341,7 @@ def test_two_merges_into_one_ticket_are_both_taken_back(desk: OpenDesk) -> None:
     desk.as_(BEN).post("/tickets/1/resolve")
     before = standing(desk)
     for number in (2, 3):
-        desk.as_(BEN).post(f"/tickets/{number}/merge", data={"into": "1"})
+        desk.as_(BEN).post(f"/tickets/{number}/merge", data={"into": "1"} | ALL_THE_SAME)
     desk.as_(BEN).post("/tickets/3/unmerge")
     assert desk.tickets()[0].state == TicketState.OPEN, "the other is still there"
     desk.as_(BEN).post("/tickets/2/unmerge")
@@ -350,11 +351,11 @@ def test_two_merges_into_one_ticket_are_both_taken_back(desk: OpenDesk) -> None:
 def test_what_is_merged_on_is_followed_and_circles_are_refused(desk: OpenDesk) -> None:
     first, second = two(desk)
     third = desk.mail(STRANGER, subject="三件目", body="三件目です。", to=RETURNS_ADDRESS)
-    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "2"}).status_code == 200
-    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"}).status_code == 200
+    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "2"} | ALL_THE_SAME).status_code == 200
+    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME).status_code == 200
     for number, into in ((1, 1), (1, 3), (1, 2)):
         assert desk.as_(BEN).post(f"/tickets/{number}/merge", data={"into": into}).status_code == 422
-    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "1"}).status_code == 409
+    assert desk.as_(BEN).post("/tickets/3/merge", data={"into": "1"} | ALL_THE_SAME).status_code == 409
     shown = text_of(desk.as_(BEN).get("/tickets/1").text)
     assert all(words in shown for words in ("一件目です。", "二件目です。", "三件目です。"))
     desk.mail(STRANGER, subject="Re: 三件目", body="続きです。", headers={"In-Reply-To": third})
@@ -364,7 +365,7 @@ def test_what_is_merged_on_is_followed_and_circles_are_refused(desk: OpenDesk) -
 def test_an_open_matter_opens_the_resolved_ticket_it_is_merged_into(desk: OpenDesk) -> None:
     two(desk)
     desk.as_(BEN).post("/tickets/1/resolve")
-    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME)
     assert desk.tickets()[0].state == TicketState.OPEN and desk.tickets()[0].awaits_us
 
 
@@ -377,24 +378,28 @@ def test_the_customers_other_open_tickets_are_offered_to_merge_into(desk: OpenDe
     desk.as_(BEN).post("/tickets/4/move", data={"queue_id": tech})
     menu = part(desk.as_(BEN).get("/tickets/1").text, "merge-1")
     assert re.findall(r'name="into" value="(\d+)"', menu) == ["2"] and "充電台の色" in text_of(menu)
-    page = desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"})
-    assert "different customers" not in text_of(page.text) and desk.tickets()[0].merged_into_id == 2
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"}).status_code == 200
+    assert desk.tickets()[0].merged_into_id == 2
 
 
-def test_who_merges_tickets_of_two_customers_is_told(desk: OpenDesk) -> None:
+def test_tickets_of_two_customers_are_merged_only_where_the_form_says_so(desk: OpenDesk) -> None:
     two(desk)
-    page = desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"}, headers={"referer": f"{PUBLIC_URL}/tickets/2"})
-    assert "The two tickets are of different customers." in text_of(part(page.text, "notice"))
+    refused = desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"})
+    assert refused.status_code == 422 and "That ticket is another customer's." in text_of(refused.text)
+    assert desk.tickets()[1].merged_into_id is None
+    assert "Also into another customer's ticket" in text_of(part(desk.as_(BEN).get("/tickets/2").text, "merge-2"))
+    assert desk.as_(BEN).post("/tickets/2/merge", data={"into": "1"} | ALL_THE_SAME).status_code == 200
+    assert desk.tickets()[1].merged_into_id == 1
 
 
 def test_nobody_merges_what_they_cannot_see_or_writes_into_what_is_merged(desk: OpenDesk, postbox: Postbox) -> None:
     desk.mail(to=RETURNS_ADDRESS)
     desk.mail(SUZUKI, subject="別", to=RETURNS_ADDRESS)
     desk.as_(SATO).post("/tickets/2/move", data={"queue_id": desk.queue("tech_support").id})
-    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"}).status_code == 422
-    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "x"}).status_code == 422
-    assert desk.as_(AIKO).post("/tickets/1/merge", data={"into": "2"}).status_code == 404
-    assert desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"}).status_code == 200
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "2"} | ALL_THE_SAME).status_code == 422
+    assert desk.as_(BEN).post("/tickets/1/merge", data={"into": "x"} | ALL_THE_SAME).status_code == 422
+    assert desk.as_(AIKO).post("/tickets/1/merge", data={"into": "2"} | ALL_THE_SAME).status_code == 404
+    assert desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"} | ALL_THE_SAME).status_code == 200
     assert desk.as_(BEN).post("/tickets/1/reply", data={"body": "はい"}).status_code == 409
     assert desk.as_(BEN).post("/tickets/1/reopen").status_code == 409
     assert desk.as_(BEN).post("/tickets/1/unmerge").status_code == 200
@@ -410,6 +415,6 @@ def test_who_sees_the_target_opens_the_files_of_what_was_merged_into_it(desk: Op
     desk.mail(SUZUKI, subject="別", to=RETURNS_ADDRESS)
     desk.as_(SATO).post("/tickets/2/move", data={"queue_id": desk.queue("tech_support").id})
     assert desk.as_(AIKO).get("/attachments/1").status_code == 404
-    desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"})
+    desk.as_(SATO).post("/tickets/1/merge", data={"into": "2"} | ALL_THE_SAME)
     assert desk.as_(AIKO).get("/attachments/1").status_code == 200
     assert desk.as_(AIKO).get("/tickets/1").status_code == 404

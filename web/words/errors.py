@@ -328,6 +328,9 @@ WORDS: dict[str, dict[str, str]] = {
         "already_merged": N_("This ticket is merged into another one already."),
         "not_merged": N_("This ticket is not merged into another one."),
         "merges_into_itself": N_("Please enter the number of another ticket."),
+        "ticket_of_another": N_(
+            "That ticket is another customer's. If they belong together all the same, tick the box below."
+        ),
         "not_a_ticket": N_("There is no ticket with this number, or it is not yours to see."),
         "ticket_merged": N_("This ticket was merged into another one; please go on there."),
         "not_handed_over": N_("The mail server does not hand this mail over. It is still in the mailbox."),

@@ -31,7 +31,6 @@ WORDS: dict[str, dict[str, str]] = {
         "moved": N_("Moved to %(queue)s."),
         "draft_kept": N_("The draft is kept."),
         "moved_away": N_("Handed over. The ticket is no longer in your queues."),
-        "merged_other_customer": N_("The two tickets are of different customers. If that was not meant, take it back."),
         "resolved": N_("The ticket is resolved."),
         "reopened": N_("The ticket is open again."),
         "customer_linked": N_("Linked to %(customer)s."),

@@ -224,6 +224,8 @@ function empty(form) {
 
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(FORM)) {
+    const said = target.closest(".ticket")?.querySelector(".conversation");
+    if (said) said.scrollTop = said.scrollHeight; // what one sends is seen to arrive, see scroll.js
     rest(target); // the page itself goes; one that is sent by script comes back with `desk:sent`
     if (!target.matches("[data-quick]")) {
       of(target).sent = true;

@@ -131,11 +131,6 @@ document.addEventListener("keydown", (event) => {
     act("palette");
     return;
   }
-  if (event.key === "Escape" && first("#palette[open]")) {
-    event.stopImmediatePropagation(); // it closes the palette, and nothing else
-    first("#palette").close();
-    return;
-  }
   if (document.querySelector("dialog[open]")) return;
   if (event.key === "Escape" && event.target.matches?.(TYPED_INTO)) event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || document.body.dataset.shortcuts === "off") return;

@@ -160,6 +160,11 @@ if (dialog) {
     choose();
   });
   dialog.addEventListener("close", () => (wanted = false));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !dialog.open || isComposing(event)) return;
+    event.stopPropagation(); // it closes the palette, and nothing else
+    dialog.close();
+  }, true);
   // It is left by a press beside it, which does nothing else, or by the focus; both may go to a call, which stands above.
   const isBeside = ({ target }) => dialog.open && !target.closest?.("#palette, #pops");
   for (const kind of ["mousedown", "click"]) {

@@ -2,25 +2,33 @@
 const NEAR = 80;
 const seen = new WeakSet();
 const atEnd = new WeakMap();
-const sized = new ResizeObserver((changes) => {
-  for (const { target } of changes) if (atEnd.get(target)) target.scrollTop = target.scrollHeight;
-});
+const ranges = new WeakMap(); // how far it could be scrolled when it was last looked at
+const range = (box) => box.scrollHeight - box.clientHeight;
+const sized = new ResizeObserver((changes) => changes.forEach(keep));
+
+function keep({ target }) {
+  if (atEnd.get(target)) target.scrollTop = target.scrollHeight;
+  ranges.set(target, range(target));
+}
+
+// What moves because it grew or shrank, or what lies below it did, was not scrolled by the reader.
+function scrolled({ target }) {
+  const most = range(target);
+  if (most === ranges.get(target)) atEnd.set(target, most - target.scrollTop < NEAR);
+  ranges.set(target, most);
+}
 
 function look() {
   for (const box of document.querySelectorAll('[data-scroll="end"]')) {
     if (!seen.has(box)) {
       seen.add(box);
-      box.addEventListener("scroll", () => atEnd.set(box, near(box)), { passive: true });
-      box.scrollTop = box.scrollHeight;
+      box.addEventListener("scroll", scrolled, { passive: true });
       atEnd.set(box, true);
       sized.observe(box); // a docked call or a growing reply box takes room from it
-    } else if (atEnd.get(box)) {
-      box.scrollTop = box.scrollHeight;
     }
+    keep({ target: box });
   }
 }
-
-const near = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
 
 document.addEventListener("desk:renewed", look);
 look();
