@@ -38,11 +38,6 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("x",), "choose", N_("Choose the ticket, for several at once")),
         Shortcut(("X",), "chosen", N_("What to do with the chosen tickets")),
     ),
-    N_("Calls"): (
-        Shortcut(("c",), "accept", N_("Accept the call")),
-        Shortcut(("d",), "wrap_up", N_("Note of the call, or its wrap-up")),
-        Shortcut(("h",), "hand", N_("Ask for help in a call")),
-    ),
     N_("Go to"): (
         Shortcut(("g", "i"), "go:/inbox", N_("Inbox")),
         Shortcut(("g", "m"), "go:/inbox?view=mine", N_("My tickets")),
@@ -71,5 +66,10 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut(("Ctrl+Enter",), "", N_("Send")),
         Shortcut(("/",), "", N_("In the reply box: choose a canned reply")),
         Shortcut(("@",), "", N_("In a note: tell a colleague")),
+    ),
+    N_("Calls"): (
+        Shortcut(("c",), "accept", N_("Accept the call")),
+        Shortcut(("d",), "wrap_up", N_("Note of the call, or its wrap-up")),
+        Shortcut(("h",), "hand", N_("Ask for help in a call")),
     ),
 }

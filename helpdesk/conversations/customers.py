@@ -106,6 +106,8 @@ class CustomerPanel:
     purchases: Sequence[Purchase]
     open_tickets: Sequence[TicketBrief]
     past_tickets: Sequence[TicketBrief]
+    more_open: bool  # than are listed
+    more_past: bool
 
 
 def panel(db: Session, customer_id: int, *, language: str, but: int | None = None) -> CustomerPanel | None:
@@ -117,6 +119,9 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
     purchases = rows(db, Purchase, _PURCHASES, customer_id=customer_id)
     own = tickets_of(db, customer_id, language=language, limit=3 * PANEL_TICKETS)
     others = [brief for brief in own if brief.id != but]
+    past = [brief for brief in others if brief.state == TicketState.RESOLVED]
+    waiting = [brief for brief in others if brief.state != TicketState.RESOLVED]
+    is_cut = len(own) == 3 * PANEL_TICKETS
     return CustomerPanel(
         customer_id,
         customer.name,
@@ -133,8 +138,10 @@ def panel(db: Session, customer_id: int, *, language: str, but: int | None = Non
             if point.kind == "email"
         ],
         purchases,
-        [brief for brief in others if brief.state != TicketState.RESOLVED][:PANEL_TICKETS],
-        [brief for brief in others if brief.state == TicketState.RESOLVED][:PANEL_TICKETS],
+        waiting[:PANEL_TICKETS],
+        past[:PANEL_TICKETS],
+        is_cut or len(waiting) > PANEL_TICKETS,
+        is_cut or len(past) > PANEL_TICKETS,
     )
 
 

@@ -186,3 +186,11 @@ def test_a_call_of_a_withheld_number_is_called_so_in_the_readers_language_until_
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_all_work_that_may_be_set_aside_has_a_name_for_people(desk: OpenDesk) -> None:
     assert set(desk.app.state.desk.jobs.by_name()) == set(words.codes("due_work"))
+
+
+def test_a_customer_of_more_tickets_than_are_listed_is_not_said_to_have_so_few(desk: OpenDesk) -> None:
+    for number in range(10):
+        desk.mail(TANAKA, subject=f"別の件 {number}")
+    assert "対応中の問い合わせ 10 " in text_of(desk.as_(SATO).get("/customers/1").text)
+    desk.mail(TANAKA, subject="さらに別の件")
+    assert "対応中の問い合わせ 10+" in text_of(desk.as_(SATO).get("/customers/1").text)
