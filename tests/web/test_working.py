@@ -94,6 +94,18 @@ def test_every_act_is_told_with_its_way_back(
     assert after.model_dump(exclude={"is_watched"}) == before.model_dump(exclude={"is_watched"})
 
 
+@SQLITE
+def test_the_history_says_who_opened_a_ticket_again_and_where_nobody_did_that_it_is_open(
+    desk: OpenDesk, ticket_id: int
+) -> None:
+    does(desk, AIKO, "resolve")
+    assert f"{AIKO.name}さんが対応中に戻しました" in history(does(desk, AIKO, "reopen"))
+    does(desk, AIKO, "resolve")
+    first = desk.messages(1)[0].internet_id or ""
+    desk.mail(TANAKA, subject="Re: 電源が入らない掃除機", body="まだ入りません。", headers={"In-Reply-To": first})
+    assert "対応中に戻りました" in history(desk.as_(AIKO).get("/tickets/1").text)
+
+
 def test_an_undo_that_comes_too_late_is_refused_in_plain_words(desk: OpenDesk, ticket_id: int) -> None:
     _, event = offered(does(desk, AIKO, "priority", priority="4"))
     does(desk, AKIRA, "priority", priority="1")
