@@ -27,6 +27,7 @@ from models import (
     Channel,
     Customer,
     Direction,
+    Event,
     Message,
     MessageKind,
     MessageState,
@@ -50,6 +51,12 @@ _OPEN = (
     )
     .order_by(col(Ticket.last_contact_at).desc(), col(Ticket.id).desc())
     .limit(sa.bindparam("most"))
+)
+_RESOLVED = (
+    select(Event)
+    .where(Event.ticket_id == sa.bindparam("ticket_id"), Event.fact == "ticket_resolved")
+    .order_by(col(Event.id).desc())
+    .limit(1)
 )
 
 
@@ -178,14 +185,21 @@ def settle(db: Session, ticket: Ticket, *, by_id: int | None, now: datetime) -> 
 
 
 def reopen(db: Session, ticket: Ticket, *, by_id: int | None = None, now: datetime, reason: str = "") -> None:
-    """The matter was not settled after all, or rests no longer. Twice changes nothing. Raises `Conflict` where it goes
-    on elsewhere."""
+    """The matter was not settled after all, or rests no longer: a customer who waited for us when it was settled waits
+    again, unless something was said since. Twice changes nothing. Raises `Conflict` where it goes on elsewhere."""
     if ticket.state == TicketState.OPEN:
         return
     _goes_on_here(ticket)
-    restore(
-        db, ticket, TicketState.OPEN, at=None, awaits_us=ticket.awaits_us, by_id=by_id, now=now, reason=reason
-    )  # fmt: skip
+    awaits = ticket.awaits_us or _was_awaited(db, ticket)
+    restore(db, ticket, TicketState.OPEN, at=None, awaits_us=awaits, by_id=by_id, now=now, reason=reason)
+
+
+def _was_awaited(db: Session, ticket: Ticket) -> bool:
+    """Whether the customer waited for us when it was resolved, and nothing was said since."""
+    if ticket.resolved_at is None or ticket.last_contact_at > ticket.resolved_at:
+        return False
+    row = db.exec(_RESOLVED, params={"ticket_id": ticket.id}).first()
+    return row is not None and bool(row.data.get("awaited"))
 
 
 def pend(db: Session, ticket: Ticket, until: datetime | None, *, by: Agent | None, now: datetime) -> None:

@@ -94,6 +94,18 @@ def test_every_act_is_told_with_its_way_back(
     assert after.model_dump(exclude={"is_watched"}) == before.model_dump(exclude={"is_watched"})
 
 
+def test_who_waited_when_a_ticket_was_resolved_waits_again_when_it_is_reopened(desk: OpenDesk, ticket_id: int) -> None:
+    def waits_after_reopening() -> bool:
+        does(desk, AIKO, "resolve")
+        assert not desk.tickets()[0].awaits_us
+        does(desk, AIKO, "reopen")
+        return desk.tickets()[0].awaits_us
+
+    assert waits_after_reopening()
+    desk.reply(AIKO, 1, "コンセントをご確認ください。")
+    assert not waits_after_reopening()
+
+
 @SQLITE
 def test_the_history_says_who_opened_a_ticket_again_and_where_nobody_did_that_it_is_open(
     desk: OpenDesk, ticket_id: int
