@@ -1,7 +1,8 @@
 """What people see: a real browser before a real desk, with calls and mails coming in at the real doors.
 
-One desk in a process of its own serves the whole file; every test brings its own callers and subjects, and leaves
-nobody on the telephone. What the browsers' consoles complain about fails the test in which it was said.
+One desk in a process of its own serves the whole file; every test brings its own callers and subjects, and after it
+nobody is on the telephone or at work after a call. What the browsers' consoles complain about fails the test in which
+it was said.
 """
 
 import re
@@ -30,10 +31,10 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from cti import replay
-from models import Queue
+from models import Agent, Call, Queue
 from models.database import Database
 from tests import answers, cast, onlooker
 from tests.cast import AIKO, AKIRA, BEN, SATO, SUZUKI, SUZUKI_WIFE, TANAKA, Person
@@ -145,14 +146,26 @@ class Office:
             self.complaints.append(f"{said.text} {said.location}")
 
     def tidy(self) -> list[str]:
-        """Everybody rings off and closes their windows; what the consoles complained about."""
+        """Everybody rings off, wraps up and closes their windows; what the consoles complained about."""
         for call_sid in self._ringing:
             self.hangs_up(call_sid)
+        for email, call_id in self.in_its_rows(_unwrapped) if self._ringing else ():
+            window = self.browser.new_context(base_url=self.desk.url, storage_state=self._logins[email])
+            self._windows.append(window)
+            assert window.request.post(f"/calls/{call_id}/wrap-up", form={"disposition": "solved"}).ok
         self._ringing = []
         for window in self._windows:
             window.close()
         self._windows, said, self.complaints = [], self.complaints, []
         return said
+
+
+def _unwrapped(db: Session) -> list[tuple[str, int]]:
+    """Who still works after a call, by e-mail address, and after which."""
+    mine = (
+        select(Agent.email, Call.id).join(Call, col(Call.agent_id) == Agent.id).where(col(Call.wrapped_up_at).is_(None))
+    )
+    return [(email, call_id or 0) for email, call_id in db.exec(mine)]
 
 
 @pytest.fixture(scope="module")
