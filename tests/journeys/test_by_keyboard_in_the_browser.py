@@ -131,12 +131,15 @@ def test_a_press_beside_the_palette_closes_it_and_does_nothing_else(office: Offi
     aiko = office.page(AIKO)
     keys(aiko, "Control+k")
     expect(aiko.locator("#palette-words")).to_be_focused()
-    where = aiko.url
-    place = row(aiko, "隣を押す").bounding_box()
+    below, place = row(aiko, "隣を押す").locator("a").first, row(aiko, "隣を押す").bounding_box()
     assert place
+    aiko.evaluate("() => addEventListener('click', (event) => (window.pressed = event), true)")
+    below.evaluate("(link) => link.addEventListener('click', () => (window.isReached = true))")
     aiko.mouse.click(place["x"] + 20, place["y"] + 20)
     expect(aiko.locator("#palette")).to_be_hidden()
-    assert aiko.url == where
+    assert aiko.evaluate("() => [window.pressed.defaultPrevented, Boolean(window.isReached)]") == [True, False]
+    aiko.mouse.click(place["x"] + 20, place["y"] + 20)
+    expect(aiko.locator(".ticket-title h1")).to_have_text("隣を押す")
 
 
 def test_what_was_just_sent_is_in_sight_wherever_its_author_was_reading(office: Office) -> None:
